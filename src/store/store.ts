@@ -14,7 +14,10 @@
  * rejects with StoreUnknown, each item has either happened whole or not at all, and only reading back tells which.
  */
 
-/** A partition of the store under the epoch in which its owner believes. Keys and entries carry both. */
+/**
+ * A partition of the store under the epoch in which its owner believes. Keys and entries carry both, so what an epoch left
+ * behind can still be read after the next one is open.
+ */
 export interface PartitionEpoch {
   readonly partition: number;
   readonly epoch: number;
@@ -32,7 +35,10 @@ export interface HeadWrite {
 export interface RecordPut {
   readonly id: string;
   readonly value: string;
-  /** Unix ms after which the record may be forgotten; undefined: kept until a later put sets a time. */
+  /**
+   * Unix ms after which the record may be forgotten; undefined: kept until a later put sets a time. It counts only while
+   * `dueAtMs` is not set: what still wants to be looked at is never forgotten.
+   */
   readonly keepUntilMs?: number | undefined;
   /** Unix ms at which the record turns up in `due`; undefined: it does not (a time set earlier is taken away). */
   readonly dueAtMs?: number | undefined;
@@ -42,7 +48,7 @@ export interface GuardMove {
   readonly guardId: string;
   /** Negative takes, positive gives back. Minor units. */
   readonly delta: number;
-  /** The counter may not be below this after a taking move. A giving move is never refused. */
+  /** The counter may not be below this after a taking move. A giving move is never refused. A new counter stands at 0. */
   readonly floor: number;
 }
 
@@ -50,6 +56,7 @@ export interface CommitItem {
   /** Absent where nothing is owned by an account: a decline for a card that nobody has. */
   readonly head?: HeadWrite | undefined;
   readonly puts: readonly RecordPut[];
+  /** Ids of records, none of which is in `puts`. */
   readonly deletes: readonly string[];
   /** Ids of records that must not exist yet. */
   readonly once: readonly string[];
@@ -58,6 +65,10 @@ export interface CommitItem {
   readonly guards: readonly GuardMove[];
 }
 
+/**
+ * `once` is looked at first, then the head, then the guards in order: a repeat of something that another process decided
+ * is told so at the first attempt, and so is a call that is made again after StoreUnknown.
+ */
 export type CommitResult =
   | { readonly kind: 'committed' }
   /** The head is another than expected; `value` is undefined where there is none. */
@@ -92,7 +103,7 @@ export interface DueRecord {
 }
 
 export interface JournalEntry {
-  /** Order within the partition and epoch, ascending, without meaning beyond that; comparable by `compareSequence`. */
+  /** Decimal place in the partition's and epoch's journal: 1 for the first, each next one more, without a gap. */
   readonly sequence: string;
   readonly value: string;
 }
@@ -109,11 +120,24 @@ export interface Store {
   /** How many commit calls per partition may be under way at once and still make sense. */
   readonly commitsInFlightMax: number;
 
-  /** The epoch of each partition, by index. */
+  /**
+   * The epoch of each partition, by index. A store that has none yet is opened at 1.
+   *
+   * @throws StoreFenced where this process has seen an epoch before and the store now has none or an earlier one: it was
+   *   emptied or put back, and nothing may be written to it until it has been brought forward.
+   */
   epochs(): Promise<readonly number[]>;
 
   /**
+   * Closes the epoch to commits for good and opens the next one, which is empty. Does nothing where that has happened.
+   *
+   * @returns the partition's epoch afterwards
+   */
+  closeEpoch(at: PartitionEpoch): Promise<number>;
+
+  /**
    * @throws StoreUnknown, StoreUnavailable, StoreFenced. Within one call no account and no record may appear in two items.
+   *   Items with the same guard move it in their order.
    */
   commit(at: PartitionEpoch, items: readonly CommitItem[]): Promise<readonly CommitResult[]>;
 
@@ -131,7 +155,7 @@ export interface Store {
   /** Enters a token where it is free. @returns the account that the token leads to afterwards, which may be another's. */
   enterAccount(token: string, accountId: string): Promise<string>;
 
-  /** Records that are due at or before `nowMs`, earliest first. A record stays due until a put or delete takes it off. */
+  /** Records that are due at or before `nowMs`, earliest first, then by id. A record stays due until a put or delete takes it off. */
   due(at: PartitionEpoch, nowMs: number, most: number): Promise<readonly DueRecord[]>;
 
   /** Journal entries after `after` (exclusive; undefined: from the oldest kept), in order. */
@@ -148,11 +172,9 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** Which of two journal sequences is later. Sequences are `<n>` or `<n>-<m>` with decimal numbers. */
+/** Negative where journal sequence `a` comes before `b`, positive where after, 0 where they are the same. */
 export function compareSequence(a: string, b: string): number {
-  const [aMajor, aMinor = '0'] = a.split('-');
-  const [bMajor, bMinor = '0'] = b.split('-');
-  return Number(aMajor) - Number(bMajor) || Number(aMinor) - Number(bMinor);
+  return Number(a) - Number(b);
 }
 
 /** The partition that an id belongs to: FNV-1a over its characters, so that every process and engine agrees. */
