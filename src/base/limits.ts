@@ -11,3 +11,13 @@ export const frameBytesMax = 65_535;
 
 /** A message that nests deeper than this in one field is refused: real DE55 data nests two or three levels. */
 export const tlvDepthMax = 8;
+
+/** Three bitmaps of 64 bits number the fields of a message up to this. */
+export const fieldNumberMax = 192;
+
+/** BER-TLV: EMV has tags of three bytes at most, networks use four; a length of four bytes announces more than any frame holds. */
+export const tlvTagBytesMax = 4;
+export const tlvLengthBytesMax = 4;
+
+/** Fields with subfields that have subfields of their own: a spec nests no deeper than this. */
+export const subfieldDepthMax = 4;
