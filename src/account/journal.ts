@@ -1,0 +1,160 @@
+/**
+ * The journal's entries: what happened to one account, in the order in which it happened, complete enough that the account can
+ * be rebuilt from them (`replay`) and that the book can answer a person's questions.
+ *
+ * An entry is written in the same commit as the head and the records that it changes. `sequence` is the head's version after it:
+ * within one account it rises by one from entry to entry, so a gap or a double would show. Entries of messages for cards
+ * that nobody has carry no account and no sequence.
+ */
+import type { CheckResult, EntryMode, MessageClass, MessageFunction, Purpose, Version } from '../message/message.ts';
+import type { Amount } from '../message/money.ts';
+import type { Reason } from '../message/reason.ts';
+
+/** One leg of a double entry; the legs of one journal entry sum to zero per currency. */
+export interface Posting {
+  /** `holder:<account id>`, `settlement:<program>`, `funding:<partner>`. */
+  readonly ledger: string;
+  /** Positive: credit, in favour of the ledger's owner. */
+  readonly amountMinor: number;
+  readonly currency: string;
+}
+
+/** A change to one window of one card's counters. */
+export interface CounterMove {
+  readonly card: number;
+  readonly period: 'day' | 'month';
+  /** Days or months since 1970: which window the change belongs to. */
+  readonly window: number;
+  readonly scope: string;
+  readonly count: number;
+  readonly amountMinor: number;
+}
+
+/** All that an entry changes in the head; `evolve` adds it, and nothing else changes a head. */
+export interface Effects {
+  readonly ledgerMinor: number;
+  readonly heldMinor: number;
+  readonly openHolds: number;
+  readonly counters: readonly CounterMove[];
+  readonly postings: readonly Posting[];
+  readonly guard: { readonly guardId: string; readonly delta: number } | undefined;
+}
+
+/** What became of a hold in this entry, for the book's table of holds. */
+export interface HoldChange {
+  /** Message id of the authorization that opened it. */
+  readonly id: string;
+  readonly state: 'open' | 'completed' | 'reversed' | 'expired';
+  /** What is held after the entry. */
+  readonly heldMinor: number;
+  readonly expiresAtMs: number;
+}
+
+export interface RecordChange {
+  readonly id: string;
+  /** undefined: deleted. */
+  readonly value: string | undefined;
+  readonly keepUntilMs: number | undefined;
+  readonly dueAtMs: number | undefined;
+}
+
+interface EntryBase {
+  /** Empty where no account is concerned. */
+  readonly accountId: string;
+  readonly sequence: number;
+  /** Message id; unique over all entries. */
+  readonly id: string;
+  readonly receivedAtMs: number;
+  readonly decidedAtMs: number;
+  readonly effects: Effects;
+  readonly records: readonly RecordChange[];
+}
+
+/** A card message was decided: authorization, financial, reversal, their advices and repeats. */
+export interface TransactionEntry extends EntryBase {
+  readonly kind: 'transaction';
+  readonly version: Version;
+  readonly mti: string;
+  readonly class: MessageClass;
+  readonly function: MessageFunction;
+  readonly purpose: Purpose;
+  readonly station: string;
+  readonly acquirer: string;
+  readonly stan: string;
+  readonly rrn: string;
+  readonly terminal: string;
+  /** DE7 and the local time, digits as they came. */
+  readonly transmittedAt: string;
+  readonly localAt: string;
+  readonly processingCode: string;
+  readonly cardToken: string;
+  readonly maskedPan: string;
+  readonly amount: Amount | undefined;
+  readonly billing: Amount | undefined;
+  readonly entryMode: EntryMode;
+  readonly merchant: { readonly category: string; readonly id: string; readonly name: string };
+  readonly reason: Reason;
+  readonly approved: boolean;
+  readonly approvalCode: string;
+  /** Who decided: here always the account; stand-in and host issuers write their own. */
+  readonly decidedBy: 'account' | 'switch';
+  readonly checks: readonly CheckResult[];
+  /** Message id of the transaction that this one reverses, completes, adds to or tells of. */
+  readonly originalId: string | undefined;
+  readonly hold: HoldChange | undefined;
+  /** Facts that an operator should see, such as `overdrawn`, `originalUnknown`, `alreadyRecorded`, `afterExpiry`. */
+  readonly flags: readonly string[];
+}
+
+/** A hold ran out. */
+export interface ExpiryEntry extends EntryBase {
+  readonly kind: 'expiry';
+  readonly originalId: string;
+  readonly hold: HoldChange;
+}
+
+export interface OpenedEntry extends EntryBase {
+  readonly kind: 'opened';
+  readonly currency: string;
+  readonly program: string;
+  readonly partner: string;
+}
+
+/** A card was added to the account, or its record changed; the entry holds the card's record whole. */
+export interface CardEntry extends EntryBase {
+  readonly kind: 'card';
+  readonly index: number;
+  readonly card: CardRecord;
+  /** The PAN under the book's key, and masked: only on the entry that adds the card. */
+  readonly encryptedPan: string | undefined;
+  readonly maskedPan: string | undefined;
+}
+
+/** Money came in from, or went back to, the partner. */
+export interface LoadedEntry extends EntryBase {
+  readonly kind: 'loaded';
+  readonly amountMinor: number;
+}
+
+export type JournalEntry = TransactionEntry | ExpiryEntry | OpenedEntry | CardEntry | LoadedEntry;
+
+/** A card as the head keeps it. */
+export interface CardRecord {
+  readonly token: string;
+  readonly state: 'ordered' | 'active' | 'removed';
+  /** 0: none; else 1 to 8. */
+  readonly lockCode: number;
+  /** YYMM, valid through that month. */
+  readonly expiry: string;
+  readonly serviceCode: string;
+}
+
+/** The entry as the store keeps it. */
+export function encodeEntry(entry: JournalEntry): string {
+  return JSON.stringify(entry);
+}
+
+/** @throws SyntaxError where the text is not an entry that `encodeEntry` wrote. */
+export function decodeEntry(text: string): JournalEntry {
+  return JSON.parse(text) as JournalEntry;
+}

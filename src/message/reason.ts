@@ -1,0 +1,81 @@
+/**
+ * Why a transaction was answered as it was. A reason is ours: a four-digit action code of ISO 8583:2003, or one of our
+ * own from 1800 to 1999 where the standard's code does not tell two causes apart. What a link shows (DE39) is
+ * mapped from it by data and may say less; the journal keeps the reason.
+ */
+
+export interface ReasonFact {
+  readonly name: string;
+  /** One sentence for a person. */
+  readonly text: string;
+  /** The action code of ISO 8583:2003 that stands for it on the wire. */
+  readonly action: string;
+  /** Could the same request be approved later, with nothing changed by the cardholder or the acquirer? */
+  readonly retry: boolean;
+}
+
+function reason(name: string, text: string, action: string, retry = false): ReasonFact {
+  return { name, text, action, retry };
+}
+
+export const reasons = {
+  '0000': reason('approved', 'Approved', '0000'),
+  '0002': reason('approvedPartially', 'Approved for a part of the amount', '0002'),
+  '1001': reason('cardExpired', 'The card has expired, or the expiry date is not the one on record', '1001'),
+  '1010': reason('amountInvalid', 'The amount is not one that this transaction can have', '1010'),
+  '1011': reason('cardNumberInvalid', 'The card number fails its check digit', '1011'),
+  '1012': reason('pinRequired', 'Cash needs a verified PIN', '1012'),
+  '1015': reason('functionNotSupported', 'This kind of transaction is not supported', '1015'),
+  '1016': reason('fundsInsufficient', 'The available balance does not cover the amount', '1016'),
+  '1018': reason('cardUnknown', 'No such card is on record', '1018'),
+  '1021': reason('amountLimitExceeded', 'A limit on amounts would be exceeded', '1021', true),
+  '1023': reason('countLimitExceeded', 'A limit on the number of transactions would be exceeded', '1023', true),
+  '1030': reason('currencyNotAccepted', 'The currency is not the balance’s own and no billing amount was given', '1030'),
+  '1034': reason('holdExpired', 'The authorization that this one adds to is no longer open', '1034'),
+  '1045': reason('cardVerificationFailed', 'The card verification value is wrong', '1045'),
+  '1801': reason('cardLost', 'Locked: the card was reported lost', '2008'),
+  '1802': reason('cardStolen', 'Locked: the card was reported stolen', '2009'),
+  '1803': reason('cardPendingQuery', 'Locked: a query is pending', '1000', true),
+  '1804': reason('cardConsolidated', 'Locked: the card was consolidated', '1016'),
+  '1805': reason('cardInactive', 'Locked: the card is inactive', '1018'),
+  '1806': reason('pinTriesExceeded', 'Locked: too many wrong PINs', '1006'),
+  '1807': reason('cardSuspectedFraud', 'Locked: fraud is suspected', '1002', true),
+  '1808': reason('cardReplaced', 'Locked: the card was replaced', '1011'),
+  '1810': reason('cardRemoved', 'The card was removed', '1018'),
+  '1811': reason('cardNotActivated', 'The card has not been activated', '1018'),
+  '1812': reason('verificationValueMissing', 'The program demands a card verification value and none was carried', '1045'),
+  '1813': reason('pinNotVerifiable', 'PIN data was sent, and the PIN of this card cannot be verified', '1015'),
+  '1814': reason('verificationNotPossible', 'The card verification value could not be checked', '9120', true),
+  '1820': reason('partnerBalanceExhausted', 'The partner’s credit balance does not cover the amount', '1016', true),
+  '1830': reason('reversedBefore', 'A reversal of this transaction arrived before it', '9113'),
+  '1831': reason('accountClosed', 'The balance behind the card is closed', '1018'),
+  '1832': reason('reversalExceedsOriginal', 'A reversal names more than the original took', '1010'),
+  '4000': reason('reversalAccepted', 'The reversal was accepted', '4000'),
+  '9000': reason('adviceNoted', 'The advice was noted; no money moved', '9000'),
+  '9001': reason('adviceApplied', 'The advice was recorded in the account', '9001'),
+  '9100': reason('formatError', 'A field is missing or has a value that it cannot have', '9100'),
+  '9102': reason('transactionInvalid', 'The message type or transaction is not one that this station may send', '9102'),
+  '9103': reason('reenterTransaction', 'The trace number was used too often; send it again under another', '9103', true),
+  '9107': reason('issuerInoperative', 'The issuer cannot decide now', '9107', true),
+  '9108': reason('destinationNotFound', 'No issuer is known for this card', '9108'),
+  '9109': reason('systemMalfunction', 'The switch could not complete the transaction', '9109', true),
+  '9112': reason('issuerUnavailable', 'The store that holds the account cannot be reached', '9112', true),
+  '9113': reason('duplicateTransmission', 'The same trace was used before with other contents', '9113'),
+  '9123': reason('requestInProgress', 'The station has more requests in flight than it may', '9123', true),
+} as const satisfies Record<string, ReasonFact>;
+
+export type Reason = keyof typeof reasons;
+
+const lockReasons = ['1801', '1802', '1803', '1804', '1805', '1806', '1807', '1808'] as const;
+
+/** The reason of a lock code, 1 to 8 (1 lost, 2 stolen, 3 pending query, 4 consolidation, 5 inactive, 6 PIN tries, 7 suspected fraud, 8 replaced). */
+export function reasonOfLock(lockCode: number): Reason {
+  const found = lockReasons[lockCode - 1];
+  if (found === undefined) throw new RangeError(`a lock code is 1 to 8, not ${lockCode}`);
+  return found;
+}
+
+/** Does this reason mean that the cardholder's transaction goes ahead (0xxx), as against a decline or an acknowledgement? */
+export function isApproval(code: Reason): boolean {
+  return code.startsWith('0');
+}
