@@ -65,8 +65,6 @@ export type CardValue = CardValueSubject &
     | { readonly kind: 'cvv2'; readonly expiryOrder?: 'yymm' | 'mmyy' }
   );
 
-export type CardValueKind = CardValue['kind'];
-
 /** `value`: the three digits that the message carried. */
 export type CardValueCheck = CardValue & { readonly value: Secret<string> };
 
