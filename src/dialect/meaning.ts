@@ -1,0 +1,115 @@
+/**
+ * What a decoded message says, free of its version and of field numbers: the wire's part of a CardMessage, a network
+ * management message, an answer, or something that the switch does not take.
+ *
+ * Invariant: no value here prints clear card data. PAN, PIN block and verification values are objects of masked types.
+ */
+import type {
+  CardValueKind, ContentFault, EntryMode, MessageClass, MessageFunction, OriginalReference, Purpose, Trace, Version,
+} from '../message/message.ts';
+import type { Amount } from '../message/money.ts';
+import type { Pan } from '../message/pan.ts';
+import type { Reason } from '../message/reason.ts';
+import type { Secret } from '../message/secret.ts';
+
+export type Meaning = CardMeaning | NetworkMeaning | ResponseMeaning | UnsupportedMeaning;
+
+/** Everything of a CardMessage that comes from the wire; fields of the same name mean the same. */
+export interface CardMeaning {
+  readonly kind: 'card';
+  readonly version: Version;
+  readonly mti: string;
+  readonly class: MessageClass;
+  readonly function: MessageFunction;
+  readonly repeat: boolean;
+  readonly trace: Trace;
+  readonly rrn: string;
+  readonly purpose: Purpose;
+  readonly processingCode: string;
+  /** A reversal's: what its original claimed. */
+  readonly amount: Amount | undefined;
+  readonly billing: Amount | undefined;
+  readonly actualMinor: number | undefined;
+  readonly partialAllowed: boolean;
+  readonly approvalCode: string;
+  readonly advisedDecline: boolean;
+  readonly original: OriginalReference | undefined;
+  /** Undefined only with a fault. */
+  readonly pan: Pan | undefined;
+  /** YYMM. */
+  readonly expiry: string | undefined;
+  readonly trackExpiry: string | undefined;
+  readonly cardPresent: boolean;
+  readonly entryMode: EntryMode;
+  readonly pin: 'absent' | 'unverified';
+  /** Eight bytes as upper-case hexadecimal. */
+  readonly pinBlock: Secret<string> | undefined;
+  readonly cardValue: CarriedCardValue | undefined;
+  readonly merchant: { readonly category: string; readonly id: string; readonly name: string };
+  readonly fault: ContentFault | undefined;
+  readonly fingerprint: string;
+}
+
+/** The verification value that is to be checked, with what its calculation takes besides the PAN. */
+export interface CarriedCardValue {
+  readonly kind: CardValueKind;
+  /** Three or four digits. */
+  readonly value: Secret<string>;
+  /** YYMM that the value was made with, as carried (the track's for cvv and icvv, DE14 for cvv2); undefined: not carried. */
+  readonly expiry: string | undefined;
+  /** The track's for cvv; 999 for icvv; 000 for cvv2. */
+  readonly serviceCode: string;
+}
+
+export type NetworkFunction = 'signOn' | 'signOff' | 'echo' | 'keyChange' | 'cutover' | 'unknown';
+
+/** A request or advice of network management (x8xx); its answers are a ResponseMeaning of class `network`. */
+export interface NetworkMeaning {
+  readonly kind: 'network';
+  readonly version: Version;
+  readonly mti: string;
+  readonly function: NetworkFunction;
+  /** DE70 of 1987, DE24 of the others; empty where absent. */
+  readonly code: string;
+  /** False for a notification. */
+  readonly answerable: boolean;
+  /** DE11 without leading zeros; empty where absent. */
+  readonly stan: string;
+  readonly transmittedAt: string;
+}
+
+/** What an answer answers: MTI position 2. */
+export type AnsweredClass = MessageClass | 'network' | 'other';
+
+/** An answer (MTI position 3 odd), with what its request is found by. */
+export interface ResponseMeaning {
+  readonly kind: 'response';
+  readonly version: Version;
+  readonly mti: string;
+  readonly class: AnsweredClass;
+  readonly function: MessageFunction;
+  /** DE11 without leading zeros; empty where absent. */
+  readonly stan: string;
+  readonly transmittedAt: string;
+  readonly localAt: string;
+  readonly acquirer: string;
+  readonly terminal: string;
+  readonly rrn: string;
+  /** DE39 as it came; empty where absent. */
+  readonly responseCode: string;
+  /** Undefined where the link's map does not know the code. */
+  readonly reason: Reason | undefined;
+  readonly approved: boolean;
+  readonly approvalCode: string;
+  readonly amount: Amount | undefined;
+  readonly billing: Amount | undefined;
+}
+
+/** A message type, or an edition of the standard, that this switch does not take. */
+export interface UnsupportedMeaning {
+  readonly kind: 'unsupported';
+  readonly version: Version;
+  readonly mti: string;
+  /** May it be answered (`draftRefusal`, reason 9102), or is it dropped and counted? */
+  readonly answerable: boolean;
+}
