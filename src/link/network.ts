@@ -60,6 +60,6 @@ export interface Listener {
 export interface Network {
   /** Rejects with the system's error (its `code` says why) when the port can't be listened on. */
   listen(options: ListenOptions, handlers: ListenHandlers): Promise<Listener>;
-  /** The returned function gives up, if neither handler was called yet; then none is. */
+  /** Calls a handler later, never before it returns. The returned function gives up, if neither handler was called yet; then none is. */
   connect(options: ConnectOptions, handlers: ConnectHandlers): () => void;
 }
