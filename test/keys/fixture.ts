@@ -1,0 +1,52 @@
+/** A key file in a folder of its own, with a token key, a PAN key and the CVK of the demo program's published test keys. */
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { CardValueCheck } from '../../src/keys/hsm.ts';
+import { addKey, createKeyFile, generateKey, loadKeys } from '../../src/keys/key-store.ts';
+import { MasterKey } from '../../src/keys/master-key.ts';
+import { SoftwareHsm } from '../../src/keys/software-hsm.ts';
+import { Pan } from '../../src/message/pan.ts';
+import { Secret } from '../../src/message/secret.ts';
+
+export const demoCvk = '0123456789ABCDEFFEDCBA9876543210';
+
+export interface KeyFixture {
+  readonly path: string;
+  readonly master: MasterKey;
+}
+
+export function newKeyFile(): KeyFixture {
+  const path = join(mkdtempSync(join(tmpdir(), 'locum-keys-')), 'keys.json');
+  const master = MasterKey.fromBytes(randomBytes(32));
+  createKeyFile(path, master);
+  return { path, master };
+}
+
+/** The key file above with keys in it; each of `cvks` (name to hex) as well. */
+export function keyFile(cvks: Readonly<Record<string, string>> = { cvk: demoCvk }): KeyFixture {
+  const { path, master } = newKeyFile();
+  generateKey(path, master, { name: 'token', usage: 'token' }, randomBytes);
+  generateKey(path, master, { name: 'pan', usage: 'pan' }, randomBytes);
+  for (const [name, hex] of Object.entries(cvks)) addKey(path, master, { name, usage: 'cvk' }, Buffer.from(hex, 'hex'), randomBytes);
+  return { path, master };
+}
+
+export function openHsm({ path, master }: KeyFixture): SoftwareHsm {
+  return new SoftwareHsm(loadKeys(path, master), randomBytes);
+}
+
+export function pan(digits: string): Pan {
+  const parsed = Pan.parse(digits);
+  if (parsed === undefined) throw new Error('not a PAN');
+  return parsed;
+}
+
+/** A check of three digits as the algorithm's own inputs name it: 999 is an iCVV, 000 a CVV2. */
+export function checkOf(key: string, digits: string, expiry: string, serviceCode: string, value: string): CardValueCheck {
+  const subject = { key: { name: key }, pan: pan(digits), expiry, value: new Secret(value) };
+  if (serviceCode === '999') return { ...subject, kind: 'icvv' };
+  if (serviceCode === '000') return { ...subject, kind: 'cvv2' };
+  return { ...subject, kind: 'cvv', serviceCode };
+}
