@@ -1,5 +1,25 @@
-import type { MessagePort } from 'node:worker_threads';
-import { StoreUnavailable, type Store } from './store.ts';
+/**
+ * The SQLite store's client. Its promise is the engine's (`sqlite-engine.ts`): a committed item is on disk and synced.
+ * When the thread that owns the file has gone, commits under way are StoreUnknown, and everything after is StoreUnavailable.
+ */
+import { once } from 'node:events';
+import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
+import { assert } from '../base/assert.ts';
+import { pack } from './pack.ts';
+import type { SqliteAnswers, SqliteCall, SqliteFailureKind, SqliteOpened, SqliteReply, SqliteRequest } from './sqlite-wire.ts';
+import {
+  StoreFenced,
+  StoreUnavailable,
+  StoreUnknown,
+  type CommitItem,
+  type CommitResult,
+  type DueRecord,
+  type Durability,
+  type Head,
+  type JournalEntry,
+  type PartitionEpoch,
+  type Store,
+} from './store.ts';
 
 export interface SqliteStoreOptions {
   /** The database file; its folder exists. */
@@ -10,15 +30,179 @@ export interface SqliteStoreOptions {
   readonly now: () => number;
 }
 
-export interface SqliteStore extends Store {
-  /** A way for another thread to the same owner thread: send it there (it is transferred), and connect with it. */
-  port(): MessagePort;
+interface Waiting {
+  readonly kind: SqliteRequest['kind'];
+  readonly resolve: (answer: SqliteReply['answer']) => void;
+  readonly reject: (error: Error) => void;
 }
 
-export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
-  throw new StoreUnavailable(`${options.file} cannot be opened yet`);
+const committed: CommitResult = { kind: 'committed' };
+
+export class SqliteStore implements Store {
+  readonly partitions: number;
+  readonly commitsInFlightMax = 1;
+  readonly #port: MessagePort;
+  readonly #now: () => number;
+  readonly #worker: Worker | undefined;
+  readonly #waiting = new Map<number, Waiting>();
+  #calls = 0;
+  #gone: string | undefined;
+
+  private constructor(port: MessagePort, partitions: number, now: () => number, worker: Worker | undefined) {
+    this.#port = port;
+    this.partitions = partitions;
+    this.#now = now;
+    this.#worker = worker;
+    port.on('message', (reply: SqliteReply) => this.#take(reply));
+    port.on('close', () => this.#lose('the thread that owns the file has ended'));
+  }
+
+  /**
+   * Opens or makes the file, in a thread of its own.
+   *
+   * @throws StoreUnavailable where another process has it, or it is not a store that this program can use
+   */
+  static async open(options: SqliteStoreOptions): Promise<SqliteStore> {
+    assert(options.partitions >= 1, 'a store has at least one partition');
+    const { port1, port2 } = new MessageChannel();
+    const { file, partitions } = options;
+    const worker = new Worker(new URL('./sqlite-thread.ts', import.meta.url), {
+      name: 'store',
+      execArgv: [],
+      workerData: { file, partitions, port: port2 },
+      transferList: [port2],
+    });
+    // An error that ends the thread reaches every call through the closed port.
+    worker.on('error', () => port1.close());
+    return await SqliteStore.#connect(port1, options.now, worker);
+  }
+
+  /** Another thread's way to a file that is open already, by what `port` returned there. */
+  static async connect(port: MessagePort, now: () => number): Promise<SqliteStore> {
+    return await SqliteStore.#connect(port, now, undefined);
+  }
+
+  static async #connect(port: MessagePort, now: () => number, worker: Worker | undefined): Promise<SqliteStore> {
+    const closed = once(port, 'close').then(() => undefined);
+    const first = await Promise.race([once(port, 'message'), closed]);
+    const opened = first?.[0] as SqliteOpened | undefined;
+    if (opened === undefined) throw new StoreUnavailable('the thread that owns the file has ended');
+    if (!opened.opened) throw new StoreUnavailable(opened.finding);
+    return new SqliteStore(port, opened.partitions, now, worker);
+  }
+
+  /** A way for another thread to this file: transfer it there, and `connect` with it. */
+  port(): MessagePort {
+    const { port1, port2 } = new MessageChannel();
+    // A refusal shows on the port itself: it closes.
+    this.#call({ kind: 'connect', port: port1 }, [port1]).catch(() => port2.close());
+    return port2;
+  }
+
+  async epochs(): Promise<readonly number[]> {
+    return await this.#call({ kind: 'epochs' });
+  }
+
+  async closeEpoch(at: PartitionEpoch): Promise<number> {
+    return await this.#call({ kind: 'closeEpoch', at });
+  }
+
+  async commit(at: PartitionEpoch, items: readonly CommitItem[]): Promise<readonly CommitResult[]> {
+    const results = await this.#call({ kind: 'commit', at, packed: pack(items), nowMs: this.#now() });
+    return typeof results === 'number' ? Array.from({ length: results }, () => committed) : results;
+  }
+
+  async heads(at: PartitionEpoch, accountIds: readonly string[]): Promise<readonly (Head | undefined)[]> {
+    return await this.#call({ kind: 'heads', at, ids: accountIds });
+  }
+
+  async records(at: PartitionEpoch, ids: readonly string[]): Promise<readonly (string | undefined)[]> {
+    return await this.#call({ kind: 'records', at, ids });
+  }
+
+  async guards(at: PartitionEpoch, guardIds: readonly string[]): Promise<readonly (number | undefined)[]> {
+    return await this.#call({ kind: 'guards', at, ids: guardIds });
+  }
+
+  async findAccounts(tokens: readonly string[]): Promise<readonly (string | undefined)[]> {
+    return await this.#call({ kind: 'findAccounts', tokens });
+  }
+
+  async enterAccount(token: string, accountId: string): Promise<string> {
+    return await this.#call({ kind: 'enterAccount', token, accountId });
+  }
+
+  async due(at: PartitionEpoch, nowMs: number, most: number): Promise<readonly DueRecord[]> {
+    return await this.#call({ kind: 'due', at, nowMs, most });
+  }
+
+  async tail(at: PartitionEpoch, after: string | undefined, most: number): Promise<readonly JournalEntry[]> {
+    return await this.#call({ kind: 'tail', at, after: Number(after ?? '0'), most });
+  }
+
+  async journalLength(at: PartitionEpoch): Promise<number> {
+    return await this.#call({ kind: 'journalLength', at });
+  }
+
+  async trim(at: PartitionEpoch, through: string): Promise<void> {
+    await this.#call({ kind: 'trim', at, through: Number(through) });
+  }
+
+  async durability(): Promise<Durability> {
+    return { durable: true, finding: await this.#call({ kind: 'durability' }) };
+  }
+
+  /** The one who opened the file closes it for all; one who connected only leaves. */
+  async close(): Promise<void> {
+    if (this.#gone !== undefined) return;
+    if (this.#worker === undefined) {
+      this.#port.close();
+    } else {
+      const ended = once(this.#worker, 'exit');
+      await this.#call({ kind: 'close' });
+      await ended;
+    }
+    this.#lose('the store is closed');
+  }
+
+  #call<K extends SqliteRequest['kind']>(
+    request: Extract<SqliteRequest, { kind: K }>,
+    transfer: MessagePort[] = [],
+  ): Promise<SqliteAnswers[K]> {
+    return new Promise((resolve, reject) => {
+      if (this.#gone !== undefined) {
+        reject(new StoreUnavailable(this.#gone));
+        return;
+      }
+      this.#calls += 1;
+      const call: SqliteCall = { call: this.#calls, request };
+      this.#waiting.set(this.#calls, {
+        kind: request.kind,
+        resolve: (answer) => resolve(answer as SqliteAnswers[K]),
+        reject,
+      });
+      this.#port.postMessage(call, transfer);
+    });
+  }
+
+  #take(reply: SqliteReply): void {
+    const waiting = this.#waiting.get(reply.call);
+    assert(waiting !== undefined, 'an answer belongs to a call');
+    this.#waiting.delete(reply.call);
+    if (reply.failure === undefined) waiting.resolve(reply.answer);
+    else waiting.reject(failureOf(waiting.kind, reply.failure.kind, reply.failure.message));
+  }
+
+  #lose(reason: string): void {
+    this.#gone ??= reason;
+    for (const waiting of this.#waiting.values()) waiting.reject(failureOf(waiting.kind, 'unknown', this.#gone));
+    this.#waiting.clear();
+  }
 }
 
-export async function connectSqliteStore(port: MessagePort, now: () => number): Promise<SqliteStore> {
-  throw new StoreUnavailable(`nothing is connected at ${String(port)} at ${now()}`);
+/** Only what changes something can be unknown; a read that got no answer is just unavailable. */
+function failureOf(kind: SqliteRequest['kind'], failure: SqliteFailureKind, message: string): Error {
+  if (failure === 'fenced') return new StoreFenced(message);
+  const changes = kind === 'commit' || kind === 'enterAccount' || kind === 'trim' || kind === 'closeEpoch';
+  return failure === 'unknown' && changes ? new StoreUnknown(message) : new StoreUnavailable(message);
 }
