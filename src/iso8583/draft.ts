@@ -4,6 +4,7 @@
  */
 import type { Message } from './codec.ts';
 import { EncodeError } from './errors.ts';
+import { tlvBytes } from './tlv.ts';
 import { fieldNumberMax } from '../base/limits.ts';
 
 /** What a draft holds for a field: text, bytes, the same field of a decoded message, or the subfields of a bitmapped one. */
@@ -30,6 +31,11 @@ export class Draft {
   /** Sets a binary field. The bytes are read when the draft is encoded. */
   setBytes(field: number, bytes: Uint8Array): this {
     return this.#put(field, bytes);
+  }
+
+  /** Sets a BER-TLV field to these primitive tags, in this order: tag and value in hexadecimal. */
+  setTags(field: number, tags: Iterable<readonly [tag: string, value: string]>): this {
+    return this.#put(field, tlvBytes(tags, `${field}`));
   }
 
   /** Takes a field over from a message, if it has it: unknown content included, and byte for byte where the codec is the same. */
