@@ -6,6 +6,8 @@
  * within one account it rises by one from entry to entry, so a gap or a double would show. Entries of messages for cards
  * that nobody has carry no account and no sequence.
  */
+import { assert } from '../base/assert.ts';
+import { checkNames } from '../message/message.ts';
 import type { CheckResult, EntryMode, MessageClass, MessageFunction, Purpose, Version } from '../message/message.ts';
 import type { Amount } from '../message/money.ts';
 import type { Reason } from '../message/reason.ts';
@@ -149,12 +151,74 @@ export interface CardRecord {
   readonly serviceCode: string;
 }
 
-/** The entry as the store keeps it. */
+const outcomes = ['pass', 'fail', 'skipped'] as const;
+
+/**
+ * The entry as the store keeps it: a card message's as a row, since there are many of them and each is written, read and drained;
+ * the others as they are.
+ */
 export function encodeEntry(entry: JournalEntry): string {
-  return JSON.stringify(entry);
+  if (entry.kind !== 'transaction') return JSON.stringify(entry);
+  const { effects, hold, merchant } = entry;
+  return JSON.stringify([
+    1, entry.accountId, entry.sequence, entry.id, entry.receivedAtMs, entry.decidedAtMs - entry.receivedAtMs,
+    entry.version, entry.mti, entry.class, entry.function, entry.purpose, entry.station, entry.acquirer, entry.stan, entry.rrn, entry.terminal,
+    entry.transmittedAt, entry.localAt, entry.processingCode, entry.cardToken, entry.maskedPan,
+    entry.amount === undefined ? 0 : [entry.amount.amountMinor, entry.amount.currency],
+    entry.billing === undefined ? 0 : [entry.billing.amountMinor, entry.billing.currency],
+    entry.entryMode, merchant.category, merchant.id, merchant.name, entry.reason, entry.approved ? 1 : 0, entry.approvalCode,
+    entry.decidedBy, entry.checks.map(({ outcome, value }) => `${outcomes.indexOf(outcome)}${value}`), entry.originalId ?? 0,
+    hold === undefined ? 0 : [hold.id, hold.state, hold.heldMinor, hold.expiresAtMs], entry.flags,
+    [effects.ledgerMinor, effects.heldMinor, effects.openHolds, effects.guard === undefined ? 0 : [effects.guard.guardId, effects.guard.delta]],
+    effects.counters.map((move) => [move.card, move.period === 'day' ? 0 : 1, move.window, move.scope, move.count, move.amountMinor]),
+    effects.postings.map((posting) => [posting.ledger, posting.amountMinor, posting.currency]),
+    entry.records.map((record) => [record.id, record.value ?? 0, record.keepUntilMs ?? 0, record.dueAtMs ?? 0]),
+  ]);
 }
+
+type Row = [
+  form: 1, accountId: string, sequence: number, id: string, receivedAtMs: number, decidedAfterMs: number,
+  version: Version, mti: string, class_: MessageClass, function_: MessageFunction, purpose: Purpose, station: string, acquirer: string,
+  stan: string, rrn: string, terminal: string, transmittedAt: string, localAt: string, processingCode: string, cardToken: string,
+  maskedPan: string, amount: 0 | [number, string], billing: 0 | [number, string], entryMode: EntryMode, category: string, merchantId: string,
+  merchantName: string, reason: Reason, approved: 0 | 1, approvalCode: string, decidedBy: 'account' | 'switch', checks: string[],
+  originalId: 0 | string, hold: 0 | [string, HoldChange['state'], number, number], flags: string[],
+  effects: [number, number, number, 0 | [string, number]], counters: [number, 0 | 1, number, string, number, number][],
+  postings: [string, number, string][], records: [string, 0 | string, number, number][],
+];
 
 /** @throws SyntaxError where the text is not an entry that `encodeEntry` wrote. */
 export function decodeEntry(text: string): JournalEntry {
-  return JSON.parse(text) as JournalEntry;
+  const parsed = JSON.parse(text) as JournalEntry | Row;
+  if (!Array.isArray(parsed)) return parsed;
+  const [
+    form, accountId, sequence, id, receivedAtMs, decidedAfterMs, version, mti, class_, function_, purpose, station, acquirer, stan, rrn, terminal,
+    transmittedAt, localAt, processingCode, cardToken, maskedPan, amount, billing, entryMode, category, merchantId, merchantName, reason, approved,
+    approvalCode, decidedBy, checks, originalId, hold, flags, [ledgerMinor, heldMinor, openHolds, guard], counters, postings, records,
+  ] = parsed;
+  assert(form === 1, 'a journal entry is in a form that this program knows');
+  return {
+    kind: 'transaction', accountId, sequence, id, receivedAtMs, decidedAtMs: receivedAtMs + decidedAfterMs, version, mti, class: class_,
+    function: function_, purpose, station, acquirer, stan, rrn, terminal, transmittedAt, localAt, processingCode, cardToken, maskedPan,
+    amount: amount === 0 ? undefined : { amountMinor: amount[0], currency: amount[1] },
+    billing: billing === 0 ? undefined : { amountMinor: billing[0], currency: billing[1] },
+    entryMode, merchant: { category, id: merchantId, name: merchantName }, reason, approved: approved === 1, approvalCode, decidedBy,
+    checks: checks.map((check, index) => ({
+      check: checkNames[index] ?? 'content', outcome: outcomes[Number(check[0])] ?? 'skipped', value: check.slice(1),
+    })),
+    originalId: originalId === 0 ? undefined : originalId,
+    hold: hold === 0 ? undefined : { id: hold[0], state: hold[1], heldMinor: hold[2], expiresAtMs: hold[3] },
+    flags,
+    effects: {
+      ledgerMinor, heldMinor, openHolds, guard: guard === 0 ? undefined : { guardId: guard[0], delta: guard[1] },
+      counters: counters.map(([card, period, window, scope, count, amountMinor]) => ({
+        card, period: period === 0 ? 'day' : 'month', window, scope, count, amountMinor,
+      })),
+      postings: postings.map(([ledger, amountMinor, currency]) => ({ ledger, amountMinor, currency })),
+    },
+    records: records.map(([recordId, value, keepUntilMs, dueAtMs]) => ({
+      id: recordId, value: value === 0 ? undefined : value, keepUntilMs: keepUntilMs === 0 ? undefined : keepUntilMs,
+      dueAtMs: dueAtMs === 0 ? undefined : dueAtMs,
+    })),
+  };
 }

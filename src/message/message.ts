@@ -104,8 +104,8 @@ export interface Terms {
   readonly holdDays: { readonly cardPresent: number; readonly cardNotPresent: number; readonly preauthorization: number };
   /** Days that a settled transaction's record stays for repeats and reversals. */
   readonly recordDays: number;
-  /** The partner's credit balance that every authorization must fit into; undefined: none. */
-  readonly creditGuard: { readonly guardId: string; readonly floorMinor: number } | undefined;
+  /** Must every authorization fit into the partner's credit balance as well? */
+  readonly creditGuard: boolean;
   /** Keys by which an original is found where the message names none. */
   readonly originalKeys: readonly OriginalKey[];
 }

@@ -27,6 +27,7 @@ export const reasons = {
   '1012': reason('pinRequired', 'Cash needs a verified PIN', '1012'),
   '1015': reason('functionNotSupported', 'This kind of transaction is not supported', '1015'),
   '1016': reason('fundsInsufficient', 'The available balance does not cover the amount', '1016'),
+  '1017': reason('pinWrong', 'The PIN is wrong', '1017', true),
   '1018': reason('cardUnknown', 'No such card is on record', '1018'),
   '1021': reason('amountLimitExceeded', 'A limit on amounts would be exceeded', '1021', true),
   '1023': reason('countLimitExceeded', 'A limit on the number of transactions would be exceeded', '1023', true),
@@ -61,6 +62,7 @@ export const reasons = {
   '9109': reason('systemMalfunction', 'The switch could not complete the transaction', '9109', true),
   '9112': reason('issuerUnavailable', 'The store that holds the account cannot be reached', '9112', true),
   '9113': reason('duplicateTransmission', 'The same trace was used before with other contents', '9113'),
+  '9114': reason('originalUnknown', 'The transaction that this one refers to is not on record', '9114'),
   '9123': reason('requestInProgress', 'The station has more requests in flight than it may', '9123', true),
 } as const satisfies Record<string, ReasonFact>;
 

@@ -1,0 +1,153 @@
+/**
+ * The account: one balance with its cards, the unit of consistency. This is its head: bounded, versioned, read and written
+ * whole on every decision.
+ *
+ * Invariants (asserted where they could break): available = ledger - held; held is the sum of the open holds' amounts and never
+ * negative; the version rises by one with each journal entry; a head changes by `evolve` alone.
+ */
+import { assert } from '../base/assert.ts';
+import { add } from '../message/money.ts';
+import type { CardRecord, CounterMove, Effects, JournalEntry } from './journal.ts';
+
+/** What one card has used of its limits in the current window of each period. */
+export interface Counters {
+  readonly day: CounterWindow;
+  readonly month: CounterWindow;
+}
+
+export interface CounterWindow {
+  /** Days or months since 1970. */
+  readonly window: number;
+  /** `overall`, `cash`, or a merchant category group's name: transactions and minor units approved. */
+  readonly scopes: Readonly<Record<string, readonly [count: number, amountMinor: number]>>;
+}
+
+export interface Card {
+  readonly record: CardRecord;
+  readonly counters: Counters;
+}
+
+export interface Account {
+  readonly id: string;
+  /** Entries so far. */
+  readonly version: number;
+  /** ISO 4217 numeric. */
+  readonly currency: string;
+  readonly program: string;
+  readonly partner: string;
+  /** What is posted: loads and refunds less purchases. */
+  readonly ledgerMinor: number;
+  /** What open holds keep back. */
+  readonly heldMinor: number;
+  readonly openHolds: number;
+  readonly cards: readonly Card[];
+}
+
+const noWindow: CounterWindow = { window: 0, scopes: {} };
+
+export const noEffects: Effects = {
+  ledgerMinor: 0, heldMinor: 0, openHolds: 0, counters: [], postings: [], guard: undefined,
+};
+
+export function availableMinor(account: Account): number {
+  return account.ledgerMinor - account.heldMinor;
+}
+
+/** Where in the account the card with this token is; -1 where it is not. */
+export function cardIndex(account: Account, token: string): number {
+  return account.cards.findIndex((card) => card.record.token === token);
+}
+
+/** The account after the entry. The only way in which a head changes, in a decision as in a replay. */
+export function evolve(account: Account | undefined, entry: JournalEntry): Account {
+  if (entry.kind === 'opened') {
+    assert(account === undefined && entry.sequence === 1, 'an account is opened once, by its first entry');
+    return {
+      id: entry.accountId, version: 1, currency: entry.currency, program: entry.program, partner: entry.partner,
+      ledgerMinor: 0, heldMinor: 0, openHolds: 0, cards: [],
+    };
+  }
+  assert(account !== undefined, 'only an opened account changes');
+  assert(entry.sequence === account.version + 1, 'an account’s entries follow each other without a gap');
+  const { effects } = entry;
+  const heldMinor = add(account.heldMinor, effects.heldMinor);
+  const openHolds = account.openHolds + effects.openHolds;
+  assert(heldMinor >= 0 && openHolds >= 0, 'holds are never negative');
+  assert(openHolds > 0 || heldMinor === 0, 'without an open hold nothing is held');
+  let { cards } = account;
+  if (effects.counters.length > 0) cards = count(cards, effects.counters);
+  if (entry.kind === 'card') {
+    const counters = cards[entry.index]?.counters ?? { day: noWindow, month: noWindow };
+    cards = [...cards];
+    assert(entry.index <= cards.length, 'cards are added at the end');
+    (cards as Card[])[entry.index] = { record: entry.card, counters };
+  }
+  return { ...account, version: entry.sequence, ledgerMinor: add(account.ledgerMinor, effects.ledgerMinor), heldMinor, openHolds, cards };
+}
+
+function count(cards: readonly Card[], moves: readonly CounterMove[]): readonly Card[] {
+  const changed = [...cards];
+  for (const move of moves) {
+    const card = changed[move.card];
+    assert(card !== undefined, 'a counter belongs to a card of the account');
+    const current = card.counters[move.period];
+    // What belongs to a window that has passed is not given back to the one that runs now.
+    if (move.window < current.window) continue;
+    const scopes = move.window > current.window ? {} : current.scopes;
+    const [countBefore, amountBefore] = scopes[move.scope] ?? [0, 0];
+    const after: [number, number] = [Math.max(0, countBefore + move.count), Math.max(0, amountBefore + move.amountMinor)];
+    const window: CounterWindow = { window: move.window, scopes: { ...scopes, [move.scope]: after } };
+    changed[move.card] = { record: card.record, counters: { ...card.counters, [move.period]: window } };
+  }
+  return changed;
+}
+
+const cardStates = ['ordered', 'active', 'removed'] as const;
+
+type StoredWindow = [window: number, ...scopes: (string | number)[]];
+type StoredCard = [token: string, state: number, lockCode: number, expiry: string, serviceCode: string, day: StoredWindow, month: StoredWindow];
+type StoredAccount = [
+  form: 1, version: number, currency: string, program: string, partner: string,
+  ledgerMinor: number, heldMinor: number, openHolds: number, ...cards: StoredCard[],
+];
+
+/** The head as the store keeps it: short, since it is in memory of the store for every account there is. */
+export function encodeAccount(account: Account): string {
+  const stored: StoredAccount = [
+    1, account.version, account.currency, account.program, account.partner, account.ledgerMinor, account.heldMinor, account.openHolds,
+  ];
+  for (const { record, counters } of account.cards) {
+    stored.push([
+      record.token, cardStates.indexOf(record.state), record.lockCode, record.expiry, record.serviceCode,
+      storeWindow(counters.day), storeWindow(counters.month),
+    ]);
+  }
+  return JSON.stringify(stored);
+}
+
+/** @throws SyntaxError where the text is no head. */
+export function decodeAccount(id: string, text: string): Account {
+  const [form, version, currency, program, partner, ledgerMinor, heldMinor, openHolds, ...cards] = JSON.parse(text) as StoredAccount;
+  assert(form === 1, 'a head is in a form that this program knows');
+  return {
+    id, version, currency, program, partner, ledgerMinor, heldMinor, openHolds,
+    cards: cards.map(([token, state, lockCode, expiry, serviceCode, day, month]) => ({
+      record: { token, state: cardStates[state] ?? 'removed', lockCode, expiry, serviceCode },
+      counters: { day: loadWindow(day), month: loadWindow(month) },
+    })),
+  };
+}
+
+function storeWindow(window: CounterWindow): StoredWindow {
+  const stored: StoredWindow = [window.window];
+  for (const [scope, [counted, amountMinor]] of Object.entries(window.scopes)) stored.push(scope, counted, amountMinor);
+  return stored;
+}
+
+function loadWindow([window, ...flat]: StoredWindow): CounterWindow {
+  const scopes: Record<string, [number, number]> = {};
+  for (let index = 0; index < flat.length; index += 3) {
+    scopes[flat[index] as string] = [flat[index + 1] as number, flat[index + 2] as number];
+  }
+  return { window, scopes };
+}

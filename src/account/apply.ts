@@ -1,0 +1,80 @@
+/**
+ * The one way in which an account changes: (account, records, message) -> decision. Pure: no clock, no randomness, no input or
+ * output; what it needs to know is stamped on the message. What it must see first it asks for.
+ */
+import type { CardMessage, Response } from '../message/message.ts';
+import type { Reason } from '../message/reason.ts';
+import { advise } from './advise.ts';
+import { cardIndex } from './account.ts';
+import type { Account } from './account.ts';
+import { authorize } from './authorize.ts';
+import { noChecks, runChecks } from './checks.ts';
+import { plainResponse } from './decision.ts';
+import type { DecideFacts, Decision } from './decision.ts';
+import { decided } from './entry.ts';
+import { expire } from './expire.ts';
+import type { ExpireMessage } from './expire.ts';
+import { applyLifecycle } from './lifecycle.ts';
+import type { LifecycleMessage } from './lifecycle.ts';
+import { locate } from './locate.ts';
+import type { Records } from './locate.ts';
+import type { Leg } from './record.ts';
+import { reverse } from './reverse.ts';
+
+export type AccountMessage = CardMessage | ExpireMessage | LifecycleMessage;
+
+/**
+ * Decides a message.
+ * @param account undefined where no account is known for it
+ * @returns a decision, or the ids of records to read before asking again
+ */
+export function apply(account: Account | undefined, records: Records, message: AccountMessage, facts: DecideFacts): Decision {
+  if (message.kind === 'expire') return expire(account, message, records);
+  if (message.kind !== 'card') return applyLifecycle(account, message, records);
+  if (account === undefined) return withoutCard(undefined, message, facts);
+  const index = cardIndex(account, message.card.token);
+  const card = account.cards[index];
+  if (card === undefined) return withoutCard(undefined, message, facts);
+
+  const locating = locate(account.id, index, message, records);
+  if (locating.kind === 'read') return locating;
+  const { located } = locating;
+  if (located.own !== undefined) return again(account, message, located.own);
+  const owner = { account, index, card };
+  if (message.class === 'reversal') return reverse(owner, message, located, records, facts);
+  return message.function === 'request' ? authorize(owner, message, located, records, facts) : advise(owner, message, located, records, facts);
+}
+
+/** The same trace came before: the same contents get the same answer, others are refused. Neither changes anything. */
+function again(account: Account, message: CardMessage, leg: Leg): Decision {
+  if (leg.id !== message.id && leg.fingerprint !== message.fingerprint) {
+    return { kind: 'decided', response: { ...plainResponse('9113'), amount: message.amount }, change: undefined, note: 'duplicate' };
+  }
+  return { kind: 'decided', response: answerBefore(account, message, leg), change: undefined, note: 'repeat' };
+}
+
+function answerBefore(account: Account, message: CardMessage, leg: Leg): Response {
+  const approved = leg.reason.startsWith('0');
+  const amountMinor = approved ? leg.answeredMinor : leg.amountMinor;
+  return {
+    reason: leg.reason,
+    approvalCode: approved ? leg.approvalCode : '',
+    amount: leg.currency === '' ? undefined : { amountMinor, currency: leg.currency },
+    billing: approved && message.billing !== undefined ? { amountMinor: leg.takenMinor, currency: account.currency } : undefined,
+    balance: leg.balance === undefined ? undefined : { ledgerMinor: leg.balance[0], availableMinor: leg.balance[1], currency: account.currency },
+    field: message.fault?.field,
+  };
+}
+
+/** A card that nobody has: written down, owned by no account, and moving no money. */
+function withoutCard(account: undefined, message: CardMessage, facts: DecideFacts): Decision {
+  const isRequest = message.function === 'request' && message.class !== 'reversal';
+  const outcome = runChecks(message, account, undefined, { heldBeforeMinor: 0, transactions: 1, guardRefused: false });
+  let reason: Reason = outcome.failure ?? '1018';
+  if (!isRequest && message.fault === undefined) reason = message.class === 'reversal' ? '4000' : '9000';
+  const response: Response = { ...plainResponse(reason, message.fault?.field), amount: message.amount };
+  return decided(account, undefined, [], {
+    message, facts, response, checks: isRequest ? outcome.results : noChecks(), originalId: undefined, flags: isRequest ? [] : ['cardUnknown'],
+  });
+}
+

@@ -1,0 +1,94 @@
+/**
+ * What opens an account, adds and changes its cards and loads its balance: messages like the wire's, through the same store.
+ */
+import { assert } from '../base/assert.ts';
+import { amountMinorMax } from '../base/limits.ts';
+import { cardIndex, evolve, noEffects } from './account.ts';
+import type { Account } from './account.ts';
+import { plainResponse } from './decision.ts';
+import type { Decision } from './decision.ts';
+import type { CardEntry, CardRecord, JournalEntry, LoadedEntry, OpenedEntry } from './journal.ts';
+import type { Records } from './locate.ts';
+import { digest } from './record.ts';
+
+interface LifecycleBase {
+  /** The caller's idempotency key: the same id changes the account once. */
+  readonly id: string;
+  readonly accountId: string;
+  readonly receivedAtMs: number;
+}
+
+export interface OpenMessage extends LifecycleBase {
+  readonly kind: 'open';
+  readonly currency: string;
+  readonly program: string;
+  readonly partner: string;
+}
+
+/** Adds the card, or replaces the record of the card with its token. */
+export interface CardChangeMessage extends LifecycleBase {
+  readonly kind: 'cardChange';
+  readonly card: CardRecord;
+  /** For the book, when the card is added. */
+  readonly encryptedPan: string | undefined;
+  readonly maskedPan: string | undefined;
+}
+
+/** Money in (positive) or out (negative) between the partner and the holder. */
+export interface LoadMessage extends LifecycleBase {
+  readonly kind: 'load';
+  readonly amountMinor: number;
+}
+
+export type LifecycleMessage = OpenMessage | CardChangeMessage | LoadMessage;
+
+/** Applies a lifecycle message once; the same id again changes nothing. */
+export function applyLifecycle(account: Account | undefined, message: LifecycleMessage, records: Records): Decision {
+  const markerId = `${message.accountId}#${digest(message.id)}`;
+  const marker = records.get(markerId);
+  if (typeof marker === 'string') return { kind: 'decided', response: plainResponse('0000'), change: undefined, note: 'repeat' };
+  const refused = refusal(account, message);
+  if (refused !== undefined) return { kind: 'decided', response: plainResponse(refused), change: undefined, note: undefined };
+  const entry = entryOf(account, message, markerId);
+  return {
+    kind: 'decided', response: plainResponse('0000'), note: undefined,
+    change: { entry, account: evolve(account, entry), once: marker === null ? [] : [markerId], guardMayRefuse: true },
+  };
+}
+
+function refusal(account: Account | undefined, message: LifecycleMessage): '9113' | '1018' | '1010' | '1016' | undefined {
+  if (message.kind === 'open') return account === undefined ? undefined : '9113';
+  if (account === undefined) return '1018';
+  if (message.kind === 'cardChange') return undefined;
+  if (!Number.isSafeInteger(message.amountMinor) || message.amountMinor === 0 || Math.abs(message.amountMinor) > amountMinorMax) return '1010';
+  return account.ledgerMinor - account.heldMinor + message.amountMinor < 0 && message.amountMinor < 0 ? '1016' : undefined;
+}
+
+function entryOf(account: Account | undefined, message: LifecycleMessage, markerId: string): JournalEntry {
+  const base = {
+    accountId: message.accountId, sequence: (account?.version ?? 0) + 1, id: message.id,
+    receivedAtMs: message.receivedAtMs, decidedAtMs: message.receivedAtMs, effects: noEffects,
+    records: [{ id: markerId, value: '1', keepUntilMs: undefined, dueAtMs: undefined }],
+  };
+  if (message.kind === 'open') {
+    const { currency, program, partner } = message;
+    return { ...base, kind: 'opened', currency, program, partner } satisfies OpenedEntry;
+  }
+  assert(account !== undefined, 'only an opened account changes');
+  if (message.kind === 'cardChange') {
+    const at = cardIndex(account, message.card.token);
+    const { card, encryptedPan, maskedPan } = message;
+    return { ...base, kind: 'card', index: at === -1 ? account.cards.length : at, card, encryptedPan, maskedPan } satisfies CardEntry;
+  }
+  const { amountMinor } = message;
+  return {
+    ...base, kind: 'loaded', amountMinor,
+    effects: {
+      ...noEffects, ledgerMinor: amountMinor,
+      postings: [
+        { ledger: `holder:${account.id}`, amountMinor, currency: account.currency },
+        { ledger: `funding:${account.partner}`, amountMinor: -amountMinor, currency: account.currency },
+      ],
+    },
+  } satisfies LoadedEntry;
+}
