@@ -4,6 +4,7 @@
 
 export type KeyErrorCode =
   | 'master_key_missing'
+  | 'master_key_exists'
   | 'master_key_exposed'
   | 'master_key_malformed'
   | 'master_key_wrong'

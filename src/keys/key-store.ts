@@ -15,7 +15,8 @@ import type { KeyObject } from 'node:crypto';
 import type { KeyInfo, KeyUsage } from './hsm.ts';
 import { KeyError } from './key-error.ts';
 import { checkValueOf, isKeyUsage, keyBytes, usageRules } from './key-usage.ts';
-import type { MasterKey, RandomBytes } from './master-key.ts';
+import type { MasterKey } from './master-key.ts';
+import type { RandomBytes } from './seal.ts';
 
 const format = 'locum-keys/1';
 const namePattern = /^[a-z0-9][a-z0-9.-]{0,63}$/;

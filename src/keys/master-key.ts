@@ -3,18 +3,15 @@
  * It is nowhere else: not in the key file, not in the database. It refuses a file that others could read.
  * Whatever is wrapped is bound to a label; it opens under that label only.
  */
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
-import { createCipheriv, createDecipheriv, createSecretKey } from 'node:crypto';
+import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { createSecretKey } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { KeyError } from './key-error.ts';
 import { keyCheckValue } from './key-usage.ts';
-
-/** Draws bytes for nonces and new keys; from the operating system in production. */
-export type RandomBytes = (bytes: number) => Uint8Array;
+import { seal, unseal } from './seal.ts';
+import type { RandomBytes } from './seal.ts';
 
 export const masterKeyBytes = 32;
-const nonceBytes = 12;
-const tagBytes = 16;
 
 export class MasterKey {
   readonly #key: KeyObject;
@@ -62,7 +59,20 @@ export class MasterKey {
     }
   }
 
-  /** `nonce | ciphertext | tag`. Random nonces under one key are safe for far more keys than a key file holds (2^32). */
+  /** Draws a new master key into a file (hex, mode 0600) that does not exist yet. Whoever loses the file loses every key under it. */
+  static createFile(path: string, random: RandomBytes): MasterKey {
+    const bytes = Buffer.from(random(masterKeyBytes));
+    const file = openNew(path);
+    try {
+      writeFileSync(file, `${bytes.toString('hex')}\n`);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    return MasterKey.fromBytes(bytes);
+  }
+
+  /** The clear bytes under this key, for this label only. */
   wrap(clear: Uint8Array, label: string, random: RandomBytes): Buffer {
     return seal(this.#key, clear, label, random);
   }
@@ -81,27 +91,10 @@ function openMaster(path: string): number {
   }
 }
 
-/** AES-256-GCM with a random nonce: `nonce | ciphertext | tag`; the label is authenticated, not contained. */
-export function seal(key: KeyObject, clear: Uint8Array, label: string, random: RandomBytes): Buffer {
-  const nonce = random(nonceBytes);
-  const cipher = createCipheriv('aes-256-gcm', key, nonce);
-  cipher.setAAD(Buffer.from(label, 'utf8'));
-  return Buffer.concat([nonce, cipher.update(clear), cipher.final(), cipher.getAuthTag()]);
-}
-
-/** What `seal` took; undefined where the key, the label or any bit differs. */
-export function unseal(key: KeyObject, sealed: Uint8Array, label: string): Buffer | undefined {
-  if (sealed.length < nonceBytes + tagBytes) return undefined;
-  const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, nonceBytes), { authTagLength: tagBytes });
-  decipher.setAAD(Buffer.from(label, 'utf8'));
-  decipher.setAuthTag(sealed.subarray(sealed.length - tagBytes));
-  const clear = decipher.update(sealed.subarray(nonceBytes, sealed.length - tagBytes));
+function openNew(path: string): number {
   try {
-    decipher.final();
-  } catch {
-    // The one exception that a wrong tag is reported by: what was decrypted is not to be seen.
-    clear.fill(0);
-    return undefined;
+    return openSync(path, 'wx', 0o600);
+  } catch (error) {
+    throw new KeyError('master_key_exists', `the master key file ${path} cannot be made, or exists already`, error);
   }
-  return clear;
 }

@@ -11,8 +11,8 @@ import { CardValueBatch, CardValueKey, cardValuesMax, isDigits } from './card-va
 import type { CardValue, CardValueCheck, GeneratedValue, Hsm, KeyInfo, KeyName, KeyUsage, Refusal, RefusalCode, Verdict } from './hsm.ts';
 import { KeyError } from './key-error.ts';
 import type { LoadedKey } from './key-store.ts';
-import { seal, unseal } from './master-key.ts';
-import type { RandomBytes } from './master-key.ts';
+import { seal, unseal } from './seal.ts';
+import type { RandomBytes } from './seal.ts';
 
 const tokenCharacters = 22;
 
@@ -59,7 +59,7 @@ export class SoftwareHsm implements Hsm {
   }
 
   decryptPan(sealed: string, boundTo: string): { readonly pan: Pan } | { readonly error: Refusal } {
-    const parts = /^([^/:]+)\/([0-9]{1,9}):([A-Za-z0-9_-]+)$/.exec(sealed);
+    const parts = /^([a-z0-9.-]{1,64})\/([0-9]{1,9}):([A-Za-z0-9_-]+)$/.exec(sealed);
     if (parts === null) return { error: refusal('malformed', 'this is not a sealed PAN') };
     const [, name = '', version = '', content = ''] = parts;
     const found = this.#find({ name, version: Number(version) }, 'pan');

@@ -174,6 +174,15 @@ test('the master key is read from 32 bytes, hex or either base64, and all of the
   expect([...texts.map((text) => MasterKey.fromText(text).kcv), ...texts.map(fromFile), fromFile(Buffer.from(bytes))]).toEqual(Array(11).fill(kcv));
 });
 
+test('a master key file is made once, for its owner alone, and is read again', () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'locum-master-')), 'master.key');
+  const made = MasterKey.createFile(path, randomBytes);
+  expect(MasterKey.fromFile(path).kcv).toBe(made.kcv);
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  expect(codeOf(() => MasterKey.createFile(path, randomBytes))).toBe('master_key_exists');
+  expect(MasterKey.fromFile(path).kcv).toBe(made.kcv);
+});
+
 test('a master key of another length, of nothing but zeros, or of other text is refused and not quoted', () => {
   for (const text of ['', 'secret', 'ab'.repeat(31), 'ab'.repeat(33), '*'.repeat(64), 'A'.repeat(42), '00'.repeat(32), Buffer.alloc(32).toString('base64')]) {
     expect(codeOf(() => MasterKey.fromText(text))).toBe('master_key_malformed');
