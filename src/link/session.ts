@@ -10,6 +10,7 @@
  * Owns the state, and what network management messages do to it. Pure: facts in, actions out; no clock, no field numbers (the
  * dialect turns DE70 or DE24 into a kind). Invariant: every request of the peer gets exactly one answer, whatever the state.
  */
+import { unreachable } from '../base/assert.ts';
 
 /** Who has to sign on before requests are exchanged. */
 export type SignOn =
@@ -132,6 +133,8 @@ function step(config: SessionConfig, session: Session, fact: SessionFact, nowMs:
       actions.push({ kind: 'send', what: 'signOff' });
       // Not at the answer: from the moment we say so, the peer may refuse what we send.
       return { ...session, state: 'signedOff', signOnPending: false, signOnAtMs: undefined };
+    default:
+      return unreachable(fact);
   }
 }
 
@@ -155,6 +158,8 @@ function requested(config: SessionConfig, session: Session, what: ManagementKind
     case 'other':
       actions.push({ kind: 'answer', what, answer: 'unsupported' });
       return session;
+    default:
+      return unreachable(what);
   }
 }
 
