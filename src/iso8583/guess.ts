@@ -35,7 +35,13 @@ function plausibility(message: Message): number {
   let score = 0;
   if (mti[0] === firstDigits[codec.spec.version]) score += 2;
   if (/^.[1-8][0-9][0-5]$/.test(mti)) score += 1;
-  const signs = [/^[0-9]{12,19}$/.test(message.text(2) ?? ''), /^[0-9A-Za-z ]+$/.test(message.text(41) ?? ''), /^([A-Z]{3}|[0-9]{3})$/.test(message.text(49) ?? ''), /^(0[1-9]|1[0-2])[0-3]/.test(message.text(7) ?? '')];
-  const known = signs.filter(Boolean).length;
-  return score + known / 4 + 1 / (2 + message.unknown);
+  const pan = message.text(2) ?? '';
+  const signs = [
+    /^[0-9]{12,19}$/.test(pan),
+    /^[0-9]{12,19}[=D]/.test(message.text(35) ?? '') && (pan === '' || message.text(35)!.startsWith(pan)),
+    /^[0-9A-Za-z ]+$/.test(message.text(41) ?? ''),
+    /^([A-Z]{3}|[0-9]{3})$/.test(message.text(49) ?? ''),
+    /^(0[1-9]|1[0-2])[0-3]/.test(message.text(7) ?? ''),
+  ];
+  return score + signs.filter(Boolean).length / signs.length + 1 / (2 + message.unknown);
 }
