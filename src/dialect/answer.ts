@@ -1,24 +1,119 @@
-/** From the decision back to a message. */
+/**
+ * From a decision back to a message. The only place that knows by field number what an answer says.
+ *
+ * An answer echoes what the dialect lists and the request has, and says the rest itself. Refuses (by leaving it out) what the station's
+ * message format has no field for. Invariant: no card data but a PAN that came in DE2 goes back, and a response code always does.
+ */
+import { amountMinorMax } from '../base/limits.ts';
 import type { Message } from '../iso8583/codec.ts';
 import type { Draft } from '../iso8583/draft.ts';
 import type { Response } from '../message/message.ts';
+import { exponentOf } from '../message/money.ts';
+import type { Amount } from '../message/money.ts';
 import type { Reason } from '../message/reason.ts';
+import { compositeText, readAmount, twelveDigits, writeAmount, writeBilling } from './amounts.ts';
 import type { Dialect } from './dialect.ts';
+import { Faults } from './faults.ts';
+import type { NetworkFunction } from './meaning.ts';
+import { answerMti } from './mti.ts';
 
 /**
  * The answer to a card message, written into `draft` (cleared first) and returned.
- * @param rrn DE37 where the request has none; 12 characters, or empty to leave it out
+ * @param rrn DE37 where the request has none; at most 12 characters; empty: left out
  */
-export function draftAnswer(_request: Message, _response: Response, _dialect: Dialect, _draft: Draft, _rrn: string): Draft {
-  throw new Error('not built yet');
+export function draftAnswer(request: Message, response: Response, dialect: Dialect, draft: Draft, rrn: string): Draft {
+  const { fields } = request.codec.spec;
+  begin(request, draft);
+  for (const field of dialect.answer.echo) draft.copy(request, field);
+  if (response.amount !== undefined) writeAmounts(request, response, response.amount, dialect, draft);
+  if (rrn !== '' && !request.has(37) && fields.has(37)) draft.set(37, rrn);
+  if (response.approvalCode !== '' && fields.has(38)) draft.set(38, response.approvalCode);
+  draft.set(39, dialect.reasons.responseCode(response.reason));
+  const { faultField } = dialect.answer;
+  if (response.reason === '9100' && faultField !== undefined && fields.has(faultField)) {
+    const field = Number.parseInt(response.field ?? '', 10);
+    if (field > 0) draft.set(faultField, String(field).padStart(3, '0'));
+  }
+  if (response.balance !== undefined) addAmounts(request, draft, balanceText(request, response.balance, dialect));
+  return draft;
 }
 
-/** The answer to a network management request: accepted, or refused for `reason`. */
-export function draftNetworkAnswer(_request: Message, _reason: Reason | undefined, _dialect: Dialect, _draft: Draft): Draft {
-  throw new Error('not built yet');
+/** The answer to a network management message: accepted where there is no reason against it. */
+export function draftNetworkAnswer(request: Message, reason: Reason | undefined, dialect: Dialect, draft: Draft): Draft {
+  begin(request, draft);
+  for (const field of dialect.answer.networkEcho) draft.copy(request, field);
+  return draft.set(39, reason === undefined ? dialect.reasons.responseCodeOfAction('8000')! : dialect.reasons.responseCode(reason));
 }
 
-/** The answer to a request that is not taken (9102) or whose content cannot be (9100); the caller asked `answerMti` first. */
-export function draftRefusal(_request: Message, _reason: Reason, _dialect: Dialect, _draft: Draft): Draft {
-  throw new Error('not built yet');
+/** The answer to a request of any type that is not taken, mostly 9102 or 9100. To be asked for only where `answerMti` has a type. */
+export function draftRefusal(request: Message, reason: Reason, dialect: Dialect, draft: Draft): Draft {
+  begin(request, draft);
+  for (const field of dialect.answer.echo) draft.copy(request, field);
+  return draft.set(39, dialect.reasons.responseCode(reason));
+}
+
+/**
+ * A network management request of our own. False where the dialect has no code for it.
+ * @param stan digits; @param transmittedAt MMDDhhmmss, UTC; @param localAt CCYYMMDDhhmmss
+ */
+export function draftNetworkRequest(what: NetworkFunction, stan: string, transmittedAt: string, localAt: string, dialect: Dialect, draft: Draft): boolean {
+  const code = codeOf(what, dialect);
+  if (code === undefined) return false;
+  draft.clear(dialect.version === '1987' ? '0800' : dialect.version === '1993' ? '1804' : '2804');
+  draft.set(7, transmittedAt).set(11, stan.padStart(dialect.version === '2003' ? 12 : 6, '0'));
+  if (dialect.version === '1993') draft.set(12, localAt.slice(2));
+  else if (dialect.version === '2003') draft.set(12, localAt);
+  draft.set(dialect.network.field, code);
+  return true;
+}
+
+function codeOf(what: NetworkFunction, dialect: Dialect): string | undefined {
+  for (const [code, function_] of dialect.network.codes) if (function_ === what) return code;
+  return undefined;
+}
+
+function begin(request: Message, draft: Draft): void {
+  const { header } = request;
+  draft.clear(answerMti(request.mti) ?? request.mti);
+  if (header !== undefined) draft.header = header;
+}
+
+/** DE4 and DE6, and what was asked where that is more: DE30, or an amount of DE54 where DE30 is something else (1987). */
+function writeAmounts(request: Message, response: Response, amount: Amount, dialect: Dialect, draft: Draft): void {
+  const { fields } = request.codec.spec;
+  writeAmount(draft, dialect, amount);
+  if (response.billing !== undefined && fields.has(6)) writeBilling(draft, dialect, response.billing);
+  if (response.reason !== '0002') return;
+  const asked = readAmount(request, dialect, new Faults());
+  if (asked === undefined) return;
+  const { originalAmountType } = dialect.answer;
+  if (originalAmountType !== undefined) addAmounts(request, draft, additionalText(request, originalAmountType, asked, dialect));
+  else if (dialect.version !== '1987' && fields.has(30)) draft.set(30, originalText(asked, dialect));
+}
+
+/** DE30: the original amount, and none of reconciliation. */
+function originalText(asked: Amount, dialect: Dialect): string {
+  return dialect.amounts.form === 'composite' ? compositeText(asked) + '0'.repeat(16) : twelveDigits(asked.amountMinor) + '0'.repeat(12);
+}
+
+/** Appends to DE54. */
+function addAmounts(request: Message, draft: Draft, text: string): void {
+  if (text === '' || !request.codec.spec.fields.has(54)) return;
+  const held = draft.get(54);
+  draft.set(54, typeof held === 'string' ? held + text : text);
+}
+
+function balanceText(request: Message, balance: NonNullable<Response['balance']>, dialect: Dialect): string {
+  const { ledgerMinor, availableMinor, currency } = balance;
+  if (Math.max(Math.abs(ledgerMinor), Math.abs(availableMinor)) > amountMinorMax) return '';
+  return additionalText(request, dialect.answer.ledgerAmountType, { amountMinor: ledgerMinor, currency }, dialect) +
+    additionalText(request, dialect.answer.availableAmountType, { amountMinor: availableMinor, currency }, dialect);
+}
+
+/** One amount of DE54: account type, amount type, currency, (2003: exponent), sign, twelve digits. */
+function additionalText(request: Message, type: string, amount: Amount, dialect: Dialect): string {
+  const account = request.text(3)?.slice(2, 4) ?? '00';
+  const exponent = dialect.amounts.form === 'composite' ? String(exponentOf(amount.currency)) : '';
+  const sign = amount.amountMinor < 0 ? 'D' : 'C';
+  return account + type + amount.currency + exponent + sign + twelveDigits(Math.abs(amount.amountMinor));
 }

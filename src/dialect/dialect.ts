@@ -1,18 +1,88 @@
-/** How one station's fields are understood; loaded and checked at start (`loadDialect`), then only read. */
-import type { Version } from '../message/message.ts';
+/**
+ * How the fields of one station's messages are understood: what a version of ISO 8583 leaves open, or networks do differently.
+ * Made by `loadDialect` (load.ts) at start, then only read. The meaning of each setting is told in docs/dialects.md.
+ */
+import type { EntryMode, MessageClass, Purpose, Version } from '../message/message.ts';
+import type { Condition } from './conditions.ts';
+import type { NetworkFunction } from './meaning.ts';
 import type { ReasonMap } from './reason-map.ts';
+
+/** What a function code (DE24 of 1993 and 2003) makes of a message; DE3 decides where it is `original`. */
+export type FunctionMeaning = 'original' | 'preauthorization' | 'increment' | 'completion' | 'verification' | 'fullReversal' | 'partialReversal';
+
+export const functionMeanings: readonly FunctionMeaning[] = [
+  'original', 'preauthorization', 'increment', 'completion', 'verification', 'fullReversal', 'partialReversal',
+];
+
+/** Which value of a track may be checked: a chip's track has an iCVV where a stripe has its CVV. */
+export type TrackValue = 'cvv' | 'icvv' | 'none';
+
+export interface Entry {
+  readonly mode: EntryMode;
+  readonly cardPresent: boolean;
+  readonly trackValue: TrackValue;
+}
+
+/** How DE22 tells how the card's data came in. */
+export type EntryModes =
+  | { readonly form: 'codes'; readonly field: number; readonly at: number; readonly length: number; readonly codes: ReadonlyMap<string, Entry> }
+  /** The first rule of which every bit is set. */
+  | { readonly form: 'bits'; readonly field: number; readonly rules: readonly { readonly bits: readonly { readonly byte: number; readonly mask: number }[]; readonly entry: Entry }[] };
+
+/** A place where a CVV2 may stand. */
+export type ValuePlace =
+  | { readonly form: 'element'; readonly field: number; readonly element: string; readonly skip: number }
+  /** A dataset of a composite field of 2003: identifier, two bytes of length, a bitmap of 16 bits; the value is bit 2, four digits in two bytes. */
+  | { readonly form: 'dataset'; readonly field: number; readonly dataset: string }
+  | { readonly form: 'text'; readonly field: number; readonly at: number; readonly length: number };
+
+export interface AmountForm {
+  /** `digits`: twelve, with the currency in a field of its own. `composite`: currency, exponent, twelve digits (2003). */
+  readonly form: 'digits' | 'composite';
+  /** Undefined for `composite`. */
+  readonly currencyField: number | undefined;
+  readonly billingCurrencyField: number | undefined;
+}
+
+export interface AnswerRules {
+  /** Taken over from the request where it has them; ascending. */
+  readonly echo: readonly number[];
+  readonly networkEcho: readonly number[];
+  /** Where the number of a faulty field is told on a format error (DE44 of 1987); undefined: nowhere. */
+  readonly faultField: number | undefined;
+  /** Amount type of DE54 that tells what was asked, on a partial approval; undefined: DE30 does (1993, 2003), or nothing. */
+  readonly originalAmountType: string | undefined;
+  readonly ledgerAmountType: string;
+  readonly availableAmountType: string;
+}
 
 export interface Dialect {
   readonly name: string;
   readonly version: Version;
   readonly reasons: ReasonMap;
-}
-
-/**
- * @param json the content of a dialect file
- * @param reasons the map that the station names, or its version's
- * @throws DialectError with file, JSON path and reason
- */
-export function loadDialect(_json: unknown, _file: string, _reasons: ReasonMap): Dialect {
-  throw new Error('not built yet');
+  /** Fields without which a message of the class is faulty; amounts and card numbers have rules of their own. */
+  readonly required: Readonly<Record<MessageClass, readonly number[]>>;
+  readonly amounts: AmountForm;
+  /** By the first two characters of DE3. */
+  readonly processingCodes: ReadonlyMap<string, Purpose>;
+  /** By DE24; undefined: the version has no function codes (1987). */
+  readonly functionCodes: ReadonlyMap<string, FunctionMeaning> | undefined;
+  readonly preauthorization: readonly Condition[];
+  readonly completion: readonly Condition[];
+  /** Does an approval code in a financial advice of a purchase make it a completion? */
+  readonly approvalCodeCompletes: boolean;
+  readonly partialApproval: readonly Condition[];
+  readonly cardNotPresent: readonly Condition[];
+  readonly entryModes: EntryModes;
+  readonly cvv2: readonly ValuePlace[];
+  /** Where the verification value starts in a track's discretionary data (after the service code); negative: from its end. */
+  readonly track2ValueAt: number;
+  readonly track1ValueAt: number;
+  readonly merchantCategoryField: number;
+  /** Undefined: the version has the name in a form that is not read (DE43 of 2003). */
+  readonly merchantNameField: number | undefined;
+  readonly network: { readonly field: number; readonly codes: ReadonlyMap<string, NetworkFunction> };
+  /** Fields whose contents a repeat must share; ascending, never card data. */
+  readonly fingerprint: readonly number[];
+  readonly answer: AnswerRules;
 }

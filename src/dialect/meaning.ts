@@ -61,7 +61,8 @@ export interface CarriedCardValue {
   readonly serviceCode: string;
 }
 
-export type NetworkFunction = 'signOn' | 'signOff' | 'echo' | 'keyChange' | 'cutover' | 'unknown';
+/** `other`: a code that the dialect does not know, or none. */
+export type NetworkFunction = 'signOn' | 'signOff' | 'echo' | 'keyChange' | 'cutover' | 'other';
 
 /** A request or advice of network management (x8xx); its answers are a ResponseMeaning of class `network`. */
 export interface NetworkMeaning {
@@ -97,8 +98,11 @@ export interface ResponseMeaning {
   readonly rrn: string;
   /** DE39 as it came; empty where absent. */
   readonly responseCode: string;
-  /** Undefined where the link's map does not know the code. */
+  /** The action code of ISO 8583:2003 that it stands for; empty where the link's map does not know it. */
+  readonly action: string;
+  /** The same as a reason of ours, where there is one. */
   readonly reason: Reason | undefined;
+  /** The transaction goes ahead, or the message was accepted. */
   readonly approved: boolean;
   readonly approvalCode: string;
   readonly amount: Amount | undefined;

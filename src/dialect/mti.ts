@@ -1,7 +1,7 @@
 /**
  * Message type identifiers (ISO 8583:1987 4.1, 1993 and 2003 5.1): edition, class, function, origin. Nothing here allocates.
  */
-import type { Version } from '../message/message.ts';
+import type { MessageClass, Version } from '../message/message.ts';
 
 /** The edition that the first digit names. */
 export function versionOfMti(mti: string): Version | undefined {
@@ -34,4 +34,16 @@ export function isRepeat(mti: string): boolean {
 export function answerMti(mti: string): string | undefined {
   if (mti.length !== 4 || !isRequest(mti)) return undefined;
   return mti.slice(0, 2) + String.fromCharCode(mti.charCodeAt(2) + 1, mti.charCodeAt(3) & ~1);
+}
+
+/** The class of an acquirer's or third party's card message (x1xx, x2xx, x4xx); undefined for all others, chargebacks among them. */
+export function cardClassOfMti(mti: string): MessageClass | undefined {
+  const origin = mti.charCodeAt(3);
+  if (origin === 50 || origin === 51) return undefined;
+  switch (mti.charCodeAt(1)) {
+    case 49: return 'authorization';
+    case 50: return 'financial';
+    case 52: return 'reversal';
+    default: return undefined;
+  }
 }

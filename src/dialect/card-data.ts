@@ -1,0 +1,185 @@
+/**
+ * Who the card is and how it was read: DE2, DE14, DE22, DE34, DE35, DE45, a chip's track in DE55, and the verification value to check.
+ * Everything that must not be read by accident leaves here inside a Pan or a Secret.
+ */
+import type { Message } from '../iso8583/codec.ts';
+import type { CardValueKind } from '../message/message.ts';
+import { Pan } from '../message/pan.ts';
+import { Secret } from '../message/secret.ts';
+import { elementOf } from './conditions.ts';
+import type { Dialect, Entry, TrackValue, ValuePlace } from './dialect.ts';
+import { isDigits } from './digits.ts';
+import type { Faults } from './faults.ts';
+import type { CarriedCardValue } from './meaning.ts';
+import { isExpiry } from './times.ts';
+
+export interface CardData {
+  readonly pan: Pan | undefined;
+  readonly expiry: string | undefined;
+  readonly trackExpiry: string | undefined;
+  readonly entry: Entry;
+  readonly cardValue: CarriedCardValue | undefined;
+}
+
+/** A track, taken apart. Lives no longer than the reading of its message. */
+interface Track {
+  readonly field: number;
+  readonly digits: string;
+  /** Empty where the track has a separator instead. */
+  readonly expiry: string;
+  readonly serviceCode: string;
+  readonly discretionary: string;
+  readonly valueAt: number;
+}
+
+export function readCardData(message: Message, dialect: Dialect, faults: Faults): CardData {
+  const track = readTrack(message, dialect, faults);
+  const expiry = message.text(14);
+  if (expiry !== undefined && !isExpiry(expiry)) faults.add(14, 'is not a month');
+  const entry = readEntry(message, dialect);
+  return {
+    pan: readPan(message, track, dialect, faults),
+    expiry,
+    trackExpiry: track === undefined || track.expiry === '' ? undefined : track.expiry,
+    entry,
+    cardValue: chooseCardValue(message, dialect, entry, track, expiry),
+  };
+}
+
+function readPan(message: Message, track: Track | undefined, dialect: Dialect, faults: Faults): Pan | undefined {
+  const text = message.text(2);
+  if (text !== undefined) {
+    const pan = Pan.parse(text);
+    if (pan === undefined) faults.add(2, 'is not a card number');
+    else if (track !== undefined && track.digits !== text) faults.add(track.field, 'the track is of another card than the number');
+    return pan;
+  }
+  // DE34 of 2003 is something else.
+  const extended = track === undefined && dialect.version !== '2003' ? message.text(34)?.trim() : undefined;
+  const digits = track?.digits ?? extended;
+  if (digits === undefined) {
+    faults.add(2, 'the card number is missing');
+    return undefined;
+  }
+  const pan = Pan.parse(digits);
+  if (pan === undefined) faults.add(track?.field ?? 34, 'has no card number');
+  return pan;
+}
+
+function readTrack(message: Message, dialect: Dialect, faults: Faults): Track | undefined {
+  const track2 = message.text(35);
+  if (track2 !== undefined) return checked(splitTrack2(track2, 35, dialect.track2ValueAt), 35, faults);
+  const track1 = message.text(45);
+  if (track1 !== undefined) return checked(splitTrack1(track1, dialect.track1ValueAt), 45, faults);
+  const chip = message.has(55) ? message.sub(55, '57') : undefined;
+  return chip === undefined ? undefined : checked(splitTrack2(chip.endsWith('F') ? chip.slice(0, -1) : chip, 55, dialect.track2ValueAt), 55, faults);
+}
+
+function checked(track: Track | undefined, field: number, faults: Faults): Track | undefined {
+  if (track === undefined || (track.expiry !== '' && !isExpiry(track.expiry))) faults.add(field, 'is not a track');
+  return track;
+}
+
+/** PAN, separator, YYMM, service code, discretionary data (ISO/IEC 7813); a separator stands for a date or code that is not there. */
+function splitTrack2(text: string, field: number, valueAt: number): Track | undefined {
+  let at = text.indexOf('=');
+  if (at < 0) at = text.indexOf('D');
+  return at < 0 ? undefined : splitAfter(text, text.slice(0, at), at + 1, text.charAt(at), field, valueAt);
+}
+
+/** Format B: PAN, name and the rest between carets; with or without the format code and its sentinel. */
+function splitTrack1(text: string, valueAt: number): Track | undefined {
+  const first = text.indexOf('^');
+  const second = first < 0 ? -1 : text.indexOf('^', first + 1);
+  if (second < 0) return undefined;
+  let start = text.startsWith('%') ? 1 : 0;
+  if (text.startsWith('B', start)) start++;
+  return splitAfter(text, text.slice(start, first), second + 1, '^', 45, valueAt);
+}
+
+function splitAfter(text: string, digits: string, start: number, separator: string, field: number, valueAt: number): Track {
+  let at = start;
+  const hasExpiry = !text.startsWith(separator, at);
+  const expiry = hasExpiry ? text.slice(at, at + 4) : '';
+  at += hasExpiry ? 4 : 1;
+  const hasService = at < text.length && !text.startsWith(separator, at);
+  const serviceCode = hasService ? text.slice(at, at + 3) : '';
+  at += hasService ? 3 : 1;
+  return { field, digits, expiry, serviceCode, discretionary: text.slice(at).trimEnd(), valueAt };
+}
+
+const unknownEntry: Entry = { mode: 'unknown', cardPresent: true, trackValue: 'cvv' };
+const unknownChipEntry: Entry = { mode: 'unknown', cardPresent: true, trackValue: 'icvv' };
+
+function readEntry(message: Message, dialect: Dialect): Entry {
+  const rules = dialect.entryModes;
+  if (rules.form === 'codes') {
+    const text = message.text(rules.field);
+    const entry = text === undefined ? undefined : rules.codes.get(text.slice(rules.at, rules.at + rules.length));
+    if (entry !== undefined) return entry;
+  } else {
+    const bytes = message.bytes(rules.field);
+    for (const rule of bytes === undefined ? [] : rules.rules) {
+      if (rule.bits.every(({ byte, mask }) => ((bytes?.[byte] ?? 0) & mask) !== 0)) return rule.entry;
+    }
+  }
+  return message.has(55) ? unknownChipEntry : unknownEntry;
+}
+
+/** The track's value where the entry is one that has it; otherwise the CVV2, if there is one. */
+function chooseCardValue(message: Message, dialect: Dialect, entry: Entry, track: Track | undefined, expiry: string | undefined): CarriedCardValue | undefined {
+  const fromTrack = track === undefined ? undefined : trackValueOf(track, entry.trackValue);
+  if (fromTrack !== undefined) return fromTrack;
+  for (const place of dialect.cvv2) {
+    const value = valueAt(message, place);
+    if (value !== undefined) return carried('cvv2', value, expiry ?? (track?.expiry || undefined), '000');
+  }
+  return undefined;
+}
+
+function trackValueOf(track: Track, kind: TrackValue): CarriedCardValue | undefined {
+  if (kind === 'none' || track.expiry === '') return undefined;
+  const { discretionary, valueAt } = track;
+  const start = valueAt < 0 ? discretionary.length + valueAt : valueAt;
+  const value = start < 0 ? '' : discretionary.slice(start, start + 3);
+  if (value.length !== 3 || !isDigits(value)) return undefined;
+  if (kind === 'icvv') return carried('icvv', value, track.expiry, '999');
+  return track.serviceCode === '' ? undefined : carried('cvv', value, track.expiry, track.serviceCode);
+}
+
+function carried(kind: CardValueKind, value: string, expiry: string | undefined, serviceCode: string): CarriedCardValue {
+  return { kind, value: new Secret(value), expiry, serviceCode };
+}
+
+function valueAt(message: Message, place: ValuePlace): string | undefined {
+  const text = message.text(place.field);
+  if (text === undefined) return undefined;
+  let value: string | undefined;
+  if (place.form === 'element') value = elementOf(text, place.element, place.skip)?.trim();
+  else if (place.form === 'text') value = text.slice(place.at, place.at + place.length).trim();
+  else value = datasetValue(text, place.dataset);
+  return value !== undefined && (value.length === 3 || value.length === 4) && isDigits(value) ? value : undefined;
+}
+
+/** Bit 2 of a dataset: four digits in two bytes, of which a leading zero is filling. `text`: the composite field in hexadecimal. */
+function datasetValue(text: string, dataset: string): string | undefined {
+  let at = 0;
+  while (at + 6 <= text.length) {
+    const end = at + 6 + 2 * Number.parseInt(text.slice(at + 2, at + 6), 16);
+    if (!(end <= text.length)) return undefined;
+    if (text.startsWith(dataset, at)) {
+      let bitmap = Number.parseInt(text.slice(at + 6, at + 10), 16);
+      const hasValue = (bitmap & 0x4000) !== 0;
+      let start = at + 10;
+      // Bit 1 of each bitmap announces another one.
+      while ((bitmap & 0x8000) !== 0 && start + 4 <= end) {
+        bitmap = Number.parseInt(text.slice(start, start + 4), 16);
+        start += 4;
+      }
+      const value = hasValue && start + 4 <= end ? text.slice(start, start + 4) : '';
+      return value.startsWith('0') ? value.slice(1) : value;
+    }
+    at = end;
+  }
+  return undefined;
+}

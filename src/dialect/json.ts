@@ -1,0 +1,104 @@
+/**
+ * Reading configuration files: every value with its path, so that what is wrong is said with its place. Unknown keys are refused,
+ * because a misspelt one would otherwise be a silent default.
+ */
+
+/** A dialect or reason map that cannot be used: the file, the JSON path in it, and what is wrong there. */
+export class DialectError extends Error {
+  override readonly name = 'DialectError';
+  readonly file: string;
+  readonly path: string;
+  readonly why: string;
+
+  constructor(file: string, path: string, why: string) {
+    super(`${file}: ${path}: ${why}`);
+    this.file = file;
+    this.path = path;
+    this.why = why;
+  }
+}
+
+/** One value of a JSON document. */
+export class JsonNode {
+  readonly file: string;
+  readonly path: string;
+  readonly #value: unknown;
+
+  constructor(value: unknown, file: string, path = '$') {
+    this.#value = value;
+    this.file = file;
+    this.path = path;
+  }
+
+  fail(why: string): never {
+    throw new DialectError(this.file, this.path, why);
+  }
+
+  get present(): boolean {
+    return this.#value !== undefined;
+  }
+
+  /** A member of an object; a node that is not `present` where it is missing. */
+  at(key: string): JsonNode {
+    const object = this.#object();
+    return new JsonNode(Object.hasOwn(object, key) ? object[key] : undefined, this.file, `${this.path}.${key}`);
+  }
+
+  /** Refuses members of other names. */
+  only(...names: string[]): this {
+    for (const key of Object.keys(this.#object())) {
+      if (!names.includes(key)) this.at(key).fail(`there is no such setting here; known are ${names.join(', ')}`);
+    }
+    return this;
+  }
+
+  members(): [string, JsonNode][] {
+    return Object.keys(this.#object()).map((key) => [key, this.at(key)]);
+  }
+
+  items(): JsonNode[] {
+    const value = this.#value;
+    if (!Array.isArray(value)) return this.#wrong('a list');
+    return value.map((item: unknown, index) => new JsonNode(item, this.file, `${this.path}[${index}]`));
+  }
+
+  string(): string {
+    return typeof this.#value === 'string' ? this.#value : this.#wrong('a string');
+  }
+
+  boolean(): boolean {
+    return typeof this.#value === 'boolean' ? this.#value : this.#wrong('true or false');
+  }
+
+  integer(min: number, max: number): number {
+    const value = this.#value;
+    if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
+    return this.#wrong(`a whole number from ${min} to ${max}`);
+  }
+
+  /** One of a few words. */
+  oneOf<T extends string>(words: readonly T[]): T {
+    const value = this.#value;
+    for (const word of words) if (word === value) return word;
+    return this.#wrong(`one of ${words.join(', ')}`);
+  }
+
+  /** A field number. */
+  field(): number {
+    return this.integer(2, 128);
+  }
+
+  fields(): number[] {
+    return this.items().map((item) => item.field());
+  }
+
+  #object(): Record<string, unknown> {
+    const value = this.#value;
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return this.#wrong('an object');
+    return value as Record<string, unknown>;
+  }
+
+  #wrong(expected: string): never {
+    return this.fail(this.#value === undefined ? `is missing; expected ${expected}` : `expected ${expected}`);
+  }
+}
