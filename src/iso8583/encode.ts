@@ -112,6 +112,11 @@ export function encodeText(plan: FieldPlan, value: string, target: Uint8Array, a
 
 /** Writes a field given as bytes, as subfields, or as another message's field. */
 function encodeOther(codec: Codec, plan: FieldPlan, value: Exclude<DraftValue, string>, target: Uint8Array, at: number): number {
+  if (value instanceof DecodedMessage && value.codec === codec) {
+    const end = value.writeField(plan.number, target, at);
+    if (end < 0) throw new EncodeError(plan.path, 'no-room');
+    return end;
+  }
   if (value instanceof Uint8Array) return encodeBytes(plan, value, target, at);
   if (value instanceof Draft) {
     if (plan.table === undefined) throw new EncodeError(plan.path, 'bad-content');
@@ -120,12 +125,6 @@ function encodeOther(codec: Codec, plan: FieldPlan, value: Exclude<DraftValue, s
     const units = sizeOf(plan, end - start);
     if (plan.prefixForm !== 0) writePrefix(plan, units, target, at);
     return end;
-  }
-  if (value.codec === codec && value instanceof DecodedMessage) {
-    const { frame, start, end } = value.wire(plan.number)!;
-    if (at + end - start > target.length) throw new EncodeError(plan.path, 'no-room');
-    for (let i = start; i < end; i++) target[at++] = frame[i]!;
-    return at;
   }
   const bytes = plan.field.kind === 'b' ? value.bytes(plan.number) : undefined;
   return bytes === undefined ? encodeText(plan, value.text(plan.number)!, target, at) : encodeBytes(plan, bytes, target, at);

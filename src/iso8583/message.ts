@@ -7,13 +7,6 @@ import type { Spans } from './walk.ts';
 import { bytesOf, fieldsOf, slotOf, unknownSlot, walkFields } from './walk.ts';
 import type { PositionalLayout } from './spec.ts';
 
-/** The wire bytes of a field, its prefix included. */
-export interface WireField {
-  readonly frame: Uint8Array;
-  readonly start: number;
-  readonly end: number;
-}
-
 export class DecodedMessage implements Message {
   readonly codec: Codec;
   readonly mti: string;
@@ -73,13 +66,17 @@ export class DecodedMessage implements Message {
     return tags;
   }
 
-  /** For an encoder: the field as it came. */
-  wire(field: number): WireField | undefined {
+  /** For an encoder: writes the field as it came, prefix included, at `at`; returns where it ends, or -1 where it does not fit. */
+  writeField(field: number, target: Uint8Array, at: number): number {
     const slot = slotOf(this.#spans, field);
-    if (slot < 0) return undefined;
     const plan = this.#table.plans[field]!;
-    const start = this.#spans[slot]!;
-    return { frame: this.#frame, start: start - plan.prefixBytes, end: start + bytesOf(plan, this.#spans[slot + 1]!) };
+    const frame = this.#frame;
+    const value = this.#spans[slot]!;
+    const end = value + bytesOf(plan, this.#spans[slot + 1]!);
+    const start = value - plan.prefixBytes;
+    if (at + end - start > target.length) return -1;
+    for (let i = start; i < end; i++) target[at++] = frame[i]!;
+    return at;
   }
 }
 
