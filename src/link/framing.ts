@@ -85,7 +85,11 @@ export function compileFraming(config: FramingConfig): Framing {
     frameBytesAnnounceable: max - surplus,
     requestHeader,
     answerHeader: config.tpdu === undefined ? copyOf : swapTpdu,
-    readLength: (bytes, offset) => read(bytes, offset) - surplus,
+    // Zero from a peer whose lengths count themselves can only mean that nothing follows.
+    readLength: (bytes, offset) => {
+      const announced = read(bytes, offset);
+      return announced === 0 && config.lengthIncludesItself ? 0 : announced - surplus;
+    },
     writeLength: (bytes, offset, frameBytes) => {
       write(bytes, offset, frameBytes + surplus);
     },
