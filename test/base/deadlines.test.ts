@@ -1,9 +1,9 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Deadlines, processSchedule } from '../../src/base/deadlines.ts';
 
 /** Time that passes when it is told to, with the one timer that a `Deadlines` arms. */
-function virtualTime(): { deadlines: Deadlines; pass(ms: number): void; armed(): number } {
+function virtualTime(): { deadlines: Deadlines; readonly pass: (ms: number) => void; readonly armed: () => number } {
   let nowMs = 0;
   const timers = new Set<{ atMs: number; callback: () => void }>();
   const deadlines = new Deadlines(

@@ -43,7 +43,7 @@ test('an answer goes back with the TPDU of its request, swapped, even when other
   station.received[1]?.answer('0810');
   station.received[0]?.answer('0810');
   await until(() => peer.bytes.length === 22, 'both answers');
-  expect(peer.bytes.toString('hex')).toBe('0009600004000330383130' + '0009600002000130383130');
+  expect(peer.bytes.toString('hex')).toBe('00096000040003303831300009600002000130383130');
 });
 
 test('a request of ours carries the configured TPDU', async () => {
@@ -257,10 +257,12 @@ test('a connection that closes while requests are in flight gives their places b
 /** The real network, with each accepted socket's writes counted on their way. */
 function countingNetwork(writes: number[]): Network {
   return {
-    connect: nodeNetwork.connect,
+    connect: (options, handlers) => nodeNetwork.connect(options, handlers),
     listen: async (options, handlers) =>
       await nodeNetwork.listen(options, {
-        onRefused: handlers.onRefused,
+        onRefused: (...refusal) => {
+          handlers.onRefused(...refusal);
+        },
         onSocket: (socket) => {
           const write = socket.write.bind(socket) as (chunk: Buffer, callback: () => void) => boolean;
           socket.write = ((chunk: Buffer, callback: () => void) => {

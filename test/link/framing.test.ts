@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { compileFraming, FrameSplitter, lengthEncodings, plainFraming, writeFrame } from '../../src/link/framing.ts';
 import type { Framing, FramingConfig } from '../../src/link/framing.ts';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { silentLinkEvents } from '../../src/link/events.ts';
 import { Matcher } from '../../src/link/matcher.ts';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { admits, applySession, newSession, usable } from '../../src/link/session.ts';
 import type { ManagementKind, Session, SessionAction, SessionConfig, SessionFact, SignOn } from '../../src/link/session.ts';
