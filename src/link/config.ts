@@ -5,13 +5,13 @@
  * the place, what would only fail later: a frame limit that the length prefix can't reach, a TLS listener without a certificate.
  */
 import { frameBytesMax } from '../base/limits.ts';
+import { ConfigError, readBySchema } from '../base/schema.ts';
+import type { Schema } from '../base/schema.ts';
 import type { BackOff } from './back-off.ts';
 import type { EndpointConfig, EndpointLimits } from './endpoint.ts';
 import { compileFraming, headerBytesMax, keepAlives, lengthEncodings, tpduBytes } from './framing.ts';
 import type { Framing, FramingConfig } from './framing.ts';
 import type { TlsConfig } from './network.ts';
-import { ConfigError, readBySchema } from './schema.ts';
-import type { Schema } from './schema.ts';
 import type { SessionConfig } from './session.ts';
 
 /** TLS by the names of its files; `loadTls` reads them. */

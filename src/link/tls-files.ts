@@ -5,9 +5,9 @@
  * that is no certificate or key, a key of another certificate. Never says what a key file holds.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { ConfigError } from '../base/schema.ts';
 import type { TlsFiles } from './config.ts';
 import type { TlsConfig } from './network.ts';
-import { ConfigError } from './schema.ts';
 import { codeOf } from './socket.ts';
 
 /**

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { backOffMs } from '../../src/link/back-off.ts';
 import { endpointConfig, linkSchema, readFraming, readLinkConfig } from '../../src/link/config.ts';
-import { ConfigError } from '../../src/link/schema.ts';
-import type { Schema } from '../../src/link/schema.ts';
+import { ConfigError } from '../../src/base/schema.ts';
+import type { Schema } from '../../src/base/schema.ts';
 
 const listen = { port: 8583 };
 
