@@ -1,0 +1,123 @@
+/**
+ * The switch's metrics (prom-client): everything that links, stations, the decide loop and the drain tell, as counters and histograms.
+ */
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import type { LinkEvents } from '../link/events.ts';
+import type { DecideEvents } from '../store/decide.ts';
+import type { SwitchEvents } from '../switch/events.ts';
+
+/** Seconds: from well under the fastest commit to the longest that an acquirer waits. */
+const latencyBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+export interface Metrics {
+  readonly registry: Registry;
+  readonly link: LinkEvents;
+  readonly switch: SwitchEvents;
+  readonly decide: DecideEvents;
+}
+
+/** Finds a label set's child once and keeps it: a lookup by hashing labels costs more than what is counted. */
+function children<T>(make: (labels: readonly string[]) => T): (...labels: readonly string[]) => T {
+  const known = new Map<string, T>();
+  return (...labels) => {
+    const id = labels.join('\u0000');
+    let child = known.get(id);
+    if (child === undefined) {
+      child = make(labels);
+      known.set(id, child);
+    }
+    return child;
+  };
+}
+
+export function newMetrics(): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  const counter = (name: string, help: string, labelNames: readonly string[]) => {
+    const made = new Counter({ name, help, labelNames: [...labelNames], registers });
+    return children((labels) => made.labels(...labels));
+  };
+
+  const received = counter('locum_messages_received_total', 'Messages received', ['station', 'mti']);
+  const answered = counter('locum_decisions_total', 'Card messages answered', ['station', 'mti', 'responder', 'reason']);
+  const notes = counter('locum_repeats_total', 'Repeats and duplicates of messages that were decided before', ['station', 'kind']);
+  const dropped = counter('locum_messages_dropped_total', 'Messages that got no answer', ['station', 'reason']);
+  const refused = counter('locum_messages_refused_total', 'Messages of a type that is not taken', ['station', 'mti', 'reason']);
+  const network = counter('locum_network_management_total', 'Network management requests', ['station', 'kind', 'accepted']);
+  const unknown = counter('locum_unknown_content_total', 'Fields and tags that the spec does not define', ['station']);
+  const latencyMetric = new Histogram({
+    name: 'locum_answer_seconds', help: 'From a message’s arrival to its answer', labelNames: ['station', 'mti', 'responder'], buckets: latencyBuckets, registers,
+  });
+  const latency = children((labels) => latencyMetric.labels(...labels));
+  const usableConnections = new Gauge({ name: 'locum_connections_usable', help: 'Connections that are signed on', labelNames: ['station'], registers });
+
+  const connections = new Gauge({ name: 'locum_connections', help: 'Connections that stand', labelNames: ['station'], registers });
+  const closed = counter('locum_connections_closed_total', 'Connections that ended', ['station', 'reason']);
+  const turnedAway = counter('locum_connections_refused_total', 'Connections that never came to be', ['station', 'reason']);
+  const frames = counter('locum_frames_total', 'Frames', ['station', 'direction']);
+  const bytes = counter('locum_frame_bytes_total', 'Bytes of frames', ['station', 'direction']);
+  const frameRefusals = counter('locum_frames_refused_total', 'Frames that ended their connection', ['station', 'reason']);
+  const throttles = counter('locum_link_throttled_total', 'Times that a connection was not read at a limit', ['station', 'reason']);
+  const matches = counter('locum_link_answers_total', 'Answers to requests of ours', ['station', 'kind']);
+
+  const commitSeconds = new Histogram({ name: 'locum_commit_seconds', help: 'Durable commit calls to the store', buckets: latencyBuckets, registers });
+  const commitMessages = new Histogram({
+    name: 'locum_commit_messages', help: 'Messages in one commit call', buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024], registers,
+  });
+  const conflicts = new Counter({ name: 'locum_commit_conflicts_total', help: 'Decisions taken again on a newer account', registers });
+  const trouble = counter('locum_store_trouble_total', 'Store calls that failed', ['kind']);
+
+  return {
+    registry,
+    link: {
+      listening: () => undefined,
+      connected: (station) => connections.labels(station).inc(),
+      disconnected: (station, _id, reason) => {
+        connections.labels(station).dec();
+        closed(station, reason).inc();
+      },
+      connectionRefused: (station, _peer, reason) => turnedAway(station, reason).inc(),
+      connectFailed: (station, reason) => turnedAway(station, reason).inc(),
+      received: (station, count, size) => {
+        frames(station, 'in').inc(count);
+        bytes(station, 'in').inc(size);
+      },
+      sent: (station, count, size) => {
+        frames(station, 'out').inc(count);
+        bytes(station, 'out').inc(size);
+      },
+      keepAliveReceived: (station) => frames(station, 'keepAlive').inc(),
+      frameRefused: (station, _id, reason) => frameRefusals(station, reason).inc(),
+      throttled: (station, _id, reason) => throttles(station, reason).inc(),
+      resumed: () => undefined,
+      answerMatched: (station) => matches(station, 'matched').inc(),
+      requestExpired: (station) => matches(station, 'expired').inc(),
+      answerLate: (station) => matches(station, 'late').inc(),
+      answerDuplicate: (station) => matches(station, 'duplicate').inc(),
+      answerUnmatched: (station) => matches(station, 'unmatched').inc(),
+    },
+    switch: {
+      received: (station, mti) => received(station, mti).inc(),
+      decided: (event) => {
+        answered(event.station, event.mti, event.responder, event.reason).inc();
+        latency(event.station, event.mti, event.responder).observe(event.elapsedMs / 1000);
+        if (event.note !== undefined) notes(event.station, event.note).inc();
+      },
+      dropped: (station, reason) => dropped(station, reason).inc(),
+      refused: (station, mti, reason) => refused(station, mti, reason).inc(),
+      networkManagement: (station, what, accepted) => network(station, what, String(accepted)).inc(),
+      usable: (station, _id, usable) => usableConnections.labels(station).inc(usable ? 1 : -1),
+      unknownContent: (station, count) => unknown(station).inc(count),
+    },
+    decide: {
+      commit: (_partition, _items, messages, elapsedMs) => {
+        commitSeconds.observe(elapsedMs / 1000);
+        commitMessages.observe(messages);
+      },
+      conflict: () => conflicts.inc(),
+      trouble: (kind) => trouble(kind).inc(),
+      recovered: () => undefined,
+    },
+  };
+}

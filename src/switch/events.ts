@@ -1,0 +1,48 @@
+/**
+ * What the switch tells about its work: everything that can be counted, by a name, never with card data. The composition turns
+ * these into metrics and log lines.
+ */
+import type { MessageClass } from '../message/message.ts';
+import type { Reason } from '../message/reason.ts';
+
+export type Responder = 'account' | 'switch';
+
+/** Why a message got no answer. */
+export type DropReason =
+  /** No such message: its bytes do not decode. */
+  | 'undecodable'
+  /** An answer that nobody waits for. */
+  | 'unmatchedAnswer'
+  /** A type that the standard does not answer, such as a notification or an edition that the station does not speak. */
+  | 'unanswerable'
+  /** The commit's outcome was not known by the deadline; the acquirer reverses. */
+  | 'unresolved'
+  /** The answer could not be written in the station's format. */
+  | 'unencodable';
+
+export interface DecidedEvent {
+  readonly station: string;
+  readonly mti: string;
+  readonly class: MessageClass;
+  readonly responder: Responder;
+  readonly reason: Reason;
+  readonly note: 'repeat' | 'duplicate' | undefined;
+  readonly elapsedMs: number;
+  /** For a log that looks for one message. */
+  readonly id: string;
+  readonly stan: string;
+  readonly rrn: string;
+  readonly maskedPan: string;
+}
+
+export interface SwitchEvents {
+  received(station: string, mti: string): void;
+  decided(event: DecidedEvent): void;
+  dropped(station: string, reason: DropReason, detail: string): void;
+  /** A message type that the station may not send, or that is not known, was answered so. */
+  refused(station: string, mti: string, reason: Reason): void;
+  networkManagement(station: string, what: string, accepted: boolean): void;
+  usable(station: string, connectionId: number, usable: boolean): void;
+  /** Fields or tags that the spec does not define were kept. */
+  unknownContent(station: string, count: number): void;
+}

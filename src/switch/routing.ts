@@ -1,0 +1,98 @@
+/**
+ * Who decides for a card: the program that its number's range belongs to, with the terms that go on every message of it.
+ */
+import { businessCalendar } from '../base/calendar.ts';
+import type { BusinessTime } from '../base/calendar.ts';
+import type { LimitRule, OriginalKey, Terms } from '../message/message.ts';
+
+/** A program as the switch works with it. */
+export interface ProgramRules {
+  readonly name: string;
+  readonly timeZone: string;
+  readonly holdDays: Terms['holdDays'];
+  readonly recordDays: number;
+  readonly limits: readonly LimitRule[];
+  readonly merchantGroups: Readonly<Record<string, readonly string[]>>;
+  readonly verificationValueRequired: boolean;
+  readonly cvk: string;
+  readonly cvv2ExpiryOrder: 'yymm' | 'mmyy';
+  readonly creditGuard: boolean;
+}
+
+export interface CardRange {
+  readonly from: string;
+  readonly to: string;
+  readonly program: string;
+}
+
+/** A program, prepared. */
+export interface Program {
+  readonly rules: ProgramRules;
+  readonly calendar: (atMs: number) => BusinessTime;
+  /** Terms for messages of a station with these keys. */
+  terms(originalKeys: readonly OriginalKey[]): Terms;
+  /** The merchant category groups that a category falls in. */
+  groupsOf(category: string): readonly string[];
+}
+
+/** Ranges and programs as of one revision of the system tables. */
+export class Routing {
+  readonly #ranges: readonly CardRange[];
+  readonly #programs: ReadonlyMap<string, Program>;
+
+  constructor(programs: readonly ProgramRules[], ranges: readonly CardRange[]) {
+    this.#programs = new Map(programs.map((rules) => [rules.name, prepare(rules)]));
+    // The narrowest first: a range within another is the exception to it.
+    this.#ranges = [...ranges].sort((a, b) => b.from.length - a.from.length);
+  }
+
+  /** The program of the card with this number; undefined where no range has it. */
+  programOf(digits: string): Program | undefined {
+    for (const { from, to, program } of this.#ranges) {
+      if (digits.slice(0, from.length) >= from && digits.slice(0, to.length) <= to) return this.#programs.get(program);
+    }
+    return undefined;
+  }
+}
+
+/** Terms for a card in no range: no issuer is named, so nothing is approved by them. */
+export const noTerms: Terms = {
+  program: '', limits: [], verificationValueRequired: false, holdDays: { cardPresent: 0, cardNotPresent: 0, preauthorization: 0 },
+  recordDays: 7, creditGuard: false, originalKeys: [],
+};
+
+const noGroups: readonly string[] = [];
+
+function prepare(rules: ProgramRules): Program {
+  const termsByKeys = new Map<string, Terms>();
+  const groupsByCategory = new Map<string, readonly string[]>();
+  return {
+    rules,
+    calendar: businessCalendar(rules.timeZone),
+    terms(originalKeys) {
+      const id = originalKeys.join();
+      let terms = termsByKeys.get(id);
+      if (terms === undefined) {
+        const { name: program, limits, verificationValueRequired, holdDays, recordDays, creditGuard } = rules;
+        terms = { program, limits, verificationValueRequired, holdDays, recordDays, creditGuard, originalKeys };
+        termsByKeys.set(id, terms);
+      }
+      return terms;
+    },
+    groupsOf(category) {
+      if (category.length !== 4) return noGroups;
+      let groups = groupsByCategory.get(category);
+      if (groups === undefined) {
+        groups = Object.entries(rules.merchantGroups).filter(([, members]) => members.some((member) => includes(member, category))).map(([name]) => name);
+        groupsByCategory.set(category, groups);
+      }
+      return groups;
+    },
+  };
+}
+
+/** Is the category the one, or in the range (`5411-5499`), that a group lists? */
+function includes(member: string, category: string): boolean {
+  const [from = '', to = from] = member.split('-');
+  return category >= from && category <= to;
+}

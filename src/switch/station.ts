@@ -1,0 +1,239 @@
+/**
+ * A station at work: its link's frames are decoded, understood, decided and answered in its own format.
+ *
+ * Every request gets one answer or one counted drop, and its place in the link's limits is freed either way.
+ */
+import type { Codec, Message } from '../iso8583/codec.ts';
+import { Draft } from '../iso8583/draft.ts';
+import { DecodeError, EncodeError } from '../iso8583/errors.ts';
+import { draftAnswer, draftNetworkAnswer, draftNetworkRequest, draftRefusal } from '../dialect/answer.ts';
+import type { Dialect } from '../dialect/dialect.ts';
+import type { CardMeaning, Meaning, NetworkMeaning, ResponseMeaning } from '../dialect/meaning.ts';
+import { answerMti } from '../dialect/mti.ts';
+import { readMessage } from '../dialect/read.ts';
+import type { FrameHeader } from '../link/framing.ts';
+import type { LinkConnection, LinkHandlers } from '../link/link.ts';
+import { admits, applySession, newSession } from '../link/session.ts';
+import type { ManagementKind, Session, SessionConfig, SessionFact } from '../link/session.ts';
+import type { Deadlines } from '../base/deadlines.ts';
+import type { MessageClass, OriginalKey } from '../message/message.ts';
+import type { Reason } from '../message/reason.ts';
+import type { Decisions, Result } from './decisions.ts';
+import type { SwitchEvents } from './events.ts';
+import { retrievalReference } from './stamp.ts';
+
+export interface StationConfig {
+  readonly name: string;
+  readonly codec: Codec;
+  readonly dialect: Dialect;
+  readonly session: SessionConfig;
+  readonly classes: readonly MessageClass[];
+  readonly originalKeys: readonly OriginalKey[];
+}
+
+export interface StationOutside {
+  readonly decisions: Decisions;
+  readonly deadlines: Deadlines;
+  /** Unix ms. */
+  readonly now: () => number;
+  readonly events: SwitchEvents;
+  /** How long an own echo or sign-on waits for its answer. */
+  readonly networkAnswerMs: number;
+}
+
+/** What a connection's context holds. */
+interface Peer {
+  session: Session;
+  /** Our network management request that waits for its answer: one at a time of each kind. */
+  readonly waiting: Map<string, ManagementKind>;
+  stan: number;
+}
+
+export class Station implements LinkHandlers {
+  readonly #config: StationConfig;
+  readonly #outside: StationOutside;
+  readonly #draft = new Draft('');
+
+  constructor(config: StationConfig, outside: StationOutside) {
+    this.#config = config;
+    this.#outside = outside;
+  }
+
+  onOpen(connection: LinkConnection): void {
+    connection.context = { session: newSession, waiting: new Map(), stan: 0 } satisfies Peer;
+    this.#session(connection, { kind: 'opened' });
+  }
+
+  onIdle(connection: LinkConnection): void {
+    this.#session(connection, { kind: 'idle' });
+  }
+
+  onClose(connection: LinkConnection): void {
+    const peer = peerOf(connection);
+    if (peer.session.state === 'signedOn') this.#outside.events.usable(this.#config.name, connection.id, false);
+    peer.waiting.clear();
+  }
+
+  onFrame(connection: LinkConnection, buffer: Buffer, start: number, end: number, header: FrameHeader): void {
+    const { name, codec, dialect } = this.#config;
+    const { events } = this.#outside;
+    let message: Message;
+    try {
+      message = codec.decode(buffer, start, end);
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      events.dropped(name, 'undecodable', error.message);
+      return;
+    }
+    events.received(name, message.mti);
+    if (message.unknown > 0) events.unknownContent(name, message.unknown);
+    this.#take(connection, header, message, readMessage(message, dialect, name));
+  }
+
+  #take(connection: LinkConnection, header: FrameHeader, message: Message, meaning: Meaning): void {
+    const { name, dialect, classes, session } = this.#config;
+    switch (meaning.kind) {
+      case 'card':
+        if (!classes.includes(meaning.class) || !admits(session, peerOf(connection).session)) this.#refuse(connection, header, message, '9102');
+        else this.#decide(connection, header, message, meaning);
+        return;
+      case 'network':
+        this.#network(connection, header, message, meaning);
+        return;
+      case 'response':
+        this.#answered(connection, meaning);
+        return;
+      case 'unsupported':
+        if (meaning.answerable) this.#refuse(connection, header, message, '9102');
+        else this.#outside.events.dropped(name, 'unanswerable', `type ${message.mti} on a link that speaks ${dialect.version}`);
+    }
+  }
+
+  #decide(connection: LinkConnection, header: FrameHeader, message: Message, meaning: CardMeaning): void {
+    const { decisions, deadlines } = this.#outside;
+    const startedMs = deadlines.nowMs();
+    connection.begin();
+    decisions.decide(meaning, this.#config.originalKeys, (result) => {
+      this.#decided(connection, header, message, meaning, result, deadlines.nowMs() - startedMs);
+      connection.done();
+    });
+  }
+
+  #decided(connection: LinkConnection, header: FrameHeader, message: Message, meaning: CardMeaning, result: Result, elapsedMs: number): void {
+    const { name, dialect } = this.#config;
+    const { events, now } = this.#outside;
+    if (result.kind === 'unresolved') {
+      events.dropped(name, 'unresolved', `message ${result.id}`);
+      return;
+    }
+    const { response } = result;
+    events.decided({
+      station: name, mti: meaning.mti, class: meaning.class, responder: result.responder, reason: response.reason, note: result.note, elapsedMs,
+      id: result.id, stan: meaning.trace.stan, rrn: meaning.rrn, maskedPan: meaning.pan?.masked ?? '',
+    });
+    if (answerMti(meaning.mti) === undefined) return;
+    const rrn = meaning.rrn === '' ? retrievalReference(now(), meaning.trace.stan) : '';
+    this.#answer(connection, header, draftAnswer(message, response, dialect, this.#draft, rrn));
+  }
+
+  #network(connection: LinkConnection, header: FrameHeader, message: Message, meaning: NetworkMeaning): void {
+    if (!meaning.answerable) {
+      this.#outside.events.dropped(this.#config.name, 'unanswerable', `type ${meaning.mti}`);
+      return;
+    }
+    this.#session(connection, { kind: 'requested', what: meaning.function }, (accepted) => {
+      this.#outside.events.networkManagement(this.#config.name, meaning.function, accepted);
+      this.#answer(connection, header, draftNetworkAnswer(message, accepted ? undefined : '9102', this.#config.dialect, this.#draft));
+    });
+  }
+
+  /** An answer: to our own echo or sign-on, or to nothing that we sent. */
+  #answered(connection: LinkConnection, meaning: ResponseMeaning): void {
+    const { waiting } = peerOf(connection);
+    const what = meaning.class === 'network' ? waiting.get(meaning.stan) : undefined;
+    if (what === undefined) {
+      this.#outside.events.dropped(this.#config.name, 'unmatchedAnswer', `type ${meaning.mti}`);
+      return;
+    }
+    waiting.delete(meaning.stan);
+    this.#session(connection, { kind: 'answered', what, accepted: meaning.approved });
+  }
+
+  #refuse(connection: LinkConnection, header: FrameHeader, message: Message, reason: Reason): void {
+    const { name, dialect } = this.#config;
+    if (answerMti(message.mti) === undefined) {
+      this.#outside.events.dropped(name, 'unanswerable', `type ${message.mti}`);
+      return;
+    }
+    this.#outside.events.refused(name, message.mti, reason);
+    this.#answer(connection, header, draftRefusal(message, reason, dialect, this.#draft));
+  }
+
+  #answer(connection: LinkConnection, header: FrameHeader, draft: Draft): void {
+    const bytes = this.#encode(draft);
+    if (bytes !== undefined) connection.answer(header, bytes, 0, bytes.length);
+  }
+
+  #encode(draft: Draft): Uint8Array | undefined {
+    const { name, codec } = this.#config;
+    try {
+      return codec.encode(draft);
+    } catch (error) {
+      if (!(error instanceof EncodeError)) throw error;
+      this.#outside.events.dropped(name, 'unencodable', error.message);
+      return undefined;
+    }
+  }
+
+  #session(connection: LinkConnection, fact: SessionFact, onAnswer?: (accepted: boolean) => void): void {
+    const { session: config, name } = this.#config;
+    const { deadlines, events } = this.#outside;
+    const peer = peerOf(connection);
+    const { session, actions } = applySession(config, peer.session, fact, deadlines.nowMs());
+    peer.session = session;
+    for (const action of actions) {
+      switch (action.kind) {
+        case 'answer':
+          onAnswer?.(action.answer === 'accepted');
+          break;
+        case 'send':
+          this.#send(connection, peer, action.what);
+          break;
+        case 'mark':
+          events.usable(name, connection.id, action.usable);
+          break;
+        case 'wake':
+          deadlines.at(action.atMs, () => {
+            if (connection.open) this.#session(connection, { kind: 'now' });
+          });
+          break;
+        case 'close':
+          connection.close();
+          break;
+        case 'cutover':
+          events.networkManagement(name, 'cutover', true);
+      }
+    }
+  }
+
+  /** Sends a network management request of ours, and waits for its answer. */
+  #send(connection: LinkConnection, peer: Peer, what: 'signOn' | 'signOff' | 'echo'): void {
+    const { deadlines, now, networkAnswerMs } = this.#outside;
+    peer.stan = (peer.stan % 999_999) + 1;
+    const stan = String(peer.stan);
+    const [date = '', time = ''] = new Date(now()).toISOString().slice(0, 19).split('T');
+    const digits = `${date.replaceAll('-', '')}${time.replaceAll(':', '')}`;
+    if (!draftNetworkRequest(what, stan, digits.slice(4), digits, this.#config.dialect, this.#draft)) return;
+    const bytes = this.#encode(this.#draft);
+    if (bytes === undefined || connection.request(bytes, 0, bytes.length) !== 'queued') return;
+    peer.waiting.set(stan, what);
+    deadlines.after(networkAnswerMs, () => {
+      if (!peer.waiting.delete(stan) || !connection.open) return;
+      this.#session(connection, { kind: 'timedOut', what });
+    });
+  }
+}
+
+function peerOf(connection: LinkConnection): Peer {
+  return connection.context as Peer;
+}

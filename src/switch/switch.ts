@@ -1,0 +1,97 @@
+/**
+ * The stations of this switch: started, stopped and exchanged as the system tables say, each on its own, while the others work on.
+ */
+import { Endpoint } from '../link/endpoint.ts';
+import type { EndpointConfig } from '../link/endpoint.ts';
+import type { LinkOutside } from '../link/link.ts';
+import { Station } from './station.ts';
+import type { StationConfig, StationOutside } from './station.ts';
+
+export interface StationSetup {
+  readonly endpoint: EndpointConfig;
+  readonly station: StationConfig;
+  /** Equal texts mean that nothing about the station has changed. */
+  readonly text: string;
+}
+
+export interface StationStatus {
+  readonly name: string;
+  readonly port: number;
+  readonly role: 'listen' | 'connect';
+  readonly connections: number;
+  readonly inFlight: number;
+}
+
+export interface SwitchFailure {
+  readonly station: string;
+  readonly error: Error;
+}
+
+interface Running {
+  readonly setup: StationSetup;
+  readonly endpoint: Endpoint;
+}
+
+export class Switch {
+  readonly #links: LinkOutside;
+  readonly #stations: StationOutside;
+  readonly #running = new Map<string, Running>();
+  /** One change of the stations at a time. */
+  #changing: Promise<readonly SwitchFailure[]> = Promise.resolve([]);
+  #stopped = false;
+
+  constructor(links: LinkOutside, stations: StationOutside) {
+    this.#links = links;
+    this.#stations = stations;
+  }
+
+  /**
+   * Lets exactly these stations work. What has not changed is not touched; what changed is stopped (its requests in flight are
+   * answered first) and started anew.
+   * @returns the stations that could not be started, with the system's error
+   */
+  async exchange(setups: readonly StationSetup[], graceMs: number): Promise<readonly SwitchFailure[]> {
+    const before = this.#changing;
+    this.#changing = (async () => {
+      await before;
+      return this.#stopped ? [] : await this.#exchange(setups, graceMs);
+    })();
+    return await this.#changing;
+  }
+
+  get status(): readonly StationStatus[] {
+    return [...this.#running.values()].map(({ setup, endpoint }) => ({
+      name: setup.station.name, port: endpoint.port, role: setup.endpoint.role, connections: endpoint.connectionCount, inFlight: endpoint.inFlight,
+    }));
+  }
+
+  /** No new reads; answers in flight are finished, as long as `graceMs` lasts. @returns requests that got no answer */
+  async stop(graceMs: number): Promise<number> {
+    this.#stopped = true;
+    await this.#changing;
+    const outcomes = await Promise.all([...this.#running.values()].map(({ endpoint }) => endpoint.stop(graceMs)));
+    this.#running.clear();
+    return outcomes.reduce((sum, { unanswered }) => sum + unanswered, 0);
+  }
+
+  async #exchange(setups: readonly StationSetup[], graceMs: number): Promise<SwitchFailure[]> {
+    const wanted = new Map(setups.map((setup) => [setup.station.name, setup]));
+    const outdated = [...this.#running].filter(([name, { setup }]) => wanted.get(name)?.text !== setup.text);
+    await Promise.all(outdated.map(async ([name, { endpoint }]) => {
+      await endpoint.stop(graceMs);
+      this.#running.delete(name);
+    }));
+    const failures: SwitchFailure[] = [];
+    for (const [name, setup] of wanted) {
+      if (this.#running.has(name)) continue;
+      const endpoint = new Endpoint(setup.endpoint, new Station(setup.station, this.#stations), this.#links);
+      try {
+        await endpoint.start();
+        this.#running.set(name, { setup, endpoint });
+      } catch (error) {
+        failures.push({ station: name, error: error instanceof Error ? error : new Error(String(error)) });
+      }
+    }
+    return failures;
+  }
+}
