@@ -8,12 +8,17 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MemoryStore } from '../src/store/memory.ts';
+import { RedisStore } from '../src/store/redis.ts';
 import { SqliteStore } from '../src/store/sqlite.ts';
 import type { CommitItem, PartitionEpoch, Store } from '../src/store/store.ts';
+import { startRedis } from '../test/servers/redis.ts';
 
 const headChars = 250;
 const entryChars = 300;
 const recordChars = 130;
+
+/** Journal entries that the book takes at once. */
+const trimEvery = 4_096;
 
 export interface StoreLoad {
   /** Items in one commit call. */
@@ -39,6 +44,7 @@ export async function measureStore(store: Store, load: StoreLoad): Promise<Store
   const source = new ItemSource(load);
   const callMs: number[] = [];
   let commits = 0;
+  let trimmed = 0;
   const startedMs = performance.now();
   const lane = async (): Promise<void> => {
     while (performance.now() - startedMs < load.durationMs) {
@@ -51,6 +57,10 @@ export async function measureStore(store: Store, load: StoreLoad): Promise<Store
       }
       source.giveBack(items);
       commits += results.length;
+      if (commits - trimmed >= trimEvery) {
+        trimmed = commits;
+        await store.trim(at, String(commits - trimEvery));
+      }
     }
   };
   await Promise.all(Array.from({ length: load.inFlight }, lane));
@@ -111,6 +121,8 @@ export const benchedEngines: Readonly<Record<string, () => Promise<BenchedEngine
     const store = new MemoryStore({ partitions: 1, now: Date.now });
     return { store, close: () => store.close() };
   },
+  'redis-always': () => openBenchedRedis('always'),
+  'redis-everysec': () => openBenchedRedis('everysec'),
   async sqlite() {
     const folder = mkdtempSync(join(tmpdir(), 'locum-bench-'));
     const store = await SqliteStore.open({ file: join(folder, 'store.db'), partitions: 1, now: Date.now });
@@ -123,6 +135,18 @@ export const benchedEngines: Readonly<Record<string, () => Promise<BenchedEngine
     };
   },
 };
+
+async function openBenchedRedis(appendfsync: string): Promise<BenchedEngine> {
+  const server = await startRedis({ appendfsync });
+  const store = await RedisStore.open({ url: server.url, partitions: 1, commandTimeoutMs: 10_000, replicasMin: 0 });
+  return {
+    store,
+    async close() {
+      await store.close();
+      await server.stop();
+    },
+  };
+}
 
 function option(name: string, otherwise: string): string {
   const found = process.argv.find((argument) => argument.startsWith(`--${name}=`));
