@@ -36,10 +36,10 @@ export class SqliteEngine {
   #changes = 0;
   #nowMs = 0;
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, generationChanges: number) {
     this.#database = database;
     this.#reads = new ScopeReads(database);
-    this.#tables = new TableWriter(database);
+    this.#tables = new TableWriter(database, generationChanges);
     this.#begin = database.prepare('BEGIN IMMEDIATE');
     this.#commit = database.prepare('COMMIT');
     this.#insertChunk = database.prepare('INSERT INTO chunk VALUES (?, ?, ?, ?, ?)');

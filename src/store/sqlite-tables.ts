@@ -8,7 +8,7 @@ import { Generation, type RecordChange, type SqliteScope } from './sqlite-scope.
 import type { Head } from './store.ts';
 
 /** Changes that a generation gathers before it goes to the tables: more save writes, and cost memory and time to open. */
-const generationChanges = 32_768;
+export const generationChangesUsual = 32_768;
 
 /** A turn moves this many times the changes that it made: a sealed generation is gone before the next one is full. */
 const slicePerChange = 2;
@@ -23,6 +23,7 @@ type Change =
   | { readonly table: 2; readonly scope: number; readonly id: string; readonly guard: number };
 
 export class TableWriter {
+  readonly #generationChanges: number;
   readonly #putHead: StatementSync;
   readonly #putRecord: StatementSync;
   readonly #deleteRecord: StatementSync;
@@ -41,7 +42,8 @@ export class TableWriter {
   /** Scopes that may have chunks to take away. */
   readonly #dropping = new Set<SqliteScope>();
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, generationChanges: number) {
+    this.#generationChanges = generationChanges;
     this.#putHead = database.prepare(
       'INSERT INTO head VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET version = excluded.version, value = excluded.value',
     );
@@ -81,7 +83,7 @@ export class TableWriter {
     this.#freshChanges += changes;
     const slice = changes * slicePerChange;
     if (this.#moving) this.#apply(scopes, slice);
-    else if (this.#freshChanges >= generationChanges) this.#seal(scopes, chunkLast);
+    else if (this.#freshChanges >= this.#generationChanges) this.#seal(scopes, chunkLast);
     this.#sweep.run(nowMs, slice);
     for (const scope of this.#dropping) this.#drop(scope, chunksPerTurn);
   }

@@ -24,6 +24,7 @@ interface PortCall extends SqliteCall {
 export interface SqliteThreadData {
   readonly file: string;
   readonly partitions: number;
+  readonly generationChanges: number;
   readonly port: MessagePort;
 }
 
@@ -34,11 +35,11 @@ class SqliteThread {
   readonly #engine: SqliteEngine;
   readonly #ports = new Set<MessagePort>();
 
-  constructor(file: string, partitions: number) {
+  constructor({ file, partitions, generationChanges }: SqliteThreadData) {
     this.#file = file;
     this.#partitions = partitions;
     this.#database = openSqliteFile(file, partitions);
-    this.#engine = new SqliteEngine(this.#database);
+    this.#engine = new SqliteEngine(this.#database, generationChanges);
   }
 
   connect(port: MessagePort): void {
@@ -165,9 +166,10 @@ function fail(calls: readonly PortCall[], kind: SqliteFailureKind, message: stri
   }
 }
 
-function start({ file, partitions, port }: SqliteThreadData): void {
+function start(data: SqliteThreadData): void {
+  const { port, partitions } = data;
   try {
-    new SqliteThread(file, partitions).connect(port);
+    new SqliteThread(data).connect(port);
   } catch (error) {
     const finding = error instanceof StoreUnavailable ? error.message : String(error);
     const opened: SqliteOpened = { opened: false, finding, partitions };

@@ -6,6 +6,8 @@ import { once } from 'node:events';
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import { assert } from '../base/assert.ts';
 import { pack } from './pack.ts';
+import { generationChangesUsual } from './sqlite-tables.ts';
+import type { SqliteThreadData } from './sqlite-thread.ts';
 import type { SqliteAnswers, SqliteCall, SqliteFailureKind, SqliteOpened, SqliteReply, SqliteRequest } from './sqlite-wire.ts';
 import {
   StoreFenced,
@@ -28,6 +30,8 @@ export interface SqliteStoreOptions {
   readonly partitions: number;
   /** Unix ms; what has been kept until before this is forgotten, in small bits, beside commits. */
   readonly now: () => number;
+  /** How many changes are gathered before they go to the tables, at least 1; undefined: what has been measured to be good. */
+  readonly generationChanges?: number | undefined;
 }
 
 interface Waiting {
@@ -65,11 +69,12 @@ export class SqliteStore implements Store {
   static async open(options: SqliteStoreOptions): Promise<SqliteStore> {
     assert(options.partitions >= 1, 'a store has at least one partition');
     const { port1, port2 } = new MessageChannel();
-    const { file, partitions } = options;
+    const { file, partitions, generationChanges = generationChangesUsual } = options;
+    const data: SqliteThreadData = { file, partitions, generationChanges, port: port2 };
     const worker = new Worker(new URL('./sqlite-thread.ts', import.meta.url), {
       name: 'store',
       execArgv: [],
-      workerData: { file, partitions, port: port2 },
+      workerData: data,
       transferList: [port2],
     });
     // An error that ends the thread reaches every call through the closed port.

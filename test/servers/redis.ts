@@ -57,12 +57,19 @@ export async function startRedis(settings: RedisSettings = {}): Promise<RedisSer
   };
 }
 
+/** A run that is cut short leaves no server behind. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 async function launch(path: string, args: readonly string[], port: number): Promise<ChildProcess> {
   const child = spawn(path, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const said: string[] = [];
   child.stdout.on('data', (chunk: Buffer) => said.push(chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => said.push(chunk.toString()));
-  process.once('exit', () => child.kill('SIGKILL'));
+  running.add(child);
+  child.once('exit', () => running.delete(child));
   const deadline = performance.now() + 20_000;
   while (performance.now() < deadline && child.exitCode === null) {
     if (await answers(port)) return child;
