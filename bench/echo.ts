@@ -18,6 +18,8 @@ import type { LoadResult } from './load.ts';
 
 export interface RunningServer {
   readonly port: number;
+  /** That stand now. */
+  connectionCount(): number;
   stop(): Promise<void>;
 }
 
@@ -48,6 +50,7 @@ export async function startBareServer(): Promise<RunningServer> {
   });
   return {
     port: (server.address() as AddressInfo).port,
+    connectionCount: () => sockets.size,
     stop: async () => {
       for (const socket of sockets) socket.destroy();
       await new Promise<void>((resolve) => {
@@ -112,6 +115,7 @@ export async function startEndpointEcho(): Promise<RunningServer> {
   await endpoint.start();
   return {
     port: endpoint.port,
+    connectionCount: () => endpoint.connectionCount,
     stop: async () => {
       await endpoint.stop(1_000);
     },

@@ -54,7 +54,8 @@ export class Endpoint {
   #listener: Listener | undefined;
   #nextId = 1;
   #watch: Deadline | undefined;
-  #state: 'new' | 'started' | 'stopping' | 'stopped' = 'new';
+  #state: 'new' | 'started' | 'stopped' = 'new';
+  #stopping: Promise<StopOutcome> | undefined;
   #onEmpty: (() => void) | undefined;
 
   constructor(config: EndpointConfig, handlers: LinkHandlers, outside: LinkOutside) {
@@ -120,11 +121,15 @@ export class Endpoint {
 
   /**
    * Stops in good order: accepts no connection, reads no request, waits until those in flight are answered, writes what was
-   * collected, closes. What is not done within `graceMs` is cut off.
+   * collected, closes. What is not done within `graceMs` is cut off. Called again, it is the same stop.
    */
   async stop(graceMs: number): Promise<StopOutcome> {
-    if (this.#state === 'stopping' || this.#state === 'stopped') return { unanswered: this.inFlight };
-    this.#state = 'stopping';
+    this.#stopping ??= this.#stop(graceMs);
+    return await this.#stopping;
+  }
+
+  async #stop(graceMs: number): Promise<StopOutcome> {
+    this.#state = 'stopped';
     this.#listener?.close();
     for (const dialer of this.#dialers) dialer.stop();
     this.#dialers = [];
@@ -144,7 +149,6 @@ export class Endpoint {
       cutOff.cancel();
     }
     this.#watch?.cancel();
-    this.#state = 'stopped';
     return { unanswered };
   }
 
