@@ -17,6 +17,17 @@ export interface Queries {
    *   effect); any other error is the statement's own, with PostgreSQL's SQLSTATE as `code`
    */
   query<Row extends object = Readonly<Record<string, unknown>>>(text: string, params?: readonly Param[]): Promise<readonly Row[]>;
+
+  /** Several statements without parameters or results. */
+  script(text: string): Promise<void>;
+
+  /**
+   * Appends rows to a table, the fastest way there is.
+   *
+   * @param columns names as SQL has them
+   * @param rows PostgreSQL's COPY text format, as `copyRow` writes it
+   */
+  copyIn(table: string, columns: readonly string[], rows: string): Promise<void>;
 }
 
 export interface Book extends Queries {
