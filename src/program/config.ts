@@ -3,7 +3,7 @@
  * every default filled in.
  */
 import type { LogLevel } from '../base/log.ts';
-import type { ProgramRow, RangeRow, StationRow } from './tables.ts';
+import type { TableRow } from './tables.ts';
 
 export interface Config {
   /** The folder of everything that the program writes; absolute. */
@@ -36,10 +36,8 @@ export interface Config {
     readonly stopMs: number;
     readonly expiryScanMs: number;
   };
-  /** Entered into the system tables at each start, as configured. */
-  readonly stations: readonly StationRow[];
-  readonly programs: readonly ProgramRow[];
-  readonly ranges: readonly RangeRow[];
+  /** Entered into the system tables at each start, as configured: checked documents, in the form in which the book keeps them. */
+  readonly rows: readonly TableRow[];
   /** Where each system table row of this file came from, for messages: the file's path. */
   readonly file: string | undefined;
 }

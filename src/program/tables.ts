@@ -5,6 +5,13 @@
 import type { LinkConfig } from '../link/config.ts';
 import type { LimitRule, MessageClass, OriginalKey } from '../message/message.ts';
 
+/** A row as the book and the configuration have it; `readTables` makes `Tables` of them. */
+export interface TableRow {
+  readonly kind: 'station' | 'program' | 'binRange' | 'issuer';
+  readonly name: string;
+  readonly document: Readonly<Record<string, unknown>>;
+}
+
 export interface StationRow {
   readonly name: string;
   readonly link: LinkConfig;
