@@ -35,6 +35,14 @@ function family(kind: Kind): 'n' | 'text' | 'z' | 'h' | 'b' | 'x+n' {
   return kind === 'n' || kind === 'z' || kind === 'h' || kind === 'b' || kind === 'x+n' ? kind : 'text';
 }
 
+/** A kind of each family. */
+const families = { n: 'n', text: 'ans', z: 'z', h: 'h', b: 'b', 'x+n': 'x+n' } as const satisfies Record<ReturnType<typeof family>, Kind>;
+
+function encodingsOf(kind: Kind): readonly Encoding[] {
+  if (kind === 'b') return byteEncodings;
+  return family(kind) === 'text' ? textEncodings : digitEncodings;
+}
+
 /** One place in the file: its value, and how a person finds it. */
 class Place {
   readonly file: string;
@@ -126,7 +134,15 @@ export function loadSpec(json: unknown, file: string): Spec {
 function readDefaults(place: Place): Defaults {
   const given = (place.present ? place : new Place(place.file, place.path, {})).object(['prefix', 'n', 'text', 'z', 'h', 'b', 'x+n']);
   const axes = (kind: Place) => (kind.present ? kind : new Place(kind.file, kind.path, {})).object(['encoding', 'filler', 'padding']);
+  // A default that no field uses is checked as well.
+  for (const [name, kind] of Object.entries(families)) {
+    const { encoding, filler, padding } = axes(given[name as keyof typeof families]);
+    if (encoding.present) encoding.oneOf(encodingsOf(kind));
+    readFiller(filler);
+    readPadding(padding, kind);
+  }
   const prefix = (given.prefix.present ? given.prefix : new Place(place.file, `${place.path}.prefix`, {})).object(['encoding', 'counts']);
+  if (prefix.encoding.present) prefix.encoding.oneOf(prefixEncodings);
   return {
     prefix,
     kinds: { n: axes(given.n), text: axes(given.text), z: axes(given.z), h: axes(given.h), b: axes(given.b), 'x+n': axes(given['x+n']) },
@@ -166,7 +182,7 @@ function readField(place: Place, defaults: Defaults, depth: number): Field {
   const prefix = readPrefix(given.prefix, defaults);
   const encodingPlace = given.encoding.present ? given.encoding : byDefault.encoding;
   if (!encodingPlace.present) given.encoding.fail(`is missing, and defaults.${family(kind)}.encoding does not give it`);
-  const encoding = encodingPlace.oneOf<Encoding>(kind === 'b' ? byteEncodings : family(kind) === 'text' ? textEncodings : digitEncodings);
+  const encoding = encodingPlace.oneOf(encodingsOf(kind));
   const { min, max } = readLength(given, prefix);
   const filler = encoding === 'bcd' ? readFiller(given.filler.present ? given.filler : byDefault.filler) : undefined;
   if (given.filler.present && encoding !== 'bcd') given.filler.fail('is for digits in bcd only');
