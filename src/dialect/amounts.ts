@@ -5,7 +5,7 @@
 import { amountMinorMax } from '../base/limits.ts';
 import type { Draft } from '../iso8583/draft.ts';
 import type { Message } from '../iso8583/codec.ts';
-import { exponentOf } from '../message/money.ts';
+import { currencyNumber, exponentOf } from '../message/money.ts';
 import type { Amount } from '../message/money.ts';
 import type { Dialect } from './dialect.ts';
 import { isDigits } from './digits.ts';
@@ -40,7 +40,9 @@ function readField(message: Message, field: number, currencyField: number | unde
     if (amountMinor !== 0) faults.add(currencyField, 'the currency of an amount is missing');
     return undefined;
   }
-  if (isCurrencyCode(currency)) return { amountMinor, currency };
+  // The standard lets DE49 and DE51 name a currency by letters too.
+  const number = isCurrencyCode(currency) ? currency : isDigits(currency) ? undefined : currencyNumber(currency);
+  if (number !== undefined) return { amountMinor, currency: number };
   faults.add(currencyField, 'is not a currency');
   return undefined;
 }
@@ -71,20 +73,28 @@ function rescale(written: number, from: number, to: number): number {
   return Number.isInteger(scaled) && scaled <= amountMinorMax ? scaled : -1;
 }
 
-/** DE4 of an answer. One that its digits cannot hold stays as it was asked. */
+/** DE4 of an answer, beside the echo of its currency. An amount that twelve digits cannot hold stays as it was asked. */
 export function writeAmount(draft: Draft, dialect: Dialect, amount: Amount): void {
-  writeField(draft, 4, dialect.amounts.currencyField, amount);
+  if (!fits(amount)) return;
+  const { currencyField } = dialect.amounts;
+  if (currencyField === undefined) {
+    draft.set(4, compositeText(amount));
+    return;
+  }
+  draft.set(4, twelveDigits(amount.amountMinor));
+  if (draft.get(currencyField) === undefined) draft.set(currencyField, amount.currency);
 }
 
-/** DE6 of an answer. */
-export function writeBilling(draft: Draft, dialect: Dialect, amount: Amount): void {
-  writeField(draft, 6, dialect.amounts.billingCurrencyField, amount);
+/** DE6 of an answer, with its currency. */
+export function writeBilling(draft: Draft, dialect: Dialect, billing: Amount): void {
+  if (!fits(billing)) return;
+  const { billingCurrencyField } = dialect.amounts;
+  if (billingCurrencyField === undefined) draft.set(6, compositeText(billing));
+  else draft.set(6, twelveDigits(billing.amountMinor)).set(billingCurrencyField, billing.currency);
 }
 
-function writeField(draft: Draft, field: number, currencyField: number | undefined, amount: Amount): void {
-  if (amount.amountMinor < 0 || amount.amountMinor > amountMinorMax) return;
-  if (currencyField === undefined) draft.set(field, compositeText(amount));
-  else draft.set(field, twelveDigits(amount.amountMinor)).set(currencyField, amount.currency);
+function fits(amount: Amount): boolean {
+  return amount.amountMinor >= 0 && amount.amountMinor <= amountMinorMax;
 }
 
 export function twelveDigits(amountMinor: number): string {

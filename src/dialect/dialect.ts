@@ -78,7 +78,8 @@ export interface Dialect {
   /** Where the verification value starts in a track's discretionary data (after the service code); negative: from its end. */
   readonly track2ValueAt: number;
   readonly track1ValueAt: number;
-  readonly merchantCategoryField: number;
+  /** The first that is there. */
+  readonly merchantCategoryFields: readonly number[];
   /** Undefined: the version has the name in a form that is not read (DE43 of 2003). */
   readonly merchantNameField: number | undefined;
   readonly network: { readonly field: number; readonly codes: ReadonlyMap<string, NetworkFunction> };

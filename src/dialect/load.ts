@@ -38,7 +38,7 @@ export function loadDialect(json: unknown, file: string, reasons: ReasonMap): Di
   if (reasons.version !== version) root.at('version').fail(`the reason map ${reasons.name} is one of ${reasons.version}`);
   if (root.at('about').present) root.at('about').string();
   const tracks = root.at('tracks').only('track2ValueAt', 'track1ValueAt');
-  const merchant = root.at('merchant').only('categoryField', 'nameField');
+  const merchant = root.at('merchant').only('categoryFields', 'nameField');
   return {
     name: root.at('name').string(),
     version,
@@ -56,7 +56,7 @@ export function loadDialect(json: unknown, file: string, reasons: ReasonMap): Di
     cvv2: root.at('cvv2').items().map(readPlace),
     track2ValueAt: tracks.at('track2ValueAt').integer(-40, 40),
     track1ValueAt: tracks.at('track1ValueAt').integer(-80, 80),
-    merchantCategoryField: merchant.at('categoryField').field(),
+    merchantCategoryFields: merchant.at('categoryFields').fields(),
     merchantNameField: merchant.at('nameField').present ? merchant.at('nameField').field() : undefined,
     network: readNetwork(root.at('network')),
     fingerprint: readFieldsWithout(root.at('fingerprint'), version, 'goes into no digest', false, new Set()),

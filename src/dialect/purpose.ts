@@ -29,7 +29,10 @@ export function readFunctionMeaning(message: Message, dialect: Dialect, of: Mess
 
 export function readPurpose(message: Message, dialect: Dialect, meaning: FunctionMeaning | undefined, facts: PurposeFacts, faults: Faults): Purpose {
   const plain = dialect.processingCodes.get(facts.processingCode.slice(0, 2)) ?? 'unsupported';
-  if (meaning === undefined) return 'unsupported';
+  if (meaning === undefined) {
+    if (facts.class === 'reversal') faults.add(24, 'is no function of a reversal');
+    return 'unsupported';
+  }
   // A reversal is told by what it names; the kind of its original is no ground to refuse it.
   if (facts.class === 'reversal') return plain === 'unsupported' ? 'purchase' : plain;
   const purpose = meaning === 'original' ? byMarkers(message, dialect, plain, facts) : byFunction(plain, meaning);

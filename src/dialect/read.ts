@@ -178,7 +178,15 @@ function readAdvisedDecline(message: Message, dialect: Dialect, faults: Faults):
 
 function readMerchant(message: Message, dialect: Dialect): CardMeaning['merchant'] {
   const name = dialect.merchantNameField === undefined ? '' : message.text(dialect.merchantNameField);
-  return { category: message.text(dialect.merchantCategoryField) ?? '', id: trimmed(message.text(42)), name: trimmed(name) };
+  return { category: firstText(message, dialect.merchantCategoryFields), id: trimmed(message.text(42)), name: trimmed(name) };
+}
+
+function firstText(message: Message, fields: readonly number[]): string {
+  for (const field of fields) {
+    const text = message.text(field);
+    if (text !== undefined) return text;
+  }
+  return '';
 }
 
 function readNetwork(message: Message, dialect: Dialect): NetworkMeaning {
