@@ -86,6 +86,15 @@ export async function recordEntries(
   }
 }
 
+/** When a journal's entry was decided, Unix ms; undefined where it is no entry. */
+export function decidedAtOf(value: string): number | undefined {
+  try {
+    return decodeEntry(value).decidedAtMs;
+  } catch {
+    return undefined;
+  }
+}
+
 function batchOf(at: PartitionEpoch, after: JournalPosition, entries: readonly JournalEntry[], bookedAtMs: number): Batch {
   const batch = new Batch(bookedAtMs);
   let sequence = at.epoch === after.epoch ? after.sequence : 0;

@@ -150,8 +150,9 @@ function messageOf(error: unknown): string {
 }
 
 const int8 = 20;
+const knownParsers = types as { getTypeParser(oid: number): (text: string) => unknown };
 
 function parserOf(oid: number): (text: string) => unknown {
   if (oid === int8) return Number;
-  return types.getTypeParser(oid as Parameters<typeof types.getTypeParser>[0]) as (text: string) => unknown;
+  return knownParsers.getTypeParser(oid);
 }

@@ -142,11 +142,11 @@ create table posting (
   account_id text collate "C" not null,
   kind text not null,
   posted_at timestamptz not null,
-  primary key (entry_id, leg)
+  primary key (entry_id, account_id, leg)
 );
 create index posting_by_time on posting using brin (posted_at);
 comment on table posting is 'Double entry: the legs of one journal entry sum to zero in each currency. A posting is never changed.';
-comment on column posting.entry_id is 'Id of the transaction, or of the load, that posted it.';
+comment on column posting.entry_id is 'Id of the transaction that posted it; of a load, its caller''s id, which is unique within the account.';
 comment on column posting.leg is 'Place within the entry, from 1.';
 comment on column posting.ledger is 'holder:<account>, settlement:<program> or funding:<partner>.';
 comment on column posting.amount_minor is 'Minor units; positive: credit, in favour of the ledger''s owner.';
@@ -158,7 +158,7 @@ declare
   wrong record;
 begin
   select entry_id, currency, sum(amount_minor) as total into wrong
-    from added group by entry_id, currency having sum(amount_minor) <> 0 limit 1;
+    from added group by entry_id, account_id, currency having sum(amount_minor) <> 0 limit 1;
   if found then
     raise exception 'the postings of % sum to % in %, not to zero', wrong.entry_id, wrong.total, wrong.currency
       using errcode = 'check_violation', constraint = 'posting_sums_to_zero';
