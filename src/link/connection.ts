@@ -200,7 +200,7 @@ export class Connection implements LinkConnection, Flushable, Advanceable {
     if (this.#state !== 'open') return;
     this.#because(reason, undefined);
     this.#state = 'finishing';
-    this.#shared.inFlight.leave(this);
+    this.#endThrottle();
     if (!this.#peerEnded) this.#socket.pause();
     this.#advanceSoon();
   }
@@ -304,17 +304,29 @@ export class Connection implements LinkConnection, Flushable, Advanceable {
     if (obstacle === 'stationInFlight') inFlight.wait(this);
     else if (before === 'stationInFlight') inFlight.leave(this);
     if (obstacle === before) return;
-    const nowMs = outside.deadlines.nowMs();
     if (obstacle === undefined) {
       this.#socket.resume();
-      outside.events.resumed(station, this.id, nowMs - this.#throttledAtMs);
+      this.#tellResumed();
       return;
     }
     if (before === undefined) {
       this.#socket.pause();
-      this.#throttledAtMs = nowMs;
+      this.#throttledAtMs = outside.deadlines.nowMs();
     }
     outside.events.throttled(station, this.id, obstacle);
+  }
+
+  /** It waits for room no longer, since it takes no more requests. */
+  #endThrottle(): void {
+    this.#shared.inFlight.leave(this);
+    if (this.#throttled === undefined) return;
+    this.#throttled = undefined;
+    this.#tellResumed();
+  }
+
+  #tellResumed(): void {
+    const { outside, station } = this.#shared;
+    outside.events.resumed(station, this.id, outside.deadlines.nowMs() - this.#throttledAtMs);
   }
 
   #keepAlive(framing: Framing): void {
@@ -395,10 +407,9 @@ export class Connection implements LinkConnection, Flushable, Advanceable {
 
   #shut(): void {
     if (!this.open) return;
-    this.#shared.inFlight.leave(this);
+    this.#endThrottle();
     this.#write();
     this.#state = 'shut';
-    this.#throttled = undefined;
     this.#socket.end();
     // Bytes that nobody read would turn our end into a reset, and the peer would lose what we wrote last.
     this.#socket.resume();
@@ -414,8 +425,8 @@ export class Connection implements LinkConnection, Flushable, Advanceable {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#linger?.cancel();
-    const { inFlight, chunks, outside, handlers, station } = this.#shared;
-    inFlight.leave(this);
+    const { chunks, outside, handlers, station } = this.#shared;
+    this.#endThrottle();
     if (this.#chunk !== undefined) {
       chunks.give(this.#chunk);
       this.#chunk = undefined;

@@ -59,7 +59,9 @@ export interface LinkEvents {
   sent(station: string, frames: number, bytes: number): void;
   keepAliveReceived(station: string, connectionId: number): void;
   frameRefused(station: string, connectionId: number, reason: FrameRefusal, announcedBytes: number): void;
+  /** Not read any more; again with another reason when that takes the first one's place. */
   throttled(station: string, connectionId: number, reason: ThrottleReason): void;
+  /** Throttled no longer: it is read again, or it ends. Once after any `throttled`. */
   resumed(station: string, connectionId: number, throttledMs: number): void;
   /** An answer came for a request that waited for it. */
   answerMatched(station: string, elapsedMs: number): void;

@@ -1,5 +1,6 @@
 import { connect as createSocketTo, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import type { Connection } from '../../src/link/connection.ts';
 import type { Network } from '../../src/link/network.ts';
@@ -148,8 +149,58 @@ test('a peer that reads nothing for the stall time is closed, and others are ser
   await until(() => other.frames.length === 1, 'the answer to the other');
   await until(() => station.closed.length === 1, 'the stall');
   expect(station.of('disconnected')).toEqual([['pos', 1, 'stalled', undefined]]);
+  // Whoever counts the stopped ones is told that it is one no longer.
+  const ofFirst = station.events.filter(([name, , id]) => (name === 'throttled' || name === 'resumed') && id === 1);
+  expect(ofFirst.at(-1)?.[0]).toBe('resumed');
   other.send('hello');
   await until(() => other.frames.length === 2, 'the other again');
+});
+
+test('answers for a peer that is stuck are collected, not written one by one', async () => {
+  const station = await startStation();
+  const peer = await callStation(station);
+  peer.send(...numbered(100));
+  await until(() => station.received.length === 100, 'all requests');
+  peer.socket.pause();
+  const [connection] = station.opened;
+  const large = Buffer.alloc(60_000, 'r');
+  // Until the system takes no more, and the bound is reached here.
+  let sent = 0;
+  for (let fullTurns = 0; fullTurns < 50; fullTurns += 1) {
+    while (connection?.request(large, 0, large.length) === 'queued') {
+      sent += 1;
+      fullTurns = 0;
+    }
+    await nextTurn();
+  }
+  const writes = station.of('sent').length;
+  for (const received of station.received) {
+    received.answer('0810');
+    await nextTurn();
+  }
+  expect(station.of('sent')).toHaveLength(writes);
+  peer.socket.resume();
+  await until(() => peer.frames.length === sent + 100, 'everything');
+  expect(peer.frames.slice(sent)).toEqual(Array.from({ length: 100 }, () => '0810'));
+  expect(station.of('sent').length).toBeLessThanOrEqual(writes + 2);
+});
+
+test('a close writes what was sent before it, however much that is', async () => {
+  const station = await startStation({ limits: { outgoingBytesMax: 16_000_000 } });
+  const peer = await callStation(station);
+  await until(() => station.opened.length === 1, 'the connection');
+  peer.socket.pause();
+  const [connection] = station.opened;
+  const large = Buffer.alloc(60_000, 'r');
+  for (let i = 0; i < 250; i += 1) expect(connection?.request(large, 0, large.length)).toBe('queued');
+  connection?.close();
+  expect(connection?.request(large, 0, large.length)).toBe('closed');
+  peer.socket.resume();
+  await until(() => peer.closed, 'the end');
+  expect(peer.frames).toHaveLength(250);
+  expect(peer.error).toBeUndefined();
+  await until(() => station.closed.length === 1, 'the close');
+  expect(station.of('disconnected')).toEqual([['pos', 1, 'local', undefined]]);
 });
 
 test('a request of ours is not queued for a peer that reads nothing', async () => {
@@ -234,6 +285,25 @@ test("a station's in-flight limit is shared in turns by its connections", async 
     }
   }
   await until(() => peers.every((peer) => peer.frames.length === 50), 'all answers');
+});
+
+test('a place that frees goes to the connection that waits, not to one that asks later', async () => {
+  const station = await startStation({ limits: { inFlightMax: 8 } });
+  const first = await callStation(station);
+  first.send(...numbered(12));
+  await until(() => station.of('throttled').length === 1, 'the limit');
+  // One place is free, but reading goes on only at three quarters.
+  station.received[0]?.answer('done');
+  const later = await callStation(station);
+  later.send('later');
+  await until(() => station.of('throttled').length === 2, 'the later one to wait');
+  expect(station.endpoint.inFlight).toBe(7);
+  for (let i = 1; i < 13; i += 1) {
+    await until(() => station.received.length > i, `request ${i}`);
+    station.received[i]?.answer('done');
+  }
+  const texts = station.received.map((received) => received.text);
+  expect(texts.indexOf('later')).toBeGreaterThan(texts.indexOf('Q000009'));
 });
 
 test('a connection that closes while requests are in flight gives their places back as they end', async () => {
