@@ -1,9 +1,21 @@
 /**
  * The configuration as the program uses it: read from one file, checked against its schema, overridden by the environment, with
  * every default filled in.
+ *
+ * Refuses, with the file and the place, what the schema does not allow and what does not fit together. Holds no secret: where the
+ * master key is, not what it is; addresses may have passwords, and are not shown.
  */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import type { LogLevel } from '../base/log.ts';
-import type { TableRow } from './tables.ts';
+import { ConfigError, readBySchema } from '../base/schema.ts';
+import { isObject, misspelt, override, resolvePaths, settingsOf, variableOf } from './config-environment.ts';
+import type { Environment } from './config-environment.ts';
+import { configSchema } from './config-schema.ts';
+import { demoTables } from './demo-tables.ts';
+import { readTables, tableNames } from './tables.ts';
+import type { IssuerRow, ProgramRow, RangeRow, RowOutside, StationRow, TableDocument } from './tables.ts';
 
 export interface Config {
   /** The folder of everything that the program writes; absolute. */
@@ -36,10 +48,18 @@ export interface Config {
     readonly stopMs: number;
     readonly expiryScanMs: number;
   };
-  /** Entered into the system tables at each start, as configured: checked documents, in the form in which the book keeps them. */
-  readonly rows: readonly TableRow[];
+  /** The rows below as documents, without what the environment says: entered into the system tables at each start. */
+  readonly rows: readonly TableDocument[];
+  /** The environment and folder that `readTables` needs for the book's rows as for these. */
+  readonly outside: RowOutside;
+  readonly stations: readonly StationRow[];
+  readonly programs: readonly ProgramRow[];
+  readonly ranges: readonly RangeRow[];
+  readonly issuers: readonly IssuerRow[];
   /** Where each system table row of this file came from, for messages: the file's path. */
   readonly file: string | undefined;
+  /** Sentences about what is probably a mistake, for the log. */
+  readonly warnings: readonly string[];
 }
 
 export type StoreConfig =
@@ -51,3 +71,196 @@ export type StoreConfig =
       readonly replicasMin: number;
       readonly commandTimeoutMs: number;
     };
+
+export interface ConfigSource {
+  /** The file that the command line names. */
+  readonly file?: string | undefined;
+  readonly environment: Environment;
+  readonly cwd: string;
+  /** The machine's name, for the switch's own by default. */
+  readonly hostName: string;
+}
+
+const usualFile = 'locum.json';
+
+/**
+ * Reads the configuration: the named file, or that of LOCUM_CONFIG, or locum.json where it is there; without any, it is the demo.
+ *
+ * @throws ConfigError whose message is a sentence with file (or variable), place and what is allowed
+ */
+export function loadConfig(source: ConfigSource): Config {
+  const { environment, cwd } = source;
+  const named = source.file ?? given(environment, 'LOCUM_CONFIG');
+  const file = resolve(cwd, named ?? usualFile);
+  const text = readText(file, named !== undefined);
+  if (text === undefined) return build({}, undefined, source);
+  return build(parseJson(text, file), file, source);
+}
+
+function build(document: unknown, file: string | undefined, source: ConfigSource): Config {
+  const { cwd } = source;
+  const folder = file === undefined ? cwd : dirname(file);
+  const environment = withOthersNames(source.environment);
+  try {
+    const written = resolvePaths(configSchema, document, folder);
+    const rows = rowsOf(written, file);
+    const settings = withoutReplaced(isObject(written) ? { ...written, ...noTables } : written, environment);
+    const json = readBySchema(configSchema, override(configSchema, settings, [], environment, cwd), '') as ConfigJson;
+    const dataDir = resolve(folder, json.dataDir);
+    const demo = json.demo ?? file === undefined;
+    const allRows = demo ? [...demoTables.filter(({ kind, name }) => !rows.some((row) => row.kind === kind && row.name === name)), ...rows] : rows;
+    const outside: RowOutside = { environment: ofTables(environment), cwd };
+    const { stations, programs, ranges, issuers } = readTables(allRows, 0, outside);
+    return {
+      dataDir,
+      demo,
+      switchName: json.switchName ?? nameFrom(source.hostName, dataDir),
+      log: json.log,
+      http: json.http,
+      store: storeOf(json.store, dataDir),
+      book: { ...json.book, databaseUrl: json.book.databaseUrl },
+      keys: { keyFile: json.keys.keyFile ?? join(dataDir, 'keys.json'), masterKey: masterKeyOf(json.keys.masterKey, dataDir) },
+      deadlines: json.deadlines,
+      rows: allRows,
+      outside,
+      stations,
+      programs,
+      ranges,
+      issuers,
+      file,
+      warnings: misspelt(source.environment, knownVariables(allRows)),
+    };
+  } catch (error) {
+    if (!(error instanceof ConfigError) || file === undefined || /^(?:LOCUM_|REDIS_URL|DATABASE_URL)/.test(error.path)) throw error;
+    throw new ConfigError('', `${file}: ${error.message}`);
+  }
+}
+
+/** What `readBySchema` returns for `configSchema`, except for the tables. */
+interface ConfigJson {
+  readonly dataDir: string;
+  readonly demo?: boolean;
+  readonly switchName?: string;
+  readonly log: Config['log'];
+  readonly http: Config['http'];
+  readonly store: {
+    readonly engine?: 'sqlite' | 'redis';
+    readonly file?: string;
+    readonly url?: string;
+    readonly partitions?: number;
+    readonly replicasMin: number;
+    readonly commandTimeoutMs: number;
+  };
+  readonly book: { readonly databaseUrl?: string; readonly lagEntriesMax: number; readonly refreshMs: number; readonly startWaitMs: number };
+  readonly keys: { readonly keyFile?: string; readonly masterKey: { readonly file?: string; readonly variable?: string } };
+  readonly deadlines: Config['deadlines'];
+}
+
+const noTables = { stations: {}, programs: {}, ranges: {}, issuers: {} } as const;
+
+/** The file's rows, as it has them. */
+function rowsOf(document: unknown, file: string | undefined): TableDocument[] {
+  if (file === undefined || !isObject(document)) return [];
+  const kinds = Object.entries(tableNames) as [TableDocument['kind'], (typeof tableNames)[TableDocument['kind']]][];
+  return kinds.flatMap(([kind, table]) => {
+    const rows = document[table] ?? {};
+    if (!isObject(rows)) throw new ConfigError(table, 'must be an object, with names as its properties');
+    return Object.entries(rows).map(([name, row]) => {
+      if (!isObject(row)) throw new ConfigError(`${table}.${name}`, 'must be an object');
+      return { kind, name, document: row };
+    });
+  });
+}
+
+/**
+ * The environment with what other programs' names for the same things say, under ours. Ours win.
+ *
+ * @throws ConfigError that names the variable
+ */
+function withOthersNames(environment: Environment): Environment {
+  const result: Record<string, string | undefined> = { ...environment };
+  const redisUrl = given(environment, 'LOCUM_STORE_URL') ?? othersValue(environment, 'REDIS_URL', ['store', 'url']);
+  if (redisUrl !== undefined) {
+    result['LOCUM_STORE_URL'] = redisUrl;
+    result['LOCUM_STORE_ENGINE'] = given(environment, 'LOCUM_STORE_ENGINE') ?? 'redis';
+  }
+  const databaseUrl = given(environment, 'LOCUM_BOOK_DATABASE_URL') ?? othersValue(environment, 'DATABASE_URL', ['book', 'databaseUrl']);
+  if (databaseUrl !== undefined) result['LOCUM_BOOK_DATABASE_URL'] = databaseUrl;
+  const masterKeyNamed = masterKeyVariables.some((name) => given(environment, name) !== undefined);
+  if (!masterKeyNamed && given(environment, masterKeyVariable) !== undefined) result['LOCUM_KEYS_MASTER_KEY_VARIABLE'] = masterKeyVariable;
+  return result;
+}
+
+const masterKeyVariable = 'LOCUM_MASTER_KEY';
+const masterKeyVariables = ['LOCUM_KEYS_MASTER_KEY_FILE', 'LOCUM_KEYS_MASTER_KEY_VARIABLE'] as const;
+
+function othersValue(environment: Environment, variable: string, path: readonly string[]): string | undefined {
+  const value = given(environment, variable);
+  const setting = settingsOf(configSchema, {}, []).find((candidate) => variableOf(candidate.path) === variableOf(path));
+  if (value !== undefined && setting !== undefined) readBySchema(setting.schema, value, variable);
+  return value;
+}
+
+/** Where the environment says one of two things that exclude each other, the file's other one goes. */
+function withoutReplaced(document: unknown, environment: Environment): unknown {
+  if (!isObject(document) || !isObject(document['keys']) || !masterKeyVariables.some((name) => given(environment, name) !== undefined)) return document;
+  return { ...document, keys: { ...document['keys'], masterKey: {} } };
+}
+
+/** What the environment says about rows; the rest of it may be secret. */
+function ofTables(environment: Environment): Environment {
+  const prefixes = Object.values(tableNames).map((table) => `${variableOf([table])}_`);
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => prefixes.some((prefix) => name.startsWith(prefix))));
+}
+
+function knownVariables(rows: readonly TableDocument[]): string[] {
+  const document: Record<string, Record<string, unknown>> = {};
+  for (const { kind, name, document: row } of rows) document[tableNames[kind]] = { ...document[tableNames[kind]], [name]: row };
+  return ['LOCUM_CONFIG', masterKeyVariable, ...settingsOf(configSchema, document, []).map(({ path }) => variableOf(path))];
+}
+
+function storeOf(store: ConfigJson['store'], dataDir: string): StoreConfig {
+  const engine = store.engine ?? (store.url === undefined ? 'sqlite' : 'redis');
+  if (engine === 'sqlite') return { engine, file: store.file ?? join(dataDir, 'store.sqlite'), partitions: store.partitions ?? 1 };
+  if (store.url === undefined) throw new ConfigError('store.url', 'is missing: the engine redis needs it (or REDIS_URL)');
+  const { url, partitions = 4, replicasMin, commandTimeoutMs } = store;
+  return { engine, url, partitions, replicasMin, commandTimeoutMs };
+}
+
+function masterKeyOf(named: ConfigJson['keys']['masterKey'], dataDir: string): Config['keys']['masterKey'] {
+  const { file, variable } = named;
+  if (file !== undefined && variable !== undefined) throw new ConfigError('keys.masterKey', 'must have a file or a variable, not both');
+  return variable === undefined ? { file: file ?? join(dataDir, 'master.key') } : { variable };
+}
+
+/** Two switches on one machine write to two folders, so their names differ as well. */
+function nameFrom(hostName: string, dataDir: string): string {
+  const digest = createHash('sha256').update(`${hostName}\n${dataDir}`).digest();
+  return digest.readBigUInt64BE().toString(36).padStart(13, '0').slice(-8);
+}
+
+/** undefined where there is none and none was named. */
+function readText(file: string, named: boolean): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    if (code === 'ENOENT' && !named) return undefined;
+    throw new ConfigError('', code === 'ENOENT' ? `there is no configuration file ${file}` : `the configuration file ${file} cannot be read (${code})`);
+  }
+}
+
+function parseJson(text: string, file: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    // The place only: the rest of the parser's message may quote an address with its password.
+    const place = /line ([0-9]+) column ([0-9]+)/.exec(error instanceof Error ? error.message : '');
+    throw new ConfigError('', place === null ? `${file} is not JSON: it ends too early` : `${file} is not JSON: line ${place[1]}, column ${place[2]}`);
+  }
+}
+
+function given(environment: Environment, name: string): string | undefined {
+  const value = environment[name];
+  return value === '' ? undefined : value;
+}

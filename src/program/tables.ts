@@ -1,16 +1,22 @@
 /**
  * The system tables' rows as the switch works with them. In the book each is a JSON document; here it is read, checked, and every
  * default is filled in.
+ *
+ * Owns the readers, for rows of the configuration file and of the book alike, and the rules between rows. Refuses, with the row's
+ * place, what is wrong in itself or does not fit: a range of a program that is not there, two ranges that are none's exception, a
+ * format whose file is missing or wrong. Invariant: what `readTables` returns can be routed by and run on.
  */
+import type { SystemTableKind, SystemTableRow } from '../book/system-tables.ts';
+import { ConfigError, readBySchema } from '../base/schema.ts';
+import { readLinkConfig } from '../link/config.ts';
 import type { LinkConfig } from '../link/config.ts';
 import type { LimitRule, MessageClass, OriginalKey } from '../message/message.ts';
-
-/** A row as the book and the configuration have it; `readTables` makes `Tables` of them. */
-export interface TableRow {
-  readonly kind: 'station' | 'program' | 'binRange' | 'issuer';
-  readonly name: string;
-  readonly document: Readonly<Record<string, unknown>>;
-}
+import { currencyNumber } from '../message/money.ts';
+import { override } from './config-environment.ts';
+import type { Environment } from './config-environment.ts';
+import { loadFormat } from './tables-format.ts';
+import { tableSchemas } from './tables-schema.ts';
+import type { TableName } from './tables-schema.ts';
 
 export interface StationRow {
   readonly name: string;
@@ -29,6 +35,8 @@ export interface StationRow {
 
 export interface ProgramRow {
   readonly name: string;
+  /** Name of an issuer row. */
+  readonly issuer: string;
   readonly partner: string;
   /** ISO 4217 numeric. */
   readonly currency: string;
@@ -47,12 +55,18 @@ export interface ProgramRow {
   readonly creditGuard: boolean;
 }
 
-/** Cards from `from` to `to` (digits, compared over the shorter's length, both inclusive) belong to a program. */
+/** Cards from `from` to `to` (as many digits as each other, both inclusive) belong to a program; a range with more digits goes first. */
 export interface RangeRow {
   readonly name: string;
   readonly from: string;
   readonly to: string;
   readonly program: string;
+}
+
+/** `own`: this switch, by its accounts. */
+export interface IssuerRow {
+  readonly name: string;
+  readonly type: 'own';
 }
 
 /** All that the switch runs on, as of one revision. */
@@ -61,4 +75,151 @@ export interface Tables {
   readonly stations: readonly StationRow[];
   readonly programs: readonly ProgramRow[];
   readonly ranges: readonly RangeRow[];
+  readonly issuers: readonly IssuerRow[];
+}
+
+/** A row as the book and the configuration file have it. */
+export type TableDocument = Pick<SystemTableRow, 'kind' | 'name' | 'document'>;
+
+/** The tables' names in the configuration file, by the book's kinds. */
+export const tableNames: Readonly<Record<SystemTableKind, TableName>> = {
+  station: 'stations',
+  program: 'programs',
+  binRange: 'ranges',
+  issuer: 'issuers',
+};
+
+/** What a row's reading takes from outside. */
+export interface RowOutside {
+  /** `LOCUM_STATIONS_…` and the like win over a row, on this switch alone. */
+  readonly environment: Environment;
+  /** What relative file names in variables start from. */
+  readonly cwd: string;
+}
+
+const nothingOutside: RowOutside = { environment: {}, cwd: '/' };
+
+/** @throws ConfigError with the row's place */
+export function readStation(name: string, document: unknown, outside: RowOutside = nothingOutside): StationRow {
+  const path = `stations.${name}`;
+  const json = readDocument('stations', name, document, outside) as Omit<StationRow, 'name' | 'link'> & { readonly link: unknown };
+  const { spec, dialect, reasons, classes, originalKeys } = json;
+  return { name, link: readLinkConfig(json.link, `${path}.link`), spec, dialect, reasons, classes, originalKeys };
+}
+
+/** @throws ConfigError with the row's place */
+export function readProgram(name: string, document: unknown, outside: RowOutside = nothingOutside): ProgramRow {
+  const path = `programs.${name}`;
+  const json = readDocument('programs', name, document, outside) as Omit<ProgramRow, 'name'>;
+  const currency = currencyNumber(json.currency);
+  if (currency === undefined) throw new ConfigError(`${path}.currency`, `must be an ISO 4217 code, not ${json.currency}; a code of letters that is not known here can be given as its three digits`);
+  if (!isTimeZone(json.timeZone)) throw new ConfigError(`${path}.timeZone`, `must be a time zone of the IANA such as Europe/Berlin, not ${json.timeZone}`);
+  checkGroups(json.merchantGroups, `${path}.merchantGroups`);
+  for (const [index, limit] of json.limits.entries()) checkLimit(limit, json.merchantGroups, `${path}.limits[${index}]`);
+  return { ...json, name, currency };
+}
+
+/** @throws ConfigError with the row's place */
+export function readRange(name: string, document: unknown, outside: RowOutside = nothingOutside): RangeRow {
+  const path = `ranges.${name}`;
+  const { from, to = from, program } = readDocument('ranges', name, document, outside) as { from: string; to?: string; program: string };
+  if (to.length !== from.length) throw new ConfigError(`${path}.to`, `must have as many digits as from (${from.length}), not ${to.length}`);
+  if (to < from) throw new ConfigError(`${path}.to`, `must be ${from} or more, not ${to}`);
+  return { name, from, to, program };
+}
+
+/** @throws ConfigError with the row's place */
+export function readIssuer(name: string, document: unknown, outside: RowOutside = nothingOutside): IssuerRow {
+  return { name, ...(readDocument('issuers', name, document, outside) as { type: 'own' }) };
+}
+
+/**
+ * Reads and checks all rows together. The issuer `own` is there without a row.
+ *
+ * @throws ConfigError with the place of the first row that is wrong
+ */
+export function readTables(rows: readonly TableDocument[], revision: number, outside: RowOutside = nothingOutside): Tables {
+  const read = <Row>(kind: SystemTableKind, reader: (name: string, document: unknown, outside: RowOutside) => Row): Row[] =>
+    rows.filter((row) => row.kind === kind).map(({ name, document }) => reader(name, document, outside));
+  const issuers = read('issuer', readIssuer);
+  if (!issuers.some(({ name }) => name === 'own')) issuers.push({ name: 'own', type: 'own' });
+  const tables: Tables = { revision, stations: read('station', readStation), programs: read('program', readProgram), ranges: read('binRange', readRange), issuers };
+  for (const { name, issuer } of tables.programs) refer(`programs.${name}.issuer`, issuer, tables.issuers, 'issuers');
+  for (const { name, program } of tables.ranges) refer(`ranges.${name}.program`, program, tables.programs, 'programs');
+  checkOverlaps(tables.ranges);
+  checkPorts(tables.stations);
+  for (const station of tables.stations) loadFormat(station, `stations.${station.name}`);
+  return tables;
+}
+
+function readDocument(table: TableName, name: string, document: unknown, outside: RowOutside): unknown {
+  const schema = tableSchemas[table];
+  const overridden = override(schema.items, document, [table, name], outside.environment, outside.cwd);
+  const read = readBySchema(schema, { [name]: overridden }, table) as Readonly<Record<string, unknown>>;
+  return read[name];
+}
+
+function refer(path: string, name: string, rows: readonly { readonly name: string }[], table: string): void {
+  if (rows.some((row) => row.name === name)) return;
+  const names = rows.map((row) => row.name);
+  throw new ConfigError(path, `names ${name}, and ${names.length === 0 ? `there are no ${table}` : `${table} has ${names.join(', ')}`}`);
+}
+
+function checkGroups(groups: ProgramRow['merchantGroups'], path: string): void {
+  for (const [group, members] of Object.entries(groups)) {
+    if (group === 'overall' || group === 'cash') throw new ConfigError(`${path}.${group}`, 'is a scope of its own already; the group needs another name');
+    for (const [index, member] of members.entries()) {
+      const [from = '', to = from] = member.split('-');
+      if (to < from) throw new ConfigError(`${path}.${group}[${index}]`, `must be a range that goes up, not ${member}`);
+    }
+  }
+}
+
+function checkLimit(limit: LimitRule, groups: ProgramRow['merchantGroups'], path: string): void {
+  const scopes = ['overall', 'cash', ...Object.keys(groups)];
+  if (!scopes.includes(limit.scope)) throw new ConfigError(`${path}.scope`, `must be ${scopes.join(' or ')}, not ${limit.scope}`);
+  if (limit.amountMinorMax === undefined && limit.countMax === undefined) throw new ConfigError(path, 'must have amountMinorMax, countMax or both');
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const panDigitsMax = 19;
+
+/** Two ranges may share cards only where one is plainly the exception: it has more digits and lies within the other. */
+function checkOverlaps(ranges: readonly RangeRow[]): void {
+  for (const [index, one] of ranges.entries()) {
+    for (const other of ranges.slice(0, index)) {
+      const [a, b] = one.from.length < other.from.length ? [one, other] : [other, one];
+      const [aFrom, aTo, bFrom, bTo] = [lowest(a), highest(a), lowest(b), highest(b)];
+      if (bTo < aFrom || bFrom > aTo) continue;
+      const exception = b.from.length > a.from.length && bFrom >= aFrom && bTo <= aTo;
+      if (!exception) throw new ConfigError(`ranges.${one.name}`, `shares card numbers with ranges.${other.name}; only a range with more digits that lies within another may`);
+    }
+  }
+}
+
+function lowest(range: RangeRow): string {
+  return range.from.padEnd(panDigitsMax, '0');
+}
+
+function highest(range: RangeRow): string {
+  return range.to.padEnd(panDigitsMax, '9');
+}
+
+function checkPorts(stations: readonly StationRow[]): void {
+  const seen = new Map<string, string>();
+  for (const { name, link } of stations) {
+    if (link.role !== 'listen' || link.port === 0) continue;
+    const place = `${link.host}:${link.port}`;
+    const other = seen.get(place);
+    if (other !== undefined) throw new ConfigError(`stations.${name}.link.listen.port`, `is ${link.port}, on which stations.${other} listens`);
+    seen.set(place, name);
+  }
 }

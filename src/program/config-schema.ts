@@ -1,0 +1,134 @@
+/**
+ * The configuration file's schema: what checks it, names the variables that override it, and documents it.
+ */
+import type { ObjectSchema, RangeSchema, TextSchema } from '../base/schema.ts';
+import { tableSchemas } from './tables-schema.ts';
+
+const dayMs = 86_400_000;
+
+function durationMs(description: string, minimum: number, byDefault: number): RangeSchema {
+  return { type: 'integer', description: `${description}; milliseconds`, minimum, maximum: dayMs, default: byDefault };
+}
+
+function count(description: string, minimum: number, maximum: number, byDefault?: number): RangeSchema {
+  return { type: 'integer', description, minimum, maximum, ...(byDefault === undefined ? {} : { default: byDefault }) };
+}
+
+function text(description: string): TextSchema {
+  return { type: 'string', description, minLength: 1 };
+}
+
+/** An address that may carry a password, so what stands there is not shown. */
+function address(description: string, pattern: string, words: string): TextSchema {
+  return { type: 'string', description, minLength: 1, pattern, $comment: words, writeOnly: true };
+}
+
+export const configSchema: ObjectSchema = {
+  type: 'object',
+  description: 'the configuration',
+  additionalProperties: false,
+  required: [],
+  properties: {
+    dataDir: { ...text('the folder of everything that the program writes'), default: './data' },
+    demo: {
+      type: 'boolean',
+      description: 'whether the demo program is made on the first start: stations, cards, keys. By default it is where there is no configuration file, and is not where there is one',
+    },
+    switchName: {
+      type: 'string',
+      description: 'this switch\'s name, of which there is one among all switches on the same store: a part of every message\'s id. By default it is made from the host\'s name and dataDir',
+      minLength: 1,
+      pattern: '^[a-z0-9]{1,8}$',
+      $comment: '1 to 8 of a-z and 0-9',
+    },
+    log: {
+      type: 'object',
+      description: 'the operations log, a line of JSON for each event, on standard output',
+      additionalProperties: false,
+      required: [],
+      default: {},
+      properties: {
+        level: { type: 'string', description: 'the least important event that is written', enum: ['debug', 'info', 'warn', 'error', 'silent'], default: 'info' },
+      },
+    },
+    http: {
+      type: 'object',
+      description: 'health, readiness and metrics',
+      additionalProperties: false,
+      required: [],
+      default: {},
+      properties: {
+        host: { ...text('the address; 0.0.0.0 or :: for all'), default: '127.0.0.1' },
+        port: count('the port; 0 for one that is free', 0, 65_535, 8080),
+      },
+    },
+    store: {
+      type: 'object',
+      description: 'where accounts are',
+      additionalProperties: false,
+      required: [],
+      default: {},
+      properties: {
+        engine: { type: 'string', description: 'by default redis where there is a url, else sqlite', enum: ['sqlite', 'redis'] },
+        file: text('sqlite: the file; by default store.sqlite in dataDir'),
+        url: address('redis: the server, or several of a Redis Cluster with commas between them; also as REDIS_URL', '^rediss?://', 'redis:// or rediss://'),
+        partitions: count('parts that commit independently of each other, fixed when the store is made; by default 1 of sqlite and 4 of redis', 1, 1024),
+        replicasMin: count('redis: replicas that have a commit before it is answered', 0, 16, 0),
+        commandTimeoutMs: durationMs('redis: how long a command may take before its outcome counts as unknown', 10, 2_000),
+      },
+    },
+    book: {
+      type: 'object',
+      description: 'the record in PostgreSQL',
+      additionalProperties: false,
+      required: [],
+      default: {},
+      properties: {
+        databaseUrl: address('the server; also as DATABASE_URL. Without it the book is embedded, in dataDir', '^postgres(?:ql)?://', 'postgresql://'),
+        lagEntriesMax: count('journal entries that the book may be behind; above it requests are refused', 1_000, 1_000_000_000, 1_000_000),
+        refreshMs: durationMs('how often the system tables are read again', 100, 5_000),
+        startWaitMs: durationMs('how long a start waits for the book before it takes the system tables from local disk', 0, 3_000),
+      },
+    },
+    keys: {
+      type: 'object',
+      description: 'keys, wrapped under the master key',
+      additionalProperties: false,
+      required: [],
+      default: {},
+      properties: {
+        keyFile: text('by default keys.json in dataDir'),
+        masterKey: {
+          type: 'object',
+          description: 'where the master key is; one of the two. By default master.key in dataDir, or LOCUM_MASTER_KEY where that is set',
+          additionalProperties: false,
+          required: [],
+          default: {},
+          properties: {
+            file: text('a file that only its owner can read'),
+            variable: {
+              type: 'string',
+              description: 'the environment variable that has it',
+              minLength: 1,
+              pattern: '^[A-Za-z_][A-Za-z0-9_]*$',
+              $comment: 'the name of an environment variable',
+            },
+          },
+        },
+      },
+    },
+    deadlines: {
+      type: 'object',
+      description: 'how long things may take',
+      additionalProperties: false,
+      required: [],
+      default: {},
+      properties: {
+        answerMs: durationMs('from a request\'s arrival to its answer', 50, 5_000),
+        stopMs: durationMs('from a stop\'s begin to its end', 100, 10_000),
+        expiryScanMs: durationMs('between two looks for holds whose time has come', 100, 10_000),
+      },
+    },
+    ...tableSchemas,
+  },
+};

@@ -1,0 +1,148 @@
+/**
+ * The system tables' rows as documents: their schemas, which check and document them.
+ *
+ * Owns what a row may say; what rows say of each other is checked in tables.ts.
+ */
+import type { ChoiceSchema, MapSchema, ObjectSchema, RangeSchema, TextSchema } from '../base/schema.ts';
+import { balanceMinorMax } from '../base/limits.ts';
+import { linkSchema } from '../link/config.ts';
+
+export const rowNames = {
+  pattern: '^[a-z0-9][a-z0-9-]{0,31}$',
+  $comment: 'a name has 1 to 32 of a-z, 0-9 and hyphen, and starts with none',
+} as const;
+
+const messageClasses = ['authorization', 'financial', 'reversal'] as const;
+
+function choice(description: string, names: readonly string[], byDefault?: string): ChoiceSchema {
+  return { type: 'string', description, enum: names, ...(byDefault === undefined ? {} : { default: byDefault }) };
+}
+
+function text(description: string, pattern?: string, comment?: string): TextSchema {
+  return { type: 'string', description, minLength: 1, ...(pattern === undefined || comment === undefined ? {} : { pattern, $comment: comment }) };
+}
+
+function count(description: string, minimum: number, maximum: number, byDefault?: number): RangeSchema {
+  return { type: 'integer', description, minimum, maximum, ...(byDefault === undefined ? {} : { default: byDefault }) };
+}
+
+function name(description: string): TextSchema {
+  return text(description, rowNames.pattern, rowNames.$comment);
+}
+
+export const stationSchema: ObjectSchema = {
+  type: 'object',
+  description: 'a place that messages come from and go to',
+  additionalProperties: false,
+  required: ['link', 'spec'],
+  properties: {
+    link: linkSchema,
+    spec: text('the message format: a file of specs/ or specs/variants/ without its .json, or a path'),
+    dialect: text('how its fields are understood: a file of specs/dialects/ without its .json, or a path; by default the one of the format\'s edition'),
+    reasons: text('what DE39 says: a file of specs/reasons/ without its .json, or a path; by default the one of the format\'s edition'),
+    classes: {
+      type: 'array',
+      description: 'message classes that are taken; the others get the standard\'s answer. Network management always is',
+      items: choice('a message class', messageClasses),
+      default: messageClasses,
+    },
+    originalKeys: {
+      type: 'array',
+      description: 'by what an original is found that DE90 or DE56 does not name, besides the STAN',
+      items: choice('a key', ['rrn', 'approvalCode']),
+      default: [],
+    },
+  },
+};
+
+const limitSchema: ObjectSchema = {
+  type: 'object',
+  description: 'what one card may spend',
+  additionalProperties: false,
+  required: ['scope', 'period'],
+  properties: {
+    scope: name('overall, cash, or the name of one of merchantGroups'),
+    period: choice('a transaction, a business day or a calendar month of the program', ['transaction', 'day', 'month']),
+    amountMinorMax: count('minor units of the balance\'s currency', 0, balanceMinorMax),
+    countMax: count('transactions', 0, 1_000_000_000),
+  },
+};
+
+export const programSchema: ObjectSchema = {
+  type: 'object',
+  description: 'the rules of a kind of own cards',
+  additionalProperties: false,
+  required: ['partner', 'currency', 'cvk'],
+  properties: {
+    issuer: { ...name('one of issuers: who decides'), default: 'own' },
+    partner: name('whom the cards are issued for'),
+    currency: text('of the balances', '^([0-9]{3}|[A-Z]{3})$', 'an ISO 4217 code: three digits, or three capital letters'),
+    timeZone: { ...text('business days begin at midnight of this zone of the IANA'), default: 'UTC' },
+    holdDays: {
+      type: 'object',
+      description: 'how long an authorization holds what it took, in days',
+      additionalProperties: false,
+      required: [],
+      default: {},
+      properties: {
+        cardPresent: count('with the card present', 1, 366, 5),
+        cardNotPresent: count('without it', 1, 366, 10),
+        preauthorization: count('of a pre-authorization', 1, 366, 30),
+      },
+    },
+    recordDays: count('days that a settled transaction is known for repeats and reversals', 7, 366, 7),
+    limits: { type: 'array', description: 'what one card may spend', items: limitSchema, default: [] },
+    merchantGroups: {
+      type: 'map',
+      description: 'merchant categories (DE18) that limits speak of',
+      names: rowNames,
+      items: {
+        type: 'array',
+        description: 'categories',
+        items: text('a category', '^[0-9]{4}(-[0-9]{4})?$', 'four digits, or a range as in 5411-5499'),
+      },
+      default: {},
+    },
+    verificationValueRequired: { type: 'boolean', description: 'whether a request without CVV, iCVV or CVV2 is declined where it could carry one', default: false },
+    cvk: text('the key in the key file that card verification values are computed with', '^[a-z0-9][a-z0-9.-]{0,63}$', 'a key\'s name: 1 to 64 of a-z, 0-9, dot and hyphen'),
+    cvv2ExpiryOrder: choice('how the expiry date goes into a CVV2', ['yymm', 'mmyy'], 'yymm'),
+    creditGuard: { type: 'boolean', description: 'whether authorizations must fit into the partner\'s credit balance as well', default: false },
+  },
+};
+
+const panDigits = '^[0-9]{2,19}$';
+const panDigitsWords = '2 to 19 digits';
+
+export const rangeSchema: ObjectSchema = {
+  type: 'object',
+  description: 'card numbers that belong to a program; of two ranges that overlap, one has more digits and lies within the other, and is the exception to it',
+  additionalProperties: false,
+  required: ['from', 'program'],
+  properties: {
+    from: text('the first digits of the first card number, such as a BIN', panDigits, panDigitsWords),
+    to: text('the first digits of the last card number, as many as from has; by default the same as from', panDigits, panDigitsWords),
+    program: name('one of programs'),
+  },
+};
+
+export const issuerSchema: ObjectSchema = {
+  type: 'object',
+  description: 'who decides on a program\'s cards',
+  additionalProperties: false,
+  required: ['type'],
+  properties: { type: choice('own: this switch, by its accounts', ['own']) },
+};
+
+function rows(description: string, items: ObjectSchema): MapSchema {
+  return { type: 'map', description, names: rowNames, items, default: {} };
+}
+
+/** The system tables, as properties of the configuration. */
+export const tableSchemas = {
+  stations: rows('stations by name', stationSchema),
+  programs: rows('programs by name', programSchema),
+  ranges: rows('card number ranges by name', rangeSchema),
+  issuers: rows('issuers by name; own is always there', issuerSchema),
+} as const;
+
+export type TableName = keyof typeof tableSchemas;
