@@ -196,17 +196,46 @@ function draftValues(codec: Codec): fc.Arbitrary<[number, string][]> {
   return fc.subarray(fields, { maxLength: Math.min(30, fields.length) }).chain((chosen) => fc.tuple(...chosen.map(([number, field]) => valueOf(field).map((value): [number, string] => [number, value]))));
 }
 
+function drafted(codec: Codec, values: readonly [number, string][]): Draft {
+  const draft = new Draft('0100');
+  draft.header = codec.spec.header === undefined ? '' : 'AB'.repeat(codec.spec.header.max);
+  for (const [field, value] of values.toReversed()) draft.set(field, value);
+  return draft;
+}
+
 describe('what is encoded decodes to the same values', () => {
-  it.for(names)('%s', (name) => {
+  it.for(names)('random values of %s', (name) => {
     const codec = codecOf(name);
     fc.assert(fc.property(draftValues(codec), (values) => {
-      const draft = new Draft('0100');
-      draft.header = codec.spec.header === undefined ? '' : 'AB'.repeat(codec.spec.header.max);
-      for (const [field, value] of values.toReversed()) draft.set(field, value);
-      const message = codec.decode(Buffer.from(codec.encode(draft)));
+      const message = codec.decode(Buffer.from(codec.encode(drafted(codec, values))));
       expect(message.fields()).toEqual(values.map(([field]) => field));
       for (const [field, value] of values) expect(message.text(field)).toBe(value);
     }), { numRuns: 60 });
+  });
+
+  it.for(names)('a random message of %s with a byte changed is read in full or refused', (name) => {
+    const codec = codecOf(name);
+    fc.assert(fc.property(draftValues(codec), fc.nat(), fc.nat(255), (values, place, value) => {
+      const frame = Buffer.from(codec.encode(drafted(codec, values)));
+      frame[place % frame.length] = value;
+      tried(codec, frame);
+    }), { numRuns: 60 });
+  });
+
+  it.for(shippedNames)('any text in any field of %s is refused, or decodes to itself with its padding', (name) => {
+    const codec = codecOf(name);
+    fc.assert(fc.property(fc.integer({ min: 2, max: 128 }), fc.string({ unit: fc.oneof(fc.constantFrom('0', '1', '9', 'A', 'C', 'D', '=', ' ', '\n', '\u00e9', '\u4e00'), fc.string({ minLength: 1, maxLength: 1 })), maxLength: 24 }), (field, value) => {
+      let frame: Buffer;
+      try {
+        frame = Buffer.from(codec.encode(new Draft('0100').set(field, value)));
+      } catch (error) {
+        if (!(error instanceof EncodeError)) throw error;
+        return;
+      }
+      const { kind, encoding } = codec.spec.fields.get(field)!;
+      const written = kind === 'b' ? value.toUpperCase() : kind === 'z' && encoding === 'bcd' ? value.replaceAll('D', '=') : value;
+      expect(codec.decode(frame).text(field)).toContain(written);
+    }), { numRuns: 1000 });
   });
 });
 
