@@ -1,0 +1,56 @@
+/**
+ * The operations door: health, readiness and metrics over HTTP. It answers from the office's thread, so that a slow reader of
+ * metrics never waits in a decision's way.
+ */
+import fastify from 'fastify';
+import type { FastifyInstance } from 'fastify';
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** What was looked at, each with a sentence where it is not as it should be. */
+  readonly checks: Readonly<Record<string, { readonly ok: boolean; readonly detail: string }>>;
+}
+
+export interface HttpOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly readiness: () => Promise<Readiness>;
+  /** In the text format of Prometheus. */
+  readonly metrics: () => Promise<string>;
+}
+
+/** A problem document of RFC 9457. */
+function problem(status: number, title: string, detail: string): Readonly<Record<string, unknown>> {
+  return { type: 'about:blank', status, title, detail };
+}
+
+/**
+ * Listens; resolves with the server and the port that it took.
+ * @throws the system's error where the port cannot be listened on
+ */
+export async function serveHttp({ host, port, readiness, metrics }: HttpOptions): Promise<{ readonly server: FastifyInstance; readonly port: number }> {
+  const server = fastify({ logger: false, forceCloseConnections: true });
+  server.addHook('onSend', async (_request, reply) => {
+    reply.header('x-content-type-options', 'nosniff').header('cache-control', 'no-store');
+  });
+  server.get('/health', async () => ({ status: 'ok' }));
+  server.get('/ready', async (_request, reply) => {
+    const state = await readiness();
+    return await reply.code(state.ready ? 200 : 503).send({ status: state.ready ? 'ready' : 'not ready', checks: state.checks });
+  });
+  server.get('/metrics', async (_request, reply) => {
+    const text = await metrics();
+    return await reply.type('text/plain; version=0.0.4; charset=utf-8').send(text);
+  });
+  server.setNotFoundHandler(async (request, reply) => {
+    const body = problem(404, 'Not Found', `there is nothing at ${request.method} ${request.url.split('?')[0]}; /health, /ready and /metrics are`);
+    return await reply.code(404).type('application/problem+json').send(body);
+  });
+  server.setErrorHandler(async (error, _request, reply) => {
+    const detail = error instanceof Error ? error.message : 'the switch did not answer';
+    return await reply.code(503).type('application/problem+json').send(problem(503, 'Service Unavailable', detail));
+  });
+  await server.listen({ host, port });
+  const address = server.server.address();
+  return { server, port: typeof address === 'object' && address !== null ? address.port : port };
+}

@@ -1,0 +1,42 @@
+/**
+ * What the switch's thread and the office's thread say to each other.
+ */
+import type { LogLevel } from '../base/log.ts';
+import type { MessagePort } from 'node:worker_threads';
+import type { Readiness } from './http.ts';
+
+/** A system table row: its kind, name and document. */
+export interface OfficeRow {
+  readonly kind: 'station' | 'program' | 'binRange' | 'issuer';
+  readonly name: string;
+  readonly document: Readonly<Record<string, unknown>>;
+}
+
+export type OfficeStore =
+  | { readonly engine: 'sqlite'; readonly port: MessagePort; readonly partitions: number }
+  | { readonly engine: 'redis'; readonly url: string; readonly partitions: number; readonly replicasMin: number; readonly commandTimeoutMs: number };
+
+export interface OfficeStart {
+  readonly store: OfficeStore;
+  /** A server, or the folder of the embedded book. */
+  readonly book: { readonly databaseUrl: string } | { readonly dataDir: string };
+  readonly refreshMs: number;
+  readonly cacheFile: string;
+  /** Entered into the system tables. */
+  readonly rows: readonly OfficeRow[];
+  readonly http: { readonly host: string; readonly port: number };
+  readonly logLevel: LogLevel;
+  /** Shared: how far the book is behind. */
+  readonly lag: SharedArrayBuffer;
+}
+
+export type FromOffice =
+  | { readonly kind: 'listening'; readonly port: number }
+  | { readonly kind: 'failed'; readonly message: string }
+  | { readonly kind: 'tables'; readonly revision: number; readonly rows: readonly OfficeRow[]; readonly from: 'book' | 'cache' }
+  | { readonly kind: 'ask'; readonly id: number; readonly what: 'metrics' | 'readiness' }
+  | { readonly kind: 'stopped' };
+
+export type ToOffice =
+  | { readonly kind: 'told'; readonly id: number; readonly metrics?: string; readonly readiness?: Readiness }
+  | { readonly kind: 'stop'; readonly graceMs: number };

@@ -1,0 +1,199 @@
+/**
+ * Puts the program together: the outside (clock, random numbers, sockets, files, threads) comes in here and nowhere else.
+ *
+ *   this thread   stations, decisions, the decide loop, the store's client
+ *   store thread  owns the SQLite file (embedded engine)
+ *   office thread the book, the journal's drain, system tables, HTTP
+ */
+import { randomBytes, randomInt } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { performance } from 'node:perf_hooks';
+import { destination } from 'pino';
+import { Deadlines, processSchedule } from '../base/deadlines.ts';
+import { createLog } from '../base/log.ts';
+import type { Log } from '../base/log.ts';
+import { expireDue, openLedger } from '../issuer/ledger.ts';
+import type { Ledger } from '../issuer/ledger.ts';
+import { loadKeys } from '../keys/key-store.ts';
+import { MasterKey } from '../keys/master-key.ts';
+import { SoftwareHsm } from '../keys/software-hsm.ts';
+import { endpointConfig } from '../link/config.ts';
+import type { LinkOutside } from '../link/link.ts';
+import { nodeNetwork } from '../link/node-network.ts';
+import { loadTls } from '../link/tls-files.ts';
+import { TurnEnd } from '../link/turn-end.ts';
+import { RedisStore } from '../store/redis.ts';
+import { SqliteStore } from '../store/sqlite.ts';
+import type { Store } from '../store/store.ts';
+import { Decisions } from '../switch/decisions.ts';
+import { Directory } from '../switch/directory.ts';
+import { Routing } from '../switch/routing.ts';
+import { newStamps } from '../switch/stamp.ts';
+import { Switch } from '../switch/switch.ts';
+import type { StationSetup, StationStatus } from '../switch/switch.ts';
+import type { Config } from './config.ts';
+import { makeDemoCards, makeDemoKeys } from './demo.ts';
+import { decideEvents, linkEvents, LogGate, switchEvents } from './events.ts';
+import { newMetrics } from './metrics.ts';
+import { Office } from './office.ts';
+import { loadFormat } from './tables-format.ts';
+import type { StationRow, Tables } from './tables.ts';
+
+export interface Running {
+  /** Where each station listens, and what goes on there. */
+  readonly stations: readonly StationStatus[];
+  readonly httpPort: number;
+  readonly log: Log;
+  /** No new reads; answers in flight finished; the journal drained as far as the time allows. */
+  stop(): Promise<void>;
+}
+
+const networkAnswerMs = 10_000;
+const settleMs = 100;
+
+/**
+ * Starts everything that the configuration names; resolves when the stations accept.
+ * @throws Error with a sentence for a person: what could not be started, and what to do
+ */
+export async function start(config: Config): Promise<Running> {
+  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+  const now = (): number => Date.now();
+  const elapsed = (): number => performance.now();
+  const log = createLog({ destination: destination({ fd: 1, sync: false }), level: config.log.level, nowMs: now });
+  const metrics = newMetrics();
+  const gate = new LogGate(log, now);
+  const atTurnEnd = (work: () => void): void => void setImmediate(work);
+
+  const hsm = openHsm(config);
+  const store = await openStore(config, now);
+  const found = await store.durability();
+  if (found.durable) log.event('store opened', { engine: config.store.engine, finding: found.finding });
+  else log.warning('store is not durable', { engine: config.store.engine, finding: found.finding });
+
+  const office = await Office.open({ config, store, log, metrics: metrics.registry });
+  const ledger = await openLedger({
+    store, now, elapsed, atTurnEnd, after: (delayMs, work) => void setTimeout(work, delayMs).unref(), events: decideEvents(metrics, log, gate),
+  });
+  if (config.demo) await makeDemoCards({ store, ledger, vault: hsm, now });
+
+  const tables = await office.tables();
+  const decisions = new Decisions({
+    ledger, directory: new Directory(store, atTurnEnd), hsm, routing: new Routing(tables.programs, tables.ranges),
+    stamps: newStamps(config.switchName, now(), Math.random), now, elapsed, atTurnEnd, answerMs: config.deadlines.answerMs,
+    bookIsTooFarBehind: () => office.lagEntries > config.book.lagEntriesMax,
+  });
+  const deadlines = new Deadlines(elapsed, processSchedule);
+  const links: LinkOutside = {
+    network: nodeNetwork, deadlines, random: Math.random, turnEnd: new TurnEnd((work) => void setImmediate(work)), events: linkEvents(metrics, log, gate),
+  };
+  const switch_ = new Switch(links, { decisions, deadlines, now, events: switchEvents(metrics, log, gate), networkAnswerMs });
+  const setupsOf = ({ stations }: Tables): StationSetup[] => stations.map(stationSetup);
+  const failures = await switch_.exchange(setupsOf(tables), config.deadlines.stopMs);
+  if (failures.length > 0) {
+    await switch_.stop(0);
+    await office.stop();
+    await store.close();
+    throw new Error(failures.map(({ station, error }) => `station ${station} cannot be started: ${error.message}`).join('; '));
+  }
+
+  office.onTables((changed) => {
+    log.event('system tables changed', { revision: changed.revision });
+    decisions.reroute(new Routing(changed.programs, changed.ranges));
+    void exchange(switch_, changed, setupsOf, config, log);
+  });
+  office.serve(() => ({ stations: switch_.status, storeAnswers: ledger.storeAnswers, waiting: ledger.waiting }));
+  const expiry = startExpiry(config, { store, ledger, now, log });
+  log.event('ready', { stations: switch_.status.map(({ name, port }) => `${name}:${port}`), http: office.httpPort });
+
+  return {
+    get stations() {
+      return switch_.status;
+    },
+    httpPort: office.httpPort,
+    log,
+    async stop() {
+      log.event('stopping');
+      clearInterval(expiry);
+      const unanswered = await switch_.stop(config.deadlines.stopMs);
+      await Promise.race([ledger.drained(), pause(config.deadlines.stopMs)]);
+      await office.stop();
+      await store.close();
+      log.event('stopped', { unanswered });
+      await pause(settleMs);
+    },
+  };
+}
+
+function pause(delayMs: number): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve, delayMs).unref());
+}
+
+async function exchange(switch_: Switch, tables: Tables, setupsOf: (tables: Tables) => StationSetup[], config: Config, log: Log): Promise<void> {
+  try {
+    const failures = await switch_.exchange(setupsOf(tables), config.deadlines.stopMs);
+    for (const { station, error } of failures) log.failure('station not started', { station, error: error.message });
+  } catch (error) {
+    // A wrong row leaves the stations as they were.
+    log.failure('system tables not taken', { error: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+function stationSetup(row: StationRow): StationSetup {
+  const path = `stations.${row.name}`;
+  const { codec, dialect } = loadFormat(row, path);
+  const tls = row.link.tls === undefined ? undefined : loadTls(row.link.tls, `${path}.link.tls`, (file) => readFileSync(file, 'utf8'));
+  return {
+    endpoint: endpointConfig(row.name, row.link, tls),
+    station: { name: row.name, codec, dialect, session: row.link.session, classes: row.classes, originalKeys: row.originalKeys },
+    text: JSON.stringify([row, tls]),
+  };
+}
+
+/** The software HSM on the configured key file; on the demo's first start both keys and master key are made. */
+function openHsm(config: Config): SoftwareHsm {
+  const { keyFile, masterKey } = config.keys;
+  let master: MasterKey;
+  if ('variable' in masterKey) {
+    const text = process.env[masterKey.variable];
+    if (text === undefined) throw new Error(`the environment variable ${masterKey.variable} must hold the master key: 64 hexadecimal digits, or 32 bytes in base64`);
+    master = MasterKey.fromText(text);
+  } else {
+    master = config.demo && !existsSync(masterKey.file) ? MasterKey.createFile(masterKey.file, randomBytes) : MasterKey.fromFile(masterKey.file);
+  }
+  if (config.demo) makeDemoKeys(keyFile, master, randomBytes);
+  return new SoftwareHsm(loadKeys(keyFile, master), randomBytes);
+}
+
+async function openStore(config: Config, now: () => number): Promise<Store> {
+  const { store } = config;
+  if (store.engine === 'sqlite') return await SqliteStore.open({ file: store.file, partitions: store.partitions, now });
+  return await RedisStore.open({
+    url: store.url, partitions: store.partitions, replicasMin: store.replicasMin, commandTimeoutMs: store.commandTimeoutMs,
+  });
+}
+
+interface ExpiryOutside {
+  readonly store: Store;
+  readonly ledger: Ledger;
+  readonly now: () => number;
+  readonly log: Log;
+}
+
+/** Looks for holds that ran out, again and again; a scan that is still under way is not joined by another. */
+function startExpiry(config: Config, { store, ledger, now, log }: ExpiryOutside): NodeJS.Timeout {
+  let scanning = false;
+  const newId = (): string => `${config.switchName}x${now().toString(36)}${randomInt(0x7fffffff).toString(36)}`;
+  const scan = async (): Promise<void> => {
+    if (scanning || !ledger.storeAnswers) return;
+    scanning = true;
+    try {
+      const expired = await expireDue({ store, ledger, now, newId, recordDays: 7 });
+      if (expired > 0) log.event('holds expired', { records: expired });
+    } catch (error) {
+      log.warning('holds could not be expired', { error: error instanceof Error ? error.message : String(error) });
+    } finally {
+      scanning = false;
+    }
+  };
+  return setInterval(() => void scan(), config.deadlines.expiryScanMs).unref();
+}
