@@ -47,7 +47,7 @@ const migrations: readonly string[] = [
  * @throws StoreUnavailable where another process has the file, or it is not ours, newer than this program, or made with
  *   another number of partitions; each as a sentence that says which
  */
-export function openSqliteFile(file: string, partitions: number): DatabaseSync {
+export function openSqliteFile(file: string, partitions: number, bytesMax?: number): DatabaseSync {
   let database: DatabaseSync;
   try {
     database = new DatabaseSync(file);
@@ -58,6 +58,9 @@ export function openSqliteFile(file: string, partitions: number): DatabaseSync {
     lock(database, file);
     migrate(database, file);
     checkPartitions(database, file, partitions);
+    if (bytesMax !== undefined) {
+      database.exec(`PRAGMA max_page_count = ${Math.ceil(bytesMax / pragma(database, 'page_size'))}`);
+    }
     return database;
   } catch (error) {
     database.close();

@@ -4,7 +4,7 @@
  * answer, a read's too, leaves after that, so nothing is told that a crash could take back.
  */
 import { receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads';
-import { unreachable } from '../base/assert.ts';
+import { AssertionError, unreachable } from '../base/assert.ts';
 import { SqliteEngine } from './sqlite-engine.ts';
 import { closeSqliteFile, openSqliteFile, primaryCode, sqliteFull } from './sqlite-file.ts';
 import type {
@@ -25,6 +25,7 @@ export interface SqliteThreadData {
   readonly file: string;
   readonly partitions: number;
   readonly generationChanges: number;
+  readonly bytesMax: number | undefined;
   readonly port: MessagePort;
 }
 
@@ -35,10 +36,10 @@ class SqliteThread {
   readonly #engine: SqliteEngine;
   readonly #ports = new Set<MessagePort>();
 
-  constructor({ file, partitions, generationChanges }: SqliteThreadData) {
+  constructor({ file, partitions, generationChanges, bytesMax }: SqliteThreadData) {
     this.#file = file;
     this.#partitions = partitions;
-    this.#database = openSqliteFile(file, partitions);
+    this.#database = openSqliteFile(file, partitions, bytesMax);
     this.#engine = new SqliteEngine(this.#database, generationChanges);
   }
 
@@ -69,6 +70,7 @@ class SqliteThread {
     try {
       replies = calls.map((call) => this.#reply(call));
     } catch (error) {
+      if (error instanceof AssertionError) throw error;
       this.#undo(calls, error);
       return;
     }

@@ -32,6 +32,11 @@ export interface SqliteStoreOptions {
   readonly now: () => number;
   /** How many changes are gathered before they go to the tables, at least 1; undefined: what has been measured to be good. */
   readonly generationChanges?: number | undefined;
+  /**
+   * Bytes that the file may grow to, beside its log; at the bound a commit is StoreUnavailable. Far above what a generation
+   * of changes takes (some 30 MB as measured to be good), since its chunks stay until it is in the tables. Undefined: the disk.
+   */
+  readonly bytesMax?: number | undefined;
 }
 
 interface Waiting {
@@ -58,7 +63,8 @@ export class SqliteStore implements Store {
     this.#now = now;
     this.#worker = worker;
     port.on('message', (reply: SqliteReply) => this.#take(reply));
-    port.on('close', () => this.#lose('the thread that owns the file has ended'));
+    // The worker's exit, which says why it ended, follows its port's.
+    if (worker === undefined) port.on('close', () => this.#lose('the thread that owns the file has ended'));
   }
 
   /**
@@ -69,17 +75,21 @@ export class SqliteStore implements Store {
   static async open(options: SqliteStoreOptions): Promise<SqliteStore> {
     assert(options.partitions >= 1, 'a store has at least one partition');
     const { port1, port2 } = new MessageChannel();
-    const { file, partitions, generationChanges = generationChangesUsual } = options;
-    const data: SqliteThreadData = { file, partitions, generationChanges, port: port2 };
+    const { file, partitions, generationChanges = generationChangesUsual, bytesMax } = options;
+    const data: SqliteThreadData = { file, partitions, generationChanges, bytesMax, port: port2 };
     const worker = new Worker(new URL('./sqlite-thread.ts', import.meta.url), {
       name: 'store',
       execArgv: [],
       workerData: data,
       transferList: [port2],
     });
-    // An error that ends the thread reaches every call through the closed port.
-    worker.on('error', () => port1.close());
-    return await SqliteStore.#connect(port1, options.now, worker);
+    let reason = '';
+    worker.on('error', (error) => {
+      reason = `: ${error instanceof Error ? error.message : String(error)}`;
+    });
+    const store = await SqliteStore.#connect(port1, options.now, worker);
+    worker.on('exit', () => store.#lose(`the thread that owns the file has ended${reason}`));
+    return store;
   }
 
   /** Another thread's way to a file that is open already, by what `port` returned there. */

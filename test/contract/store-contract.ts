@@ -10,6 +10,7 @@ import {
   type RecordPut,
   type Store,
 } from '../../src/store/store.ts';
+import { head, item } from './store-contract-items.ts';
 import { NaiveStore } from './naive-store.ts';
 
 export interface ContractEngine {
@@ -20,14 +21,6 @@ export interface ContractEngine {
 }
 
 const committed: CommitResult = { kind: 'committed' };
-
-export function item(parts: Partial<CommitItem>): CommitItem {
-  return { puts: [], deletes: [], once: [], entries: [], guards: [], ...parts };
-}
-
-export function head(accountId: string, expectedVersion: number, value = `value ${expectedVersion + 1}`) {
-  return { accountId, expectedVersion, version: expectedVersion + 1, value };
-}
 
 function put(id: string, value: string, dueAtMs?: number): RecordPut {
   return { id, value, dueAtMs };

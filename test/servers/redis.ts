@@ -23,7 +23,8 @@ export interface RedisServer {
   stop(): Promise<void>;
 }
 
-export type RedisSettings = Readonly<Record<string, string>>;
+/** Lines of redis.conf: a name, and its value or values. */
+export type RedisSettings = Readonly<Record<string, string | readonly string[]>>;
 
 const durableSettings: RedisSettings = { appendonly: 'yes', appendfsync: 'always', save: '' };
 
@@ -32,9 +33,9 @@ export async function startRedis(settings: RedisSettings = {}): Promise<RedisSer
   const path = await program(['redis-server', '/usr/bin/redis-server'], 'redis-server');
   const folder = mkdtempSync(join(tmpdir(), 'locum-redis-'));
   const port = await freePort();
-  const all: Record<string, string> = { ...durableSettings, ...settings, port: String(port), dir: folder, bind: '127.0.0.1' };
-  const args = Object.entries(all).flatMap(([name, value]) => [`--${name}`, value]);
-  let child = await launch(path, args, port);
+  const all: RedisSettings = { ...durableSettings, ...settings, port: String(port), dir: folder, bind: '127.0.0.1' };
+  const args = Object.entries(all).flatMap(([name, value]) => [`--${name}`, value].flat());
+  let child = await launch(path, args);
   const kill = async (): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, 'exit');
@@ -46,7 +47,7 @@ export async function startRedis(settings: RedisSettings = {}): Promise<RedisSer
     url: `redis://127.0.0.1:${port}`,
     kill,
     async restart() {
-      child = await launch(path, args, port);
+      child = await launch(path, args);
     },
     pause: () => void child.kill('SIGSTOP'),
     resume: () => void child.kill('SIGCONT'),
@@ -63,33 +64,22 @@ process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-async function launch(path: string, args: readonly string[], port: number): Promise<ChildProcess> {
-  const child = spawn(path, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  const said: string[] = [];
-  child.stdout.on('data', (chunk: Buffer) => said.push(chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => said.push(chunk.toString()));
+async function launch(path: string, args: readonly string[]): Promise<ChildProcess> {
+  const child = spawn(path, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   running.add(child);
   child.once('exit', () => running.delete(child));
-  const deadline = performance.now() + 20_000;
-  while (performance.now() < deadline && child.exitCode === null) {
-    if (await answers(port)) return child;
-    await delay(20);
-  }
-  child.kill('SIGKILL');
-  throw new Error(`redis-server did not start: ${said.join('')}`);
-}
-
-async function answers(port: number): Promise<boolean> {
-  const client = new Redis({ port, host: '127.0.0.1', lazyConnect: true, retryStrategy: null });
-  client.on('error', () => undefined);
+  const said: string[] = [];
+  const deadline = setTimeout(() => child.kill('SIGKILL'), 20_000);
   try {
-    await client.connect();
-    return (await client.ping()) === 'PONG';
-  } catch {
-    return false;
+    for await (const chunk of child.stdout) {
+      said.push(String(chunk));
+      if (said.join('').includes('Ready to accept connections')) break;
+    }
   } finally {
-    client.disconnect();
+    clearTimeout(deadline);
   }
+  if (!said.join('').includes('Ready to accept connections')) throw new Error(`redis-server did not start: ${said.join('')}`);
+  return child;
 }
 
 export interface RedisClusterServers {
