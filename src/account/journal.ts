@@ -138,7 +138,21 @@ export interface LoadedEntry extends EntryBase {
   readonly amountMinor: number;
 }
 
-export type JournalEntry = TransactionEntry | ExpiryEntry | OpenedEntry | CardEntry | LoadedEntry;
+/**
+ * A partner's credit balance changed, or a part of it moved between partitions: `loaded` from outside, `lent` to another
+ * partition, `borrowed` from one. It belongs to no account; `effects.guard` is what it did to this partition's counter.
+ */
+export interface GuardEntry extends EntryBase {
+  readonly kind: 'guard';
+  readonly step: 'loaded' | 'lent' | 'borrowed';
+  readonly partner: string;
+  /** What `lent` and `borrowed` of one transfer share, and a load with its caller. */
+  readonly transferId: string;
+  /** The other partition of a transfer; this one for a load. */
+  readonly otherPartition: number;
+}
+
+export type JournalEntry = TransactionEntry | ExpiryEntry | OpenedEntry | CardEntry | LoadedEntry | GuardEntry;
 
 /** A card as the head keeps it. */
 export interface CardRecord {

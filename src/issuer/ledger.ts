@@ -49,6 +49,14 @@ const domain: Domain<AccountMessage, Account, LedgerAnswer> = {
       },
     };
   },
+  repeats(message, earlier) {
+    if (message.kind !== 'card' || earlier.kind !== 'card') return message.kind === earlier.kind && message.id === earlier.id;
+    const { trace } = message;
+    const before = earlier.trace;
+    return message.card.token === earlier.card.token && trace.stan === before.stan && trace.transmittedAt === before.transmittedAt &&
+      trace.class === before.class && trace.function === before.function && trace.terminal === before.terminal &&
+      trace.acquirer === before.acquirer && trace.station === before.station;
+  },
 };
 
 /** Opens the own issuer on a store. */

@@ -9,54 +9,30 @@
  *                ▲                                                                    │
  *                └── conflict: the current head · duplicate: the earlier records · refused: ask again, one by one ──┘
  *
- * Invariants: an outcome is given once per message, after its commit is durable, or when it is certain that nothing of it
- * happened, or, as `unresolved`, when its deadline passed with that unknown. An unknown commit is never taken for failed: the
- * message is applied again on what the store holds then, where it finds itself if it had happened.
+ * Invariants: an outcome is given once per message: after its commit is durable, or when it is certain that nothing of it
+ * happened, or, as `unresolved`, when its time is over with that unknown. An unknown commit is never taken for failed: the
+ * message is applied again on what the store holds then, where it finds itself if it had happened; should that commit reach
+ * the store later still, the head's version is another by then. While a partition's store is away, what is new is turned
+ * away at once, and only what may have happened waits for it.
  */
 import { assert } from '../base/assert.ts';
-import { partitionOf, StoreFenced, StoreUnknown } from './store.ts';
-import type { CommitItem, CommitResult, GuardMove, RecordPut, Store } from './store.ts';
+import { calling, troubleOf } from './calling.ts';
+import { prepare, prepareLoose } from './lane.ts';
+import type { Batch, Domain, Lane, Loose, Outcome, Pending } from './lane.ts';
+import { LaneCache } from './lane-cache.ts';
+import { LateFinder } from './late.ts';
+import { partitionOf } from './store.ts';
+import type { CommitResult, PartitionEpoch, Store } from './store.ts';
 
-/** What applying one message says, with heads and records already as the store keeps them. */
-export type Applied<Account, Answer> =
-  | { readonly kind: 'read'; readonly ids: readonly string[] }
-  | { readonly kind: 'decided'; readonly answer: Answer; readonly change: AppliedChange<Account> | undefined };
+export type { Applied, AppliedChange, ApplyFacts, Domain, Outcome } from './lane.ts';
 
-export interface AppliedChange<Account> {
-  /** undefined where the message concerns no account. */
-  readonly account: Account | undefined;
-  readonly entry: string;
-  readonly puts: readonly RecordPut[];
-  readonly deletes: readonly string[];
-  readonly once: readonly string[];
-  readonly guard: GuardMove | undefined;
-}
-
-export interface ApplyFacts {
-  readonly decidedAtMs: number;
-  readonly guardRefused: boolean;
-}
-
-/** What is decided, for the loop to run: pure functions of the domain. */
-export interface Domain<Message, Account extends { readonly version: number }, Answer> {
-  decode(accountId: string, text: string): Account;
-  encode(account: Account): string;
-  apply(account: Account | undefined, records: ReadonlyMap<string, string | null>, message: Message, facts: ApplyFacts): Applied<Account, Answer>;
-}
-
-export type Outcome<Answer> =
-  | { readonly kind: 'decided'; readonly answer: Answer }
-  /** Nothing of it has happened, and it cannot be decided now. */
-  | { readonly kind: 'unavailable'; readonly cause: 'store' | 'deadline' | 'overload' }
-  /** The deadline passed, and whether it happened is not known. */
-  | { readonly kind: 'unresolved' };
-
+/** Called synchronously; none may throw. */
 export interface DecideEvents {
   commit(partition: number, items: number, messages: number, elapsedMs: number): void;
   conflict(): void;
   /** The store could not be reached, or did not say what became of a commit. */
   trouble(kind: 'unavailable' | 'unknown' | 'fenced', error: Error): void;
-  /** The store answers again. */
+  /** The store answers again, for every partition. */
   recovered(downMs: number): void;
 }
 
@@ -73,58 +49,32 @@ export interface DecideOptions {
   readonly events: DecideEvents;
   /** Accounts whose head is kept in memory. */
   readonly accountsCachedMax?: number;
+  /** Records that are kept in memory, over all accounts. */
+  readonly recordsCachedMax?: number;
   /** Messages that wait or are under way, over all accounts; one more is refused. */
   readonly messagesMax?: number;
   /** Looks for room in a shared counter that refused; true: ask again. */
   readonly findGuardRoom?: (partition: number, guardId: string, wantedMinor: number) => Promise<boolean>;
 }
 
-interface Pending<Message, Answer> {
-  readonly message: Message;
-  readonly deadlineMs: number;
-  readonly done: (outcome: Outcome<Answer>) => void;
-  /** A commit with it has an unknown outcome. */
-  tainted: boolean;
-  guardRefused: boolean;
-  attempts: number;
-}
-
-/** One account's messages, in order, and what is known of it. */
-interface Lane<Message, Account, Answer> {
-  readonly accountId: string;
-  queue: Pending<Message, Answer>[];
-  state: 'idle' | 'ready' | 'busy';
-  /** undefined: not read. */
-  head: { readonly account: Account | undefined } | undefined;
-  readonly records: Map<string, string | null>;
-  /** A guard refused what several messages asked together: ask one by one. */
-  singly: boolean;
-}
-
-/** One lane's part of a commit. */
-interface Batch<Message, Account, Answer> {
-  readonly lane: Lane<Message, Account, Answer>;
-  readonly taken: Pending<Message, Answer>[];
-  readonly answers: Answer[];
-  readonly account: Account | undefined;
-  readonly puts: Map<string, RecordPut>;
-  readonly deletes: Set<string>;
-  readonly item: CommitItem;
-}
-
 interface Shard<Message, Account, Answer> {
   readonly partition: number;
+  epoch: number;
   ready: Lane<Message, Account, Answer>[];
-  /** Items without an account. */
+  /** Messages without an account. */
   loose: Pending<Message, Answer>[];
   commitsInFlight: number;
-  flushing: boolean;
+  isScheduled: boolean;
+  /** undefined: the store answers. `fenced`: it does, and says that the epoch is over. */
+  trouble: 'away' | 'fenced' | undefined;
+  mustReadEpoch: boolean;
+  retryMs: number;
 }
 
 const itemsPerCommitMax = 512;
-const messagesPerItemMax = 128;
-const recordsPerLaneMax = 256;
+const messagesPerCommitMax = 1024;
 const attemptsMax = 32;
+const guardAttemptsMax = 4;
 const retryFirstMs = 20;
 const retryMaxMs = 1000;
 
@@ -133,25 +83,28 @@ export class Decider<Message, Account extends { readonly version: number }, Answ
   readonly #options: DecideOptions;
   readonly #store: Store;
   readonly #shards: Shard<Message, Account, Answer>[] = [];
-  readonly #lanes = new Map<string, Lane<Message, Account, Answer>>();
-  readonly #accountsCachedMax: number;
+  readonly #lanes: LaneCache<Message, Account, Answer>;
+  readonly #late: LateFinder<Pending<Message, Answer>>;
   readonly #messagesMax: number;
-  #epochs: readonly number[];
   #waiting = 0;
+  #tick = 0;
   #downSinceMs: number | undefined;
-  #retryMs = retryFirstMs;
-  #retryAtMs = 0;
+  #isClosed = false;
   #idle: (() => void)[] = [];
 
   private constructor(domain: Domain<Message, Account, Answer>, options: DecideOptions, epochs: readonly number[]) {
     this.#domain = domain;
     this.#options = options;
     this.#store = options.store;
-    this.#epochs = epochs;
-    this.#accountsCachedMax = options.accountsCachedMax ?? 50_000;
+    this.#lanes = new LaneCache({ accountsMax: options.accountsCachedMax ?? 50_000, recordsMax: options.recordsCachedMax ?? 200_000 });
+    this.#late = new LateFinder(options.elapsed, options.after, (pending) => this.#finishLate(pending));
     this.#messagesMax = options.messagesMax ?? 20_000;
-    for (let partition = 0; partition < options.store.partitions; partition += 1) {
-      this.#shards.push({ partition, ready: [], loose: [], commitsInFlight: 0, flushing: false });
+    assert(epochs.length === options.store.partitions, 'every partition has an epoch');
+    for (const [partition, epoch] of epochs.entries()) {
+      this.#shards.push({
+        partition, epoch, ready: [], loose: [], commitsInFlight: 0, isScheduled: false, trouble: undefined, mustReadEpoch: false,
+        retryMs: retryFirstMs,
+      });
     }
   }
 
@@ -166,7 +119,7 @@ export class Decider<Message, Account extends { readonly version: number }, Answ
     return this.#waiting;
   }
 
-  /** Does the store answer, as far as is known? */
+  /** Does the store answer, as far as is known, for every partition? */
   get storeAnswers(): boolean {
     return this.#downSinceMs === undefined;
   }
@@ -179,28 +132,38 @@ export class Decider<Message, Account extends { readonly version: number }, Answ
     await promise;
   }
 
+  /** Asks an absent store no more: for when nothing is submitted any more and nobody waits for what is left. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
   /**
-   * Decides a message; `done` is called once, from a later turn.
+   * Decides a message; `done` is called once, from a later turn, and must not throw.
    * @param accountId undefined: it concerns no account, and only its entry is written
    * @param spread chooses the partition of a message without an account
    * @param deadlineMs on the monotonic clock; Infinity for what must be decided whenever it can be
    */
   submit(accountId: string | undefined, spread: string, message: Message, deadlineMs: number, done: (outcome: Outcome<Answer>) => void): void {
-    const isRefused = this.#waiting >= this.#messagesMax && deadlineMs !== Infinity;
-    const isDown = this.#downSinceMs !== undefined && this.#options.elapsed() < this.#retryAtMs && deadlineMs !== Infinity;
-    if (isRefused || isDown) {
-      this.#options.atTurnEnd(() => done({ kind: 'unavailable', cause: isRefused ? 'overload' : 'store' }));
+    const shard = this.#shardOf(accountId ?? spread);
+    const isUrgent = deadlineMs !== Infinity;
+    const joins = isUrgent && shard.trouble !== undefined && this.#joins(accountId, message);
+    const cause = isUrgent && this.#waiting >= this.#messagesMax ? 'overload' : isUrgent && shard.trouble === 'away' && !joins ? 'store' : undefined;
+    if (cause !== undefined) {
+      this.#options.atTurnEnd(() => done({ kind: 'unavailable', cause }));
       return;
     }
     this.#waiting += 1;
-    const pending: Pending<Message, Answer> = { message, deadlineMs, done, tainted: false, guardRefused: false, attempts: 0 };
-    const shard = this.#shardOf(accountId ?? spread);
+    this.#tick += 1;
+    const pending: Pending<Message, Answer> = {
+      message, deadlineMs, tick: this.#tick, done, tainted: joins, ownerless: false, guardRefused: false, attempts: 0, isSent: false, finished: false,
+    };
+    if (isUrgent) this.#late.watch(pending);
     if (accountId === undefined) {
       shard.loose.push(pending);
     } else {
-      const lane = this.#lane(accountId);
+      const lane = this.#lanes.lane(accountId);
       lane.queue.push(pending);
-      if (lane.state === 'idle') this.#makeReady(shard, lane);
+      if (lane.state === 'idle') this.#release(shard, lane);
     }
     this.#schedule(shard);
   }
@@ -211,202 +174,119 @@ export class Decider<Message, Account extends { readonly version: number }, Answ
     return shard;
   }
 
-  #lane(accountId: string): Lane<Message, Account, Answer> {
-    const known = this.#lanes.get(accountId);
-    if (known !== undefined) return known;
-    if (this.#lanes.size >= this.#accountsCachedMax) this.#evict();
-    const lane: Lane<Message, Account, Answer> = { accountId, queue: [], state: 'idle', head: undefined, records: new Map(), singly: false };
-    this.#lanes.set(accountId, lane);
-    return lane;
-  }
-
-  /** Forgets the longest known tenth of the accounts that nothing waits for; what is forgotten is read again. */
-  #evict(): void {
-    let left = Math.ceil(this.#accountsCachedMax / 10);
-    for (const [accountId, lane] of this.#lanes) {
-      if (left === 0) return;
-      if (lane.state !== 'idle') continue;
-      this.#lanes.delete(accountId);
-      left -= 1;
-    }
-  }
-
-  #makeReady(shard: Shard<Message, Account, Answer>, lane: Lane<Message, Account, Answer>): void {
-    lane.state = 'ready';
-    shard.ready.push(lane);
+  /** Is it a repeat of something of which nobody knows whether it has happened? */
+  #joins(accountId: string | undefined, message: Message): boolean {
+    const queue = accountId === undefined ? undefined : this.#lanes.find(accountId)?.queue;
+    return queue !== undefined && queue.some((pending) => pending.tainted && this.#domain.repeats(message, pending.message));
   }
 
   #schedule(shard: Shard<Message, Account, Answer>): void {
-    if (shard.flushing) return;
-    shard.flushing = true;
+    if (shard.isScheduled || shard.trouble !== undefined) return;
+    shard.isScheduled = true;
     this.#options.atTurnEnd(() => {
-      shard.flushing = false;
+      shard.isScheduled = false;
       this.#flush(shard);
     });
   }
 
+  /** Sends one commit with what is ready, and reads what the rest needs. */
   #flush(shard: Shard<Message, Account, Answer>): void {
-    if (shard.commitsInFlight >= this.#store.commitsInFlightMax) return;
-    const lanes = shard.ready.splice(0, itemsPerCommitMax);
+    if (shard.trouble !== undefined || shard.commitsInFlight >= this.#store.commitsInFlightMax) return;
+    const facts = { decidedAtMs: this.#options.now(), elapsedMs: this.#options.elapsed() };
     const unread: Lane<Message, Account, Answer>[] = [];
     const wanted = new Map<string, Lane<Message, Account, Answer>>();
     const batches: Batch<Message, Account, Answer>[] = [];
-    for (const lane of lanes) {
+    let messages = 0;
+    let taken = 0;
+    const { ready } = shard;
+    shard.ready = [];
+    for (const lane of ready) {
+      if (taken === itemsPerCommitMax || messages >= messagesPerCommitMax) break;
+      taken += 1;
       lane.state = 'busy';
-      if (lane.head === undefined) unread.push(lane);
-      else {
-        const prepared = this.#prepare(lane);
-        if (prepared === undefined) this.#release(shard, lane);
-        else if ('ids' in prepared) for (const id of prepared.ids) wanted.set(id, lane);
-        else batches.push(prepared);
+      if (lane.head === undefined) {
+        unread.push(lane);
+        continue;
       }
+      const prepared = prepare(lane, this.#domain, facts);
+      this.#tell(prepared);
+      if (prepared.batch !== undefined) {
+        batches.push(prepared.batch);
+        messages += prepared.batch.taken.length;
+      } else if (prepared.isStale) unread.push(lane);
+      else if (prepared.missing.length > 0) for (const id of prepared.missing) wanted.set(id, lane);
+      else this.#release(shard, lane);
     }
-    const loose = this.#prepareLoose(shard);
+    // What an outcome's receiver submitted meanwhile comes after those that were ready before it.
+    shard.ready = [...ready.slice(taken), ...shard.ready];
+    const loose = prepareLoose(shard.loose.splice(0, itemsPerCommitMax), this.#domain, facts);
+    this.#tell(loose);
     if (unread.length > 0) void this.#readHeads(shard, unread);
     if (wanted.size > 0) void this.#readRecords(shard, wanted);
-    if (batches.length > 0 || loose.items.length > 0) void this.#commit(shard, batches, loose);
+    if (batches.length > 0 || loose.items.length > 0) void this.#commit(shard, batches, loose, messages + loose.items.length);
     if (shard.ready.length > 0 || shard.loose.length > 0) this.#schedule(shard);
   }
 
-  /** Applies what waits in the lane, as far as what is known of the account reaches. */
-  #prepare(lane: Lane<Message, Account, Answer>): Batch<Message, Account, Answer> | { ids: readonly string[] } | undefined {
-    assert(lane.head !== undefined, 'a lane is prepared on a head that was read');
-    let { account } = lane.head;
-    const before = account;
-    const taken: Pending<Message, Answer>[] = [];
-    const answers: Answer[] = [];
-    const puts = new Map<string, RecordPut>();
-    const deletes = new Set<string>();
-    const once = new Set<string>();
-    const entries: string[] = [];
-    const guards: GuardMove[] = [];
-    const overlay = lane.records;
-    const undo = new Map<string, string | null | undefined>();
-    let missing: readonly string[] | undefined;
-    const most = lane.singly ? 1 : messagesPerItemMax;
-    while (lane.queue.length > 0 && entries.length < most) {
-      const [pending] = lane.queue;
-      assert(pending !== undefined, 'a queue that is not empty has a first');
-      if (this.#isLate(pending)) {
-        lane.queue.shift();
-        continue;
-      }
-      const applied = this.#domain.apply(account, overlay, pending.message, { decidedAtMs: this.#options.now(), guardRefused: pending.guardRefused });
-      if (applied.kind === 'read') {
-        missing = applied.ids;
-        break;
-      }
-      lane.queue.shift();
-      const { change } = applied;
-      if (change === undefined && entries.length === 0) {
-        this.#finish(pending, { kind: 'decided', answer: applied.answer });
-        continue;
-      }
-      taken.push(pending);
-      answers.push(applied.answer);
-      if (change === undefined) continue;
-      account = change.account;
-      entries.push(change.entry);
-      for (const id of change.once) if (!puts.has(id)) once.add(id);
-      for (const put of change.puts) {
-        if (!undo.has(put.id)) undo.set(put.id, overlay.get(put.id));
-        puts.set(put.id, put);
-        deletes.delete(put.id);
-        overlay.set(put.id, put.value);
-      }
-      for (const id of change.deletes) {
-        if (!undo.has(id)) undo.set(id, overlay.get(id));
-        puts.delete(id);
-        deletes.add(id);
-        overlay.set(id, null);
-      }
-      if (change.guard !== undefined) addGuard(guards, change.guard);
-    }
-    // Until the commit is known, the cache keeps what the store held before it.
-    for (const [id, value] of undo) {
-      if (value === undefined) overlay.delete(id);
-      else overlay.set(id, value);
-    }
-    if (entries.length === 0) return missing === undefined ? undefined : { ids: missing };
-    const item: CommitItem = {
-      head: account === undefined ? undefined : {
-        accountId: lane.accountId, expectedVersion: before?.version ?? 0, version: account.version, value: this.#domain.encode(account),
-      },
-      puts: [...puts.values()], deletes: [...deletes], once: [...once], entries, guards,
-    };
-    return { lane, taken, answers, account, puts, deletes, item };
-  }
-
-  #prepareLoose(shard: Shard<Message, Account, Answer>): { taken: Pending<Message, Answer>[]; answers: Answer[]; items: CommitItem[] } {
-    const taken: Pending<Message, Answer>[] = [];
-    const answers: Answer[] = [];
-    const items: CommitItem[] = [];
-    for (const pending of shard.loose.splice(0, itemsPerCommitMax)) {
-      if (this.#isLate(pending)) continue;
-      const applied = this.#domain.apply(undefined, new Map(), pending.message, { decidedAtMs: this.#options.now(), guardRefused: false });
-      assert(applied.kind === 'decided', 'a message without an account needs no record');
-      if (applied.change === undefined) {
-        this.#finish(pending, { kind: 'decided', answer: applied.answer });
-        continue;
-      }
-      taken.push(pending);
-      answers.push(applied.answer);
-      items.push({ puts: [], deletes: [], once: [], entries: [applied.change.entry], guards: [] });
-    }
-    return { taken, answers, items };
+  #tell({ settled, late }: Pick<Loose<Message, Answer>, 'settled' | 'late'>): void {
+    for (const { pending, answer } of settled) this.#finish(pending, { kind: 'decided', answer });
+    for (const pending of late) this.#finishLate(pending);
   }
 
   async #commit(
-    shard: Shard<Message, Account, Answer>, batches: readonly Batch<Message, Account, Answer>[],
-    loose: { taken: Pending<Message, Answer>[]; answers: Answer[]; items: CommitItem[] },
+    shard: Shard<Message, Account, Answer>, batches: readonly Batch<Message, Account, Answer>[], loose: Loose<Message, Answer>, messages: number,
   ): Promise<void> {
+    const { elapsed, events } = this.#options;
+    const at = atOf(shard);
+    const asOf = this.#tick;
+    const startedMs = elapsed();
     shard.commitsInFlight += 1;
-    const startedMs = this.#options.elapsed();
-    let results: readonly CommitResult[];
-    try {
-      results = await this.#store.commit(this.#at(shard.partition), [...batches.map(({ item }) => item), ...loose.items]);
-    } catch (error) {
-      shard.commitsInFlight -= 1;
-      this.#failed(shard, batches.map(({ lane, taken }) => ({ lane, taken })), loose.taken, error);
+    mark(batches, loose, true);
+    const called = await calling(this.#store.commit(at, [...batches.map(({ item }) => item), ...loose.items]));
+    mark(batches, loose, false);
+    shard.commitsInFlight -= 1;
+    if ('error' in called) {
+      for (const { lane, taken } of batches) {
+        this.#lanes.forget(lane);
+        this.#putBack(lane, this.#doubt(taken, called.error));
+        this.#release(shard, lane);
+      }
+      shard.loose = [...this.#doubt(loose.taken, called.error), ...shard.loose];
+      this.#failed(shard, at, called.error);
       return;
     }
-    shard.commitsInFlight -= 1;
-    this.#answered();
-    this.#options.events.commit(shard.partition, results.length, loose.taken.length + batches.reduce((sum, batch) => sum + batch.taken.length, 0), this.#options.elapsed() - startedMs);
+    shard.retryMs = retryFirstMs;
+    events.commit(shard.partition, called.answer.length, messages, elapsed() - startedMs);
     for (const [index, batch] of batches.entries()) {
-      const result = results[index];
+      const result = called.answer[index];
       assert(result !== undefined, 'every item has a result');
-      this.#settle(shard, batch, result);
+      this.#settle(shard, batch, result, asOf);
     }
-    for (const [index, pending] of loose.taken.entries()) {
-      const answer = loose.answers[index];
-      assert(answer !== undefined, 'every loose message has an answer');
-      this.#finish(pending, { kind: 'decided', answer });
-    }
+    for (const [index, pending] of loose.taken.entries()) this.#finish(pending, { kind: 'decided', answer: loose.answers[index] as Answer });
+    if (at.epoch !== shard.epoch) for (const { lane } of batches) this.#lanes.forget(lane);
     // What arrived while the commit was under way goes with the next one, now.
     if (shard.ready.length > 0 || shard.loose.length > 0) this.#schedule(shard);
   }
 
-  #settle(shard: Shard<Message, Account, Answer>, batch: Batch<Message, Account, Answer>, result: CommitResult): void {
+  #settle(shard: Shard<Message, Account, Answer>, batch: Batch<Message, Account, Answer>, result: CommitResult, asOf: number): void {
     const { lane, taken, answers } = batch;
     if (result.kind === 'committed') {
-      lane.head = { account: batch.account };
-      if (lane.records.size > recordsPerLaneMax) lane.records.clear();
-      for (const [id, put] of batch.puts) lane.records.set(id, put.value);
-      for (const id of batch.deletes) lane.records.set(id, null);
+      // That an account is absent is not remembered: another process may open it.
+      lane.head = batch.account === undefined ? undefined : { account: batch.account };
+      if (batch.item.head !== undefined) lane.asOf = asOf;
+      this.#lanes.learnRecords(lane, batch.changed);
+      lane.singles = Math.max(0, lane.singles - taken.length);
       for (const [index, pending] of taken.entries()) this.#finish(pending, { kind: 'decided', answer: answers[index] as Answer });
-      if (lane.queue.length === 0) lane.singly = false;
       this.#release(shard, lane);
       return;
     }
     if (result.kind === 'conflict') {
       this.#options.events.conflict();
-      lane.head = { account: result.value === undefined ? undefined : this.#domain.decode(lane.accountId, result.value) };
-      lane.records.clear();
+      this.#lanes.forget(lane);
+      this.#lanes.learnHead(lane, this.#decode(lane, result.value), asOf);
     } else if (result.kind === 'duplicate') {
-      for (const [id, value] of result.records) lane.records.set(id, value);
+      this.#lanes.learnRecords(lane, result.records);
     } else if (taken.length > 1) {
-      lane.singly = true;
+      lane.singles = taken.length;
     } else {
       void this.#seekGuardRoom(shard, batch, result.guardId);
       return;
@@ -417,146 +297,182 @@ export class Decider<Message, Account extends { readonly version: number }, Answ
   async #seekGuardRoom(shard: Shard<Message, Account, Answer>, batch: Batch<Message, Account, Answer>, guardId: string): Promise<void> {
     const { lane, taken, item } = batch;
     const wantedMinor = -item.guards.reduce((sum, move) => sum + (move.guardId === guardId ? move.delta : 0), 0);
-    let found = false;
-    try {
-      found = (await this.#options.findGuardRoom?.(shard.partition, guardId, wantedMinor)) ?? false;
-    } catch (error) {
-      this.#options.events.trouble('unavailable', error instanceof Error ? error : new Error(String(error)));
-    }
-    for (const pending of taken) if (!found || pending.attempts > 4) pending.guardRefused = true;
+    const isTried = taken.some(({ attempts }) => attempts >= guardAttemptsMax);
+    const { findGuardRoom } = this.#options;
+    const called = isTried || findGuardRoom === undefined ? { answer: false } : await calling(findGuardRoom(shard.partition, guardId, wantedMinor));
+    if ('error' in called) this.#options.events.trouble(troubleOf(called.error), called.error);
+    const isFound = 'answer' in called && called.answer;
+    for (const pending of taken) if (!isFound) pending.guardRefused = true;
     this.#again(shard, lane, taken);
   }
 
-  /** Puts messages back in front of their lane's queue. */
+  /** Lets messages be applied again, before what came after them. */
   #again(shard: Shard<Message, Account, Answer>, lane: Lane<Message, Account, Answer>, taken: readonly Pending<Message, Answer>[]): void {
+    const tired: Pending<Message, Answer>[] = [];
     const kept: Pending<Message, Answer>[] = [];
     for (const pending of taken) {
       pending.attempts += 1;
-      if (pending.attempts > attemptsMax && pending.deadlineMs !== Infinity) {
-        this.#finish(pending, pending.tainted ? { kind: 'unresolved' } : { kind: 'unavailable', cause: 'overload' });
-      } else kept.push(pending);
+      (pending.attempts > attemptsMax && pending.deadlineMs !== Infinity ? tired : kept).push(pending);
     }
-    lane.queue = [...kept, ...lane.queue];
+    this.#putBack(lane, kept);
+    for (const pending of tired) this.#finish(pending, pending.tainted ? { kind: 'unresolved' } : { kind: 'unavailable', cause: 'overload' });
     this.#release(shard, lane);
   }
 
+  #putBack(lane: Lane<Message, Account, Answer>, taken: readonly Pending<Message, Answer>[]): void {
+    const kept = taken.filter(({ finished }) => !finished);
+    if (kept.length > 0) lane.queue = [...kept, ...lane.queue];
+  }
+
+  /** Nothing is under way for the lane: what waits in it is ready. */
   #release(shard: Shard<Message, Account, Answer>, lane: Lane<Message, Account, Answer>): void {
     lane.state = 'idle';
-    if (lane.queue.length === 0) return;
-    this.#makeReady(shard, lane);
+    if (lane.queue.length === 0) {
+      lane.singles = 0;
+      return;
+    }
+    lane.state = 'ready';
+    shard.ready.push(lane);
     this.#schedule(shard);
   }
 
   async #readHeads(shard: Shard<Message, Account, Answer>, lanes: readonly Lane<Message, Account, Answer>[]): Promise<void> {
-    try {
-      const heads = await this.#store.heads(this.#at(shard.partition), lanes.map(({ accountId }) => accountId));
-      this.#answered();
+    const at = atOf(shard);
+    const asOf = this.#tick;
+    const called = await calling(this.#store.heads(at, lanes.map(({ accountId }) => accountId)));
+    if ('error' in called) this.#readFailed(shard, at, lanes, called.error);
+    else {
       for (const [index, lane] of lanes.entries()) {
-        const head = heads[index];
-        lane.head = { account: head === undefined ? undefined : this.#domain.decode(lane.accountId, head.value) };
+        // The partition may have moved on to an epoch with another past.
+        if (at.epoch === shard.epoch) this.#lanes.learnHead(lane, this.#decode(lane, called.answer[index]?.value), asOf);
         this.#release(shard, lane);
       }
-    } catch (error) {
-      this.#failed(shard, lanes.map((lane) => ({ lane, taken: [] })), [], error);
     }
+  }
+
+  #decode({ accountId }: Lane<Message, Account, Answer>, value: string | undefined): Account | undefined {
+    return value === undefined ? undefined : this.#domain.decode(accountId, value);
   }
 
   async #readRecords(shard: Shard<Message, Account, Answer>, wanted: ReadonlyMap<string, Lane<Message, Account, Answer>>): Promise<void> {
+    const at = atOf(shard);
     const ids = [...wanted.keys()];
     const lanes = [...new Set(wanted.values())];
-    try {
-      const values = await this.#store.records(this.#at(shard.partition), ids);
-      this.#answered();
-      for (const [index, id] of ids.entries()) wanted.get(id)?.records.set(id, values[index] ?? null);
-      for (const lane of lanes) this.#release(shard, lane);
-    } catch (error) {
-      this.#failed(shard, lanes.map((lane) => ({ lane, taken: [] })), [], error);
-    }
-  }
-
-  /** The store could not do a call: what surely did not happen is given back, the rest is tried again when the store answers. */
-  #failed(
-    shard: Shard<Message, Account, Answer>,
-    lanes: readonly { lane: Lane<Message, Account, Answer>; taken: readonly Pending<Message, Answer>[] }[],
-    loose: readonly Pending<Message, Answer>[], error: unknown,
-  ): void {
-    const cause = error instanceof Error ? error : new Error(String(error));
-    const isFenced = error instanceof StoreFenced;
-    const isUnknown = error instanceof StoreUnknown;
-    this.#options.events.trouble(isFenced ? 'fenced' : isUnknown ? 'unknown' : 'unavailable', cause);
-    this.#wentDown();
-    const blocked: Lane<Message, Account, Answer>[] = [];
-    for (const { lane, taken } of lanes) {
-      lane.head = undefined;
-      lane.records.clear();
-      if (isUnknown) for (const pending of taken) pending.tainted = true;
-      lane.queue = [...taken, ...lane.queue].filter((pending) => this.#keeps(pending, isFenced));
-      if (lane.queue.length > 0) blocked.push(lane);
-      else lane.state = 'idle';
-    }
-    const looseKept = loose.filter((pending) => {
-      if (isUnknown) pending.tainted = true;
-      return this.#keeps(pending, isFenced);
-    });
-    if (blocked.length === 0 && looseKept.length === 0) return;
-    // Busy until then: nothing else is tried for these accounts while the store is away.
-    this.#options.after(this.#retryMs, () => {
-      void this.#tryAgain(shard, blocked, looseKept, isFenced);
-    });
-  }
-
-  async #tryAgain(
-    shard: Shard<Message, Account, Answer>, lanes: readonly Lane<Message, Account, Answer>[], loose: readonly Pending<Message, Answer>[],
-    isFenced: boolean,
-  ): Promise<void> {
-    if (isFenced) {
-      try {
-        this.#epochs = await this.#store.epochs();
-      } catch (error) {
-        this.#options.events.trouble('unavailable', error instanceof Error ? error : new Error(String(error)));
+    const called = await calling(this.#store.records(at, ids));
+    if ('error' in called) this.#readFailed(shard, at, lanes, called.error);
+    else {
+      const found = new Map(lanes.map((lane) => [lane, new Map<string, string | null>()]));
+      for (const [index, [id, lane]] of [...wanted].entries()) found.get(lane)?.set(id, called.answer[index] ?? null);
+      for (const [lane, records] of found) {
+        if (at.epoch === shard.epoch) this.#lanes.learnRecords(lane, records);
+        this.#release(shard, lane);
       }
     }
-    shard.loose.push(...loose);
-    for (const lane of lanes) this.#release(shard, lane);
+  }
+
+  #readFailed(shard: Shard<Message, Account, Answer>, at: PartitionEpoch, lanes: readonly Lane<Message, Account, Answer>[], error: Error): void {
+    for (const lane of lanes) {
+      this.#lanes.forget(lane);
+      this.#release(shard, lane);
+    }
+    this.#failed(shard, at, error);
+  }
+
+  /**
+   * What becomes of messages whose commit failed: where that is unknown, they have to find themselves; one that cannot, since
+   * it changes no head, is not tried again, or it would be written down twice.
+   * @returns those that have no outcome yet
+   */
+  #doubt(taken: readonly Pending<Message, Answer>[], error: Error): Pending<Message, Answer>[] {
+    const kept: Pending<Message, Answer>[] = [];
+    const isUnknown = troubleOf(error) === 'unknown';
+    for (const pending of taken) {
+      if (isUnknown) pending.tainted = true;
+      if (isUnknown && pending.ownerless) this.#finish(pending, { kind: 'unresolved' });
+      else if (!pending.finished) kept.push(pending);
+    }
+    return kept;
+  }
+
+  /** The store could not do a call. */
+  #failed(shard: Shard<Message, Account, Answer>, at: PartitionEpoch, error: Error): void {
+    const kind = troubleOf(error);
+    this.#options.events.trouble(kind, error);
+    // A call that was fenced under an epoch that has been read anew since needs nothing but another attempt.
+    if (kind === 'fenced' && at.epoch !== shard.epoch) {
+      this.#schedule(shard);
+      return;
+    }
+    if (shard.trouble === undefined) {
+      this.#downSinceMs ??= this.#options.elapsed();
+      this.#retryLater(shard);
+    }
+    if (kind === 'fenced') shard.mustReadEpoch = true;
+    if (shard.trouble !== 'away') shard.trouble = kind === 'fenced' ? 'fenced' : 'away';
+    if (shard.trouble === 'away') this.#turnAway(shard);
+  }
+
+  #retryLater(shard: Shard<Message, Account, Answer>): void {
+    this.#options.after(shard.retryMs, () => void this.#retry(shard));
+    shard.retryMs = Math.min(retryMaxMs, shard.retryMs * 2);
+  }
+
+  /** Asks the store for this partition until it answers; nothing else of the partition is tried until then. */
+  async #retry(shard: Shard<Message, Account, Answer>): Promise<void> {
+    if (this.#isClosed) return;
+    const called = await calling<unknown>(shard.mustReadEpoch ? this.#readEpochs() : this.#store.journalLength(atOf(shard)));
+    if ('error' in called) {
+      shard.trouble = 'away';
+      this.#turnAway(shard);
+      this.#retryLater(shard);
+      return;
+    }
+    shard.trouble = undefined;
     this.#schedule(shard);
-  }
-
-  /** Whether a message is tried again after a failed call. One that is not has its outcome here. */
-  #keeps(pending: Pending<Message, Answer>, isFenced: boolean): boolean {
-    if (this.#isLate(pending)) return false;
-    if (isFenced || pending.tainted || pending.deadlineMs === Infinity) return true;
-    this.#finish(pending, { kind: 'unavailable', cause: 'store' });
-    return false;
-  }
-
-  /** Has its deadline passed? Then this is its outcome. */
-  #isLate(pending: Pending<Message, Answer>): boolean {
-    if (this.#options.elapsed() < pending.deadlineMs) return false;
-    this.#finish(pending, pending.tainted ? { kind: 'unresolved' } : { kind: 'unavailable', cause: 'deadline' });
-    return true;
-  }
-
-  #wentDown(): void {
-    const nowMs = this.#options.elapsed();
-    this.#downSinceMs ??= nowMs;
-    this.#retryAtMs = nowMs + this.#retryMs;
-    this.#retryMs = Math.min(retryMaxMs, this.#retryMs * 2);
-  }
-
-  #answered(): void {
-    if (this.#downSinceMs === undefined) return;
+    if (this.#downSinceMs === undefined || this.#shards.some(({ trouble }) => trouble !== undefined)) return;
     this.#options.events.recovered(this.#options.elapsed() - this.#downSinceMs);
     this.#downSinceMs = undefined;
-    this.#retryMs = retryFirstMs;
   }
 
-  #at(partition: number): { partition: number; epoch: number } {
-    const epoch = this.#epochs[partition];
-    assert(epoch !== undefined, 'every partition has an epoch');
-    return { partition, epoch };
+  /** An epoch's heads and records are its own, even where a version is the same: with a new one, all that was known goes. */
+  async #readEpochs(): Promise<void> {
+    const epochs = await this.#store.epochs();
+    for (const shard of this.#shards) {
+      const epoch = epochs[shard.partition];
+      assert(epoch !== undefined, 'every partition has an epoch');
+      shard.mustReadEpoch = false;
+      if (epoch === shard.epoch) continue;
+      shard.epoch = epoch;
+      this.#lanes.forgetAll((accountId) => this.#shardOf(accountId) === shard);
+    }
+  }
+
+  /** Gives an outcome to what waits in the partition and surely has not happened; what need not hurry stays. */
+  #turnAway(shard: Shard<Message, Account, Answer>): void {
+    const away: Pending<Message, Answer>[] = [];
+    const { ready } = shard;
+    shard.ready = [];
+    for (const lane of ready) {
+      const doubtful = lane.queue.filter(({ tainted }) => tainted);
+      const kept: Pending<Message, Answer>[] = [];
+      for (const pending of lane.queue) {
+        pending.tainted ||= doubtful.some((earlier) => this.#domain.repeats(pending.message, earlier.message));
+        (pending.tainted || pending.deadlineMs === Infinity ? kept : away).push(pending);
+      }
+      lane.queue = kept;
+      this.#release(shard, lane);
+    }
+    for (const pending of shard.loose.splice(0)) (pending.deadlineMs === Infinity ? shard.loose : away).push(pending);
+    for (const pending of away) this.#finish(pending, { kind: 'unavailable', cause: 'store' });
+  }
+
+  #finishLate(pending: Pending<Message, Answer>): void {
+    this.#finish(pending, pending.tainted || pending.isSent ? { kind: 'unresolved' } : { kind: 'unavailable', cause: 'deadline' });
   }
 
   #finish(pending: Pending<Message, Answer>, outcome: Outcome<Answer>): void {
+    if (pending.finished) return;
+    pending.finished = true;
     this.#waiting -= 1;
     pending.done(outcome);
     if (this.#waiting > 0 || this.#idle.length === 0) return;
@@ -566,9 +482,13 @@ export class Decider<Message, Account extends { readonly version: number }, Answ
   }
 }
 
-function addGuard(guards: GuardMove[], move: GuardMove): void {
-  const at = guards.findIndex(({ guardId }) => guardId === move.guardId);
-  const earlier = guards[at];
-  if (earlier === undefined) guards.push(move);
-  else guards[at] = { guardId: move.guardId, delta: earlier.delta + move.delta, floor: Math.max(earlier.floor, move.floor) };
+function atOf({ partition, epoch }: PartitionEpoch): PartitionEpoch {
+  return { partition, epoch };
+}
+
+function mark<Message, Account, Answer>(
+  batches: readonly Batch<Message, Account, Answer>[], loose: Loose<Message, Answer>, isSent: boolean,
+): void {
+  for (const { taken } of batches) for (const pending of taken) pending.isSent = isSent;
+  for (const pending of loose.taken) pending.isSent = isSent;
 }

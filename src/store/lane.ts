@@ -1,0 +1,277 @@
+/**
+ * One account's messages in order, what is known of the account, and the making of one commit item from them. It owns no call
+ * to the store: `prepare` reads what the lane knows and says what is missing.
+ *
+ * Invariants: until a commit is known to have happened, the lane knows what the store held before it; what it knows of
+ * records belongs to the head that it knows, and is forgotten with it.
+ */
+import { assert } from '../base/assert.ts';
+import type { CommitItem, GuardMove, RecordPut } from './store.ts';
+
+/** What applying one message says, with heads and records already as the store keeps them. */
+export type Applied<Account, Answer> =
+  | { readonly kind: 'read'; readonly ids: readonly string[] }
+  | { readonly kind: 'decided'; readonly answer: Answer; readonly change: AppliedChange<Account> | undefined };
+
+export interface AppliedChange<Account> {
+  /** undefined where the message concerns no account: then only its entry is written. */
+  readonly account: Account | undefined;
+  readonly entry: string;
+  readonly puts: readonly RecordPut[];
+  readonly deletes: readonly string[];
+  readonly once: readonly string[];
+  readonly guard: GuardMove | undefined;
+}
+
+export interface ApplyFacts {
+  /** Unix ms. */
+  readonly decidedAtMs: number;
+  readonly guardRefused: boolean;
+}
+
+/** What is decided, for the loop to run: pure functions of the domain. */
+export interface Domain<Message, Account extends { readonly version: number }, Answer> {
+  decode(accountId: string, text: string): Account;
+  encode(account: Account): string;
+  apply(account: Account | undefined, records: ReadonlyMap<string, string | null>, message: Message, facts: ApplyFacts): Applied<Account, Answer>;
+  /** Would the two find each other by what they change, so that one that waits has happened if the other has? */
+  repeats(message: Message, earlier: Message): boolean;
+}
+
+export type Outcome<Answer> =
+  | { readonly kind: 'decided'; readonly answer: Answer }
+  /** Nothing of it has happened, and it cannot be decided now. */
+  | { readonly kind: 'unavailable'; readonly cause: 'store' | 'deadline' | 'overload' }
+  /** Whether it has happened is not known, and there is no more time to find out. */
+  | { readonly kind: 'unresolved' };
+
+/** A message that waits for its outcome. */
+export interface Pending<Message, Answer> {
+  readonly message: Message;
+  /** Monotonic ms. */
+  readonly deadlineMs: number;
+  /** Its place among all messages of the process, in the order in which they came. */
+  readonly tick: number;
+  readonly done: (outcome: Outcome<Answer>) => void;
+  /** A commit with it, or with what it repeats, has an unknown outcome. */
+  tainted: boolean;
+  /** Its change touches no head, so that nothing would show that it has happened already. */
+  ownerless: boolean;
+  guardRefused: boolean;
+  attempts: number;
+  /** It is in a commit whose outcome is awaited. */
+  isSent: boolean;
+  finished: boolean;
+}
+
+export interface Lane<Message, Account, Answer> {
+  readonly accountId: string;
+  queue: Pending<Message, Answer>[];
+  /** `ready`: in the partition's list; `busy`: a call to the store is under way for it. */
+  state: 'idle' | 'ready' | 'busy';
+  /** undefined: not read. */
+  head: { readonly account: Account | undefined } | undefined;
+  /** The tick at which the call was sent that last proved the head to be the store's. */
+  asOf: number;
+  /** Records of that head: null where it is known that there is none. */
+  readonly records: Map<string, string | null>;
+  /** A guard refused what several messages asked together: so many are asked one by one. */
+  singles: number;
+}
+
+/** One lane's part of a commit. */
+export interface Batch<Message, Account, Answer> {
+  readonly lane: Lane<Message, Account, Answer>;
+  readonly taken: readonly Pending<Message, Answer>[];
+  /** One for each taken. */
+  readonly answers: readonly Answer[];
+  /** As it is after the commit. */
+  readonly account: Account | undefined;
+  /** Records as they are after the commit, beyond what the lane knows. */
+  readonly changed: ReadonlyMap<string, string | null>;
+  readonly item: CommitItem;
+}
+
+export interface Prepared<Message, Account, Answer> {
+  readonly batch: Batch<Message, Account, Answer> | undefined;
+  /** Decided without a change. */
+  readonly settled: readonly { readonly pending: Pending<Message, Answer>; readonly answer: Answer }[];
+  readonly late: readonly Pending<Message, Answer>[];
+  /** Records that the next message needs. */
+  readonly missing: readonly string[];
+  /** The head must be read before the next message is answered: it changes nothing, so no commit would prove the head. */
+  readonly isStale: boolean;
+}
+
+export interface PrepareFacts {
+  /** Unix ms. */
+  readonly decidedAtMs: number;
+  /** Monotonic ms. */
+  readonly elapsedMs: number;
+}
+
+const messagesPerItemMax = 128;
+const noRecords: ReadonlyMap<string, string | null> = new Map();
+
+export function newLane<Message, Account, Answer>(accountId: string): Lane<Message, Account, Answer> {
+  return { accountId, queue: [], state: 'idle', head: undefined, asOf: -1, records: new Map(), singles: 0 };
+}
+
+/** Applies what waits in the lane, as far as what is known of the account reaches. What it takes leaves the queue. */
+export function prepare<Message, Account extends { readonly version: number }, Answer>(
+  lane: Lane<Message, Account, Answer>, domain: Domain<Message, Account, Answer>, facts: PrepareFacts,
+): Prepared<Message, Account, Answer> {
+  assert(lane.head !== undefined, 'a lane is prepared on a head that was read');
+  const draft = new Draft<Message, Account, Answer>(lane, lane.head.account);
+  const settled: { pending: Pending<Message, Answer>; answer: Answer }[] = [];
+  const late: Pending<Message, Answer>[] = [];
+  let missing: readonly string[] = [];
+  let isStale = false;
+  const most = lane.singles > 0 ? 1 : messagesPerItemMax;
+  while (draft.taken.length < most) {
+    const [pending] = lane.queue;
+    if (pending === undefined) break;
+    if (pending.finished || facts.elapsedMs >= pending.deadlineMs) {
+      if (!pending.finished) late.push(pending);
+      lane.queue.shift();
+      continue;
+    }
+    const applied: Applied<Account, Answer> = domain.apply(draft.account, lane.records, pending.message, {
+      decidedAtMs: facts.decidedAtMs, guardRefused: pending.guardRefused,
+    });
+    if (applied.kind === 'read') {
+      ({ ids: missing } = applied);
+      break;
+    }
+    const { change } = applied;
+    if (change?.account === undefined && !draft.hasHead && pending.tick > lane.asOf) {
+      isStale = draft.taken.length === 0;
+      break;
+    }
+    lane.queue.shift();
+    if (change === undefined && draft.taken.length === 0) settled.push({ pending, answer: applied.answer });
+    else draft.take(pending, applied.answer, change);
+  }
+  const batch = draft.finish((account) => domain.encode(account));
+  return { batch, settled, late, missing: batch === undefined ? missing : [], isStale };
+}
+
+/** Messages that no account owns: an item for each. */
+export interface Loose<Message, Answer> {
+  readonly taken: readonly Pending<Message, Answer>[];
+  /** One for each taken. */
+  readonly answers: readonly Answer[];
+  readonly items: readonly CommitItem[];
+  readonly settled: readonly { readonly pending: Pending<Message, Answer>; readonly answer: Answer }[];
+  readonly late: readonly Pending<Message, Answer>[];
+}
+
+export function prepareLoose<Message, Account extends { readonly version: number }, Answer>(
+  queue: readonly Pending<Message, Answer>[], domain: Domain<Message, Account, Answer>, facts: PrepareFacts,
+): Loose<Message, Answer> {
+  const taken: Pending<Message, Answer>[] = [];
+  const answers: Answer[] = [];
+  const items: CommitItem[] = [];
+  const settled: { pending: Pending<Message, Answer>; answer: Answer }[] = [];
+  const late: Pending<Message, Answer>[] = [];
+  for (const pending of queue) {
+    if (pending.finished) continue;
+    if (facts.elapsedMs >= pending.deadlineMs) {
+      late.push(pending);
+      continue;
+    }
+    const applied = domain.apply(undefined, noRecords, pending.message, { decidedAtMs: facts.decidedAtMs, guardRefused: false });
+    assert(applied.kind === 'decided', 'a message without an account needs no record');
+    if (applied.change === undefined) {
+      settled.push({ pending, answer: applied.answer });
+      continue;
+    }
+    pending.ownerless = true;
+    taken.push(pending);
+    answers.push(applied.answer);
+    items.push({ puts: [], deletes: [], once: [], entries: [applied.change.entry], guards: [] });
+  }
+  return { taken, answers, items, settled, late };
+}
+
+/** Gathers the changes of several messages into one item, each applied on what the ones before it leave. */
+class Draft<Message, Account extends { readonly version: number }, Answer> {
+  readonly taken: Pending<Message, Answer>[] = [];
+  account: Account | undefined;
+  hasHead = false;
+  readonly #lane: Lane<Message, Account, Answer>;
+  readonly #before: Account | undefined;
+  readonly #answers: Answer[] = [];
+  readonly #puts = new Map<string, RecordPut>();
+  readonly #deletes = new Set<string>();
+  readonly #once = new Set<string>();
+  readonly #entries: string[] = [];
+  readonly #guards: GuardMove[] = [];
+  /** What the lane knew of the records that changed; undefined: nothing. */
+  readonly #undo = new Map<string, string | null | undefined>();
+
+  constructor(lane: Lane<Message, Account, Answer>, account: Account | undefined) {
+    this.#lane = lane;
+    this.#before = account;
+    this.account = account;
+  }
+
+  take(pending: Pending<Message, Answer>, answer: Answer, change: AppliedChange<Account> | undefined): void {
+    this.taken.push(pending);
+    this.#answers.push(answer);
+    if (change === undefined) return;
+    pending.ownerless = change.account === undefined;
+    if (change.account !== undefined) {
+      this.account = change.account;
+      this.hasHead = true;
+    }
+    this.#entries.push(change.entry);
+    for (const id of change.once) if (!this.#puts.has(id)) this.#once.add(id);
+    for (const put of change.puts) {
+      this.#set(put.id, put.value);
+      this.#puts.set(put.id, put);
+      this.#deletes.delete(put.id);
+    }
+    for (const id of change.deletes) {
+      this.#set(id, null);
+      this.#puts.delete(id);
+      this.#deletes.add(id);
+    }
+    if (change.guard !== undefined) addGuard(this.#guards, change.guard);
+  }
+
+  /** Takes back from the lane what is not known to have happened. @returns undefined where nothing changes */
+  finish(encode: (account: Account) => string): Batch<Message, Account, Answer> | undefined {
+    const { records, accountId } = this.#lane;
+    const changed = new Map<string, string | null>();
+    for (const [id, value] of this.#undo) {
+      changed.set(id, records.get(id) ?? null);
+      if (value === undefined) records.delete(id);
+      else records.set(id, value);
+    }
+    if (this.#entries.length === 0) return undefined;
+    const { account } = this;
+    const head = account === undefined || !this.hasHead ? undefined : {
+      accountId, expectedVersion: this.#before?.version ?? 0, version: account.version, value: encode(account),
+    };
+    return {
+      lane: this.#lane, taken: this.taken, answers: this.#answers, account, changed,
+      item: {
+        head, puts: [...this.#puts.values()], deletes: [...this.#deletes], once: [...this.#once], entries: this.#entries, guards: this.#guards,
+      },
+    };
+  }
+
+  #set(id: string, value: string | null): void {
+    const { records } = this.#lane;
+    if (!this.#undo.has(id)) this.#undo.set(id, records.get(id));
+    records.set(id, value);
+  }
+}
+
+function addGuard(guards: GuardMove[], move: GuardMove): void {
+  const at = guards.findIndex(({ guardId }) => guardId === move.guardId);
+  const earlier = guards[at];
+  if (earlier === undefined) guards.push(move);
+  else guards[at] = { guardId: move.guardId, delta: earlier.delta + move.delta, floor: Math.max(earlier.floor, move.floor) };
+}
