@@ -67,20 +67,33 @@ function answerFromTexts(message: Message, draft: Draft): Draft {
   return draft.set(38, 'A1B2C3').set(39, '00');
 }
 
-function figures(format: string, rounds: number, perRound: number): CodecFigure[] {
+interface Operation {
+  readonly operation: string;
+  readonly format: string;
+  readonly perRound: number;
+  readonly call: () => void;
+}
+
+function operations(format: string, perRound: number): Operation[] {
   const codec = codecOf(format);
   const frame = Buffer.from(codec.encode(purchaseDraft()));
   const draft = new Draft('0110');
   return [
-    measured('nine fields read', format, rounds, perRound, () => readNine(codec.decode(frame))),
-    measured('decoded, 0110 encoded', format, rounds, perRound, () => {
-      const message = codec.decode(frame);
-      readNine(message);
-      sink += codec.encode(answer(message, draft)).length;
-    }),
-    measured('decoded, 0110 of texts encoded', format, rounds, perRound, () => {
-      sink += codec.encode(answerFromTexts(codec.decode(frame), draft)).length;
-    }),
+    { operation: 'nine fields read', format, perRound, call: () => readNine(codec.decode(frame)) },
+    {
+      operation: 'decoded, 0110 encoded', format, perRound,
+      call: () => {
+        const message = codec.decode(frame);
+        readNine(message);
+        sink += codec.encode(answer(message, draft)).length;
+      },
+    },
+    {
+      operation: 'decoded, 0110 of texts encoded', format, perRound,
+      call: () => {
+        sink += codec.encode(answerFromTexts(codec.decode(frame), draft)).length;
+      },
+    },
   ];
 }
 
@@ -91,7 +104,7 @@ interface Iso8583 {
 type Iso8583Class = new (message?: Record<string, string>) => Iso8583;
 
 /** iso_8583 reads ASCII with a binary bitmap; the fields are the same. */
-function witnessFigures(rounds: number, perRound: number): CodecFigure[] {
+function witnessOperations(perRound: number): Operation[] {
   const Witness = createRequire(import.meta.url)('iso_8583') as Iso8583Class;
   const json = codecOf('iso8583-1987-ascii').spec;
   const codec = compile({ ...json, bitmap: { encoding: 'binary', further: 'binary', max: 2 } });
@@ -100,39 +113,46 @@ function witnessFigures(rounds: number, perRound: number): CodecFigure[] {
   const fields = decode();
   if (fields['2'] !== purchase[0]![1] || fields['49'] !== '840') throw new Error('iso_8583 does not read the message');
   return [
-    measured('nine fields read', 'iso_8583', rounds, perRound, () => {
-      const read = decode();
-      for (const field of [2, 3, 4, 7, 11, 22, 41, 42, 49]) sink += read[field]!.length;
-    }),
-    measured('decoded, 0110 encoded', 'iso_8583', rounds, perRound, () => {
-      const read = decode();
-      const response: Record<string, string> = { '0': '0110', '38': 'A1B2C3', '39': '00' };
-      for (const field of echoed) response[field] = read[field]!;
-      const encoded = new Witness(response).getRawMessage();
-      if (!Buffer.isBuffer(encoded)) throw new Error('iso_8583 does not encode the response');
-      sink += encoded.length;
-    }),
+    {
+      operation: 'nine fields read', format: 'iso_8583', perRound,
+      call: () => {
+        const read = decode();
+        for (const field of [2, 3, 4, 7, 11, 22, 41, 42, 49]) sink += read[field]!.length;
+      },
+    },
+    {
+      operation: 'decoded, 0110 encoded', format: 'iso_8583', perRound,
+      call: () => {
+        const read = decode();
+        const response: Record<string, string> = { '0': '0110', '38': 'A1B2C3', '39': '00' };
+        for (const field of echoed) response[field] = read[field]!;
+        const encoded = new Witness(response).getRawMessage();
+        if (!Buffer.isBuffer(encoded)) throw new Error('iso_8583 does not encode the response');
+        sink += encoded.length;
+      },
+    },
   ];
 }
 
-function measured(operation: string, format: string, rounds: number, perRound: number, call: () => void): CodecFigure {
-  for (let i = 0; i < perRound * 3; i++) call();
-  const runsUs: number[] = [];
-  for (let round = 0; round < rounds; round++) {
-    const startedAtNs = process.hrtime.bigint();
-    for (let i = 0; i < perRound; i++) call();
-    runsUs.push(Number(process.hrtime.bigint() - startedAtNs) / perRound / 1000);
-  }
-  runsUs.sort((a, b) => a - b);
-  return { operation, format: format.replace('variants/', ''), bestUs: runsUs[0]!, medianUs: runsUs[runsUs.length >> 1]! };
+/** Microseconds per call, of one run. */
+function timed({ perRound, call }: Operation): number {
+  const startedAtNs = process.hrtime.bigint();
+  for (let i = 0; i < perRound; i++) call();
+  return Number(process.hrtime.bigint() - startedAtNs) / perRound / 1000;
 }
 
-/** Runs every operation in `rounds` timed runs of `perRound` messages. */
+/** Runs every operation in `rounds` timed runs of `perRound` messages (iso_8583: a tenth of them). The runs take turns, so that a busy moment of the machine meets all. */
 export async function run(rounds = 30, perRound = 20_000): Promise<CodecFigure[]> {
-  const all: CodecFigure[] = [];
-  for (const format of formats) all.push(...figures(format, rounds, perRound));
-  all.push(...witnessFigures(Math.ceil(rounds / 3), Math.ceil(perRound / 10)));
-  return all;
+  const all = [...formats.flatMap((format) => operations(format, perRound)), ...witnessOperations(Math.ceil(perRound / 10))];
+  const runsUs = all.map((operation) => {
+    timed(operation);
+    return [] as number[];
+  });
+  for (let round = 0; round < rounds; round++) for (const [index, operation] of all.entries()) runsUs[index]!.push(timed(operation));
+  return all.map(({ operation, format }, index) => {
+    const sorted = runsUs[index]!.sort((a, b) => a - b);
+    return { operation, format: format.replace('variants/', ''), bestUs: sorted[0]!, medianUs: sorted[sorted.length >> 1]! };
+  });
 }
 
 /** The figures as a table, with how many times longer iso_8583 takes for the same operation. */
