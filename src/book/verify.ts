@@ -1,15 +1,59 @@
+/** Does the book agree with itself? What `locum doctor` asks. Each check is one statement whose rows are what does not agree. */
 import type { Queries } from './book.ts';
 
+export const verifyChecks = [
+  'postingsSumToZero',
+  'ledgerIsSumOfPostings',
+  'heldIsSumOfHolds',
+  'openHoldsCounted',
+  'sequenceGapless',
+  'positionIsLastEntry',
+] as const;
+
 export interface Finding {
-  readonly check: 'postingsSumToZero' | 'ledgerIsSumOfPostings' | 'heldIsSumOfHolds' | 'openHoldsCounted' | 'sequenceGapless' | 'positionIsLastEntry';
-  /** The account or partition concerned. */
+  readonly check: (typeof verifyChecks)[number];
+  /** The account, entry or partition concerned. */
   readonly subject: string;
   /** A sentence with both figures. */
   readonly text: string;
 }
 
-/** Does the book agree with itself? Empty where it does; at most `most` findings per check. */
+const statements: Readonly<Record<Finding['check'], string>> = {
+  postingsSumToZero: `
+    select entry_id as subject, format('the postings sum to %s in %s, not to 0', sum(amount_minor), currency) as text
+    from posting group by entry_id, account_id, currency having sum(amount_minor) <> 0`,
+  ledgerIsSumOfPostings: `
+    select a.account_id as subject, format('the balance is %s, and its postings sum to %s', a.ledger_minor, coalesce(p.total, 0)) as text
+    from account a left join (select ledger, sum(amount_minor) as total from posting group by ledger) p on p.ledger = 'holder:' || a.account_id
+    where a.ledger_minor <> coalesce(p.total, 0)`,
+  heldIsSumOfHolds: `
+    select a.account_id as subject, format('%s is held, and the open holds sum to %s', a.held_minor, coalesce(h.total, 0)) as text
+    from account a left join (select account_id, sum(held_minor) as total from hold where state = 'open' group by account_id) h using (account_id)
+    where a.held_minor <> coalesce(h.total, 0)`,
+  openHoldsCounted: `
+    select a.account_id as subject, format('%s holds are said to be open, and %s are', a.open_holds, coalesce(h.total, 0)) as text
+    from account a left join (select account_id, count(*) as total from hold where state = 'open' group by account_id) h using (account_id)
+    where a.open_holds <> coalesce(h.total, 0)`,
+  sequenceGapless: `
+    select a.account_id as subject,
+      format('the last sequence is %s, and the journal has %s entries from %s to %s', a.last_sequence, coalesce(j.total, 0), j.first, j.last) as text
+    from account a left join
+      (select account_id, count(*) as total, min(account_sequence) as first, max(account_sequence) as last from journal_entry
+       where account_id is not null group by account_id) j using (account_id)
+    where (coalesce(j.total, 0), coalesce(j.first, 0), coalesce(j.last, 0)) is distinct from (a.last_sequence, least(a.last_sequence, 1), a.last_sequence)`,
+  positionIsLastEntry: `
+    select p.partition::text as subject, format('the position is %s, and the journal has %s entries up to %s', p.sequence, count(j.sequence), max(j.sequence)) as text
+    from journal_position p left join journal_entry j on j.partition = p.partition and j.epoch = p.epoch
+    group by p.partition, p.sequence
+    having (count(j.sequence), coalesce(max(j.sequence), 0)) is distinct from (p.sequence, p.sequence)`,
+};
+
+/** Empty where the book agrees with itself; at most `most` findings per check. The account's own sums are of its currency. */
 export async function verify(queries: Queries, most: number): Promise<readonly Finding[]> {
-  await queries.query(`select ${most}`);
-  return [];
+  const findings: Finding[] = [];
+  for (const check of verifyChecks) {
+    const rows = await queries.query<Omit<Finding, 'check'>>(`${statements[check]} order by 1 limit $1`, [most]);
+    findings.push(...rows.map((row) => ({ check, subject: row.subject, text: row.text })));
+  }
+  return findings;
 }
