@@ -4,7 +4,7 @@
  */
 import type { Message } from '../iso8583/codec.ts';
 
-/** Over the class of the message and the fields in their order, absent ones included. Base 36, at most 11 characters. */
+/** Over the class of the message and the fields in their order, absent ones included. Twelve characters, 0 to 9 and a to z. */
 export function fingerprintOf(message: Message, fields: readonly number[]): string {
   let high = 0xdeadbeef ^ message.mti.charCodeAt(1);
   let low = 0x41c6ce57 ^ message.mti.charCodeAt(1);
@@ -21,5 +21,18 @@ export function fingerprintOf(message: Message, fields: readonly number[]): stri
   }
   high = Math.imul(high ^ (high >>> 16), 2246822507) ^ Math.imul(low ^ (low >>> 13), 3266489909);
   low = Math.imul(low ^ (low >>> 16), 2246822507) ^ Math.imul(high ^ (high >>> 13), 3266489909);
-  return (4294967296 * (2097151 & low) + (high >>> 0)).toString(36);
+  return base36(high >>> 0, low & 0x1fffff);
+}
+
+const digits = Uint8Array.from('0123456789abcdefghijklmnopqrstuvwxyz', (digit) => digit.charCodeAt(0));
+
+/** Five digits of the 21 bits and seven of the 32: many times faster than the runtime's conversion. */
+function base36(bits32: number, bits21: number): string {
+  const a = (bits32 / 1679616) | 0;
+  const b = (bits32 % 1679616) | 0;
+  return String.fromCharCode(
+    digits[(bits21 / 1679616) | 0]!, digits[((bits21 / 46656) | 0) % 36]!, digits[((bits21 / 1296) | 0) % 36]!, digits[((bits21 / 36) | 0) % 36]!, digits[bits21 % 36]!,
+    digits[(a / 1296) | 0]!, digits[((a / 36) | 0) % 36]!, digits[a % 36]!,
+    digits[(b / 46656) | 0]!, digits[((b / 1296) | 0) % 36]!, digits[((b / 36) | 0) % 36]!, digits[b % 36]!,
+  );
 }

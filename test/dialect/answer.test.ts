@@ -114,16 +114,16 @@ describe('a balance', () => {
   const balance = { ledgerMinor: 100_000, availableMinor: -4_200, currency: '978' };
 
   it.each<[Version, string]>([
-    ['1987', '2001978C000000100000' + '2002978D000000004200'],
-    ['1993', '2001978C000000100000' + '2002978D000000004200'],
-    ['2003', '20019782C000000100000' + '20029782D000000004200'],
+    ['1987', '2001978C0000001000002002978D000000004200'],
+    ['1993', '2001978C0000001000002002978D000000004200'],
+    ['2003', '20019782C00000010000020029782D000000004200'],
   ])('of %s is in DE54, for the account that DE3 names', (version, expected) => {
     expect(answer(version, '100', { 3: '312000' }, { ...approved, balance }).text(54)).toBe(expected);
   });
 
   it('comes after the amount that was asked', () => {
     const response: Response = { ...approved, reason: '0002', amount: { amountMinor: 500, currency: '978' }, balance };
-    expect(answer('1987', '100', {}, response).text(54)).toBe('0057978C000000001250' + '0001978C000000100000' + '0002978D000000004200');
+    expect(answer('1987', '100', {}, response).text(54)).toBe('0057978C0000000012500001978C0000001000000002978D000000004200');
   });
 
   it('that twelve digits cannot hold is left out', () => {

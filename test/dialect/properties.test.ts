@@ -1,5 +1,5 @@
 /** Whatever a draft of a shipped format holds: it has a meaning, and can be answered. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { draftAnswer, draftNetworkAnswer, draftRefusal } from '../../src/dialect/answer.ts';
 import { answerMti } from '../../src/dialect/mti.ts';

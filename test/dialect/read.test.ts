@@ -6,9 +6,9 @@ import { codecOf } from '../iso8583/codecs.ts';
 import { card, codecs, decoded, dialects, digitOf, purchase, versions } from './stations.ts';
 import type { Fields } from './stations.ts';
 
-const original1987 = '0100' + '004216' + '1121080000' + '00000476173' + '00000000000';
-const original1993 = '1100' + '004216' + '261121090000' + '06476173';
-const original2003 = '2100' + '000000004216' + '20261121090000' + '06476173';
+const original1987 = ['0100', '004216', '1121080000', '00000476173', '00000000000'].join('');
+const original1993 = ['1100', '004216', '261121090000', '06476173'].join('');
+const original2003 = ['2100', '000000004216', '20261121090000', '06476173'].join('');
 const originals: Readonly<Record<Version, Fields>> = { '1987': { 90: original1987 }, '1993': { 56: original1993 }, '2003': { 56: original2003 } };
 
 describe.each(versions)('a purchase of %s', (version) => {
@@ -237,7 +237,7 @@ describe('the fingerprint', () => {
   it.each(versions)('of %s does not depend on who and when, nor on any card data', (version) => {
     const changes: Fields = {
       2: '4761739001010127', 7: '1123080512', 11: version === '2003' ? '000000009999' : '009999', 14: '2901', 52: '0102030405060708', 48: '9203123',
-      ...(version === '2003' ? { 49: '710004400001230' + '0' } : {}),
+      ...(version === '2003' ? { 49: '7100044000012300' } : {}),
     };
     expect(card(version, '101', changes).fingerprint).toBe(card(version, '100').fingerprint);
   });
@@ -246,13 +246,13 @@ describe('the fingerprint', () => {
     const seen = new Set<string>();
     for (let amount = 0; amount < 10_000; amount++) seen.add(card('1987', '100', { 4: String(amount).padStart(12, '0') }).fingerprint);
     expect(seen.size).toBe(10_000);
-    expect([...seen].every((text) => /^[0-9a-z]{1,11}$/.test(text))).toBe(true);
+    expect([...seen].every((text) => /^[0-9a-z]{12}$/.test(text))).toBe(true);
   });
 });
 
 describe('partial approval', () => {
   it.each<[Version, Fields, boolean]>([
-    ['1987', {}, false], ['1987', { 48: '61051...0' }, true], ['1987', { 48: '61050...0' }, false], ['1987', { 48: 'any text at all' }, false], ['1987', { 48: '9203123' + '6105100..' }, true],
+    ['1987', {}, false], ['1987', { 48: '61051...0' }, true], ['1987', { 48: '61050...0' }, false], ['1987', { 48: 'any text at all' }, false], ['1987', { 48: '92031236105100..' }, true],
     ['1993', { 24: '181' }, true], ['1993', { 48: '61051...0' }, true], ['2003', { 24: '181' }, true], ['2003', { 24: '185' }, true], ['2003', {}, false],
   ])('of %s with %j is allowed: %s', (version, fields, allowed) => {
     expect(card(version, '100', fields)).toMatchObject({ partialAllowed: allowed, purpose: 'purchase' });
