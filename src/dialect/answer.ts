@@ -15,7 +15,7 @@ import { compositeText, readAmount, twelveDigits, writeAmount, writeBilling } fr
 import type { Dialect } from './dialect.ts';
 import { Faults } from './faults.ts';
 import type { NetworkFunction } from './meaning.ts';
-import { answerMti } from './mti.ts';
+import { answerMti, cardClassOfMti } from './mti.ts';
 
 /**
  * The answer to a card message, written into `draft` (cleared first) and returned.
@@ -25,7 +25,8 @@ export function draftAnswer(request: Message, response: Response, dialect: Diale
   const { fields } = request.codec.spec;
   begin(request, draft);
   for (const field of dialect.answer.echo) draft.copy(request, field);
-  if (response.amount !== undefined) writeAmounts(request, response, response.amount, dialect, draft);
+  // A reversal's DE4 is what its original claimed, or (1993, 2003) what it came to: echoed, it is right in either case.
+  if (response.amount !== undefined && cardClassOfMti(request.mti) !== 'reversal') writeAmounts(request, response, response.amount, dialect, draft);
   if (rrn !== '' && !request.has(37) && fields.has(37)) draft.set(37, rrn);
   if (response.approvalCode !== '' && fields.has(38)) draft.set(38, response.approvalCode);
   draft.set(39, dialect.reasons.responseCode(response.reason));

@@ -100,6 +100,15 @@ describe('amounts of an answer', () => {
     expect([modern.text(4), modern.text(6)]).toEqual(['8402000000001250', '9782000000001111']);
   });
 
+  it('of a reversal are those of the request, also of a partial one', () => {
+    const response: Response = { ...declined('4000'), amount: { amountMinor: 1250, currency: '978' } };
+    const partial = answer('1993', '420', { 24: '401', 4: '000000000250', 30: '000000001250000000000000' }, response);
+    expect([partial.text(4), partial.text(30), partial.text(39)]).toEqual(['000000000250', '000000001250000000000000', '400']);
+    const replaced = `000000000250${'0'.repeat(30)}`;
+    const old = answer('1987', '420', { 95: replaced }, response);
+    expect([old.text(4), old.text(95), old.text(39)]).toEqual(['000000001250', replaced, '00']);
+  });
+
   it('of another exponent are written with it', () => {
     const response: Response = { ...approved, amount: { amountMinor: 999, currency: '392' } };
     expect(answer('2003', '100', { 4: '3922000000099900' }, response).text(4)).toBe('3920000000000999');
