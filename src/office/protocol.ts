@@ -26,8 +26,6 @@ export interface OfficeStart {
   readonly rows: readonly OfficeRow[];
   readonly http: { readonly host: string; readonly port: number };
   readonly logLevel: LogLevel;
-  /** Shared: how far the book is behind. */
-  readonly lag: SharedArrayBuffer;
 }
 
 export type FromOffice =

@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads';
 import { join } from 'node:path';
 import type { Registry } from 'prom-client';
 import type { Log } from '../base/log.ts';
-import { LagFigure, lagFigureBytes } from '../office/drain-lag.ts';
+import { journalEntriesWaiting } from '../office/drain-lag.ts';
 import type { Readiness } from '../office/http.ts';
 import type { FromOffice, OfficeRow, OfficeStart, OfficeStore, ToOffice } from '../office/protocol.ts';
 import { SqliteStore } from '../store/sqlite.ts';
@@ -28,10 +28,13 @@ export interface OfficeOptions {
   readonly metrics: Registry;
 }
 
+const lagEveryMs = 500;
+
 export class Office {
   readonly #options: OfficeOptions;
   readonly #worker: Worker;
-  readonly #lag: LagFigure;
+  #lagEntries = 0;
+  #measuring: NodeJS.Timeout | undefined;
   readonly #listening = Promise.withResolvers<number>();
   readonly #stopped = Promise.withResolvers<void>();
   #first = Promise.withResolvers<Tables>();
@@ -43,8 +46,6 @@ export class Office {
   private constructor(options: OfficeOptions) {
     const { config, store } = options;
     this.#options = options;
-    const lag = new SharedArrayBuffer(lagFigureBytes);
-    this.#lag = new LagFigure(lag);
     const officeStore = storeFor(config, store);
     const start: OfficeStart = {
       store: officeStore,
@@ -54,7 +55,6 @@ export class Office {
       rows: config.rows,
       http: config.http,
       logLevel: config.log.level,
-      lag,
     };
     this.#worker = new Worker(new URL('../office/office-thread.ts', import.meta.url), {
       name: 'office', workerData: start, transferList: officeStore.engine === 'sqlite' ? [officeStore.port] : [],
@@ -73,6 +73,7 @@ export class Office {
   static async open(options: OfficeOptions): Promise<Office> {
     const office = new Office(options);
     office.#httpPort = await office.#listening.promise;
+    office.#measuring = setInterval(() => void office.#measureLag(), lagEveryMs).unref();
     return office;
   }
 
@@ -80,9 +81,9 @@ export class Office {
     return this.#httpPort;
   }
 
-  /** Journal entries that the book does not have yet. */
+  /** Journal entries that the book does not have yet, counted in the store: an office that hangs cannot hide them. */
   get lagEntries(): number {
-    return this.#lag.read().entries;
+    return this.#lagEntries;
   }
 
   /** The system tables: from the book, or from local disk, or, where there is neither in time, as configured. */
@@ -111,6 +112,7 @@ export class Office {
 
   /** Drains what it can within the time, and ends the thread. */
   async stop(): Promise<void> {
+    clearInterval(this.#measuring);
     if (this.#ended) return;
     this.#tell({ kind: 'stop', graceMs: this.#options.config.deadlines.stopMs });
     const timer = setTimeout(() => this.#stopped.resolve(), this.#options.config.deadlines.stopMs + 2000);
@@ -171,6 +173,14 @@ export class Office {
       book: { ok: lag <= config.book.lagEntriesMax, detail: `${lag} journal entries behind` },
     };
     return { ready: Object.values(checks).every(({ ok }) => ok), checks };
+  }
+
+  async #measureLag(): Promise<void> {
+    try {
+      this.#lagEntries = await journalEntriesWaiting(this.#options.store);
+    } catch {
+      // A store that does not answer takes nothing in either; its own events tell of it.
+    }
   }
 
   #failed(error: Error): void {

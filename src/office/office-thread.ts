@@ -1,0 +1,225 @@
+/**
+ * The office: the thread beside the switch that keeps the book. It opens and migrates it, enters and reads the system tables, drains
+ * the journal, and serves HTTP. Nothing in it is in a decision's way: while the book is away it tries again and the switch goes on.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { parentPort, workerData } from 'node:worker_threads';
+import { destination } from 'pino';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { createLog } from '../base/log.ts';
+import { BookRefused } from '../book/book.ts';
+import type { Book } from '../book/book.ts';
+import { openBook } from '../book/connection.ts';
+import { migrate } from '../book/migrate.ts';
+import { SystemTables, systemTableKinds } from '../book/system-tables.ts';
+import { readTableCache } from '../book/table-cache.ts';
+import { RedisStore } from '../store/redis.ts';
+import { SqliteStore } from '../store/sqlite.ts';
+import type { Store } from '../store/store.ts';
+import { Drain } from './drain.ts';
+import type { Readiness } from './http.ts';
+import { serveHttp } from './http.ts';
+import type { FromOffice, OfficeStart, ToOffice } from './protocol.ts';
+
+const port = parentPort;
+if (port === null) throw new Error('the office runs in a thread');
+const start = workerData as OfficeStart;
+const now = (): number => Date.now();
+const log = createLog({ destination: destination({ fd: 1, sync: false }), level: start.logLevel, nowMs: now }).child({ thread: 'office' });
+const stopping = new AbortController();
+const askTimeoutMs = 2000;
+const retryFirstMs = 500;
+const retryMaxMs = 10_000;
+
+const registry = new Registry();
+const registers = [registry];
+const lagEntries = new Gauge({ name: 'locum_book_lag_entries', help: 'Journal entries that the book does not have yet', registers });
+const lagSeconds = new Gauge({ name: 'locum_book_lag_seconds', help: 'Age of the oldest of them', registers });
+const drained = new Counter({ name: 'locum_book_entries_total', help: 'Journal entries written to the book', registers });
+const drainSeconds = new Histogram({ name: 'locum_book_batch_seconds', help: 'One batch of entries into the book', registers });
+const stoppedPartitions = new Gauge({ name: 'locum_book_partitions_stopped', help: 'Partitions whose journal does not continue what the book has', registers });
+
+function tell(message: FromOffice): void {
+  port?.postMessage(message);
+}
+
+const questions = new Map<number, (answer: Extract<ToOffice, { kind: 'told' }>) => void>();
+let asked = 0;
+
+/** Asks the switch's thread. @throws Error where it does not answer in time */
+async function ask(what: 'metrics' | 'readiness'): Promise<Extract<ToOffice, { kind: 'told' }>> {
+  asked += 1;
+  const id = asked;
+  const { promise, resolve, reject } = Promise.withResolvers<Extract<ToOffice, { kind: 'told' }>>();
+  questions.set(id, resolve);
+  const timer = setTimeout(() => reject(new Error('the switch did not answer in time')), askTimeoutMs);
+  tell({ kind: 'ask', id, what });
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+    questions.delete(id);
+  }
+}
+
+let bookOpen = false;
+
+async function readiness(): Promise<Readiness> {
+  const { readiness: told } = await ask('readiness');
+  const checks = { ...told?.checks, bookOpen: { ok: true, detail: bookOpen ? 'open' : 'not reached; decisions go on' } };
+  return { ready: told?.ready === true, checks };
+}
+
+async function metrics(): Promise<string> {
+  const { metrics: told = '' } = await ask('metrics');
+  return `${told}${await registry.metrics()}`;
+}
+
+async function openStore(): Promise<Store> {
+  const { store } = start;
+  if (store.engine === 'sqlite') return await SqliteStore.connect(store.port, now);
+  return await RedisStore.open(store);
+}
+
+/** Opens the book and brings it forward, again and again until it is there. Undefined: stopped before. @throws BookRefused */
+async function openAndMigrate(): Promise<Book | undefined> {
+  let retryMs = retryFirstMs;
+  while (!stopping.signal.aborted) {
+    let book: Book | undefined;
+    try {
+      book = await openBook(start.book);
+      const { applied, version } = await migrate(book);
+      log.event('book opened', { kind: book.kind, schema: version, applied });
+      return book;
+    } catch (error) {
+      await book?.close();
+      if (error instanceof BookRefused) throw error;
+      log.warning('book not reached', { error: error instanceof Error ? error.message : String(error), retryInMs: retryMs });
+      offerCache();
+      await delay(retryMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+      retryMs = Math.min(retryMaxMs, retryMs * 2);
+    }
+  }
+  return undefined;
+}
+
+let cacheOffered = false;
+
+/** While the book is away, the switch starts from the copy of the tables on this disk. */
+function offerCache(): void {
+  if (cacheOffered) return;
+  cacheOffered = true;
+  try {
+    const { revision, rows } = readTableCache(start.cacheFile);
+    tell({ kind: 'tables', revision, rows, from: 'cache' });
+  } catch (error) {
+    log.warning('no copy of the system tables', { error: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+function newTables(book: Book): SystemTables {
+  return new SystemTables({
+    book, cacheFile: start.cacheFile, now,
+    events: {
+      refreshFailed: (error) => log.warning('system tables not refreshed', { error: error.message }),
+      cacheWritten: (revision) => log.detail('system tables cached', { revision }),
+      cacheFailed: (error) => log.failure('system tables not cached', { error: error.message }),
+    },
+  });
+}
+
+/** Enters the configuration's rows, then watches the tables for changes. */
+async function keepTables(book: Book): Promise<void> {
+  const tables = newTables(book);
+  let loaded = false;
+  while (!stopping.signal.aborted) {
+    try {
+      if (loaded) {
+        const changes = await tables.refresh();
+        if (changes.length > 0) {
+          log.event('system tables changed', { rows: changes.map(({ kind, name }) => `${kind} ${name}`) });
+          tellTables(tables);
+        }
+      } else {
+        for (const kind of systemTableKinds) await tables.seed(kind, start.rows.filter((row) => row.kind === kind));
+        await tables.load();
+        loaded = true;
+        tellTables(tables);
+      }
+    } catch (error) {
+      log.warning('system tables not read', { error: error instanceof Error ? error.message : String(error) });
+    }
+    await delay(start.refreshMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+  }
+}
+
+function tellTables(tables: SystemTables): void {
+  const { revision, rows, from } = tables.snapshot;
+  tell({ kind: 'tables', revision, rows: rows.map(({ kind, name, document }) => ({ kind, name, document })), from });
+}
+
+function newDrain(store: Store, book: Book): Drain {
+  return new Drain({
+    store, book, now, random: Math.random,
+    sleep: async (ms, signal) => await delay(ms, undefined, { signal }).catch(() => undefined),
+    events: {
+      drained: (_partition, entries, elapsedMs) => {
+        drained.inc(entries);
+        drainSeconds.observe(elapsedMs / 1000);
+      },
+      unavailable: (partition, error, retryInMs) => log.warning('journal not drained', { partition, error: error.message, retryInMs }),
+      recovered: (partition) => log.event('journal drains again', { partition }),
+      stopped: (partition, error) => {
+        stoppedPartitions.inc();
+        log.failure('journal stopped', { partition, error: error.message });
+      },
+      lag: (lag) => {
+        lagEntries.set(lag.entries);
+        lagSeconds.set(lag.seconds);
+      },
+    },
+  });
+}
+
+async function run(): Promise<void> {
+  const { server, port: httpPort } = await serveHttp({ ...start.http, readiness, metrics });
+  tell({ kind: 'listening', port: httpPort });
+  const store = await openStore();
+  const book = await openAndMigrate();
+  let drain: Drain | undefined;
+  let watching: Promise<void> | undefined;
+  if (book !== undefined) {
+    bookOpen = true;
+    drain = newDrain(store, book);
+    drain.start();
+    watching = keepTables(book);
+  }
+  await stopped.promise;
+  await drain?.stop(graceMs);
+  stopping.abort();
+  await watching;
+  await server.close();
+  await book?.close();
+  await store.close();
+}
+
+const stopped = Promise.withResolvers<void>();
+let graceMs = 0;
+
+port.on('message', (message: ToOffice) => {
+  if (message.kind === 'told') {
+    questions.get(message.id)?.(message);
+    return;
+  }
+  ({ graceMs } = message);
+  if (!bookOpen) stopping.abort();
+  stopped.resolve();
+});
+
+try {
+  await run();
+  tell({ kind: 'stopped' });
+} catch (error) {
+  tell({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
+}
+port.close();
