@@ -113,8 +113,6 @@ export class Matcher<Message, Request> {
     const id = parts.join(separator);
     if (this.#pending.has(id)) return 'pending';
     if (this.#pending.size >= this.#options.pendingMax) return 'full';
-    // The trace is in use again: an answer from now on is this request's.
-    this.#ended.delete(id);
     const slot = this.#slotOf(deadlineMs);
     const entry: Entry<Request> = { id, parts, request, sentAtMs: nowMs, deadlineMs, slot, previous: undefined, next: this.#slots[slot] };
     if (entry.next !== undefined) entry.next.previous = entry;
@@ -131,6 +129,7 @@ export class Matcher<Message, Request> {
     const { station, events } = this.#options;
     const parts = this.#partsOf(message);
     const id = parts.join(separator);
+    // A trace that is in use again belongs to the new request, whatever is remembered of the old one.
     const entry = this.#pending.get(id);
     if (entry !== undefined) {
       this.#remove(entry);

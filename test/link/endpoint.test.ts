@@ -456,7 +456,9 @@ test('a stop answers what is in flight, takes nothing more, and ends when all is
   await until(() => station.received.length === 2, 'both requests');
   let outcome: unknown;
   const stopping = station.endpoint.stop(10_000).then((result) => (outcome = result));
-  peer.send('too late');
+  // More than the system holds: what is not read stays with the peer.
+  const tooLate = 'too late'.repeat(7_000);
+  peer.send(...Array.from({ length: 300 }, () => tooLate));
   const refused = new Promise((resolve) => {
     const late = new Peer(createSocket(port));
     late.socket.on('error', () => {
@@ -467,6 +469,9 @@ test('a stop answers what is in flight, takes nothing more, and ends when all is
   station.received[0]?.answer('first');
   await until(() => peer.frames.length === 1, 'the first answer');
   expect(outcome).toBeUndefined();
+  expect(peer.socket.writableLength).toBeGreaterThan(0);
+  // Its answer could not be read any more.
+  expect(station.opened[0]?.request(Buffer.from('0800'), 0, 4)).toBe('closed');
   station.received[1]?.answer('second');
   await stopping;
   expect(outcome).toEqual({ unanswered: 0 });
