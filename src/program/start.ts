@@ -111,7 +111,7 @@ export async function start(config: Config): Promise<Running> {
     },
     httpPort: office.httpPort,
     log,
-    async stop() {
+    stop: once(async () => {
       log.event('stopping');
       clearInterval(expiry);
       const unanswered = await switch_.stop(config.deadlines.stopMs);
@@ -120,7 +120,16 @@ export async function start(config: Config): Promise<Running> {
       await store.close();
       log.event('stopped', { unanswered });
       await pause(settleMs);
-    },
+    }),
+  };
+}
+
+/** However often it is asked for, it is done once. */
+function once(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined;
+  return async () => {
+    done ??= work();
+    await done;
   };
 }
 
