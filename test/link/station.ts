@@ -166,13 +166,18 @@ export class Peer {
   ended = false;
   closed = false;
   error: string | undefined;
+  /** Received so far. */
+  byteCount = 0;
   #received = Buffer.alloc(0) as Buffer;
   #chunks: Buffer[] = [];
 
   constructor(socket: Socket) {
     this.socket = socket;
     peers.push(this);
-    socket.on('data', (chunk: Buffer) => this.#chunks.push(chunk));
+    socket.on('data', (chunk: Buffer) => {
+      this.#chunks.push(chunk);
+      this.byteCount += chunk.length;
+    });
     socket.on('end', () => (this.ended = true));
     socket.on('close', () => (this.closed = true));
     socket.on('error', (error) => (this.error = 'code' in error ? String(error.code) : error.message));
@@ -209,4 +214,9 @@ export async function callStation(station: Station): Promise<Peer> {
     socket.once('error', reject);
   });
   return peer;
+}
+
+/** Texts of one length, all different, in order. */
+export function numbered(count: number, prefix = 'Q'): string[] {
+  return Array.from({ length: count }, (_, i) => `${prefix}${String(i).padStart(6, '0')}`);
 }

@@ -215,7 +215,7 @@ test('a peer that does not read its answers is not read over TLS either', async 
   expect(accepted).toBeLessThan(count);
   expect(most).toBeLessThan(65_536 + 2_010);
   peer.socket.resume();
-  await until(() => peer.bytes.length === count * 2_002, 'all answers');
+  await until(() => peer.byteCount === count * 2_002, 'all answers');
 });
 
 test('a stop over TLS answers what is in flight', async () => {
