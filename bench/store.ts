@@ -17,6 +17,8 @@ const headChars = 250;
 const entryChars = 300;
 const recordChars = 130;
 
+const weekMs = 604_800_000;
+
 /** Journal entries that the book takes at once. */
 const trimEvery = 4_096;
 
@@ -105,7 +107,7 @@ class ItemSource {
     this.#records += 1;
     // Spread over the id space, as ids made from a trace are.
     const id = `${(Math.imul(this.#records, 0x9e3779b1) >>> 0).toString(36)}.${this.#records.toString(36)}`;
-    const puts = [{ id, value: this.#record, keepUntilMs: 4_102_444_800_000 }];
+    const puts = [{ id, value: this.#record, keepUntilMs: Date.now() + weekMs }];
     return { head, puts, deletes: [], once: [id], entries, guards: [] };
   }
 }

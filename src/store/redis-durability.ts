@@ -5,13 +5,13 @@ import type { Durability } from './store.ts';
 const asked = ['appendonly', 'appendfsync', 'maxmemory-policy', 'maxmemory'];
 
 /** @param nodes the server, or the masters of a cluster: the weakest of them is the store's promise */
-export async function redisDurability(nodes: readonly Redis[], replicasMin: number): Promise<Durability> {
-  const each = await Promise.all(nodes.map((node) => nodeDurability(node, replicasMin)));
+export async function redisDurability(nodes: readonly Redis[], replicasMin: number, onDisk: boolean): Promise<Durability> {
+  const each = await Promise.all(nodes.map((node) => nodeDurability(node, replicasMin, onDisk)));
   const short = each.find(({ durable }) => !durable);
   return short ?? each[0] ?? { durable: false, finding: 'Redis Cluster has no master.' };
 }
 
-async function nodeDurability(node: Redis, replicasMin: number): Promise<Durability> {
+async function nodeDurability(node: Redis, replicasMin: number, onDisk: boolean): Promise<Durability> {
   const address = `${node.options.host ?? '?'}:${node.options.port ?? '?'}`;
   const server = infoFields(await node.info());
   const name = `Redis ${server.get('redis_version') ?? '?'} at ${address}`;
@@ -21,10 +21,10 @@ async function nodeDurability(node: Redis, replicasMin: number): Promise<Durabil
   } catch {
     return { durable: false, finding: `${name} does not let CONFIG GET be asked, so nothing is known of its durability.` };
   }
-  const shortfalls = [...settingShortfalls(settings), ...serverShortfalls(server, replicasMin)];
+  const shortfalls = [...settingShortfalls(settings), ...serverShortfalls(server, replicasMin, onDisk)];
   const [first] = shortfalls;
   if (first !== undefined) return { durable: false, finding: `${name}: ${shortfalls.join('; ')}.` };
-  const replicas = replicasMin === 0 ? 'no replica is waited for' : `${replicasMin} replicas have each commit`;
+  const replicas = replicasMin === 0 ? 'no replica is waited for' : `${replicasMin} replicas have each commit${onDisk ? ' on disk' : ''}`;
   return { durable: true, finding: `${name}: appendonly yes, appendfsync always, noeviction; ${replicas}.` };
 }
 
@@ -52,9 +52,12 @@ function settingShortfalls(settings: ReadonlyMap<string, string>): readonly stri
   return shortfalls;
 }
 
-function serverShortfalls(server: ReadonlyMap<string, string>, replicasMin: number): readonly string[] {
+function serverShortfalls(server: ReadonlyMap<string, string>, replicasMin: number, onDisk: boolean): readonly string[] {
   const shortfalls: string[] = [];
-  const major = Number((server.get('redis_version') ?? '0').split('.')[0]);
+  const [major = 0, minor = 0] = (server.get('redis_version') ?? '0').split('.').map(Number);
+  if (onDisk && (major < 7 || (major === 7 && minor < 2))) {
+    shortfalls.push('its version is below 7.2, so replicas cannot be asked what they have on disk (WAITAOF)');
+  }
   if (major < 7) shortfalls.push('its version is below 7, which the commit script needs');
   if (server.get('role') !== 'master') shortfalls.push('it is a replica, which takes no commits');
   if (server.get('aof_last_write_status') === 'err') shortfalls.push('its last write to the append-only file failed');

@@ -54,6 +54,8 @@ export interface RedisStoreOptions extends RedisClientOptions {
   readonly partitions: number;
   /** Replicas that must have a commit before it counts as durable; 0 where there are none. */
   readonly replicasMin: number;
+  /** Must the replicas have it on disk too, not only in memory? Takes Redis 7.2 (WAITAOF), and `appendonly yes` on each. */
+  readonly replicasOnDisk?: boolean | undefined;
 }
 
 const epochsKey = 'locum:epochs';
@@ -89,7 +91,8 @@ export class RedisStore implements Store {
   static async open(options: RedisStoreOptions): Promise<RedisStore> {
     const store = new RedisStore(options);
     await store.#client.connect().catch((error: unknown) => {
-      store.#lastError = String(error);
+      // The client's error event has said why, where it knew.
+      if (store.#lastError === '') store.#lastError = String(error);
     });
     return store;
   }
@@ -187,7 +190,7 @@ export class RedisStore implements Store {
   }
 
   async durability(): Promise<Durability> {
-    return await this.#read((client) => redisDurability(masters(client), this.#options.replicasMin));
+    return await this.#read((client) => redisDurability(masters(client), this.#options.replicasMin, this.#options.replicasOnDisk === true));
   }
 
   async close(): Promise<void> {
@@ -267,7 +270,7 @@ export class RedisStore implements Store {
     if (node === undefined) throw new StoreUnknown('Redis: the connection changed before the replicas were asked');
     let reached: number;
     try {
-      reached = await replicasReached(node, replicasMin, commandTimeoutMs);
+      reached = await this.#replicasReached(node);
     } catch (error) {
       throw new StoreUnknown(`Redis: the replicas could not be asked: ${String(error)}`, { cause: error });
     }
@@ -276,13 +279,17 @@ export class RedisStore implements Store {
     }
   }
 
+  /** Asks for half the time that a command has: the answer "too few" still arrives as one. */
+  async #replicasReached(node: Redis): Promise<number> {
+    const { replicasMin, replicasOnDisk, commandTimeoutMs } = this.#options;
+    const timeoutMs = Math.ceil(commandTimeoutMs / 2);
+    if (replicasOnDisk !== true) return await node.wait(replicasMin, timeoutMs);
+    const [, onDisk] = (await node.call('WAITAOF', 0, replicasMin, timeoutMs)) as readonly [number, number];
+    return onDisk;
+  }
+
   #explain<E extends Error>(error: E): E {
     if (error instanceof StoreUnavailable && this.#lastError !== '') error.message += ` (last: ${this.#lastError})`;
     return error;
   }
-}
-
-/** Asks for half the time that a command has: the answer "too few" still arrives as one. */
-async function replicasReached(node: Redis, replicasMin: number, commandTimeoutMs: number): Promise<number> {
-  return await node.wait(replicasMin, Math.ceil(commandTimeoutMs / 2));
 }

@@ -11,7 +11,9 @@
  * entries are opaque strings to every engine: it compares and writes, it never calculates, except that it adds to guards.
  *
  * An engine promises: when `commit` says `committed`, the item survives what the engine's own head comment names. When it
- * rejects with StoreUnknown, each item has either happened whole or not at all, and only reading back tells which.
+ * rejects with StoreUnknown, each item has either happened whole or not at all, and only reading back tells which. A read
+ * that finds nothing is true of its moment: what was sent may still arrive. Made again, an item with a head, or with `once` for
+ * a record that it puts, does not happen twice all the same; one with neither can.
  */
 
 /**

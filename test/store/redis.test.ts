@@ -1,10 +1,15 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { RedisStore, type RedisStoreOptions } from '../../src/store/redis.ts';
 import { StoreFenced, StoreUnavailable, StoreUnknown, type PartitionEpoch, type Store } from '../../src/store/store.ts';
 import { head, item } from '../contract/store-contract-items.ts';
 import { startCuttingProxy } from '../fault/cutting-proxy.ts';
-import { keyBytes, startRedis, startRedisCluster, type RedisServer, type RedisSettings } from '../servers/redis.ts';
+import { program } from '../servers/debian.ts';
+import { freePort, keyBytes, startRedis, startRedisCluster, type RedisServer, type RedisSettings } from '../servers/redis.ts';
 
 const first: PartitionEpoch = { partition: 0, epoch: 1 };
 
@@ -203,6 +208,30 @@ describe('the Redis store', () => {
     await own.stop();
   });
 
+  it('reaches a server over TLS, and none whose certificate it cannot check', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'locum-tls-'));
+    const openssl = await program(['openssl', '/usr/bin/openssl'], 'openssl');
+    const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')];
+    const request = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
+    const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
+    execFileSync(openssl, [...request, '-keyout', key, '-out', certificate, ...names], { stdio: 'ignore' });
+    const tlsPort = await freePort();
+    const own = await startRedis({
+      'tls-port': String(tlsPort),
+      'tls-cert-file': certificate,
+      'tls-key-file': key,
+      'tls-auth-clients': 'no',
+    });
+    const secure = await open(`rediss://localhost:${tlsPort}`, { tlsCa: readFileSync(certificate, 'utf8') });
+    expect(await secure.epochs()).toEqual([1]);
+    const wary = await open(`rediss://localhost:${tlsPort}`);
+    await expect(wary.epochs()).rejects.toThrow('self-signed certificate');
+    await secure.close();
+    await wary.close();
+    await own.stop();
+    rmSync(folder, { recursive: true });
+  });
+
   it('takes less than 1,500 bytes in Redis for a small account with four records, all keys counted', async () => {
     const own = await startRedis();
     const small = await open(own.url);
@@ -274,6 +303,22 @@ describe('the Redis store', () => {
       await expect(replicated.commit(first, [item({ head: head('b', 0) })])).rejects.toThrow(StoreUnknown);
       replica.resume();
       expect((await replicated.heads(first, ['b']))[0]?.version).toBe(1);
+    });
+
+    it('on disk: a Redis that cannot tell leaves each commit unknown, and that is said', async () => {
+      const demanding = await open(master.url, { replicasMin: 1, replicasOnDisk: true });
+      const { durable, finding } = await demanding.durability();
+      const commit = demanding.commit(first, [item({ head: head('c', 0) })]);
+      // WAITAOF came with Redis 7.2.
+      if (/Redis 7\.[01]\./.test(finding)) {
+        expect(durable).toBe(false);
+        expect(finding).toContain('WAITAOF');
+        await expect(commit).rejects.toThrow(StoreUnknown);
+      } else {
+        expect(durable).toBe(true);
+        expect(await commit).toEqual([{ kind: 'committed' }]);
+      }
+      await demanding.close();
     });
 
     it('says that replicas are missing', async () => {
