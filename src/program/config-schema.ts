@@ -71,7 +71,7 @@ export const configSchema: ObjectSchema = {
       properties: {
         engine: { type: 'string', description: 'by default redis where there is a url, else sqlite', enum: ['sqlite', 'redis'] },
         file: text('sqlite: the file; by default store.sqlite in dataDir'),
-        url: address('redis: the server, or several of a Redis Cluster with commas between them; also as REDIS_URL', '^rediss?://', 'redis:// or rediss://'),
+        url: address('redis: the server, or several of a Redis Cluster with commas between them; also as REDIS_URL', '^rediss?://', 'an address that starts with redis:// or rediss://'),
         partitions: count('parts that commit independently of each other, fixed when the store is made; by default 1 of sqlite and 4 of redis', 1, 1024),
         replicasMin: count('redis: replicas that have a commit before it is answered', 0, 16, 0),
         commandTimeoutMs: durationMs('redis: how long a command may take before its outcome counts as unknown', 10, 2_000),
@@ -84,9 +84,14 @@ export const configSchema: ObjectSchema = {
       required: [],
       default: {},
       properties: {
-        databaseUrl: address('the server; also as DATABASE_URL. Without it the book is embedded, in dataDir', '^postgres(?:ql)?://', 'postgresql://'),
+        databaseUrl: address('the server; also as DATABASE_URL. Without it the book is embedded, in dataDir', '^postgres(?:ql)?://', 'an address that starts with postgresql://'),
         lagEntriesMax: count('journal entries that the book may be behind; above it requests are refused', 1_000, 1_000_000_000, 1_000_000),
         refreshMs: durationMs('how often the system tables are read again', 100, 5_000),
+        drain: {
+          type: 'boolean',
+          description: 'whether this process writes the journal into the book; not where another process on the same store does',
+          default: true,
+        },
         startWaitMs: durationMs('how long a start waits for the book before it takes the system tables from local disk', 0, 3_000),
       },
     },

@@ -5,6 +5,8 @@ import type { TableDocument } from './tables.ts';
 
 /** The demo's BIN. */
 export const demoBin = '476173';
+/** YYMM of the demo's cards, but for one that is expired. */
+export const demoExpiry = '3112';
 /** The program that demo cards belong to, and the partner that they are issued for. */
 export const demoProgram = 'demo';
 export const demoPartner = 'demo';

@@ -96,7 +96,8 @@ function absent(kind: FormatKind, name: string): string {
   if (name.endsWith('.json')) return `names ${name}, and there is no such file`;
   const names = shippedFormats(kind);
   const meant = nearestName(name, names);
-  return `names ${name}, and no shipped file is called so${meant === undefined ? '' : ` (did you mean ${meant}?)`}; there are ${names.join(', ')}, and one's own by a path that ends in .json`;
+  const those = meant === undefined ? `they are ${names.join(', ')}` : `did you mean ${meant}?`;
+  return `names ${name}, and no shipped file is called so (${those}); a file of one's own is named by a path that ends in .json`;
 }
 
 /** What is wrong in a file, with the place that names the file. */

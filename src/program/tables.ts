@@ -183,8 +183,7 @@ function checkLimit(limit: LimitRule, groups: ProgramRow['merchantGroups'], path
 
 function isTimeZone(name: string): boolean {
   try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return true;
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
   } catch {
     return false;
   }

@@ -1,0 +1,8 @@
+/** Every command, in the order in which the overview names them. */
+import type { Command } from './command.ts';
+import { decodeCommand } from './decode.ts';
+import { sendCommand } from './send.ts';
+import { specCheckCommand, specListCommand } from './spec.ts';
+import { startCommand } from './start.ts';
+
+export const commands: readonly Command[] = [startCommand, sendCommand, decodeCommand, specCheckCommand, specListCommand];

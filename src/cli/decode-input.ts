@@ -1,0 +1,43 @@
+/** Bytes as people have them: hexadecimal or base64 on the command line, in a file or on standard input, or a file of plain bytes. */
+import { readFileSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { UsageError } from './command.ts';
+import type { Outside } from './command.ts';
+
+export type InputForm = 'hexadecimal' | 'base64' | 'plain bytes';
+
+export interface Reading {
+  readonly form: InputForm;
+  readonly bytes: Buffer;
+}
+
+/**
+ * Everything that the input could be, the likeliest first: a message in ASCII may look like hexadecimal, and hexadecimal like base64.
+ *
+ * @throws UsageError where there is none
+ */
+export async function readInput(operands: readonly string[], outside: Outside): Promise<readonly Reading[]> {
+  const [first] = operands;
+  if (first === undefined) throw new UsageError('a message is needed: hexadecimal, base64, a file, or - for standard input');
+  const content = first === '-' ? await outside.readInput() : fileContent(operands, outside.cwd);
+  if (content?.length === 0) throw new UsageError(`there is nothing in ${first === '-' ? 'standard input' : first}`);
+  return readingsOf(content ?? Buffer.from(operands.join(''), 'latin1'));
+}
+
+function fileContent(operands: readonly string[], cwd: string): Buffer | undefined {
+  const file = resolve(cwd, operands[0] ?? '');
+  const there = operands.length === 1 && file.length < 4096 && statSync(file, { throwIfNoEntry: false })?.isFile() === true;
+  return there ? readFileSync(file) : undefined;
+}
+
+function readingsOf(content: Buffer): Reading[] {
+  const readings: Reading[] = [];
+  const dense = content.toString('latin1').replace(/0x|[\s:,]/g, '');
+  if (/^(?:[0-9A-Fa-f]{2})+$/.test(dense)) readings.push({ form: 'hexadecimal', bytes: Buffer.from(dense, 'hex') });
+  const decoded = Buffer.from(dense, 'base64');
+  const written = dense.replaceAll('-', '+').replaceAll('_', '/').replace(/=+$/, '');
+  // What is written again as it was is base64.
+  if (written !== '' && decoded.toString('base64').replace(/=+$/, '') === written) readings.push({ form: 'base64', bytes: decoded });
+  readings.push({ form: 'plain bytes', bytes: content });
+  return readings;
+}

@@ -1,0 +1,204 @@
+/**
+ * The messages that `locum send` makes: what an acquirer would send, in each edition of the standard.
+ *
+ * Owns which field says what a person asked for. Whatever a format has no field for is left out; `--field` has the last word.
+ */
+import { actions } from '../dialect/actions.ts';
+import { compositeText, twelveDigits } from '../dialect/amounts.ts';
+import { draftNetworkRequest } from '../dialect/answer.ts';
+import type { Dialect, ValuePlace } from '../dialect/dialect.ts';
+import { Draft } from '../iso8583/draft.ts';
+import type { Spec } from '../iso8583/spec.ts';
+import type { Amount } from '../message/money.ts';
+import { UsageError } from './command.ts';
+
+export const kinds = [
+  'purchase', 'cash', 'refund', 'balance', 'verify', 'preauth', 'increment', 'completion', 'reversal', 'advice', 'echo', 'signon', 'signoff', 'raw',
+] as const;
+
+export type Kind = (typeof kinds)[number];
+
+/** What a message is to say; everything that is not given is left out or has its usual value. */
+export interface Wish {
+  readonly kind: Kind;
+  /** Three digits after the edition's; the kind's own where undefined. */
+  readonly type: string | undefined;
+  readonly pan: string | undefined;
+  readonly amount: Amount | undefined;
+  /** Reversal: what the transaction came to after all. */
+  readonly actual: Amount | undefined;
+  /** YYMM. */
+  readonly expiry: string | undefined;
+  readonly track2: string | undefined;
+  readonly cvv2: string | undefined;
+  /** Digits; at most six, or twelve in 2003. */
+  readonly stan: string;
+  readonly rrn: string;
+  readonly approvalCode: string | undefined;
+  readonly original: Original | undefined;
+  readonly acquirer: string;
+  readonly terminal: string;
+  readonly merchant: string;
+  readonly category: string;
+  readonly partial: boolean;
+  readonly times: Times;
+  /** Field number to text; empty: the field is taken away. */
+  readonly fields: ReadonlyMap<number, string>;
+}
+
+export interface Original {
+  /** Three digits after the edition's. */
+  readonly type: string;
+  readonly stan: string;
+  /** DE7 (1987) or DE12 (1993, 2003) of the original. */
+  readonly at: string;
+}
+
+export interface Times {
+  /** MMDDhhmmss, UTC. */
+  readonly transmitted: string;
+  /** CCYYMMDDhhmmss, of this machine's zone. */
+  readonly local: string;
+}
+
+const types: Readonly<Record<Kind, string>> = {
+  purchase: '100', cash: '100', refund: '100', balance: '100', verify: '100', preauth: '100', increment: '100',
+  completion: '220', reversal: '400', advice: '120', echo: '800', signon: '800', signoff: '800', raw: '',
+};
+
+const processingCodes: Readonly<Partial<Record<Kind, string>>> = { cash: '010000', refund: '200000', balance: '310000' };
+
+const networkFunctions = { echo: 'echo', signon: 'signOn', signoff: 'signOff' } as const;
+
+const editionDigits = { '1987': '0', '1993': '1', '2003': '2' } as const;
+
+/** The message. @throws UsageError where the wish and the edition don't go together */
+export function draftOf(wish: Wish, dialect: Dialect, spec: Spec): Draft {
+  const draft = new Draft('0000');
+  if (wish.kind === 'echo' || wish.kind === 'signon' || wish.kind === 'signoff') {
+    const { transmitted, local } = wish.times;
+    if (!draftNetworkRequest(networkFunctions[wish.kind], wish.stan, transmitted, local, dialect, draft)) throw new UsageError(`the dialect ${dialect.name} has no code for ${wish.kind}`);
+    if (wish.type !== undefined) draft.mti = draft.mti.slice(0, 1) + wish.type;
+  } else if (wish.kind === 'raw') {
+    if (wish.type === undefined) throw new UsageError('a raw message needs --mti');
+    draft.clear(editionDigits[dialect.version] + wish.type);
+  } else {
+    draft.clear(editionDigits[dialect.version] + (wish.type ?? types[wish.kind]));
+    setCard(draft, wish, dialect);
+    setTransaction(draft, wish, dialect);
+    setOriginal(draft, wish, dialect);
+    for (const field of draft.numbers.filter((number) => !spec.fields.has(number))) draft.remove(field);
+  }
+  for (const [field, text] of wish.fields) {
+    if (text === '') draft.remove(field);
+    else draft.set(field, text);
+  }
+  return draft;
+}
+
+function setCard(draft: Draft, wish: Wish, dialect: Dialect): void {
+  const { pan, expiry, track2, cvv2 } = wish;
+  if (pan !== undefined) draft.set(2, pan);
+  if (expiry !== undefined) draft.set(14, expiry);
+  if (track2 !== undefined) draft.set(35, track2);
+  draft.set(22, entryMode(track2 !== undefined, dialect));
+  if (cvv2 !== undefined) setCvv2(draft, cvv2, dialect.cvv2[0], dialect);
+}
+
+/** DE22: by stripe where there is a track, keyed in otherwise; by terminal with a PIN pad that was not used (1987). */
+function entryMode(stripe: boolean, { version }: Dialect): string {
+  if (version === '1987') return stripe ? '902' : '012';
+  if (version === '1993') return stripe ? '000001200000' : '000001600000';
+  return (stripe ? '10' : '04').padEnd(32, '0');
+}
+
+function setCvv2(draft: Draft, cvv2: string, place: ValuePlace | undefined, dialect: Dialect): void {
+  if (place?.form === 'element') appendElement(draft, place.field, place.skip, place.element, cvv2);
+  else if (place?.form === 'dataset') draft.set(place.field, `${place.dataset}00044000${cvv2.padStart(4, '0')}`);
+  else if (place?.form === 'text') draft.set(place.field, `${' '.repeat(place.at)}${cvv2.padEnd(place.length)}`);
+  else throw new UsageError(`the dialect ${dialect.name} has no place for a CVV2`);
+}
+
+/** Two characters of name, two digits of length, the content. */
+function appendElement(draft: Draft, field: number, skip: number, element: string, content: string): void {
+  const held = draft.get(field);
+  const before = typeof held === 'string' ? held : ' '.repeat(skip);
+  draft.set(field, `${before}${element}${String(content.length).padStart(2, '0')}${content}`);
+}
+
+function setTransaction(draft: Draft, wish: Wish, dialect: Dialect): void {
+  const { kind, times, amount } = wish;
+  const { version } = dialect;
+  draft.set(3, processingCodes[kind] ?? '000000').set(7, times.transmitted).set(11, wish.stan.padStart(version === '2003' ? 12 : 6, '0'));
+  if (version === '1987') draft.set(12, times.local.slice(8)).set(13, times.local.slice(4, 8)).set(25, isPreauthorized(kind) ? '06' : '00');
+  else draft.set(12, version === '1993' ? times.local.slice(2) : times.local).set(24, functionCode(wish));
+  draft.set(version === '1987' ? 18 : 26, wish.category).set(32, wish.acquirer).set(37, wish.rrn);
+  if (wish.approvalCode !== undefined) draft.set(38, wish.approvalCode);
+  if (draft.mti[2] === '2' && draft.mti[1] !== '4') draft.set(39, dialect.reasons.responseCode('0000'));
+  draft.set(41, wish.terminal).set(42, wish.merchant);
+  if (amount !== undefined) setAmount(draft, amount, dialect);
+  if (wish.partial && version === '1987') allowPartial(draft, dialect);
+}
+
+function isPreauthorized(kind: Kind): boolean {
+  return kind === 'preauth' || kind === 'increment' || kind === 'completion';
+}
+
+/** DE24 of 1993 and 2003. */
+function functionCode({ kind, actual, partial }: Wish): string {
+  switch (kind) {
+    case 'preauth':
+      return '101';
+    case 'increment':
+      return '106';
+    case 'completion':
+      return '201';
+    case 'reversal':
+      return actual === undefined ? '400' : '401';
+    default:
+      return partial ? '181' : '100';
+  }
+}
+
+function setAmount(draft: Draft, amount: Amount, { amounts }: Dialect): void {
+  if (amounts.currencyField === undefined) draft.set(4, compositeText(amount));
+  else draft.set(4, twelveDigits(amount.amountMinor)).set(amounts.currencyField, amount.currency);
+}
+
+/** In 1987 the allowance is where the dialect looks for it; the others say it by DE24. */
+function allowPartial(draft: Draft, { name, partialApproval }: Dialect): void {
+  const place = partialApproval.find((condition) => condition.form === 'values');
+  const value = place === undefined ? undefined : [...place.values][0];
+  if (place === undefined || value === undefined) throw new UsageError(`the dialect ${name} has no sign that a partial approval is allowed`);
+  if (place.element === undefined) draft.set(place.field, `${' '.repeat(place.at)}${value}`);
+  else appendElement(draft, place.field, place.skip, place.element, ' '.repeat(place.at) + value);
+}
+
+/** What the message says of an earlier one, and of its amount. */
+function setOriginal(draft: Draft, wish: Wish, dialect: Dialect): void {
+  const { original, actual, amount, acquirer } = wish;
+  const { version } = dialect;
+  if (original !== undefined) {
+    const type = editionDigits[version] + original.type;
+    if (version === '1987') {
+      draft.set(90, type + original.stan.padStart(6, '0') + original.at.padStart(10, '0') + acquirer.padStart(11, '0') + '0'.repeat(11));
+    } else {
+      const [stanDigits, atDigits] = version === '1993' ? [6, 12] : [12, 14];
+      draft.set(56, type + original.stan.padStart(stanDigits, '0') + original.at.padStart(atDigits, '0') + String(acquirer.length).padStart(2, '0') + acquirer);
+    }
+  }
+  if (actual === undefined) return;
+  if (amount === undefined) throw new UsageError('--actual needs --amount, what the original was for');
+  if (version === '1987') {
+    draft.set(95, twelveDigits(actual.amountMinor) + '0'.repeat(30));
+    return;
+  }
+  setAmount(draft, actual, dialect);
+  draft.set(30, dialect.amounts.form === 'composite' ? compositeText(amount) + '0'.repeat(16) : twelveDigits(amount.amountMinor) + '0'.repeat(12));
+}
+
+/** A DE39 in words; undefined where the link's map does not know it. */
+export function meaningOf(responseCode: string, dialect: Dialect): { readonly action: string; readonly text: string } | undefined {
+  const action = dialect.reasons.action(responseCode);
+  return action === undefined ? undefined : { action, text: actions[action] ?? 'Not in the standard' };
+}

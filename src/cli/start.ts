@@ -1,0 +1,26 @@
+/** `locum start`: the switch, until it is told to stop. */
+import { configOf, configOption } from './configured.ts';
+import type { Command } from './command.ts';
+
+export const startCommand: Command = {
+  name: 'start',
+  summary: 'Runs the switch with everything that the configuration names, until SIGTERM or SIGINT',
+  operands: '',
+  about: [
+    'Stopping is graceful: nothing more is read, what is in flight is answered, the journal is drained. A second signal, a second or more after the first, ends it at once.',
+    'The log goes to standard output, one line of JSON for each event.',
+  ],
+  options: configOption,
+  examples: [{ line: 'start', about: 'The demo: stations on 8583, 8584 and 8585, health and metrics on 8080, everything it writes in ./data.', needs: 'free ports' }],
+  async run(given, outside) {
+    const config = configOf(given, outside);
+    // Asked for before the start, so that a signal during it is not lost.
+    const stopAsked = outside.stopAsked();
+    // Loaded here, so that the other commands need not load the whole switch first.
+    const { start } = await import('../program/start.ts');
+    const running = await start(config);
+    await stopAsked;
+    await running.stop();
+    return 0;
+  },
+};
