@@ -72,6 +72,9 @@ test('a stop answers what is in flight, takes nothing more, and ends when all is
   station.received[0]?.answer('first');
   await until(() => peer.frames.length === 1, 'the first answer');
   expect(outcome).toBeUndefined();
+  // It would take milliseconds to read it all.
+  const lookedFromMs = performance.now();
+  await until(() => performance.now() - lookedFromMs > 200, 'time to read');
   expect(peer.socket.writableLength).toBeGreaterThan(0);
   // Its answer could not be read any more.
   expect(station.opened[0]?.request(Buffer.from('0800'), 0, 4)).toBe('closed');
