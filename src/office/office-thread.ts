@@ -190,8 +190,10 @@ async function run(): Promise<void> {
   let watching: Promise<void> | undefined;
   if (book !== undefined) {
     bookOpen = true;
-    drain = newDrain(store, book);
-    drain.start();
+    if (start.drains) {
+      drain = newDrain(store, book);
+      drain.start();
+    }
     watching = keepTables(book);
   }
   await stopped.promise;

@@ -21,6 +21,8 @@ export interface OfficeStart {
   /** A server, or the folder of the embedded book. */
   readonly book: { readonly databaseUrl: string } | { readonly dataDir: string };
   readonly refreshMs: number;
+  /** Does this thread write the journal into the book? */
+  readonly drains: boolean;
   readonly cacheFile: string;
   /** Entered into the system tables. */
   readonly rows: readonly OfficeRow[];

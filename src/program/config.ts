@@ -33,6 +33,8 @@ export interface Config {
     /** Journal entries that the book may be behind; above it requests are refused. */
     readonly lagEntriesMax: number;
     readonly refreshMs: number;
+    /** Does this process write the journal into the book? */
+    readonly drain: boolean;
     /** How long a start waits for the book before it uses the system tables on local disk. */
     readonly startWaitMs: number;
   };
@@ -151,7 +153,7 @@ interface ConfigJson {
     readonly replicasMin: number;
     readonly commandTimeoutMs: number;
   };
-  readonly book: { readonly databaseUrl?: string; readonly lagEntriesMax: number; readonly refreshMs: number; readonly startWaitMs: number };
+  readonly book: { readonly databaseUrl?: string; readonly lagEntriesMax: number; readonly refreshMs: number; readonly drain: boolean; readonly startWaitMs: number };
   readonly keys: { readonly keyFile?: string; readonly masterKey: { readonly file?: string; readonly variable?: string } };
   readonly deadlines: Config['deadlines'];
 }

@@ -51,6 +51,7 @@ export class Office {
       store: officeStore,
       book: config.book.databaseUrl === undefined ? { dataDir: join(config.dataDir, 'book') } : { databaseUrl: config.book.databaseUrl },
       refreshMs: config.book.refreshMs,
+      drains: config.book.drain,
       cacheFile: join(config.dataDir, 'system-tables.json'),
       rows: config.rows,
       http: config.http,
