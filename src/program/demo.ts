@@ -20,7 +20,7 @@ import { demoBin, demoCurrency, demoCvk, demoPartner, demoProgram } from './demo
 const demoCvkHex = '0123456789ABCDEFFEDCBA9876543210';
 
 
-interface DemoCard {
+export interface DemoCard {
   readonly pan: string;
   readonly amountMinor: number;
   readonly state: CardRecord['state'];
@@ -78,7 +78,8 @@ export async function makeDemoCards(outside: DemoOutside): Promise<void> {
   await Promise.all(demoCards().map((card) => makeDemoCard(card, outside)));
 }
 
-async function makeDemoCard(card: DemoCard, { store, ledger, vault, now }: DemoOutside): Promise<void> {
+/** Opens one such account, where it is not there. @throws Error where the store refuses it */
+export async function makeDemoCard(card: DemoCard, { store, ledger, vault, now }: DemoOutside): Promise<void> {
   const pan = Pan.parse(card.pan);
   if (pan === undefined) throw new Error('a demo card has a card number');
   const token = vault.cardToken(pan);
