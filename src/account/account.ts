@@ -6,6 +6,7 @@
  * negative; the version rises by one with each journal entry; a head changes by `evolve` alone.
  */
 import { assert } from '../base/assert.ts';
+import { balanceMinorMax } from '../base/limits.ts';
 import { add } from '../message/money.ts';
 import type { CardRecord, CounterMove, Effects, JournalEntry } from './journal.ts';
 
@@ -53,6 +54,13 @@ export function availableMinor(account: Account): number {
   return account.ledgerMinor - account.heldMinor;
 }
 
+/** Do the account's totals stay within what a balance can be? A message that would take them further is refused, or noted. */
+export function isWithinBounds(account: Account, { ledgerMinor, heldMinor }: Effects): boolean {
+  const ledger = account.ledgerMinor + ledgerMinor;
+  const held = account.heldMinor + heldMinor;
+  return Math.abs(ledger) <= balanceMinorMax && held <= balanceMinorMax && Math.abs(ledger - held) <= balanceMinorMax;
+}
+
 /** Where in the account the card with this token is; -1 where it is not. */
 export function cardIndex(account: Account, token: string): number {
   return account.cards.findIndex((card) => card.record.token === token);
@@ -95,8 +103,11 @@ function count(cards: readonly Card[], moves: readonly CounterMove[]): readonly 
     if (move.window < current.window) continue;
     const scopes = move.window > current.window ? {} : current.scopes;
     const [countBefore, amountBefore] = scopes[move.scope] ?? [0, 0];
-    const after: [number, number] = [Math.max(0, countBefore + move.count), Math.max(0, amountBefore + move.amountMinor)];
-    const window: CounterWindow = { window: move.window, scopes: { ...scopes, [move.scope]: after } };
+    const counted = Math.max(0, countBefore + move.count);
+    const amountMinor = Math.max(0, amountBefore + move.amountMinor);
+    const after: Record<string, readonly [number, number]> = { ...scopes, [move.scope]: [counted, amountMinor] };
+    if (counted === 0 && amountMinor === 0) Reflect.deleteProperty(after, move.scope);
+    const window: CounterWindow = { window: move.window, scopes: after };
     changed[move.card] = { record: card.record, counters: { ...card.counters, [move.period]: window } };
   }
   return changed;

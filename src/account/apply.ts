@@ -8,6 +8,7 @@ import { advise } from './advise.ts';
 import { cardIndex } from './account.ts';
 import type { Account } from './account.ts';
 import { authorize } from './authorize.ts';
+import { Change } from './change.ts';
 import { noChecks, runChecks } from './checks.ts';
 import { plainResponse } from './decision.ts';
 import type { DecideFacts, Decision } from './decision.ts';
@@ -18,6 +19,7 @@ import { applyLifecycle } from './lifecycle.ts';
 import type { LifecycleMessage } from './lifecycle.ts';
 import { locate } from './locate.ts';
 import type { Records } from './locate.ts';
+import { shortFingerprint } from './record.ts';
 import type { Leg } from './record.ts';
 import { reverse } from './reverse.ts';
 
@@ -36,10 +38,11 @@ export function apply(account: Account | undefined, records: Records, message: A
   const card = account.cards[index];
   if (card === undefined) return withoutCard(undefined, message, facts);
 
-  const locating = locate(account.id, index, message, records);
+  const locating = locate(account.id, index, message, records, facts.decidedAtMs);
   if (locating.kind === 'read') return locating;
   const { located } = locating;
   if (located.own !== undefined) return again(account, message, located.own);
+  if (located.isFull) return withoutRoom(account, message, records, facts);
   const owner = { account, index, card };
   if (message.class === 'reversal') return reverse(owner, message, located, records, facts);
   return message.function === 'request' ? authorize(owner, message, located, records, facts) : advise(owner, message, located, records, facts);
@@ -47,7 +50,7 @@ export function apply(account: Account | undefined, records: Records, message: A
 
 /** The same trace came before: the same contents get the same answer, others are refused. Neither changes anything. */
 function again(account: Account, message: CardMessage, leg: Leg): Decision {
-  if (leg.id !== message.id && leg.fingerprint !== message.fingerprint) {
+  if (leg.id !== message.id && leg.fingerprint !== shortFingerprint(message.fingerprint)) {
     return { kind: 'decided', response: { ...plainResponse('9113'), amount: message.amount }, change: undefined, note: 'duplicate' };
   }
   return { kind: 'decided', response: answerBefore(account, message, leg), change: undefined, note: 'repeat' };
@@ -60,16 +63,23 @@ function answerBefore(account: Account, message: CardMessage, leg: Leg): Respons
     reason: leg.reason,
     approvalCode: approved ? leg.approvalCode : '',
     amount: leg.currency === '' ? undefined : { amountMinor, currency: leg.currency },
-    billing: approved && message.billing !== undefined ? { amountMinor: leg.takenMinor, currency: account.currency } : undefined,
+    billing: approved && message.billing !== undefined ? { amountMinor: leg.billedMinor, currency: account.currency } : undefined,
     balance: leg.balance === undefined ? undefined : { ledgerMinor: leg.balance[0], availableMinor: leg.balance[1], currency: account.currency },
     field: message.fault?.field,
   };
 }
 
+/** The trace's records are full of legs that tell themselves apart by nothing else: written down, not remembered, and moving no money. */
+function withoutRoom(account: Account, message: CardMessage, records: Records, facts: DecideFacts): Decision {
+  const change = new Change(account, records, message.terms.recordDays, facts.decidedAtMs);
+  const response: Response = { ...plainResponse('9103'), amount: message.amount };
+  return decided(account, change, [], { message, facts, response, checks: noChecks(), originalId: undefined, flags: ['traceFull'] });
+}
+
 /** A card that nobody has: written down, owned by no account, and moving no money. */
 function withoutCard(account: undefined, message: CardMessage, facts: DecideFacts): Decision {
   const isRequest = message.function === 'request' && message.class !== 'reversal';
-  const outcome = runChecks(message, account, undefined, { heldBeforeMinor: 0, transactions: 1, guardRefused: false });
+  const outcome = runChecks(message, { account, card: undefined, original: undefined, guardRefused: false });
   let reason: Reason = outcome.failure ?? '1018';
   if (!isRequest && message.fault === undefined) reason = message.class === 'reversal' ? '4000' : '9000';
   const response: Response = { ...plainResponse(reason, message.fault?.field), amount: message.amount };

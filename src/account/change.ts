@@ -1,17 +1,22 @@
 /**
- * One decision's changes, gathered: legs put into their records, effects on the head. `finish` writes them down as
+ * One decision's changes, gathered: legs put into their records, effects on the head. `records` and `effects` are
  * what the journal entry and the commit carry.
  */
 import { assert } from '../base/assert.ts';
-import type { CardMessage } from '../message/message.ts';
 import type { Account } from './account.ts';
 import type { CounterMove, Effects, HoldChange, Posting, RecordChange } from './journal.ts';
 import { counterMoves } from './limits.ts';
-import type { Records } from './locate.ts';
-import { decodeRecord, encodeAlias, encodeRecord, legsMax, spillId } from './record.ts';
-import type { Leg, LegPlace, TransactionRecord } from './record.ts';
+import type { Found, Records } from './locate.ts';
+import { decodeRecord, encodeAlias, encodeRecord, legsMax, overflowOf, placeOf, spilledId } from './record.ts';
+import type { Counted, Leg, LegPlace, TransactionRecord } from './record.ts';
 
 const dayMs = 86_400_000;
+
+interface AliasChange {
+  readonly id: string;
+  readonly place: LegPlace;
+  readonly keepUntilMs: number;
+}
 
 export class Change {
   readonly #account: Account;
@@ -19,7 +24,7 @@ export class Change {
   readonly #recordDays: number;
   readonly #nowMs: number;
   readonly #touched = new Map<string, TransactionRecord>();
-  readonly #aliases = new Map<string, LegPlace | undefined>();
+  readonly #aliases: AliasChange[] = [];
   readonly #counters: CounterMove[] = [];
   readonly #postings: Posting[] = [];
   #ledgerMinor = 0;
@@ -35,33 +40,49 @@ export class Change {
     this.#nowMs = nowMs;
   }
 
-  /** Adds a leg to its record, or replaces the one with its id, and accounts for what its hold or posting changed by. */
+  /** Adds a leg to its record, or replaces the one with its id, and accounts for what its hold changed by. */
   put(recordId: string, leg: Leg): void {
     const record = this.#record(recordId);
     const at = record.legs.findIndex(({ id }) => id === leg.id);
     this.#accountFor(record.legs[at], leg);
     const legs = at === -1 ? [...record.legs, leg] : record.legs.with(at, leg);
     this.#touched.set(recordId, { ...record, legs });
-    if (legs.length > legsMax) this.#spill(recordId);
+    if (at === -1 && legs.length > legsMax) this.#spill(recordId);
+  }
+
+  /** Takes away a leg that holds nothing: a remembered reversal that found its original. */
+  drop({ recordId, leg }: Found): void {
+    assert(leg.state === 'absent', 'only a remembered reversal is dropped');
+    const record = this.#record(recordId);
+    this.#touched.set(recordId, { ...record, legs: record.legs.filter(({ id }) => id !== leg.id) });
+  }
+
+  /** The leg at a place, as it stands after the changes so far. */
+  at(place: LegPlace): Found | undefined {
+    for (const id of [place.recordId, `${place.recordId}.${place.spill}`]) {
+      const leg = this.#record(id).legs.find((candidate) => candidate.id === place.legId);
+      if (leg !== undefined) return { recordId: id, leg };
+    }
+    return undefined;
   }
 
   /** Books money of the holder against the program's settlement; `amountMinor` in favour of the holder. */
-  post(amountMinor: number, against: string): void {
+  post(amountMinor: number): void {
     if (amountMinor === 0) return;
-    const { id, currency } = this.#account;
+    const { id, currency, program } = this.#account;
     this.#ledgerMinor += amountMinor;
-    this.#postings.push({ ledger: `holder:${id}`, amountMinor, currency }, { ledger: against, amountMinor: -amountMinor, currency });
+    this.#postings.push({ ledger: `holder:${id}`, amountMinor, currency }, { ledger: `settlement:${program}`, amountMinor: -amountMinor, currency });
   }
 
-  /** Lets an alias lead to a leg, or to nothing. */
-  alias(id: string, place: LegPlace | undefined): void {
-    this.#aliases.set(id, place);
+  /** Lets an alias lead to a leg, for as long as the leg's record is kept. */
+  alias(id: string, recordId: string, leg: Leg): void {
+    const keepUntilMs = Math.max(this.#nowMs, leg.expiresAtMs) + this.#recordDays * dayMs;
+    this.#aliases.push({ id, place: placeOf(recordId, leg), keepUntilMs });
   }
 
-  counted(leg: Leg, transactions: number, amountMinor: number): void {
-    if (leg.counted !== undefined && (transactions !== 0 || amountMinor !== 0)) {
-      this.#counters.push(...counterMoves(leg.counted, transactions, amountMinor));
-    }
+  count(card: number, counted: Counted | undefined, transactions: number, amountMinor: number): void {
+    if (counted === undefined || (transactions === 0 && amountMinor === 0)) return;
+    this.#counters.push(...counterMoves(card, counted, transactions, amountMinor));
   }
 
   guard(delta: number): void {
@@ -69,20 +90,17 @@ export class Change {
   }
 
   get effects(): Effects {
-    const guardId = creditGuardId(this.#account.partner);
     return {
       ledgerMinor: this.#ledgerMinor, heldMinor: this.#heldMinor, openHolds: this.#openHolds, counters: this.#counters,
-      postings: this.#postings, guard: this.#guardDelta === 0 ? undefined : { guardId, delta: this.#guardDelta },
+      postings: this.#postings,
+      guard: this.#guardDelta === 0 ? undefined : { guardId: creditGuardId(this.#account.partner), delta: this.#guardDelta },
     };
   }
 
   get records(): readonly RecordChange[] {
     const changes: RecordChange[] = [];
     for (const record of this.#touched.values()) changes.push(this.#stored(record));
-    for (const [id, place] of this.#aliases) {
-      const value = place === undefined ? undefined : encodeAlias(place);
-      changes.push({ id, value, keepUntilMs: this.#nowMs + this.#recordDays * dayMs, dueAtMs: undefined });
-    }
+    for (const { id, place, keepUntilMs } of this.#aliases) changes.push({ id, value: encodeAlias(place), keepUntilMs, dueAtMs: undefined });
     return changes;
   }
 
@@ -94,7 +112,6 @@ export class Change {
     if (before?.state !== 'open' && after.state !== 'open') return;
     const state = after.state === 'open' || after.state === 'completed' || after.state === 'expired' ? after.state : 'reversed';
     this.hold = { id: after.id, state, heldMinor: heldAfter, expiresAtMs: after.expiresAtMs };
-    if (after.state !== 'open') for (const id of after.aliases) this.alias(id, undefined);
   }
 
   #record(id: string): TransactionRecord {
@@ -106,40 +123,31 @@ export class Change {
 
   #spill(id: string): void {
     const record = this.#record(id);
-    const [oldest, ...legs] = record.legs;
-    assert(oldest !== undefined, 'a full record has an oldest leg');
-    this.#touched.set(id, { id, legs, spilled: true });
-    const away = spillId(id, oldest);
-    const there = this.#touched.get(away);
-    this.#touched.set(away, { id: away, legs: [...(there?.legs ?? []), oldest], spilled: false });
-    for (const alias of oldest.aliases) this.alias(alias, { recordId: away, legId: oldest.id });
+    const [oldest] = overflowOf(record.legs, 0);
+    assert(oldest !== undefined, 'a full record has a leg that can move');
+    const away = spilledId(id, oldest);
+    assert(this.#touched.has(away) || this.#records.has(away), 'what is at the place that a leg moves to is known');
+    this.#touched.set(id, { id, legs: record.legs.filter((leg) => leg !== oldest), spilled: true });
+    this.#touched.set(away, { id: away, legs: [...this.#record(away).legs, oldest], spilled: false });
   }
 
-  #stored(record: TransactionRecord): RecordChange {
+  #stored({ id, spilled, legs: all }: TransactionRecord): RecordChange {
     const keepMs = this.#recordDays * dayMs;
-    const open = record.legs.filter(({ state }) => state === 'open');
     // What is old and closed has no repeat or reversal to wait for any more.
-    const legs = record.legs.filter((leg) => leg.state === 'open' || leg.changedAtMs + keepMs > this.#nowMs);
-    const value = encodeRecord({ ...record, legs });
-    if (open.length > 0) {
-      return { id: record.id, value, keepUntilMs: undefined, dueAtMs: Math.min(...open.map(({ expiresAtMs }) => expiresAtMs)) };
+    const legs = all.filter((leg) => leg.state === 'open' || Math.max(leg.changedAtMs, leg.expiresAtMs) + keepMs > this.#nowMs);
+    if (legs.length === 0 && !spilled) return { id, value: undefined, keepUntilMs: undefined, dueAtMs: undefined };
+    const value = encodeRecord({ id, spilled, legs });
+    let dueAtMs: number | undefined;
+    let keepUntilMs = this.#nowMs + keepMs;
+    for (const leg of legs) {
+      if (leg.state === 'open') dueAtMs = Math.min(dueAtMs ?? leg.expiresAtMs, leg.expiresAtMs);
+      else if (leg.state === 'added') keepUntilMs = Math.max(keepUntilMs, leg.expiresAtMs + keepMs);
     }
-    return { id: record.id, value, keepUntilMs: this.#nowMs + keepMs, dueAtMs: undefined };
+    return dueAtMs === undefined ? { id, value, keepUntilMs, dueAtMs } : { id, value, keepUntilMs: undefined, dueAtMs };
   }
 }
 
 /** The shared counter of what a partner's cardholders may still spend. */
 export function creditGuardId(partner: string): string {
   return `credit:${partner}`;
-}
-
-/** A leg for the message as it stands, with no money in it yet. */
-export function newLeg(message: CardMessage, type: string, changedAtMs: number): Leg {
-  const { trace } = message;
-  return {
-    id: message.id, type, stan: trace.stan, transmittedAt: trace.transmittedAt, localAt: trace.localAt, terminal: trace.terminal,
-    fingerprint: message.fingerprint, reason: '0000', approvalCode: '', amountMinor: message.amount?.amountMinor ?? 0,
-    currency: message.amount?.currency ?? '', answeredMinor: message.amount?.amountMinor ?? 0, state: 'none', takenMinor: 0, nowMinor: 0,
-    expiresAtMs: 0, changedAtMs, counted: undefined, guarded: false, balance: undefined, parent: undefined, aliases: [], actualMinor: 0,
-  };
 }

@@ -2,13 +2,16 @@
  * The checks of a request, in their one order, each with its own reason. The first that fails decides; those behind it were
  * not reached and are written down as skipped. An advice runs the same checks for the record: it is not refused by them.
  */
+import { amountMinorMax } from '../base/limits.ts';
 import { checkNames } from '../message/message.ts';
 import type { CardMessage, CheckName, CheckResult } from '../message/message.ts';
+import { proportion } from '../message/money.ts';
 import { reasonOfLock } from '../message/reason.ts';
 import type { Reason } from '../message/reason.ts';
 import { availableMinor } from './account.ts';
 import type { Account, Card } from './account.ts';
-import { exceededLimit } from './limits.ts';
+import { exceededLimit, scopesOf } from './limits.ts';
+import type { Leg } from './record.ts';
 
 export interface CheckOutcome {
   readonly results: readonly CheckResult[];
@@ -16,8 +19,23 @@ export interface CheckOutcome {
   readonly failure: Reason | undefined;
   /** The amount in the balance's currency; undefined where it cannot be known. */
   readonly billedMinor: number | undefined;
-  /** Less than `billedMinor` where only so much is available and the request allows it; balance's currency. */
-  readonly partialMinor: number | undefined;
+  /** As much as is available, where that is less and the request allows it. */
+  readonly partial: Part | undefined;
+}
+
+/** A part of what was asked, in the transaction's and in the balance's currency. */
+export interface Part {
+  readonly wholeMinor: number;
+  readonly billedMinor: number;
+}
+
+/** What the checks look at besides the message. */
+export interface CheckContext {
+  readonly account: Account | undefined;
+  readonly card: Card | undefined;
+  /** The open authorization that the message completes or adds to. */
+  readonly original: Leg | undefined;
+  readonly guardRefused: boolean;
 }
 
 /** What one check says: passed or skipped with a value, or failed with a reason. */
@@ -26,49 +44,81 @@ type Verdict = { readonly outcome: 'pass' | 'skipped'; readonly value: string } 
 const pass = (value: string): Verdict => ({ outcome: 'pass', value });
 const skip = (value: string): Verdict => ({ outcome: 'skipped', value });
 const fail = (reason: Reason, value: string): Verdict => ({ outcome: 'fail', reason, value });
+const passed = pass('');
+const skipped = skip('');
 
-interface Subject {
+interface Subject extends CheckContext {
   readonly message: CardMessage;
-  readonly account: Account | undefined;
-  readonly card: Card | undefined;
   readonly billedMinor: number | undefined;
-  /** Already held for this transaction, so that it need not be available again. Minor units. */
-  readonly heldBeforeMinor: number;
-  /** 0 where the amount is added to a transaction that was counted. */
-  readonly transactions: number;
-  readonly guardRefused: boolean;
+  /** Spent or held: not asked about, nor given. */
+  readonly isDebit: boolean;
+  /** Minor units that the amount may take: what is available, and what is held for it already. */
+  readonly availableMinor: number;
+  readonly partial: Part | undefined;
 }
 
 const checks: Readonly<Record<CheckName, (subject: Subject) => Verdict>> = {
-  content: ({ message: { fault } }) => (fault === undefined ? pass('') : fail(fault.reason, `DE${fault.field} ${fault.text}`)),
-  luhn: ({ message: { card } }) => (card.luhnValid ? pass('') : fail('1011', card.pan.masked)),
-  cardKnown: ({ card }) => (card === undefined ? fail('1018', '') : pass('')),
+  content: ({ message }) => content(message),
+  luhn: ({ message: { card } }) => (card.luhnValid ? passed : fail('1011', card.pan.masked)),
+  cardKnown: ({ card }) => (card === undefined ? fail('1018', '') : passed),
   cardState: ({ card }) => cardState(card),
   expiry: ({ card, message }) => expiry(card, message),
   cardValue: ({ message }) => cardValue(message),
   pin: ({ message }) => pin(message),
-  limits: ({ card, message, billedMinor, transactions }) => {
-    if (card === undefined || billedMinor === undefined || billedMinor === 0 || message.purpose === 'refund') return skip('');
-    const exceeded = exceededLimit(card, message, billedMinor, transactions);
-    return exceeded === undefined ? pass('') : fail(exceeded.reason, exceeded.value);
-  },
+  limits: (subject) => limits(subject),
   currency: ({ account, message, billedMinor }) => {
-    if (account === undefined || message.amount === undefined) return skip('');
+    if (account === undefined || message.amount === undefined) return skipped;
     const value = `${message.amount.currency}${message.billing === undefined ? '' : ` billed ${message.billing.currency}`}, balance ${account.currency}`;
     return billedMinor === undefined ? fail('1030', value) : pass(value);
   },
-  balance: ({ account, message, billedMinor, heldBeforeMinor }) => {
-    if (account === undefined || billedMinor === undefined || billedMinor === 0 || message.purpose === 'refund') return skip('');
-    const available = availableMinor(account) + heldBeforeMinor;
-    const value = `${billedMinor} of ${available}`;
-    if (billedMinor <= available) return pass(value);
-    return canBePartial(message) && available > 0 ? pass(`partial ${value}`) : fail('1016', value);
+  balance: ({ billedMinor, isDebit, availableMinor, partial }) => {
+    if (!isDebit || billedMinor === undefined) return skipped;
+    const value = `${billedMinor} of ${availableMinor}`;
+    if (billedMinor <= availableMinor) return pass(value);
+    return partial === undefined ? fail('1016', value) : pass(`partial ${value}`);
   },
-  partnerBalance: ({ message, billedMinor, guardRefused }) => {
-    if (!message.terms.creditGuard || billedMinor === undefined || billedMinor === 0 || message.purpose === 'refund') return skip('');
-    return guardRefused ? fail('1820', '') : pass('');
+  partnerBalance: ({ message, isDebit, guardRefused }) => {
+    if (guardRefused) return fail('1820', '');
+    return message.terms.creditGuard && isDebit ? passed : skipped;
   },
 };
+
+/** Messages of these purposes move no money, whatever amount they carry. */
+function movesMoney({ purpose }: CardMessage): boolean {
+  return purpose !== 'balanceInquiry' && purpose !== 'verification' && purpose !== 'unsupported';
+}
+
+function content(message: CardMessage): Verdict {
+  const { fault, purpose, processingCode, amount } = message;
+  if (fault !== undefined) return fail(fault.reason, `DE${fault.field} ${fault.text}`);
+  if (purpose === 'unsupported') return fail('1015', `processing code ${processingCode}`);
+  if (amount === undefined && movesMoney(message)) return fail('9100', 'no amount');
+  const wrong = wrongAmount(message);
+  return wrong === undefined ? passed : fail('1010', wrong);
+}
+
+/** What is wrong with a message's amounts, for a person; undefined: nothing. */
+export function wrongAmount({ amount, billing, actualMinor, purpose }: CardMessage): string | undefined {
+  for (const minor of [amount?.amountMinor ?? 0, billing?.amountMinor ?? 0, actualMinor ?? 0]) {
+    if (!Number.isSafeInteger(minor) || minor < 0 || minor > amountMinorMax) return 'an amount is from 0 to twelve digits';
+  }
+  if (purpose === 'increment' && amount?.amountMinor === 0) return 'an increment of nothing';
+  if (billing === undefined || amount === undefined) return undefined;
+  if ((billing.amountMinor === 0) !== (amount.amountMinor === 0)) return 'one of amount and billing amount is nothing';
+  return billing.currency === amount.currency && billing.amountMinor !== amount.amountMinor ? 'amount and billing amount differ in one currency' : undefined;
+}
+
+function limits({ card, message, billedMinor, isDebit, original }: Subject): Verdict {
+  if (card === undefined || !isDebit || billedMinor === undefined) return skipped;
+  const isCompletion = message.purpose !== 'increment';
+  const exceeded = exceededLimit(card, message, original === undefined
+    ? { wholeMinor: billedMinor, addedMinor: billedMinor, transactions: 1, scopes: scopesOf(message) }
+    : {
+        wholeMinor: isCompletion ? billedMinor : billedMinor + original.nowMinor, addedMinor: isCompletion ? billedMinor - original.nowMinor : billedMinor,
+        transactions: 0, scopes: original.counted?.scopes ?? scopesOf(message),
+      });
+  return exceeded === undefined ? passed : fail(exceeded.reason, exceeded.value);
+}
 
 function cardState(card: Card | undefined): Verdict {
   if (card === undefined) return skip('');
@@ -105,42 +155,42 @@ function pin({ pin: state, purpose }: CardMessage): Verdict {
 
 /** The amount in the balance's own currency: DE6 with DE51 first, else DE4 with DE49; undefined where neither is in it. */
 export function billedMinorOf(account: Account, message: CardMessage): number | undefined {
-  if (message.billing?.currency === account.currency) return message.billing.amountMinor;
-  if (message.amount === undefined) return 0;
-  return message.amount.currency === account.currency ? message.amount.amountMinor : undefined;
+  const { amount, billing } = message;
+  const billed = billing?.currency === account.currency ? billing : amount;
+  if (billed === undefined) return 0;
+  if (billed.currency !== account.currency) return undefined;
+  return movesMoney(message) ? billed.amountMinor : 0;
 }
 
-/** May the request be approved for less, and is it of a kind that can be? */
-function canBePartial({ partialAllowed, purpose }: CardMessage): boolean {
-  return partialAllowed && (purpose === 'purchase' || purpose === 'cash');
+/** What of the request could be approved, where it may be approved for less and not all of it is available. */
+function partOf(message: CardMessage, billedMinor: number, availableMinor: number): Part | undefined {
+  const { partialAllowed, purpose, amount } = message;
+  if (!partialAllowed || (purpose !== 'purchase' && purpose !== 'cash' && purpose !== 'preauthorization')) return undefined;
+  if (amount === undefined || availableMinor <= 0 || billedMinor <= availableMinor) return undefined;
+  if (amount.amountMinor === billedMinor) return { wholeMinor: availableMinor, billedMinor: availableMinor };
+  // The most whole minor units that the available balance covers at the request's own rate.
+  const wholeMinor = Number((BigInt(amount.amountMinor) * BigInt(availableMinor)) / BigInt(billedMinor));
+  const partMinor = Math.min(availableMinor, proportion(wholeMinor, amount.amountMinor, billedMinor));
+  return wholeMinor === 0 || partMinor === 0 ? undefined : { wholeMinor, billedMinor: partMinor };
 }
 
 /** Runs every check in order; those behind the first failure are skipped. */
-export function runChecks(
-  message: CardMessage,
-  account: Account | undefined,
-  card: Card | undefined,
-  more: { readonly heldBeforeMinor: number; readonly transactions: number; readonly guardRefused: boolean },
-): CheckOutcome {
+export function runChecks(message: CardMessage, context: CheckContext): CheckOutcome {
+  const { account, original } = context;
   const billedMinor = account === undefined ? undefined : billedMinorOf(account, message);
-  const subject: Subject = { message, account, card, billedMinor, ...more };
+  const heldMinor = original !== undefined && message.purpose !== 'increment' ? original.nowMinor : 0;
+  const available = account === undefined ? 0 : availableMinor(account) + heldMinor;
+  const isDebit = billedMinor !== undefined && billedMinor > 0 && message.purpose !== 'refund';
+  const partial = isDebit && billedMinor > available ? partOf(message, billedMinor, available) : undefined;
+  const subject: Subject = { ...context, message, billedMinor, isDebit, availableMinor: available, partial };
   const results: CheckResult[] = [];
   let failure: Reason | undefined;
   for (const check of checkNames) {
-    if (failure !== undefined) {
-      results.push({ check, outcome: 'skipped', value: '' });
-      continue;
-    }
-    const verdict = checks[check](subject);
+    const verdict = failure === undefined ? checks[check](subject) : skipped;
     results.push({ check, outcome: verdict.outcome, value: verdict.value });
     if (verdict.outcome === 'fail') failure = verdict.reason;
   }
-  let partialMinor: number | undefined;
-  if (failure === undefined && account !== undefined && billedMinor !== undefined && message.purpose !== 'refund') {
-    const available = availableMinor(account) + more.heldBeforeMinor;
-    if (billedMinor > available && canBePartial(message)) partialMinor = available;
-  }
-  return { results, failure, billedMinor, partialMinor };
+  return { results, failure, billedMinor, partial };
 }
 
 /** All checks skipped, for what is not a request: reversals, and advices of a decline. */

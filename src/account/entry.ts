@@ -40,7 +40,8 @@ export function transactionEntry(account: Account | undefined, change: Change | 
 export function decided(account: Account | undefined, change: Change | undefined, once: readonly string[], written: Written): Decision {
   const entry = transactionEntry(account, change, written);
   const decidedChange: DecidedChange = {
-    entry, once, account: account === undefined ? undefined : evolve(account, entry), guardMayRefuse: written.message.function === 'request',
+    entry, once, account: account === undefined ? undefined : evolve(account, entry),
+    guardMayRefuse: written.message.function === 'request' && written.message.class !== 'reversal',
   };
   return { kind: 'decided', response: written.response, change: decidedChange, note: undefined };
 }

@@ -30,7 +30,7 @@ export function expire(account: Account | undefined, message: ExpireMessage, rec
   const leg = decodeRecord(message.recordId, text).legs.find((candidate) => candidate.state === 'open' && candidate.expiresAtMs <= message.nowMs);
   if (leg === undefined) return nothing;
   const change = new Change(account, records, message.recordDays, message.nowMs);
-  change.put(message.recordId, { ...leg, state: 'expired', nowMinor: 0, changedAtMs: message.nowMs });
+  change.put(message.recordId, { ...leg, state: 'expired', changedAtMs: message.nowMs });
   if (leg.guarded) change.guard(leg.nowMinor);
   const entry: ExpiryEntry = {
     kind: 'expiry', accountId: account.id, sequence: account.version + 1, id: message.id, receivedAtMs: message.nowMs, decidedAtMs: message.nowMs,

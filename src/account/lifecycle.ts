@@ -3,7 +3,7 @@
  */
 import { assert } from '../base/assert.ts';
 import { amountMinorMax } from '../base/limits.ts';
-import { cardIndex, evolve, noEffects } from './account.ts';
+import { availableMinor, cardIndex, evolve, isWithinBounds, noEffects } from './account.ts';
 import type { Account } from './account.ts';
 import { plainResponse } from './decision.ts';
 import type { Decision } from './decision.ts';
@@ -42,33 +42,57 @@ export interface LoadMessage extends LifecycleBase {
 
 export type LifecycleMessage = OpenMessage | CardChangeMessage | LoadMessage;
 
+/**
+ * An id is remembered for longer than anyone tries a call again, and not for ever. Opening an account and adding a card need no such mark:
+ * that they are there says that it was done.
+ */
+const markDays = 400;
+const dayMs = 86_400_000;
+
 /** Applies a lifecycle message once; the same id again changes nothing. */
 export function applyLifecycle(account: Account | undefined, message: LifecycleMessage, records: Records): Decision {
-  const markerId = `${message.accountId}#${digest(message.id)}`;
-  const marker = records.get(markerId);
-  if (typeof marker === 'string') return { kind: 'decided', response: plainResponse('0000'), change: undefined, note: 'repeat' };
+  if (isDone(account, message)) return { kind: 'decided', response: plainResponse('0000'), change: undefined, note: 'repeat' };
+  const markId = needsMark(account, message) ? `${message.accountId}#${digest(message.id)}` : undefined;
+  const mark = markId === undefined ? undefined : records.get(markId);
+  if (typeof mark === 'string') return { kind: 'decided', response: plainResponse('0000'), change: undefined, note: 'repeat' };
   const refused = refusal(account, message);
   if (refused !== undefined) return { kind: 'decided', response: plainResponse(refused), change: undefined, note: undefined };
-  const entry = entryOf(account, message, markerId);
+  const entry = entryOf(account, message, markId);
   return {
     kind: 'decided', response: plainResponse('0000'), note: undefined,
-    change: { entry, account: evolve(account, entry), once: marker === null ? [] : [markerId], guardMayRefuse: true },
+    change: { entry, account: evolve(account, entry), once: markId === undefined || mark === null ? [] : [markId], guardMayRefuse: true },
   };
+}
+
+function isDone(account: Account | undefined, message: LifecycleMessage): boolean {
+  if (account === undefined) return false;
+  if (message.kind === 'open') {
+    return account.currency === message.currency && account.program === message.program && account.partner === message.partner;
+  }
+  // Only the message that adds a card carries its number.
+  return message.kind === 'cardChange' && message.encryptedPan !== undefined && cardIndex(account, message.card.token) !== -1;
+}
+
+function needsMark(account: Account | undefined, message: LifecycleMessage): boolean {
+  if (message.kind === 'open') return false;
+  return message.kind === 'load' || account === undefined || cardIndex(account, message.card.token) !== -1 || message.encryptedPan === undefined;
 }
 
 function refusal(account: Account | undefined, message: LifecycleMessage): '9113' | '1018' | '1010' | '1016' | undefined {
   if (message.kind === 'open') return account === undefined ? undefined : '9113';
   if (account === undefined) return '1018';
   if (message.kind === 'cardChange') return undefined;
-  if (!Number.isSafeInteger(message.amountMinor) || message.amountMinor === 0 || Math.abs(message.amountMinor) > amountMinorMax) return '1010';
-  return account.ledgerMinor - account.heldMinor + message.amountMinor < 0 && message.amountMinor < 0 ? '1016' : undefined;
+  const { amountMinor } = message;
+  if (!Number.isSafeInteger(amountMinor) || amountMinor === 0 || Math.abs(amountMinor) > amountMinorMax) return '1010';
+  if (!isWithinBounds(account, { ...noEffects, ledgerMinor: amountMinor })) return '1010';
+  return amountMinor < 0 && availableMinor(account) + amountMinor < 0 ? '1016' : undefined;
 }
 
-function entryOf(account: Account | undefined, message: LifecycleMessage, markerId: string): JournalEntry {
+function entryOf(account: Account | undefined, message: LifecycleMessage, markId: string | undefined): JournalEntry {
   const base = {
     accountId: message.accountId, sequence: (account?.version ?? 0) + 1, id: message.id,
     receivedAtMs: message.receivedAtMs, decidedAtMs: message.receivedAtMs, effects: noEffects,
-    records: [{ id: markerId, value: '1', keepUntilMs: undefined, dueAtMs: undefined }],
+    records: markId === undefined ? [] : [{ id: markId, value: '1', keepUntilMs: message.receivedAtMs + markDays * dayMs, dueAtMs: undefined }],
   };
   if (message.kind === 'open') {
     const { currency, program, partner } = message;

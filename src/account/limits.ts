@@ -22,20 +22,31 @@ export function scopesOf(message: CardMessage): readonly string[] {
   return scopes;
 }
 
-/** The first rule that `billedMinor` and `transactions` (0 where more is added to one that counted) would break; undefined: none. */
-export function exceededLimit(card: Card, message: CardMessage, billedMinor: number, transactions: number): LimitFailure | undefined {
-  const scopes = scopesOf(message);
+/** What a request would add to what its card has used. Balance's currency. */
+export interface Use {
+  /** What the transaction comes to in all, for the limits of one transaction. */
+  readonly wholeMinor: number;
+  /** What is not counted yet. */
+  readonly addedMinor: number;
+  /** 0 where it adds to a transaction that counted. */
+  readonly transactions: 0 | 1;
+  readonly scopes: readonly string[];
+}
+
+/** The first rule that this use would break; undefined: none. */
+export function exceededLimit(card: Card, message: CardMessage, use: Use): LimitFailure | undefined {
   for (const rule of message.terms.limits) {
-    if (!scopes.includes(rule.scope)) continue;
-    let countUsed = transactions;
-    let amountUsed = billedMinor;
+    if (!use.scopes.includes(rule.scope)) continue;
+    let countUsed: number = use.transactions;
+    let amountUsed = use.wholeMinor;
     if (rule.period !== 'transaction') {
+      if (use.addedMinor <= 0 && use.transactions === 0) continue;
       const window = card.counters[rule.period];
       const now = rule.period === 'day' ? message.day : message.month;
       // A window that is ahead of the message's own belongs to a switch whose clock is ahead: its use counts.
       const [counted, amountMinor] = window.window >= now ? (window.scopes[rule.scope] ?? [0, 0]) : [0, 0];
       countUsed += counted;
-      amountUsed += amountMinor;
+      amountUsed = use.addedMinor + amountMinor;
     }
     if (rule.amountMinorMax !== undefined && amountUsed > rule.amountMinorMax) {
       return { reason: '1021', value: `${rule.period} ${rule.scope} amount ${amountUsed}>${rule.amountMinorMax}` };
@@ -47,23 +58,21 @@ export function exceededLimit(card: Card, message: CardMessage, billedMinor: num
   return undefined;
 }
 
-/** What an approval takes from its card's counters. */
-export function countedBy(cardIndex: number, card: Card, message: CardMessage, billedMinor: number): Counted {
+/** Where an approval counts. */
+export function countedBy(card: Card, message: CardMessage): Counted {
   return {
-    card: cardIndex,
     day: Math.max(message.day, card.counters.day.window),
     month: Math.max(message.month, card.counters.month.window),
     scopes: scopesOf(message),
-    amountMinor: billedMinor,
   };
 }
 
 /** The counter moves for `transactions` and `amountMinor` in the windows and scopes that `counted` names. */
-export function counterMoves(counted: Counted, transactions: number, amountMinor: number): CounterMove[] {
+export function counterMoves(card: number, counted: Counted, transactions: number, amountMinor: number): CounterMove[] {
   const moves: CounterMove[] = [];
   for (const scope of counted.scopes) {
-    moves.push({ card: counted.card, period: 'day', window: counted.day, scope, count: transactions, amountMinor });
-    moves.push({ card: counted.card, period: 'month', window: counted.month, scope, count: transactions, amountMinor });
+    moves.push({ card, period: 'day', window: counted.day, scope, count: transactions, amountMinor });
+    moves.push({ card, period: 'month', window: counted.month, scope, count: transactions, amountMinor });
   }
   return moves;
 }

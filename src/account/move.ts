@@ -2,15 +2,16 @@
  * Moves the money of an approved card message: opens a hold or posts, takes the counters and the guard. Requests and advices
  * do it alike; they differ in what may refuse them.
  */
+import { assert } from '../base/assert.ts';
 import type { CardMessage } from '../message/message.ts';
 import type { Reason } from '../message/reason.ts';
-import { assert } from '../base/assert.ts';
 import type { Account, Card } from './account.ts';
 import type { Change } from './change.ts';
-import { newLeg } from './change.ts';
+import { giveBack } from './give-back.ts';
+import { newLeg, standsForMinor } from './leg.ts';
 import { countedBy } from './limits.ts';
 import type { Found, Located } from './locate.ts';
-import { legType } from './record.ts';
+import { legType, placeOf } from './record.ts';
 import type { Leg } from './record.ts';
 
 const dayMs = 86_400_000;
@@ -24,14 +25,43 @@ export interface Owner {
 /** What is taken, in both currencies. */
 export interface Taking {
   readonly billedMinor: number;
-  readonly answeredMinor: number;
+  readonly wholeMinor: number;
   readonly approvalCode: string;
   readonly reason: Reason;
 }
 
-/** The account that the other side of a holder's posting stands in. */
-export function settlementOf(account: Account): string {
-  return `settlement:${account.program}`;
+/** One message's way into the account. */
+export interface Moving {
+  readonly owner: Owner;
+  readonly message: CardMessage;
+  readonly located: Located;
+  readonly change: Change;
+  readonly nowMs: number;
+}
+
+export type MoveKind = 'take' | 'complete' | 'increase';
+
+/**
+ * Takes, completes or increases, then lets the reversals have their due that came ahead of the message.
+ * @param leftMinor what those leave of it, transaction's currency; undefined: there were none
+ * @returns the message's leg, which knows what is to be answered
+ */
+export function move(moving: Moving, kind: MoveKind, original: Found | undefined, taking: Taking, leftMinor: number | undefined): Leg {
+  const { change, located, owner, nowMs } = moving;
+  let leg: Leg;
+  if (kind === 'take' || original === undefined) leg = take(moving, taking);
+  else leg = kind === 'complete' ? complete(moving, original, taking) : increase(moving, original, taking);
+  if (leftMinor === undefined) return leg;
+  for (const found of located.ahead) change.drop(found);
+  giveBack(change, owner.index, { recordId: located.ownId, leg }, leftMinor, nowMs);
+  const left = change.at(placeOf(located.ownId, leg))?.leg ?? leg;
+  const grown = left.parent === undefined || kind !== 'increase' ? undefined : change.at(left.parent)?.leg;
+  const answered: Leg = {
+    ...left, answeredMinor: grown === undefined ? Math.min(taking.wholeMinor, leftMinor) : standsForMinor(grown),
+    billedMinor: left.takenMinor === 0 ? taking.billedMinor : Math.abs((grown ?? left).nowMinor),
+  };
+  change.put(located.ownId, answered);
+  return answered;
 }
 
 /** When a hold that opens now runs out. */
@@ -41,75 +71,82 @@ function holdExpiry(message: CardMessage): number {
   return message.receivedAtMs + days * dayMs;
 }
 
+function ownLeg({ message, nowMs }: Moving, { reason, approvalCode, wholeMinor, billedMinor }: Taking): Leg {
+  return { ...newLeg(message, legType(message.trace), nowMs), reason, approvalCode, wholeMinor, answeredMinor: wholeMinor, billedMinor };
+}
+
+/** Puts the message's leg, and lets what it is known by lead to it. */
+function keep({ located, change }: Moving, leg: Leg, aliasIds: readonly string[]): Leg {
+  change.put(located.ownId, leg);
+  for (const id of aliasIds) change.alias(id, located.ownId, leg);
+  return leg;
+}
+
+function allAliases({ located }: Moving): string[] {
+  return located.aliases.map(({ id }) => id);
+}
+
 /** Holds (x1xx) or posts (x2xx) a transaction of its own. */
-export function take(owner: Owner, message: CardMessage, located: Located, change: Change, taking: Taking, nowMs: number): Leg {
-  const leg: Leg = {
-    ...newLeg(message, legType(message.trace), nowMs), reason: taking.reason, approvalCode: taking.approvalCode, answeredMinor: taking.answeredMinor,
-  };
+function take(moving: Moving, taking: Taking): Leg {
+  const { owner, message, change } = moving;
+  const leg = ownLeg(moving, taking);
   const isCredit = message.purpose === 'refund';
-  const moves = taking.billedMinor > 0 && !(isCredit && message.class === 'authorization');
-  if (!moves) {
-    change.put(located.ownId, leg);
-    return leg;
-  }
-  const aliases = located.aliases.map(({ id }) => id);
-  for (const id of aliases) change.alias(id, { recordId: located.ownId, legId: leg.id });
-  if (isCredit) {
-    const credited: Leg = { ...leg, state: 'posted', takenMinor: -taking.billedMinor, nowMinor: -taking.billedMinor, aliases };
-    change.post(taking.billedMinor, settlementOf(owner.account));
-    if (message.terms.creditGuard) change.guard(taking.billedMinor);
-    change.put(located.ownId, { ...credited, guarded: message.terms.creditGuard });
-    return credited;
-  }
-  const counted = countedBy(owner.index, owner.card, message, taking.billedMinor);
-  const taken: Leg = {
-    ...leg, state: message.class === 'authorization' ? 'open' : 'posted', takenMinor: taking.billedMinor, nowMinor: taking.billedMinor,
-    counted, aliases, guarded: message.terms.creditGuard, expiresAtMs: message.class === 'authorization' ? holdExpiry(message) : 0,
-  };
-  if (taken.state === 'posted') change.post(-taking.billedMinor, settlementOf(owner.account));
-  if (taken.guarded) change.guard(-taking.billedMinor);
-  change.counted(taken, 1, taking.billedMinor);
-  change.put(located.ownId, taken);
-  return taken;
+  const isHold = message.class === 'authorization';
+  if (taking.billedMinor === 0 || (isCredit && isHold)) return keep(moving, leg, []);
+  const guarded = message.terms.creditGuard;
+  const takenMinor = isCredit ? -taking.billedMinor : taking.billedMinor;
+  const counted = isCredit ? undefined : countedBy(owner.card, message);
+  if (!isHold) change.post(-takenMinor);
+  if (guarded) change.guard(-takenMinor);
+  change.count(owner.index, counted, 1, takenMinor);
+  const taken: Leg = { ...leg, state: isHold ? 'open' : 'posted', takenMinor, nowMinor: takenMinor, counted, guarded, expiresAtMs: isHold ? holdExpiry(message) : 0 };
+  return keep(moving, taken, allAliases(moving));
 }
 
 /** Adds to an open authorization. The message's own leg keeps what it added, so that it can be reversed alone. */
-export function increase(owner: Owner, message: CardMessage, located: Located, change: Change, original: Found, taking: Taking, nowMs: number): Leg {
-  assert(original.leg.state === 'open', 'only an open authorization is added to');
+function increase(moving: Moving, original: Found, taking: Taking): Leg {
+  const { owner, message, located, change, nowMs } = moving;
+  const { leg: before } = original;
+  assert(before.state === 'open', 'only an open authorization is added to');
   // It belongs to its authorization's day and month, so that reversing the whole gives back the whole.
-  const before = original.leg.counted ?? countedBy(owner.index, owner.card, message, 0);
-  const counted = { ...before, amountMinor: taking.billedMinor };
+  const counted = before.counted ?? countedBy(owner.card, message);
+  const expiresAtMs = Math.max(before.expiresAtMs, holdExpiry(message));
+  change.count(owner.index, counted, 0, taking.billedMinor);
+  if (before.guarded) change.guard(-taking.billedMinor);
   const grown: Leg = {
-    ...original.leg, counted: { ...before, amountMinor: before.amountMinor + taking.billedMinor }, nowMinor: original.leg.nowMinor + taking.billedMinor,
-    takenMinor: original.leg.takenMinor + taking.billedMinor,
-    answeredMinor: taking.answeredMinor, changedAtMs: nowMs, expiresAtMs: Math.max(original.leg.expiresAtMs, holdExpiry(message)),
+    ...before, counted, nowMinor: before.nowMinor + taking.billedMinor, takenMinor: before.takenMinor + taking.billedMinor,
+    wholeMinor: before.wholeMinor + taking.wholeMinor, changedAtMs: nowMs, expiresAtMs,
   };
-  const own: Leg = {
-    ...newLeg(message, legType(message.trace), nowMs), reason: taking.reason, approvalCode: taking.approvalCode, answeredMinor: taking.answeredMinor,
-    state: 'added', takenMinor: taking.billedMinor, nowMinor: taking.billedMinor, counted, guarded: original.leg.guarded,
-    parent: { recordId: original.recordId, legId: original.leg.id },
-  };
-  change.counted(own, 0, taking.billedMinor);
-  if (own.guarded) change.guard(-taking.billedMinor);
   change.put(original.recordId, grown);
-  change.put(located.ownId, own);
-  return own;
+  const own: Leg = {
+    ...ownLeg(moving, taking), state: 'added', takenMinor: taking.billedMinor, nowMinor: taking.billedMinor, counted, guarded: before.guarded,
+    answeredMinor: standsForMinor(grown), billedMinor: grown.nowMinor, expiresAtMs, parent: placeOf(original.recordId, before),
+  };
+  // What leads to the authorization goes on doing so, for as long as it is held now.
+  const toGrown = located.aliases.filter(({ found }) => found?.leg.id === before.id);
+  for (const { id } of toGrown) change.alias(id, original.recordId, grown);
+  return keep(moving, own, located.aliases.filter(({ found }) => found === undefined || found.leg.state === 'absent').map(({ id }) => id));
 }
 
-/** Posts what an authorization came to, for more, less or the same, and releases its hold. */
-export function complete(owner: Owner, message: CardMessage, located: Located, change: Change, original: Found, taking: Taking, nowMs: number): Leg {
-  assert(original.leg.state === 'open', 'only an open authorization is completed');
-  const held = original.leg.nowMinor;
-  change.put(original.recordId, { ...original.leg, state: 'completed', nowMinor: 0, changedAtMs: nowMs });
-  change.post(-taking.billedMinor, settlementOf(owner.account));
-  const guarded = original.leg.guarded;
-  if (guarded) change.guard(held - taking.billedMinor);
+/**
+ * Posts what an authorization came to, for more, less or the same, and releases what it still holds. What was counted for it becomes
+ * what is posted.
+ */
+function complete(moving: Moving, original: Found, taking: Taking): Leg {
+  const { owner, message, change, nowMs } = moving;
+  const { leg: before } = original;
+  const isOpen = before.state === 'open';
+  const wasCounted = isOpen || before.state === 'expired';
+  change.put(original.recordId, { ...before, state: 'completed', nowMinor: 0, changedAtMs: nowMs });
+  change.post(-taking.billedMinor);
+  const guarded = isOpen ? before.guarded : message.terms.creditGuard;
+  if (guarded) change.guard((isOpen ? before.nowMinor : 0) - taking.billedMinor);
+  const counted = (wasCounted ? before.counted : undefined) ?? countedBy(owner.card, message);
+  if (wasCounted && before.counted !== undefined) change.count(owner.index, counted, 0, taking.billedMinor - before.nowMinor);
+  else change.count(owner.index, counted, 1, taking.billedMinor);
   const own: Leg = {
-    ...newLeg(message, legType(message.trace), nowMs), reason: taking.reason, approvalCode: taking.approvalCode, answeredMinor: taking.answeredMinor,
-    state: 'posted', takenMinor: taking.billedMinor, nowMinor: taking.billedMinor, counted: original.leg.counted, guarded,
-    parent: { recordId: original.recordId, legId: original.leg.id }, aliases: original.leg.aliases,
+    ...ownLeg(moving, taking), state: 'posted', takenMinor: taking.billedMinor, nowMinor: taking.billedMinor, counted, guarded,
+    parent: placeOf(original.recordId, before),
   };
-  for (const id of own.aliases) change.alias(id, { recordId: located.ownId, legId: own.id });
-  change.put(located.ownId, own);
-  return own;
+  return keep(moving, own, allAliases(moving));
 }

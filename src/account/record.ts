@@ -3,12 +3,15 @@
  * message, its repeat and whatever refers to it share, and is at once the answer for a repeat, the hold that a reversal or a
  * completion names, and the thing that expires.
  *
- *   record   one per station, acquirer, STAN and card: [leg, leg, …]
+ *   record   one per card, station, acquirer and STAN: [leg, leg, …]
  *   leg      one per message under that trace: a request, its advice, its reversal where they share the STAN
- *   alias    record id and leg by another name (retrieval reference, approval code), where the link's rules ask for it
+ *   alias    where a leg is, by another name (retrieval reference, approval code), where the link's rules ask for it
  *
- * STANs are reused: a record keeps its latest legs, and moves older ones to records of their own (`spillId`), so that a sender
- * who never counts up costs no more than one who does.
+ *   id       account (12) digest of card and station . acquirer . STAN [. digest of type, time and terminal]
+ *
+ * Acquirer and STAN stand in the id as they are: who chooses them chooses no one else's record. STANs are reused: a record keeps
+ * its latest legs, and moves older ones to records of their own (`spilledId`), so that a sender who never counts up costs no
+ * more than one who does.
  */
 import { assert } from '../base/assert.ts';
 import type { OriginalReference, Trace } from '../message/message.ts';
@@ -17,53 +20,57 @@ import type { Reason } from '../message/reason.ts';
 /** `open`: holds money; `added`: to its parent's hold; `posted`: moved money; `absent`: a reversal came and its original has not. */
 export type LegState = 'none' | 'open' | 'posted' | 'completed' | 'reversed' | 'expired' | 'absent' | 'added';
 
-/** What a leg took from its card's counters, to be given back as it was taken. */
+/** Which windows and scopes of its card's counters a leg counts in; the amount that it counts for is `nowMinor`. */
 export interface Counted {
-  readonly card: number;
   readonly day: number;
   readonly month: number;
+  /** The first is `overall`. */
   readonly scopes: readonly string[];
-  readonly amountMinor: number;
 }
 
 export interface Leg {
   /** Message id. */
   readonly id: string;
-  /** MTI positions 2 and 3 with repeats folded: `10`, `12`, `20`, `22`, `40`, `42`. */
+  /** MTI positions 2 and 3 with repeats folded: `10`, `12`, `20`, `22`, `40`, `42`; `absent`: the original's, empty where it was not named. */
   readonly type: string;
-  readonly stan: string;
   readonly transmittedAt: string;
   readonly localAt: string;
   readonly terminal: string;
+  /** As `shortFingerprint` has it. */
   readonly fingerprint: string;
   readonly reason: Reason;
   readonly approvalCode: string;
   /** What was asked, in the transaction's currency; for `absent` what the reversal claims the original was. */
   readonly amountMinor: number;
   readonly currency: string;
-  /** What was answered in the transaction's currency. */
-  readonly answeredMinor: number;
-  readonly state: LegState;
-  /** Balance's currency: taken at first; a credit is negative. */
+  /** Transaction's currency: what `takenMinor` stands for. */
+  readonly wholeMinor: number;
+  /** Balance's currency: taken at first and added since; a credit is negative. */
   readonly takenMinor: number;
-  /** Balance's currency: what is held or posted now. */
+  /** Balance's currency: what is held or posted now; of an expired hold, what it held at last. */
   readonly nowMinor: number;
+  /** What its answer said, in the transaction's and in the balance's currency: a repeat says the same. */
+  readonly answeredMinor: number;
+  readonly billedMinor: number;
+  readonly state: LegState;
   readonly expiresAtMs: number;
   readonly changedAtMs: number;
   readonly counted: Counted | undefined;
   readonly guarded: boolean;
   /** Ledger and available balance that DE54 answered. */
   readonly balance: readonly [ledgerMinor: number, availableMinor: number] | undefined;
-  /** The leg that this one completes or adds to. */
+  /** The leg that this one completes, adds to or tells of; of an `absent` one, the first that goes by the same alias. */
   readonly parent: LegPlace | undefined;
-  /** Aliases that lead here and go when it closes. */
-  readonly aliases: readonly string[];
+  /** Balance's currency: what the last partial reversal left. 0: there was none. */
+  readonly keptMinor: number;
   /** `absent`: what the transaction came to after all (0: nothing), transaction's currency. */
   readonly actualMinor: number;
 }
 
+/** Where a leg is: in the record of its trace, or, when it had to make room, in the one that `spill` ends the id of. */
 export interface LegPlace {
   readonly recordId: string;
+  readonly spill: string;
   readonly legId: string;
 }
 
@@ -91,22 +98,63 @@ export function legType(of: Pick<Trace | OriginalReference, 'class' | 'function'
 }
 
 /** The record of a trace. */
-export function recordId(accountId: string, card: number, station: string, acquirer: string, stan: string): string {
+export function recordId(accountId: string, card: number, trace: Pick<Trace, 'station' | 'acquirer'>, stan: string): string {
   assert(accountId.length === accountIdLength, 'an account id has twelve characters');
-  return `${accountId}${digest(`${card}|${station}|${acquirer}|${stan}`)}`;
+  return `${accountId}${digest(`${card}|${trace.station}`)}.${escaped(trace.acquirer)}.${escaped(stan)}`;
 }
 
-/** Where a leg goes, or is looked for, that its trace's record had no room for. */
-export function spillId(id: string, leg: Pick<Leg, 'type' | 'transmittedAt' | 'localAt' | 'terminal'>): string {
+/** The end of the id of the record that such a leg moves to. */
+export function spillOf(leg: Pick<Leg, 'type' | 'transmittedAt' | 'localAt' | 'terminal'>): string {
   // A reference names the local time with its year (DE56: twelve or fourteen digits) or else the transmission time (DE90).
-  return `${id}.${digest(`${leg.type}|${leg.localAt.length > 10 ? leg.localAt : leg.transmittedAt}|${leg.terminal}`)}`;
+  return digest(`${leg.type}|${leg.localAt.length > 10 ? leg.localAt : leg.transmittedAt}|${leg.terminal}`);
 }
 
-export function aliasId(accountId: string, card: number, key: 'rrn' | 'approvalCode', value: string): string {
-  return `${accountId}${key === 'rrn' ? '!' : '?'}${digest(`${card}|${value}`)}`;
+/** Where a leg moves to, or is looked for, that its trace's record had no room for. */
+export function spilledId(id: string, leg: Pick<Leg, 'type' | 'transmittedAt' | 'localAt' | 'terminal'>): string {
+  return `${id}.${spillOf(leg)}`;
 }
 
-/** 53 bits over the text, base 36: ids within one account need spread, not secrecy (cyrb53 construction: two mixed 32-bit lanes). */
+export function placeOf(id: string, leg: Leg): LegPlace {
+  return { recordId: traceIdOf(id), spill: spillOf(leg), legId: leg.id };
+}
+
+/** A retrieval reference and an approval code are known within their card, station and acquirer only. */
+export function aliasId(accountId: string, card: number, trace: Pick<Trace, 'station' | 'acquirer'>, key: 'rrn' | 'approvalCode', value: string): string {
+  return `${accountId}${key === 'rrn' ? '!' : '?'}${digest(`${card}|${trace.station}`)}.${escaped(trace.acquirer)}.${escaped(value)}`;
+}
+
+/** A spilled record's id without what tells it from its trace's. */
+function traceIdOf(id: string): string {
+  const third = id.indexOf('.', afterStation(id)) + 1;
+  const end = id.indexOf('.', third);
+  return end === -1 ? id : id.slice(0, end);
+}
+
+/** Index behind the digest of card and station. */
+function afterStation(id: string): number {
+  return id.indexOf('.', accountIdLength) + 1;
+}
+
+/** What ids of one card, station and acquirer have in common. */
+function scopeOf(id: string): string {
+  return id.slice(0, id.indexOf('.', afterStation(id)) + 1);
+}
+
+/**
+ * The legs that must move away so that `more` fit: the oldest. Remembered reversals stay, where their original will look.
+ * Fewer than are needed where there are too many of those.
+ */
+export function overflowOf(legs: readonly Leg[], more: number): readonly Leg[] {
+  const excess = legs.length + more - legsMax;
+  return excess <= 0 ? [] : legs.filter(({ state }) => state !== 'absent').slice(0, excess);
+}
+
+/** Six characters tell an accident from a repeat as well as eleven do. */
+export function shortFingerprint(fingerprint: string): string {
+  return fingerprint.slice(-6);
+}
+
+/** 53 bits over the text, base 36: for what needs spread, not secrecy (cyrb53 construction: two mixed 32-bit lanes). */
 export function digest(text: string): string {
   let a = 0xdeadbeef;
   let b = 0x41c6ce57;
@@ -122,63 +170,126 @@ export function digest(text: string): string {
 
 const states: readonly LegState[] = ['none', 'open', 'posted', 'completed', 'reversed', 'expired', 'absent', 'added'];
 
-/** Trailing empty values are cut off: most legs have neither balance, parent nor aliases. */
+/**
+ * Legs joined by `|`; of each, eleven fields joined by commas, then those that are not as usual, each with a letter. It is in memory of
+ * the store for every transaction of a week, hence no quotes, no names and no zeros.
+ */
 export function encodeRecord(record: TransactionRecord): string {
-  const legs = record.legs.map((leg) => {
-    const row: unknown[] = [
-      leg.id, leg.type, leg.stan, leg.transmittedAt, leg.terminal, leg.fingerprint, leg.reason, states.indexOf(leg.state),
-      leg.changedAtMs.toString(36), leg.currency, leg.amountMinor, leg.approvalCode, leg.takenMinor, leg.nowMinor,
-      leg.answeredMinor === leg.amountMinor ? '' : leg.answeredMinor,
-      leg.counted === undefined ? '' : [leg.counted.card, leg.counted.day, leg.counted.month, leg.counted.amountMinor === leg.takenMinor ? '' : leg.counted.amountMinor, ...leg.counted.scopes],
-      leg.guarded ? 1 : '', leg.localAt, leg.expiresAtMs === 0 ? '' : leg.expiresAtMs.toString(36), leg.balance ?? '',
-      leg.parent === undefined ? '' : [leg.parent.recordId, leg.parent.legId], leg.aliases.length === 0 ? '' : leg.aliases,
-      leg.actualMinor === 0 ? '' : leg.actualMinor,
-    ];
-    while (row.at(-1) === '') row.pop();
-    return row;
-  });
-  return JSON.stringify(record.spilled ? [1, ...legs] : legs);
+  let text = record.spilled ? '+' : '';
+  for (let index = 0; index < record.legs.length; index += 1) {
+    if (index > 0) text += '|';
+    text += encodeLeg(record.legs[index] as Leg);
+  }
+  return text;
 }
 
-/** @throws SyntaxError where the text is no record. */
+function encodeLeg(leg: Leg): string {
+  const { state, reason, counted, balance, parent } = leg;
+  let text = `${escaped(leg.id)},${leg.type === '' ? '--' : leg.type}${states.indexOf(state)}${reason === '0000' ? '' : reason},${leg.fingerprint},${
+    leg.changedAtMs},${escaped(leg.transmittedAt)},${leg.localAt === leg.transmittedAt ? '' : `-${escaped(leg.localAt)}`},${escaped(leg.terminal)},${
+    leg.currency},${leg.amountMinor},${escaped(leg.approvalCode)},`;
+  if (counted !== undefined) text += `${counted.day}.${counted.month}`;
+  if (counted !== undefined) for (let index = 1; index < counted.scopes.length; index += 1) text += `.${escaped(counted.scopes[index] as string)}`;
+  if (leg.wholeMinor !== leg.amountMinor) text += `,w${leg.wholeMinor}`;
+  if (leg.takenMinor !== usuallyTaken(state, leg.wholeMinor)) text += `,t${leg.takenMinor}`;
+  if (leg.nowMinor !== usuallyNow(state, leg.takenMinor)) text += `,n${leg.nowMinor}`;
+  if (leg.answeredMinor !== leg.wholeMinor) text += `,a${leg.answeredMinor}`;
+  if (leg.billedMinor !== Math.abs(leg.takenMinor)) text += `,b${leg.billedMinor}`;
+  if (leg.guarded) text += ',g';
+  if (leg.expiresAtMs !== 0) text += `,x${leg.expiresAtMs}`;
+  if (balance !== undefined) text += `,l${balance[0]}.${balance[1]}`;
+  if (parent !== undefined) text += `,p${encodePlace(parent)}`;
+  if (leg.keptMinor !== 0) text += `,k${leg.keptMinor}`;
+  if (leg.actualMinor !== 0) text += `,c${leg.actualMinor}`;
+  return text;
+}
+
+function usuallyTaken(state: LegState, wholeMinor: number): number {
+  return state === 'none' || state === 'absent' ? 0 : wholeMinor;
+}
+
+function usuallyNow(state: LegState, takenMinor: number): number {
+  return state === 'completed' || state === 'reversed' ? 0 : takenMinor;
+}
+
+/** @throws AssertionError where the text is no record. */
 export function decodeRecord(id: string, text: string): TransactionRecord {
-  const rows = JSON.parse(text) as (1 | unknown[])[];
-  const spilled = rows[0] === 1;
-  return { id, spilled, legs: (spilled ? rows.slice(1) : rows).map((row) => decodeLeg(row as unknown[])) };
+  const spilled = text.startsWith('+');
+  const rows = spilled ? text.slice(1) : text;
+  const scope = scopeOf(id);
+  return { id, spilled, legs: rows === '' ? [] : rows.split('|').map((row) => decodeLeg(scope, row)) };
 }
 
-function decodeLeg(row: readonly unknown[]): Leg {
-  const takenMinor = row[12] as number;
-  const counted = orEmpty<(number | string)[] | undefined>(row[15], undefined);
-  const parent = orEmpty<[string, string] | undefined>(row[20], undefined);
+function decodeLeg(scope: string, row: string): Leg {
+  const fields = row.split(',');
+  const [id, kind, fingerprint, changedAtMs, transmitted, localAt, terminal, currency, amount, approvalCode, counted] = fields;
+  assert(counted !== undefined && kind !== undefined, 'a transaction record is in a form that this program knows');
+  const state = states[kind.charCodeAt(2) - 48] ?? 'none';
+  const amountMinor = Number(amount);
+  const transmittedAt = unescaped(transmitted);
+  const rare: Partial<Record<string, string>> = {};
+  for (let index = 11; index < fields.length; index += 1) rare[(fields[index] as string).charAt(0)] = (fields[index] as string).slice(1);
+  const wholeMinor = numberOr(rare['w'], amountMinor);
+  const takenMinor = numberOr(rare['t'], usuallyTaken(state, wholeMinor));
+  const { l: balance, p: parent } = rare;
   return {
-    id: row[0] as string, type: row[1] as string, stan: row[2] as string, transmittedAt: row[3] as string, terminal: row[4] as string,
-    fingerprint: row[5] as string, reason: row[6] as Reason, state: states[row[7] as number] ?? 'none',
-    changedAtMs: parseInt(row[8] as string, 36), currency: row[9] as string, amountMinor: row[10] as number,
-    approvalCode: orEmpty(row[11], ''), takenMinor: orEmpty(takenMinor, 0), nowMinor: orEmpty(row[13], 0),
-    answeredMinor: orEmpty(row[14], row[10] as number),
-    counted: counted === undefined ? undefined : {
-      card: counted[0] as number, day: counted[1] as number, month: counted[2] as number,
-      amountMinor: counted[3] === '' ? takenMinor : (counted[3] as number), scopes: counted.slice(4) as string[],
-    },
-    guarded: row[16] === 1, localAt: orEmpty(row[17], ''),
-    expiresAtMs: row[18] === undefined || row[18] === '' ? 0 : parseInt(row[18] as string, 36),
-    balance: orEmpty(row[19], undefined),
-    parent: parent === undefined ? undefined : { recordId: parent[0], legId: parent[1] },
-    aliases: orEmpty(row[21], []), actualMinor: orEmpty(row[22], 0),
+    id: unescaped(id), type: kind.startsWith('--') ? '' : kind.slice(0, 2), transmittedAt,
+    localAt: localAt === '' ? transmittedAt : unescaped((localAt ?? '').slice(1)),
+    terminal: unescaped(terminal), fingerprint: fingerprint ?? '', reason: (kind.length > 3 ? kind.slice(3) : '0000') as Reason,
+    approvalCode: unescaped(approvalCode), amountMinor, currency: currency ?? '', wholeMinor, takenMinor,
+    nowMinor: numberOr(rare['n'], usuallyNow(state, takenMinor)), answeredMinor: numberOr(rare['a'], wholeMinor),
+    billedMinor: numberOr(rare['b'], Math.abs(takenMinor)), state, expiresAtMs: numberOr(rare['x'], 0), changedAtMs: Number(changedAtMs),
+    counted: decodeCounted(counted), guarded: rare['g'] !== undefined,
+    balance: balance === undefined ? undefined : [Number(balance.slice(0, balance.indexOf('.'))), Number(balance.slice(balance.indexOf('.') + 1))],
+    parent: parent === undefined ? undefined : decodePlace(scope, parent),
+    keptMinor: numberOr(rare['k'], 0), actualMinor: numberOr(rare['c'], 0),
   };
 }
 
-function orEmpty<T>(value: unknown, empty: T): T {
-  return value === undefined || value === '' ? empty : (value as T);
+function decodeCounted(text: string): Counted | undefined {
+  if (text === '') return undefined;
+  const [day, month, ...scopes] = text.split('.');
+  return { day: Number(day), month: Number(month), scopes: ['overall', ...scopes.map(unescaped)] };
 }
 
-/** An alias: where the leg is that it names. */
+function numberOr(text: string | undefined, usual: number): number {
+  return text === undefined ? usual : Number(text);
+}
+
+/** An alias: where the leg is that it names, which is always in its own card's, station's and acquirer's scope. */
 export function encodeAlias(place: LegPlace): string {
-  return JSON.stringify([place.recordId, place.legId]);
+  return encodePlace(place);
 }
 
-export function decodeAlias(text: string): LegPlace {
-  const [id, legId] = JSON.parse(text) as [string, string];
-  return { recordId: id, legId };
+/** @param ownId any record id of the same scope */
+export function decodeAlias(ownId: string, text: string): LegPlace {
+  return decodePlace(scopeOf(ownId), text);
+}
+
+function encodePlace({ recordId, spill, legId }: LegPlace): string {
+  return `${recordId.slice(recordId.lastIndexOf('.') + 1)}.${spill}.${escaped(legId)}`;
+}
+
+function decodePlace(scope: string, text: string): LegPlace {
+  const first = text.indexOf('.');
+  const second = text.indexOf('.', first + 1);
+  assert(first >= 0 && second > first, 'a place is a STAN, a digest and a leg');
+  return { recordId: scope + text.slice(0, first), spill: text.slice(first + 1, second), legId: unescaped(text.slice(second + 1)) };
+}
+
+/** Text of the outside, which may hold what separates. */
+function escaped(text: string): string {
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index);
+    // % , . |
+    if (code === 37 || code === 44 || code === 46 || code === 124) {
+      return text.replaceAll('%', '%25').replaceAll(',', '%2C').replaceAll('.', '%2E').replaceAll('|', '%7C');
+    }
+  }
+  return text;
+}
+
+function unescaped(text: string | undefined): string {
+  if (text === undefined || !text.includes('%')) return text ?? '';
+  return text.replaceAll('%7C', '|').replaceAll('%2E', '.').replaceAll('%2C', ',').replaceAll('%25', '%');
 }
