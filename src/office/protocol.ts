@@ -28,6 +28,8 @@ export interface OfficeStart {
   readonly rows: readonly OfficeRow[];
   readonly http: { readonly host: string; readonly port: number };
   readonly logLevel: LogLevel;
+  /** Log lines are for a person at a terminal. */
+  readonly readable: boolean;
 }
 
 export type FromOffice =

@@ -25,6 +25,8 @@ export interface OfficeOptions {
   readonly config: Config;
   readonly store: Store;
   readonly log: Log;
+  /** Log lines are for a person at a terminal. */
+  readonly readable: boolean;
   readonly metrics: Registry;
 }
 
@@ -56,6 +58,7 @@ export class Office {
       rows: config.rows,
       http: config.http,
       logLevel: config.log.level,
+      readable: options.readable,
     };
     this.#worker = new Worker(new URL('../office/office-thread.ts', import.meta.url), {
       name: 'office', workerData: start, transferList: officeStore.engine === 'sqlite' ? [officeStore.port] : [],

@@ -12,6 +12,7 @@ import { destination } from 'pino';
 import { Deadlines, processSchedule } from '../base/deadlines.ts';
 import { createLog } from '../base/log.ts';
 import type { Log } from '../base/log.ts';
+import { readableLines } from '../base/log-lines.ts';
 import { expireDue, openLedger } from '../issuer/ledger.ts';
 import type { Ledger } from '../issuer/ledger.ts';
 import { loadKeys } from '../keys/key-store.ts';
@@ -59,7 +60,9 @@ export async function start(config: Config): Promise<Running> {
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
   const now = (): number => Date.now();
   const elapsed = (): number => performance.now();
-  const log = createLog({ destination: destination({ fd: 1, sync: false }), level: config.log.level, nowMs: now });
+  const readable = process.stdout.isTTY;
+  const lines = destination({ fd: 1, sync: false });
+  const log = createLog({ destination: readable ? readableLines(lines) : lines, level: config.log.level, nowMs: now });
   const metrics = newMetrics();
   const gate = new LogGate(log, now);
   const atTurnEnd = (work: () => void): void => void setImmediate(work);
@@ -70,7 +73,7 @@ export async function start(config: Config): Promise<Running> {
   if (found.durable) log.event('store opened', { engine: config.store.engine, finding: found.finding });
   else log.warning('store is not durable', { engine: config.store.engine, finding: found.finding });
 
-  const office = await Office.open({ config, store, log, metrics: metrics.registry });
+  const office = await Office.open({ config, store, log, readable, metrics: metrics.registry });
   const ledger = await openLedger({
     store, now, elapsed, atTurnEnd, after: (delayMs, work) => void setTimeout(work, delayMs).unref(), events: decideEvents(metrics, log, gate),
   });
@@ -103,7 +106,10 @@ export async function start(config: Config): Promise<Running> {
   });
   office.serve(() => ({ stations: switch_.status, storeAnswers: ledger.storeAnswers, waiting: ledger.waiting }));
   const expiry = startExpiry(config, { store, ledger, now, log });
-  log.event('ready', { stations: switch_.status.map(({ name, port }) => `${name}:${port}`), http: office.httpPort });
+  log.event('ready', {
+    stations: switch_.status.map(({ name, port }) => `${name}:${port}`), http: office.httpPort,
+    ...(config.demo ? { try: 'npx locum send purchase --pan 4761730000000011 --amount 12.50' } : {}),
+  });
 
   return {
     get stations() {
