@@ -1,0 +1,202 @@
+/** Cards, their messages, switches on one store, and an auditor who believes only the journal. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect } from 'vitest';
+import { availableMinor, decodeAccount, encodeAccount } from '../../src/account/account.ts';
+import { decodeEntry, type JournalEntry, type TransactionEntry } from '../../src/account/journal.ts';
+import { decodeRecord } from '../../src/account/record.ts';
+import { replay } from '../../src/account/replay.ts';
+import type { AccountMessage } from '../../src/account/apply.ts';
+import { decideNow, openLedger, type Ledger, type LedgerAnswer } from '../../src/issuer/ledger.ts';
+import { Pan } from '../../src/message/pan.ts';
+import type { CardMessage, Trace } from '../../src/message/message.ts';
+import type { DecideEvents, DecideOptions, Outcome } from '../../src/store/decide.ts';
+import { partitionOf, type PartitionEpoch, type Store } from '../../src/store/store.ts';
+
+export const nowMs = Date.UTC(2026, 5, 15, 12);
+export const recordDays = 7;
+const dayMs = 86_400_000;
+const pan = Pan.parse('4761730000000011');
+if (pan === undefined) throw new Error('the fixture’s PAN is one');
+
+/** Message ids, and what else must not come twice. */
+let drawn = 0;
+export function draw(): string {
+  drawn += 1;
+  return `m${drawn.toString(36).padStart(8, '0')}`;
+}
+
+/** An account id in the partition, different for each `index`. */
+export function accountIn(partition: number, partitions: number, index = 0): string {
+  for (let tried = 0, found = 0; ; tried += 1) {
+    const id = `a${tried.toString(36).padStart(11, '0')}`;
+    if (partitionOf(id, partitions) !== partition) continue;
+    if (found === index) return id;
+    found += 1;
+  }
+}
+
+export function tokenOf(accountId: string): string {
+  return `token-${accountId}`;
+}
+
+export type CardChanges = Partial<Omit<CardMessage, 'kind' | 'trace' | 'amount' | 'terms'>> & {
+  readonly trace?: Partial<Trace>;
+  readonly amountMinor?: number;
+  readonly creditGuard?: boolean;
+};
+
+/** A purchase of 1.00 under a STAN of its own, changed by `changes`. */
+export function cardMessage(accountId: string, changes: CardChanges = {}): CardMessage {
+  const { trace, amountMinor = 100, creditGuard = false, ...rest } = changes;
+  const id = rest.id ?? draw();
+  const messageClass = rest.class ?? 'authorization';
+  return {
+    kind: 'card', id, version: '1987', mti: '0100', class: messageClass, function: 'request', repeat: false,
+    trace: {
+      station: 'pos', acquirer: '12345', class: messageClass, function: rest.function === undefined || rest.function === 'request' ? 'request' : 'advice',
+      stan: String(Number.parseInt(id.slice(1), 36) % 1_000_000), transmittedAt: '0615120000', localAt: '0615120000', terminal: 'T1', ...trace,
+    },
+    rrn: id, purpose: 'purchase', processingCode: '000000', amount: { amountMinor, currency: '978' }, billing: undefined, actualMinor: undefined,
+    partialAllowed: false, approvalCode: '', advisedDecline: false, original: undefined,
+    card: { pan: pan as Pan, token: tokenOf(accountId), luhnValid: true, expiry: undefined, trackExpiry: undefined },
+    cardPresent: true, entryMode: 'chip', pin: 'verified', cardValue: undefined,
+    merchant: { category: '5411', id: 'M1', name: 'Shop', groups: [] }, fault: undefined,
+    fingerprint: `${amountMinor}`, approvalCodeOffer: id.slice(-6).toUpperCase(),
+    terms: {
+      program: 'demo', limits: [], verificationValueRequired: false, holdDays: { cardPresent: 5, cardNotPresent: 10, preauthorization: 30 },
+      recordDays, creditGuard, originalKeys: [],
+    },
+    receivedAtMs: nowMs, day: Math.floor(nowMs / dayMs), month: (2026 - 1970) * 12 + 5, ...rest,
+  };
+}
+
+/** The reversal of a message, whole unless `actualMinor` says what it came to. */
+export function reversalOf(message: CardMessage, changes: CardChanges = {}): CardMessage {
+  const { trace } = message;
+  return cardMessage(message.card.token.slice('token-'.length), {
+    mti: '0400', class: 'reversal', amountMinor: message.amount?.amountMinor ?? 0, creditGuard: message.terms.creditGuard,
+    original: { class: trace.class, function: trace.function, stan: trace.stan, transmittedAt: trace.transmittedAt, localAt: '', acquirer: '' },
+    ...changes,
+  });
+}
+
+/** The message again, as the sender repeats it: another id for the same trace and contents. */
+export function repeatOf(message: CardMessage): CardMessage {
+  return { ...message, id: draw(), repeat: true, mti: `${message.mti.slice(0, 3)}1` };
+}
+
+export const silent: DecideEvents = { commit() {}, conflict() {}, trouble() {}, recovered() {} };
+
+export interface SwitchOptions extends Partial<DecideOptions> {
+  readonly store: Store;
+}
+
+/** A switch's own issuer, in real time but for the time of day. */
+export async function openSwitch(options: SwitchOptions): Promise<Ledger> {
+  return await openLedger({
+    now: () => nowMs, elapsed: () => performance.now(), atTurnEnd: (work) => setImmediate(work),
+    after: (delayMs, work) => void setTimeout(work, delayMs), events: silent, ...options,
+  });
+}
+
+export async function submit(ledger: Ledger, accountId: string, message: AccountMessage, timeoutMs = 20_000): Promise<Outcome<LedgerAnswer>> {
+  const { promise, resolve, reject } = Promise.withResolvers<Outcome<LedgerAnswer>>();
+  let outcomes = 0;
+  ledger.submit(accountId, '', message, performance.now() + timeoutMs, (outcome) => {
+    outcomes += 1;
+    if (outcomes > 1) reject(new Error('a message has one outcome'));
+    resolve(outcome);
+  });
+  return await promise;
+}
+
+/** The answer's reason, or the outcome's kind where there is none. */
+export function reasonOf(outcome: Outcome<LedgerAnswer>): string {
+  return outcome.kind === 'decided' ? outcome.answer.response.reason : outcome.kind;
+}
+
+/** Opens the account with one active card and `amountMinor` on it. */
+export async function openAccount(ledger: Ledger, accountId: string, amountMinor: number, partner = 'partner'): Promise<void> {
+  const base = { accountId, receivedAtMs: nowMs };
+  await decideNow(ledger, accountId, { ...base, kind: 'open', id: `open-${accountId}`, currency: '978', program: 'demo', partner });
+  await decideNow(ledger, accountId, {
+    ...base, kind: 'cardChange', id: `card-${accountId}`, encryptedPan: undefined, maskedPan: undefined,
+    card: { token: tokenOf(accountId), state: 'active', lockCode: 0, expiry: '3112', serviceCode: '201' },
+  });
+  if (amountMinor > 0) await decideNow(ledger, accountId, { ...base, kind: 'load', id: `load-${accountId}`, amountMinor });
+}
+
+export interface Audit {
+  readonly entries: readonly JournalEntry[];
+  /** By account. */
+  readonly availableMinor: ReadonlyMap<string, number>;
+  readonly openHolds: ReadonlyMap<string, number>;
+}
+
+/** Reads the whole journal and compares everything with it. */
+export async function audit(store: Store): Promise<Audit> {
+  const entries: JournalEntry[] = [];
+  const available = new Map<string, number>();
+  const openHolds = new Map<string, number>();
+  for (const [partition, epoch] of (await store.epochs()).entries()) {
+    const at = { partition, epoch };
+    const own = (await store.tail(at, undefined, 10_000_000)).map(({ value }) => decodeEntry(value));
+    entries.push(...own);
+    for (const [accountId, of] of Map.groupBy(own, (entry) => entry.accountId)) {
+      if (accountId === '') continue;
+      const { account, records } = replay(of);
+      const [head] = await store.heads(at, [accountId]);
+      expect(account === undefined ? undefined : { version: account.version, value: encodeAccount(account) }).toEqual(head);
+      const ids = [...records.keys()];
+      expect(await store.records(at, ids)).toEqual([...records.values()]);
+      const held = sumOfOpenHolds(records);
+      const { ledgerMinor } = decodeAccount(accountId, head?.value ?? '');
+      available.set(accountId, ledgerMinor - held.heldMinor);
+      openHolds.set(accountId, held.openHolds);
+      expect(account === undefined ? undefined : availableMinor(account)).toBe(ledgerMinor - held.heldMinor);
+      expect(account?.openHolds).toBe(held.openHolds);
+    }
+    await expectGuards(store, at, own);
+  }
+  const ids = entries.map(({ id }) => id);
+  expect(ids.filter((id, index) => ids.indexOf(id) !== index && ids.length < 5_000)).toEqual([]);
+  expect(new Set(ids).size).toBe(ids.length);
+  return { entries, availableMinor: available, openHolds };
+}
+
+function sumOfOpenHolds(records: ReadonlyMap<string, string>): { heldMinor: number; openHolds: number } {
+  let heldMinor = 0;
+  let openHolds = 0;
+  for (const [id, value] of records) {
+    if (id.includes('#') || id.includes('!') || id.includes('?')) continue;
+    for (const leg of decodeRecord(id, value).legs) {
+      if (leg.state !== 'open') continue;
+      heldMinor += leg.nowMinor;
+      openHolds += 1;
+    }
+  }
+  return { heldMinor, openHolds };
+}
+
+async function expectGuards(store: Store, at: PartitionEpoch, entries: readonly JournalEntry[]): Promise<void> {
+  const sums = new Map<string, number>();
+  for (const { effects: { guard } } of entries) {
+    if (guard !== undefined) sums.set(guard.guardId, (sums.get(guard.guardId) ?? 0) + guard.delta);
+  }
+  const ids = [...sums.keys()];
+  expect((await store.guards(at, ids)).map((value) => value ?? 0)).toEqual([...sums.values()]);
+}
+
+/** The journal's entries about card messages, by the id of the message. */
+export function transactionsOf({ entries }: Audit): Map<string, TransactionEntry> {
+  return new Map(entries.filter((entry) => entry.kind === 'transaction').map((entry) => [entry.id, entry]));
+}
+
+/** Waits for the condition, which something real will bring about. */
+export async function until(condition: () => boolean | Promise<boolean>, what: string, timeoutMs = 20_000): Promise<void> {
+  const deadlineMs = performance.now() + timeoutMs;
+  while (!(await condition())) {
+    if (performance.now() > deadlineMs) throw new Error(`within ${timeoutMs} ms it did not come about that ${what}`);
+    await delay(5);
+  }
+}
