@@ -66,10 +66,9 @@ function belowNodeModules() {
 
 /** @param {string} node */
 function launch(node) {
-  const typesOn = belowNodeModules() ? ['--disable-warning=ExperimentalWarning', '--import', new URL('strip-types.js', import.meta.url).href] : [];
-  const child = spawn(node, [...typesOn, self, ...process.argv.slice(2)], {
+  const child = spawn(node, [self, ...process.argv.slice(2)], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
-    env: { ...process.env, [launchedVariable]: '1' },
+    env: { ...process.env, ...(belowNodeModules() ? { NODE_OPTIONS: typesOn() } : {}), [launchedVariable]: '1' },
   });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2']) {
     if (signal in constants.signals) process.on(signal, () => child.kill(signal));
@@ -86,6 +85,12 @@ function launch(node) {
     process.removeAllListeners(signal);
     process.kill(process.pid, signal);
   });
+}
+
+/** In the environment and not among the arguments, since a worker with arguments of its own has to get them as well. */
+function typesOn() {
+  const loader = new URL('strip-types.js', import.meta.url).href;
+  return [process.env['NODE_OPTIONS'] ?? '', '--disable-warning=ExperimentalWarning', `--import=${loader}`].join(' ').trim();
 }
 
 /** A launcher that was killed closes its channel, and there is nobody left to pass signals on. */

@@ -18,6 +18,8 @@ import { StoreUnavailable } from './store/store.ts';
 
 /** @returns the exit code */
 export async function main(words: readonly string[], outside: Outside = processOutside): Promise<number> {
+  // A reader that has seen enough, such as head, is no error.
+  process.stdout.on('error', (error) => process.exit('code' in error && error.code === 'EPIPE' ? 0 : exitFailed));
   const [first] = words;
   if (first === undefined || first === '--help' || first === 'help') {
     outside.print(overview());
@@ -70,6 +72,7 @@ const processOutside: Outside = {
   environment: process.env,
   cwd: process.cwd(),
   hostName: hostname(),
+  nodeVersion: process.versions.node,
   now: () => Date.now(),
   elapsed: () => performance.now(),
   random: Math.random,

@@ -68,6 +68,7 @@ export interface Outside {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   readonly hostName: string;
+  readonly nodeVersion: string;
   /** Unix ms. */
   readonly now: () => number;
   /** Monotonic milliseconds. */

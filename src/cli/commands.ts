@@ -1,8 +1,10 @@
 /** Every command, in the order in which the overview names them. */
 import type { Command } from './command.ts';
 import { decodeCommand } from './decode.ts';
+import { doctorCommand } from './doctor.ts';
 import { sendCommand } from './send.ts';
 import { specCheckCommand, specListCommand } from './spec.ts';
 import { startCommand } from './start.ts';
+import { traceCommand } from './trace.ts';
 
-export const commands: readonly Command[] = [startCommand, sendCommand, decodeCommand, specCheckCommand, specListCommand];
+export const commands: readonly Command[] = [startCommand, sendCommand, decodeCommand, traceCommand, specCheckCommand, specListCommand, doctorCommand];

@@ -47,7 +47,7 @@ export class Acquirer {
     this.#elapsed = elapsed;
     this.#onOther = onOther;
     this.#splitter = new FrameSplitter(target.framing, target.framing.frameBytesAnnounceable);
-    socket.on('data', (chunk) => {
+    socket.on('data', (chunk: Buffer) => {
       this.#read(chunk);
     });
     socket.on('error', (error) => {

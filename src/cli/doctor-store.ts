@@ -1,0 +1,63 @@
+/** What `locum doctor` looks at in the store: reachable, durable, and how much of its journal waits for the book. */
+import { existsSync } from 'node:fs';
+import type { Store } from '../store/store.ts';
+import type { Config } from '../program/config.ts';
+import type { Outside } from './command.ts';
+import type { Finding } from './finding.ts';
+import type { RunningSwitch } from './doctor-ports.ts';
+
+export interface StoreFindings {
+  readonly findings: readonly Finding[];
+  /** Journal entries that the store keeps for the book; undefined where that was not to be learned. */
+  readonly journalEntries: number | undefined;
+}
+
+export async function checkStore({ store }: Config, running: RunningSwitch | undefined, { now }: Outside): Promise<StoreFindings> {
+  if (store.engine === 'sqlite' && running !== undefined) {
+    const state = running.checks['store'];
+    const ok = state?.ok === true;
+    return only({ check: 'store', state: ok ? 'ok' : 'wrong', text: `${store.file} is open in the running switch, and ${state?.detail ?? 'it says nothing of it'}.`, todo: ok ? undefined : 'Its log says what the file\'s error is; is the disk full?' });
+  }
+  if (store.engine === 'sqlite' && !existsSync(store.file)) return only({ check: 'store', state: 'ok', text: `${store.file} is not there yet; the first start makes it.` });
+  let opened: Store | undefined;
+  try {
+    opened = await openStore(store, now);
+    const { durable, finding } = await opened.durability();
+    // Asking an empty Redis for its epochs would make them.
+    const journalEntries = store.engine === 'sqlite' ? await waiting(opened) : undefined;
+    const found: Finding = { check: 'store', state: durable ? 'ok' : 'wrong', text: finding, todo: durable ? undefined : 'Until then, what an acquirer was told can be lost when the machine or the engine stops.' };
+    return { findings: [found], journalEntries };
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    const name = store.engine === 'sqlite' ? store.file : addressOf(store.url);
+    const todo = store.engine === 'sqlite' ? 'If another switch has the file, each needs a data folder of its own.' : 'Start Redis, or correct store.url (REDIS_URL). While it is away, a switch declines what it would have to decide there.';
+    return only({ check: 'store', state: 'wrong', text: `The store (${name}) cannot be used: ${text}.`, todo });
+  } finally {
+    await opened?.close();
+  }
+}
+
+function only(finding: Finding): StoreFindings {
+  return { findings: [finding], journalEntries: undefined };
+}
+
+async function openStore(store: Config['store'], now: () => number): Promise<Store> {
+  if (store.engine === 'sqlite') {
+    const { SqliteStore } = await import('../store/sqlite.ts');
+    return await SqliteStore.open({ file: store.file, partitions: store.partitions, now });
+  }
+  const { RedisStore } = await import('../store/redis.ts');
+  const { url, partitions, replicasMin, commandTimeoutMs } = store;
+  return await RedisStore.open({ url, partitions, replicasMin, commandTimeoutMs });
+}
+
+async function waiting(store: Store): Promise<number> {
+  const epochs = await store.epochs();
+  const lengths = await Promise.all(epochs.map((epoch, partition) => store.journalLength({ partition, epoch })));
+  return lengths.reduce((sum, length) => sum + length, 0);
+}
+
+/** Without user and password. */
+function addressOf(url: string): string {
+  return url.split(',').map((part) => (URL.canParse(part) ? new URL(part).host : part.replace(/^.*@/, ''))).join(',');
+}

@@ -1,0 +1,92 @@
+/** `locum trace`: one transaction's story, from the book. */
+import type { Story, TraceBy } from '../book/trace.ts';
+import { Failure, exitFailed, UsageError } from './command.ts';
+import type { Command, Given } from './command.ts';
+import { bookName, bookOptionsOf } from './book-of.ts';
+import { configOf, configOption } from './configured.ts';
+import { storyLines } from './trace-story.ts';
+
+const byWords = { rrn: 'rrn', stan: 'stan', 'approval-code': 'approvalCode', id: 'id' } as const satisfies Record<string, TraceBy>;
+
+export const traceCommand: Command = {
+  name: 'trace',
+  summary: 'Tells one transaction\'s story from the book: what came, who decided what and why, what was held and posted',
+  operands: '<RRN | STAN | approval code | id>',
+  about: [
+    'What belongs together is told together: an authorization with its increments, completion and reversals. Where a name was used more than once, the latest stories come first.',
+    'The book is a little behind the switch; what was answered a moment ago may take a second to be there. Exit code 1 where nothing is found.',
+  ],
+  options: {
+    by: { type: 'string', value: '<kind>', about: `what the name is: ${Object.keys(byWords).join(', ')}; by default, whatever it is found as` },
+    most: { type: 'string', value: '<number>', about: 'stories at most; 3 by default' },
+    json: { type: 'boolean', about: 'one JSON document instead of sentences' },
+    ...configOption,
+  },
+  examples: [
+    { line: 'trace 4217', about: 'By its STAN.', needs: 'running demo' },
+    { line: 'trace 4217 --by stan --json', about: 'What a program reads.', needs: 'running demo' },
+  ],
+  async run(given, outside) {
+    const { name, kinds, most } = wantedOf(given);
+    const config = configOf(given, outside);
+    const options = bookOptionsOf(config);
+    const { openNeighbour } = await import('../book/connection.ts');
+    const { trace } = await import('../book/trace.ts');
+    const book = await openNeighbour(options);
+    let found: { readonly by: TraceBy; readonly stories: readonly Story[] } | undefined;
+    try {
+      for (const by of kinds) {
+        const stories = await trace(book, by, name, most).catch(tableMissing);
+        if (stories.length > 0) found = { by, stories };
+        if (found !== undefined) break;
+      }
+    } finally {
+      await book.close();
+    }
+    if (given.has('json')) {
+      outside.print(JSON.stringify({ name, by: found?.by ?? null, stories: found?.stories ?? [] }));
+      return found === undefined ? exitFailed : 0;
+    }
+    if (found === undefined) {
+      throw new Failure(`the book (${bookName(options)}) has no transaction with the ${kinds.map((by) => kindWords[by]).join(', ')} ${name}; one that was answered just now may not be there yet (locum doctor says how far it is behind)`);
+    }
+    for (const [index, story] of found.stories.entries()) {
+      if (index > 0) outside.print(`\nAnother transaction with this ${kindWords[found.by]}:\n`);
+      for (const line of storyLines(story)) outside.print(line);
+    }
+    return 0;
+  },
+};
+
+const kindWords: Readonly<Record<TraceBy, string>> = { rrn: 'RRN', stan: 'STAN', approvalCode: 'approval code', id: 'id' };
+
+interface Wanted {
+  readonly name: string;
+  readonly kinds: readonly TraceBy[];
+  readonly most: number;
+}
+
+function wantedOf(given: Given): Wanted {
+  const [name, ...rest] = given.operands;
+  if (name === undefined || rest.length > 0) throw new UsageError('one RRN, STAN, approval code or id is needed');
+  const most = given.text('most') ?? '3';
+  if (!/^[1-9][0-9]{0,2}$/.test(most)) throw new UsageError('--most is a number from 1 to 999');
+  const by = given.text('by');
+  if (by !== undefined && !Object.hasOwn(byWords, by)) throw new UsageError(`--by is ${Object.keys(byWords).join(', ')}, not ${by}`);
+  return { name, kinds: by === undefined ? kindsOf(name) : [byWords[by as keyof typeof byWords]], most: Number(most) };
+}
+
+/** What a name may be by its form, what says most first. */
+function kindsOf(name: string): TraceBy[] {
+  const kinds: TraceBy[] = [];
+  if (name.length === 12) kinds.push('rrn');
+  if (name.length === 6) kinds.push('approvalCode');
+  if (/^[0-9]{1,12}$/.test(name)) kinds.push('stan');
+  return [...kinds, 'id'];
+}
+
+/** SQLSTATE 42P01: nothing was ever booked here. */
+function tableMissing(error: unknown): readonly Story[] {
+  if (error instanceof Error && 'code' in error && error.code === '42P01') throw new Failure('the book is empty: its tables are made when a switch starts (locum start)');
+  throw error;
+}
