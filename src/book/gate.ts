@@ -1,4 +1,7 @@
-/** Lets one at a time through, in the order of asking. Whoever enters must leave: nothing else opens it again. */
+/**
+ * Lets one at a time through, in the order of asking. Whoever enters must leave: nothing else opens it again. The next one
+ * enters a turn of the event loop later, so that work that never waits for anything outside cannot keep sockets unread.
+ */
 export class Gate {
   #last: Promise<void> = Promise.resolve();
 
@@ -8,7 +11,7 @@ export class Gate {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#last = promise;
     await before;
-    return resolve;
+    return () => setImmediate(resolve);
   }
 
   async pass<T>(work: () => Promise<T>): Promise<T> {

@@ -68,21 +68,26 @@ export async function recordEntries(
   entries: readonly JournalEntry[],
   bookedAtMs: number,
 ): Promise<RecordResult> {
-  const batch = batchOf(at, after, entries, bookedAtMs);
   const position = { epoch: at.epoch, sequence: Number(entries.at(-1)?.sequence) };
   try {
+    const batch = batchOf(at, after, entries, bookedAtMs);
     return await book.transaction(async (queries) => {
       const found = await lockPosition(queries, at.partition, bookedAtMs);
       if (found === undefined) return { kind: 'busy' };
       if (found.epoch !== after.epoch || found.sequence !== after.sequence) return { kind: 'moved', position: found };
-      await writeBatch(queries, batch, at.partition, entries[0]?.sequence ?? '');
+      await writeBatch(queries, batch, at.partition, entries[0]?.sequence ?? '', new Date(bookedAtMs));
       await queries.query('update journal_position set epoch = $2, sequence = $3, changed_at = $4 where partition = $1', [
         at.partition, position.epoch, position.sequence, new Date(bookedAtMs),
       ]);
       return { kind: 'recorded', position };
     });
-  } catch (error) {
-    throw brokenBy(error, at.partition, entries) ?? error;
+  } catch (cause) {
+    const error = brokenBy(cause, at.partition, entries) ?? cause;
+    if (!(error instanceof JournalBroken)) throw error;
+    // Another process may have recorded these and trimmed them since the caller looked: then nothing is broken.
+    const found = await positionOf(book, at.partition);
+    if (found.epoch === after.epoch && found.sequence === after.sequence) throw error;
+    return { kind: 'moved', position: found };
   }
 }
 
@@ -146,7 +151,7 @@ async function lockPosition(queries: Queries, partition: number, nowMs: number):
   return made === undefined ? undefined : { epoch: made.epoch, sequence: made.sequence };
 }
 
-async function writeBatch(queries: Queries, batch: Batch, partition: number, sequence: string): Promise<void> {
+async function writeBatch(queries: Queries, batch: Batch, partition: number, sequence: string, bookedAt: Date): Promise<void> {
   await openAccounts(queries, batch);
   await changeAccounts(queries, [...batch.accounts.values()], partition, sequence);
   await queries.copyIn('journal_entry', journalColumns, batch.journal);
@@ -154,6 +159,7 @@ async function writeBatch(queries: Queries, batch: Batch, partition: number, seq
   if (batch.postings !== '') await queries.copyIn('posting', postingColumns, batch.postings);
   await changeHolds(queries, batch);
   await changeCards(queries, batch);
+  await changePartnerCredit(queries, batch, partition, bookedAt);
 }
 
 async function openAccounts(queries: Queries, { opened }: Batch): Promise<void> {
@@ -263,6 +269,16 @@ async function changeCards(queries: Queries, batch: Batch): Promise<void> {
       cards.map((card) => new Date(card.addedAtMs).toISOString()),
       cards.map(({ entry }) => new Date(entry.decidedAtMs).toISOString()),
     ],
+  );
+}
+
+async function changePartnerCredit(queries: Queries, { guards }: Batch, partition: number, bookedAt: Date): Promise<void> {
+  if (guards.size === 0) return;
+  await queries.query(
+    `insert into partner_credit (guard_id, partition, balance_minor, changed_at)
+     select id, $1, delta, $2 from unnest($3::text[], $4::bigint[]) as g (id, delta)
+     on conflict (guard_id, partition) do update set balance_minor = partner_credit.balance_minor + excluded.balance_minor, changed_at = excluded.changed_at`,
+    [partition, bookedAt, [...guards.keys()], [...guards.values()]],
   );
 }
 

@@ -58,6 +58,8 @@ export class Batch {
   readonly accounts = new Map<string, AccountChange>();
   readonly holds = new Map<string, HoldState>();
   readonly cards = new Map<string, CardState>();
+  /** Sums of what was given to (positive) and taken from each guard. */
+  readonly guards = new Map<string, number>();
   readonly #bookedAt: string;
 
   constructor(bookedAtMs: number) {
@@ -74,6 +76,8 @@ export class Batch {
     const accountId = entry.accountId === '' ? null : entry.accountId;
     const accountSequence = accountId === null ? null : entry.sequence;
     this.journal += copyRow([place.partition, place.epoch, place.sequence, accountId, accountSequence, entry.kind, text]);
+    const { guard } = entry.effects;
+    if (guard !== undefined) this.guards.set(guard.guardId, (this.guards.get(guard.guardId) ?? 0) + guard.delta);
     entry.effects.postings.forEach((posting, index) => {
       const { ledger, amountMinor, currency } = posting;
       this.postings += copyRow([entry.id, index + 1, ledger, amountMinor, currency, entry.accountId, entry.kind, isoTime(entry.decidedAtMs)]);
@@ -93,6 +97,7 @@ export class Batch {
         this.#addCard(entry);
         break;
       case 'loaded':
+      case 'guard':
         break;
       default:
         unreachable(entry);

@@ -175,6 +175,16 @@ end $$;
 create trigger posting_is_final before update or delete or truncate on posting
   for each statement execute function posting_is_final();
 
+create table partner_credit (
+  guard_id text collate "C" not null,
+  partition integer not null,
+  balance_minor bigint not null,
+  changed_at timestamptz not null,
+  primary key (guard_id, partition)
+) with (fillfactor = 50);
+comment on table partner_credit is 'The credit balances that authorizations have to fit into, in slices, one per partition of the store.';
+comment on column partner_credit.balance_minor is 'What the journal gave to the slice less what it took; the slices of a guard sum to its balance.';
+
 create table journal_entry (
   partition integer not null,
   epoch integer not null,
