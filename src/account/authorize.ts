@@ -98,5 +98,6 @@ function answerOf({ account }: Owner, message: CardMessage, leg: Leg): Response 
     balance: message.purpose === 'balanceInquiry'
       ? { ledgerMinor: account.ledgerMinor, availableMinor: availableMinor(account), currency: account.currency }
       : undefined,
+    field: undefined,
   };
 }

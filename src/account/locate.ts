@@ -80,7 +80,7 @@ class Reader {
 
   #text(id: string): string | undefined {
     const text = this.#records.get(id);
-    if (text === undefined) this.missing.push(id);
+    if (text === undefined && !this.missing.includes(id)) this.missing.push(id);
     return text ?? undefined;
   }
 }
@@ -191,9 +191,7 @@ function originalOf(
 ): Found | undefined {
   if (message.class === 'reversal') {
     const named = message.original === undefined ? byAlias(message, aliases) ?? underSameTrace(record, message) : referred(reader, reference, message);
-    // An advice that told of something on record did nothing itself: what it told of is what is reversed.
-    const told = named?.leg.state === 'none' && named.leg.parent !== undefined ? reader.leg(named.leg.parent) : undefined;
-    return told ?? named;
+    return toldOf(reader, named) ?? named;
   }
   if (message.function !== 'request' && twin !== undefined && (twin.leg.state !== 'none' || twin.leg.reason === '1830')) return twin;
   const named = message.original === undefined ? byAlias(message, aliases) : referred(reader, reference, message);
@@ -201,6 +199,13 @@ function originalOf(
   // An authorization's latest increment stands for all of it.
   const { parent } = named.leg;
   return isIncrement(named.leg) && parent !== undefined ? reader.leg(parent) : named;
+}
+
+/** An advice that told of what was on record did nothing itself: what it told of is what its reversal means. */
+function toldOf(reader: Reader, named: Found | undefined): Found | undefined {
+  const parent = named?.leg.state === 'none' && named.leg.reason === '9001' ? named.leg.parent : undefined;
+  const told = parent === undefined ? undefined : reader.leg(parent);
+  return told?.leg.type[0] === named?.leg.type[0] ? told : undefined;
 }
 
 function byAlias(message: CardMessage, aliases: readonly Alias[]): Found | undefined {
