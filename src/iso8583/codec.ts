@@ -14,6 +14,13 @@ export interface Codec {
    */
   decode(frame: Uint8Array, start?: number, end?: number): Message;
 
+  /**
+   * What can be read of bytes that `decode` refused, so that they can be answered: the fields before the one that failed, and those after
+   * it where the message's structure proves their places. Undefined where header, message type or bitmap cannot be read. Never throws
+   * a `DecodeError`; what it returns is a message like any other, but for `unknown`, which is 0.
+   */
+  recover(frame: Uint8Array, start?: number, end?: number): Message | undefined;
+
   /** The bytes of the draft: a view into a buffer that the next `encode` overwrites. Throws an `EncodeError`. */
   encode(draft: Draft): Uint8Array;
 

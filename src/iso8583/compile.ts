@@ -11,6 +11,7 @@ import { encodeFields, encodeText } from './encode.ts';
 import { DecodeError, EncodeError } from './errors.ts';
 import { DecodedMessage } from './message.ts';
 import { FieldPlan, FieldTable } from './plan.ts';
+import { attempt, recoverFields } from './recover.ts';
 import type { Spec } from './spec.ts';
 import { valueText } from './value.ts';
 import { bytesOf, checkForm, endSlot, lastPath, readUnits, walkFields } from './walk.ts';
@@ -39,22 +40,34 @@ class CompiledCodec implements Codec {
   decode(frame: Uint8Array, start = 0, end = frame.length): Message {
     assert(start >= 0 && start <= end && end <= frame.length, 'a message lies within its frame');
     if (end - start > frameBytesMax) throw new DecodeError('frame', frameBytesMax, 'too-large');
+    const header = this.#header;
     let at = start;
-    let header: string | undefined;
-    if (this.#header !== undefined) {
-      const plan = this.#header;
-      const units = plan.prefixForm === 0 ? plan.max : readUnits(plan, frame, start, at, end);
-      at += plan.prefixBytes;
-      const after = at + bytesOf(plan, units);
-      if (after > end) throw new DecodeError('header', at - start, 'truncated');
-      checkForm(plan, frame, start, at, after, units);
-      header = valueText(plan, frame, at, units);
-      at = after;
+    let headerText: string | undefined;
+    if (header !== undefined) {
+      const units = headerUnits(header, frame, start, end);
+      at += header.prefixBytes;
+      headerText = valueText(header, frame, at, units);
+      at += bytesOf(header, units);
     }
     const mti = this.#mtiPacked ? this.#packedMti(frame, start, at, end) : this.#charsMti(frame, start, at, end);
     const spans = walkFields(this.#table, frame, start, at + (this.#mtiPacked ? 2 : 4), end);
     if (spans[endSlot] !== end) throw new DecodeError(lastPath(this.#table, spans), spans[endSlot]! - start, 'trailing-data');
-    return new DecodedMessage(this, this.#table, frame, spans, mtiText(mti), header);
+    return new DecodedMessage(this, this.#table, frame, spans, mtiText(mti), headerText);
+  }
+
+  recover(frame: Uint8Array, start = 0, end = frame.length): Message | undefined {
+    assert(start >= 0 && start <= end && end <= frame.length, 'a message lies within its frame');
+    if (end - start > frameBytesMax) return undefined;
+    const header = this.#header;
+    const units = header === undefined ? 0 : attempt(() => headerUnits(header, frame, start, end));
+    if (units === undefined) return undefined;
+    const text = start + (header?.prefixBytes ?? 0);
+    const at = header === undefined ? start : text + bytesOf(header, units);
+    const mti = attempt(() => (this.#mtiPacked ? this.#packedMti(frame, start, at, end) : this.#charsMti(frame, start, at, end)));
+    if (mti === undefined) return undefined;
+    const spans = recoverFields(this.#table, frame, start, at + (this.#mtiPacked ? 2 : 4), end);
+    if (spans === undefined) return undefined;
+    return new DecodedMessage(this, this.#table, frame, spans, mtiText(mti), header === undefined ? undefined : valueText(header, frame, text, units));
   }
 
   #packedMti(frame: Uint8Array, start: number, at: number, end: number): number {
@@ -112,4 +125,14 @@ class CompiledCodec implements Codec {
     }
     return at + bytes;
   }
+}
+
+/** The units of the header that the bytes begin with, checked. */
+function headerUnits(plan: FieldPlan, frame: Uint8Array, start: number, end: number): number {
+  const units = plan.prefixForm === 0 ? plan.max : readUnits(plan, frame, start, start, end);
+  const at = start + plan.prefixBytes;
+  const after = at + bytesOf(plan, units);
+  if (after > end) throw new DecodeError('header', at - start, 'truncated');
+  checkForm(plan, frame, start, at, after, units);
+  return units;
 }

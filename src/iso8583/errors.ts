@@ -56,6 +56,12 @@ export class DecodeError extends Error {
     this.offset = offset;
     this.reason = reason;
   }
+
+  /** The number of the message's field that is wrong, or after which bytes follow; undefined where it is none: header, type, bitmap. */
+  get field(): number | undefined {
+    const field = Number.parseInt(this.path, 10);
+    return Number.isNaN(field) ? undefined : field;
+  }
 }
 
 /** What `encode` and a `Draft` throw: a field's path and the reason, never the value. */

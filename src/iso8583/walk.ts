@@ -141,7 +141,7 @@ export function lastPath(table: FieldTable, spans: Spans): string {
 }
 
 /** 32 bits of a bitmap: its first or second half. */
-function bitmapWord(table: FieldTable, encoding: BitmapForm['encoding'], frame: Uint8Array, base: number, at: number, end: number, half: 0 | 1): number {
+export function bitmapWord(table: FieldTable, encoding: BitmapForm['encoding'], frame: Uint8Array, base: number, at: number, end: number, half: 0 | 1): number {
   if (encoding === 'binary') {
     if (at + 8 > end) throw new DecodeError(table.path, at - base, 'truncated');
     const from = at + half * 4;
@@ -205,7 +205,7 @@ function unitsOf(plan: FieldPlan, count: number, base: number, at: number): numb
 }
 
 /** Packed digits whose prefix counts bytes: one digit less where a half byte is the filler. */
-function withoutFiller(plan: FieldPlan, frame: Uint8Array, base: number, at: number, units: number): number {
+export function withoutFiller(plan: FieldPlan, frame: Uint8Array, base: number, at: number, units: number): number {
   let real = units;
   if (plan.hasFiller && units > 0) {
     const nibble = plan.fillerLeft ? frame[at]! >> 4 : frame[at + (units >> 1) - 1]! & 15;

@@ -82,9 +82,9 @@ export function switchEvents({ switch: counted }: Metrics, log: Log, gate: LogGa
       counted.dropped(station, reason, detail);
       gate.warning('message dropped', () => ({ station, reason, detail }));
     },
-    refused: (station, mti, reason) => {
-      counted.refused(station, mti, reason);
-      gate.warning('message type refused', () => ({ station, mti, reason }));
+    refused: (station, type, reason, detail) => {
+      counted.refused(station, type, reason, detail);
+      gate.warning('message refused', () => ({ station, reason, detail }));
     },
     networkManagement: (station, kind, accepted) => {
       counted.networkManagement(station, kind, accepted);

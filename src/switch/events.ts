@@ -9,7 +9,7 @@ export type Responder = 'account' | 'switch';
 
 /** Why a message got no answer. */
 export type DropReason =
-  /** No such message: its bytes do not decode. */
+  /** Its bytes do not decode, and it is no request that could be told from others. */
   | 'undecodable'
   /** An answer that nobody waits for. */
   | 'unmatchedAnswer'
@@ -36,11 +36,12 @@ export interface DecidedEvent {
 }
 
 export interface SwitchEvents {
-  received(station: string, mti: string): void;
+  /** @param type four digits; `other` for all types that stations of this edition do not know */
+  received(station: string, type: string): void;
   decided(event: DecidedEvent): void;
   dropped(station: string, reason: DropReason, detail: string): void;
-  /** A message type that the station may not send, or that is not known, was answered so. */
-  refused(station: string, mti: string, reason: Reason): void;
+  /** Answered without being taken: 9102, a type that the station may not send or that is not known; 9100, bytes that do not decode. */
+  refused(station: string, type: string, reason: Reason, detail: string): void;
   networkManagement(station: string, what: string, accepted: boolean): void;
   usable(station: string, connectionId: number, usable: boolean): void;
   /** Fields or tags that the spec does not define were kept. */

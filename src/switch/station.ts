@@ -8,6 +8,7 @@ import { Draft } from '../iso8583/draft.ts';
 import { DecodeError, EncodeError } from '../iso8583/errors.ts';
 import { draftAnswer, draftNetworkAnswer, draftNetworkRequest, draftRefusal } from '../dialect/answer.ts';
 import type { Dialect } from '../dialect/dialect.ts';
+import { draftFormatError } from '../dialect/format-error.ts';
 import type { CardMeaning, Meaning, NetworkMeaning, ResponseMeaning } from '../dialect/meaning.ts';
 import { answerMti } from '../dialect/mti.ts';
 import { readMessage } from '../dialect/read.ts';
@@ -17,7 +18,6 @@ import { admits, applySession, newSession } from '../link/session.ts';
 import type { ManagementKind, Session, SessionConfig, SessionFact } from '../link/session.ts';
 import type { Deadlines } from '../base/deadlines.ts';
 import type { MessageClass, OriginalKey } from '../message/message.ts';
-import type { Reason } from '../message/reason.ts';
 import type { Decisions, Result } from './decisions.ts';
 import type { SwitchEvents } from './events.ts';
 import { retrievalReference } from './stamp.ts';
@@ -82,19 +82,34 @@ export class Station implements LinkHandlers {
       message = codec.decode(buffer, start, end);
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
+      this.#undecodable(connection, header, error, codec.recover(buffer, start, end));
+      return;
+    }
+    const meaning = readMessage(message, dialect, name);
+    events.received(name, typeOf(meaning));
+    if (message.unknown > 0) events.unknownContent(name, message.unknown);
+    this.#take(connection, header, message, meaning);
+  }
+
+  /** A request that can be told from others is answered; anything else is dropped. */
+  #undecodable(connection: LinkConnection, header: FrameHeader, error: DecodeError, recovered: Message | undefined): void {
+    const { name, dialect } = this.#config;
+    const { events } = this.#outside;
+    if (recovered === undefined || !draftFormatError(recovered, error.field, dialect, this.#draft)) {
       events.dropped(name, 'undecodable', error.message);
       return;
     }
-    events.received(name, message.mti);
-    if (message.unknown > 0) events.unknownContent(name, message.unknown);
-    this.#take(connection, header, message, readMessage(message, dialect, name));
+    const type = typeOf(readMessage(recovered, dialect, name));
+    events.received(name, type);
+    events.refused(name, type, '9100', error.message);
+    this.#answer(connection, header, this.#draft);
   }
 
   #take(connection: LinkConnection, header: FrameHeader, message: Message, meaning: Meaning): void {
     const { name, dialect, classes, session } = this.#config;
     switch (meaning.kind) {
       case 'card':
-        if (!classes.includes(meaning.class) || !admits(session, peerOf(connection).session)) this.#refuse(connection, header, message, '9102');
+        if (!classes.includes(meaning.class) || !admits(session, peerOf(connection).session)) this.#refuse(connection, header, message, meaning);
         else this.#decide(connection, header, message, meaning);
         return;
       case 'network':
@@ -104,7 +119,7 @@ export class Station implements LinkHandlers {
         this.#answered(connection, meaning);
         return;
       case 'unsupported':
-        if (meaning.answerable) this.#refuse(connection, header, message, '9102');
+        if (meaning.answerable) this.#refuse(connection, header, message, meaning);
         else this.#outside.events.dropped(name, 'unanswerable', `type ${message.mti} on a link that speaks ${dialect.version}`);
     }
   }
@@ -159,14 +174,15 @@ export class Station implements LinkHandlers {
     this.#session(connection, { kind: 'answered', what, accepted: meaning.approved });
   }
 
-  #refuse(connection: LinkConnection, header: FrameHeader, message: Message, reason: Reason): void {
+  /** A type that is not taken. */
+  #refuse(connection: LinkConnection, header: FrameHeader, message: Message, meaning: Meaning): void {
     const { name, dialect } = this.#config;
     if (answerMti(message.mti) === undefined) {
       this.#outside.events.dropped(name, 'unanswerable', `type ${message.mti}`);
       return;
     }
-    this.#outside.events.refused(name, message.mti, reason);
-    this.#answer(connection, header, draftRefusal(message, reason, dialect, this.#draft));
+    this.#outside.events.refused(name, typeOf(meaning), '9102', `type ${message.mti}`);
+    this.#answer(connection, header, draftRefusal(message, '9102', dialect, this.#draft));
   }
 
   #answer(connection: LinkConnection, header: FrameHeader, draft: Draft): void {
@@ -211,7 +227,8 @@ export class Station implements LinkHandlers {
           connection.close();
           break;
         case 'cutover':
-          events.networkManagement(name, 'cutover', true);
+          // Answered and counted as a request; business days are the programs' own.
+          break;
       }
     }
   }
@@ -236,4 +253,9 @@ export class Station implements LinkHandlers {
 
 function peerOf(connection: LinkConnection): Peer {
   return connection.context as Peer;
+}
+
+/** The type, for a count by type: one for all that are not known, or a hostile peer could make thousands of counts. */
+function typeOf(meaning: Meaning): string {
+  return meaning.kind === 'unsupported' ? 'other' : meaning.mti;
 }

@@ -1,0 +1,102 @@
+/** Sign-on, sign-off, echo and silence, as a station and its counterparty see them. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { demoStationNames, management, purchase, startSwitch, stopAll, until } from './fixture.ts';
+
+afterEach(stopAll);
+
+const codes = {
+  ascii: { signOn: '001', signOff: '002', echo: '301', cutover: '201', keyChange: '161', other: '999', accepted: '00', unsupported: '12', approved: '00', field: 70 },
+  binary: { signOn: '001', signOff: '002', echo: '301', cutover: '201', keyChange: '161', other: '999', accepted: '00', unsupported: '12', approved: '00', field: 70 },
+  iso2003: { signOn: '801', signOff: '802', echo: '831', cutover: '821', keyChange: '811', other: '899', accepted: '8000', unsupported: '9102', approved: '0000', field: 24 },
+} as const;
+
+describe.for(demoStationNames)('on the station %s', (name) => {
+  const of = codes[name];
+
+  it('sign-on, sign-off, echo and cut-over are answered, and what is not known is not supported', async () => {
+    const running = await startSwitch();
+    const acquirer = await running.call(name);
+    const asked = [of.signOn, of.echo, of.cutover, of.signOff, of.keyChange, of.other];
+    const answered: unknown[] = [];
+    for (const [index, code] of asked.entries()) {
+      const answer = await acquirer.ask(management(acquirer.codec, index + 1, code));
+      expect(answer.mti).toBe(name === 'iso2003' ? '2814' : '0810');
+      expect([Number(answer.text(11)), answer.text(7), answer.text(of.field)]).toEqual([index + 1, '1122101500', code]);
+      answered.push(answer.text(39));
+    }
+    expect(answered).toEqual([of.accepted, of.accepted, of.accepted, of.accepted, of.unsupported, of.unsupported]);
+    expect(running.of('networkManagement').map(([, what]) => what)).toEqual(['signOn', 'echo', 'cutover', 'signOff', 'keyChange', 'other']);
+  });
+
+  it('an advice is answered, its repeat too, a notification is not', async () => {
+    const running = await startSwitch();
+    const acquirer = await running.call(name);
+    acquirer.send(management(acquirer.codec, 1, of.echo, '840'));
+    expect((await acquirer.ask(management(acquirer.codec, 2, of.echo, '820'))).mti.slice(1)).toBe('830');
+    expect((await acquirer.ask(management(acquirer.codec, 2, of.echo, '821'))).mti.slice(1)).toBe('830');
+    expect(running.drops).toEqual(['unanswerable']);
+  });
+
+  it('the demo’s stations need no sign-on, and serve one who has signed off', async () => {
+    const running = await startSwitch();
+    const acquirer = await running.call(name);
+    expect((await acquirer.ask(purchase(acquirer.codec, 1))).text(39)).toBe(of.approved);
+    await acquirer.ask(management(acquirer.codec, 2, of.signOff));
+    expect((await acquirer.ask(purchase(acquirer.codec, 3))).text(39)).toBe(of.approved);
+  });
+
+  it('where the peer has to sign on, it is refused before, served after, and refused again when it has signed off', async () => {
+    const { spec } = { ascii: { spec: 'iso8583-1987-ascii' }, binary: { spec: 'iso8583-1987-binary' }, iso2003: { spec: 'iso8583-2003-binary' } }[name];
+    const running = await startSwitch({ stations: { strict: { spec, link: { session: { signOn: 'peer' } } } } });
+    const [acquirer, other] = [await running.call('strict'), await running.call('strict')];
+    const { codec } = acquirer;
+    expect((await acquirer.ask(management(codec, 1, of.echo))).text(39)).toBe(of.accepted);
+    const refused = await acquirer.ask(purchase(codec, 2));
+    expect([refused.mti.slice(1), refused.text(39), Number(refused.text(11))]).toEqual(['110', of.unsupported, 2]);
+    expect((await acquirer.ask(management(codec, 3, of.signOn))).text(39)).toBe(of.accepted);
+    expect((await acquirer.ask(purchase(codec, 4))).text(39)).toBe(of.approved);
+    expect((await other.ask(purchase(codec, 5))).text(39)).toBe(of.unsupported);
+    expect((await acquirer.ask(management(codec, 6, of.signOff))).text(39)).toBe(of.accepted);
+    expect((await acquirer.ask(purchase(codec, 7))).text(39)).toBe(of.unsupported);
+    expect(running.of('usable').map(([, , usable]) => usable)).toEqual([true, false]);
+    expect(running.decided).toHaveLength(1);
+  });
+});
+
+it('a silent peer is sent an echo, and one that answers none is let go', async () => {
+  const link = { idle: { echoAfterMs: 30 }, session: { echoesMissed: 2 } };
+  const running = await startSwitch({ stations: { pos: { spec: 'iso8583-1987-ascii', link } }, networkAnswerMs: 50 });
+  const acquirer = await running.call('pos');
+  const echo = await acquirer.next();
+  expect([echo.mti, echo.text(70), echo.text(7)]).toEqual(['0800', '301', '1122101500']);
+  acquirer.send(management(acquirer.codec, Number(echo.text(11)), '301', '810').set(39, '00'));
+  expect((await acquirer.next()).text(11)).not.toBe(echo.text(11));
+  await until(() => acquirer.ended, 'the connection is closed');
+  expect(running.drops).toEqual([]);
+  expect(running.of('disconnected')).toMatchObject([['pos', expect.anything(), 'local', undefined]]);
+});
+
+it('where we have to sign on we do so, again after a refusal', async () => {
+  const link = { session: { signOn: 'us', signOnRetryMs: 100 } };
+  const running = await startSwitch({ stations: { pos: { spec: 'iso8583-2003-binary', link } } });
+  const acquirer = await running.call('pos');
+  const answer = async (code: string): Promise<void> => {
+    const signOn = await acquirer.next();
+    expect([signOn.mti, signOn.text(24)]).toEqual(['2804', '801']);
+    acquirer.send(management(acquirer.codec, Number(signOn.text(11)), '801', '814').set(39, code));
+  };
+  await answer('9102');
+  await answer('8000');
+  await until(() => running.of('usable').length > 0, 'the station is signed on');
+});
+
+it('an answer to an echo of ours that comes twice is unmatched the second time', async () => {
+  const running = await startSwitch({ stations: { pos: { spec: 'iso8583-1987-ascii', link: { idle: { echoAfterMs: 30 } } } } });
+  const acquirer = await running.call('pos');
+  const echo = await acquirer.next();
+  const answer = management(acquirer.codec, Number(echo.text(11)), '301', '810').set(39, '00');
+  acquirer.send(answer);
+  acquirer.send(answer);
+  await until(() => running.drops.length > 0, 'the drop is counted');
+  expect(running.drops).toEqual(['unmatchedAnswer']);
+});
