@@ -7,11 +7,12 @@ import type { Account } from '../account/account.ts';
 import { apply } from '../account/apply.ts';
 import type { AccountMessage } from '../account/apply.ts';
 import { encodeEntry } from '../account/journal.ts';
-import { accountOfRecord } from '../account/record.ts';
+import { accountOfRecord, legsMax } from '../account/record.ts';
 import type { Response } from '../message/message.ts';
 import { Decider } from '../store/decide.ts';
 import type { Applied, DecideOptions, Domain, Outcome } from '../store/decide.ts';
 import type { RecordPut, Store } from '../store/store.ts';
+import { isTransfer } from './guard-transfer.ts';
 
 /** What the account says, and whether it said it before. */
 export interface LedgerAnswer {
@@ -78,25 +79,51 @@ export interface ExpiryOptions {
   readonly now: () => number;
   readonly newId: () => string;
   readonly recordDays: number;
+  /** Goes on with transfers between partitions that are due; without it they stay due. */
+  readonly transfers?: { resume(partition: number, id: string): Promise<void> };
 }
 
 const duePageMax = 500;
 
-/** Lets every hold run out whose time has come. Several switches may do so at once: a hold expires once. @returns how many records were due */
-export async function expireDue({ store, ledger, now, newId, recordDays }: ExpiryOptions): Promise<number> {
+/** Each attempt takes one leg of the record off; a record that is due after so many has something else. */
+const attemptsMax = legsMax + 1;
+
+/**
+ * Lets every hold run out whose time has come when it is called, and finishes transfers. Several switches may do so at once: a
+ * hold expires once. A record that stays due whatever is done is left for the next call.
+ * @returns how many records were due
+ * @throws StoreUnavailable, and what the store throws to transfers
+ */
+export async function expireDue(options: ExpiryOptions): Promise<number> {
+  const { store, now } = options;
+  const nowMs = now();
   let count = 0;
-  const epochs = await store.epochs();
-  for (const [partition, epoch] of epochs.entries()) {
+  for (const [partition, epoch] of (await store.epochs()).entries()) {
+    const left = new Set<string>();
+    let attempts = new Map<string, number>();
     for (;;) {
-      const nowMs = now();
-      const due = await store.due({ partition, epoch }, nowMs, duePageMax);
-      await Promise.all(due.map(({ id }) => {
-        const accountId = accountOfRecord(id);
-        return decideNow(ledger, accountId, { kind: 'expire', id: newId(), accountId, recordId: id, nowMs, recordDays });
-      }));
-      count += due.length;
-      if (due.length < duePageMax) break;
+      // What is left is at the front of every page.
+      const due = (await store.due({ partition, epoch }, nowMs, duePageMax + left.size)).filter(({ id }) => !left.has(id));
+      if (due.length === 0) break;
+      await Promise.all(due.map(({ id }) => expireRecord(options, partition, id, nowMs)));
+      const before = attempts;
+      attempts = new Map();
+      for (const { id } of due) {
+        const made = (before.get(id) ?? 0) + 1;
+        if (made === 1) count += 1;
+        if (made < attemptsMax) attempts.set(id, made);
+        else left.add(id);
+      }
     }
   }
   return count;
+}
+
+async function expireRecord({ ledger, newId, recordDays, transfers }: ExpiryOptions, partition: number, id: string, nowMs: number): Promise<void> {
+  if (isTransfer(id)) {
+    await transfers?.resume(partition, id);
+    return;
+  }
+  const accountId = accountOfRecord(id);
+  await decideNow(ledger, accountId, { kind: 'expire', id: newId(), accountId, recordId: id, nowMs, recordDays });
 }

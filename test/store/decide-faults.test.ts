@@ -11,6 +11,7 @@ import {
 const partitions = 2;
 const loadedMinor = 100_000;
 const dayMs = 86_400_000;
+const faults = { before: 'before it is made', after: 'with its answer lost', lost: 'lost itself' } satisfies Record<FaultKind, string>;
 
 /** Two accounts and what happens to each, with the reason that each message is answered with when nothing fails. */
 function script(accountId: string): readonly (readonly [message: AccountMessage, reason: string])[] {
@@ -105,7 +106,7 @@ describe('the decide loop under faults', () => {
   for (const kind of ['before', 'after', 'lost'] satisfies FaultKind[]) {
     for (const persistent of [false, true]) {
       for (const inTurn of [true, false]) {
-        it(`every call that fails ${kind} it happens, ${persistent ? 'with all after it' : 'once'}, ${inTurn ? 'one message after the other' : 'all at once'}, ends in the journal’s account`, async () => {
+        it(`every call fails ${faults[kind]}, ${persistent ? 'and all after it' : 'once'}, with ${inTurn ? 'one message after the other' : 'all messages at once'}: the journal is the account`, async () => {
           for (let nth = 1; ; nth += 1) {
             const { faults } = await run({ nth, kind, persistent, on: 'all' }, inTurn);
             if (faults === 0) {
