@@ -12,6 +12,8 @@ import { program } from './debian.ts';
 export interface RedisServer {
   readonly port: number;
   readonly url: string;
+  /** Of the process that runs now. */
+  readonly pid: number | undefined;
   /** As a crash: SIGKILL. */
   kill(): Promise<void>;
   /** After `kill`: the same folder, the same port. */
@@ -45,6 +47,9 @@ export async function startRedis(settings: RedisSettings = {}): Promise<RedisSer
   return {
     port,
     url: `redis://127.0.0.1:${port}`,
+    get pid() {
+      return child.pid;
+    },
     kill,
     async restart() {
       child = await launch(path, args);
