@@ -8,6 +8,7 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
 import { destination } from 'pino';
 import { Deadlines, processSchedule } from '../base/deadlines.ts';
 import { createLog } from '../base/log.ts';
@@ -125,7 +126,7 @@ export async function start(config: Config): Promise<Running> {
       await office.stop();
       await store.close();
       log.event('stopped', { unanswered });
-      await pause(settleMs);
+      await delay(settleMs);
     }),
   };
 }
@@ -139,6 +140,7 @@ function once(work: () => Promise<void>): () => Promise<void> {
   };
 }
 
+/** Keeps no process alive that has nothing else to do. */
 function pause(delayMs: number): Promise<void> {
   return new Promise((resolve) => void setTimeout(resolve, delayMs).unref());
 }
