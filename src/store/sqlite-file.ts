@@ -31,9 +31,11 @@ const migrations: readonly string[] = [
   CREATE TABLE head (
     scope INTEGER NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, value TEXT NOT NULL, PRIMARY KEY (scope, id)
   ) WITHOUT ROWID;
+  -- In the order in which they came, not in that of their ids, which are spread: a page then takes many new ones at once.
   CREATE TABLE record (
-    scope INTEGER NOT NULL, id TEXT NOT NULL, value TEXT NOT NULL, keep_until INTEGER, due_at INTEGER, PRIMARY KEY (scope, id)
-  ) WITHOUT ROWID;
+    record INTEGER PRIMARY KEY, scope INTEGER NOT NULL, id TEXT NOT NULL, value TEXT NOT NULL, keep_until INTEGER,
+    due_at INTEGER, UNIQUE (scope, id)
+  );
   CREATE INDEX record_due ON record (scope, due_at, id) WHERE due_at IS NOT NULL;
   CREATE TABLE guard (
     scope INTEGER NOT NULL, id TEXT NOT NULL, value INTEGER NOT NULL, PRIMARY KEY (scope, id)

@@ -19,7 +19,6 @@ const chunksPerTrim = 1_024;
 
 /** Records that a turn looks at for their time, at least. */
 const sweepRowsMin = 64;
-const tableStart = { scope: -1, id: '' };
 
 type Change =
   | { readonly table: 0; readonly scope: number; readonly id: string; readonly head: Head }
@@ -37,7 +36,6 @@ export class TableWriter {
   readonly #getApplied: StatementSync;
   readonly #sweepEnd: StatementSync;
   readonly #sweep: StatementSync;
-  readonly #sweepRest: StatementSync;
   readonly #dropChunks: StatementSync;
   #applied = 0;
   #sealedThrough = 0;
@@ -46,7 +44,7 @@ export class TableWriter {
   #sealedNext = 0;
   #moving = false;
   /** The record up to which the present round has looked for what may be forgotten. */
-  #sweptTo: { readonly scope: number; readonly id: string } = tableStart;
+  #sweptTo = 0;
   /** Scopes that may have chunks to take away. */
   readonly #dropping = new Set<SqliteScope>();
 
@@ -56,7 +54,7 @@ export class TableWriter {
       'INSERT INTO head VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET version = excluded.version, value = excluded.value',
     );
     this.#putRecord = database.prepare(
-      `INSERT INTO record VALUES (?, ?, ?, ?, ?)
+      `INSERT INTO record (scope, id, value, keep_until, due_at) VALUES (?, ?, ?, ?, ?)
       ON CONFLICT DO UPDATE SET value = excluded.value, keep_until = excluded.keep_until, due_at = excluded.due_at`,
     );
     this.#deleteRecord = database.prepare('DELETE FROM record WHERE scope = ? AND id = ?');
@@ -66,13 +64,8 @@ export class TableWriter {
       `INSERT INTO setting VALUES ('applied', ?) ON CONFLICT DO UPDATE SET value = excluded.value`,
     );
     this.#getApplied = database.prepare(`SELECT value FROM setting WHERE name = 'applied'`);
-    this.#sweepEnd = database.prepare(
-      'SELECT scope, id FROM record WHERE (scope, id) > (?, ?) ORDER BY scope, id LIMIT 1 OFFSET ?',
-    );
-    this.#sweep = database.prepare(
-      'DELETE FROM record WHERE (scope, id) > (?, ?) AND (scope, id) <= (?, ?) AND keep_until < ?',
-    );
-    this.#sweepRest = database.prepare('DELETE FROM record WHERE (scope, id) > (?, ?) AND keep_until < ?');
+    this.#sweepEnd = database.prepare('SELECT record FROM record WHERE record > ? ORDER BY record LIMIT 1 OFFSET ?');
+    this.#sweep = database.prepare('DELETE FROM record WHERE record > ? AND record <= ? AND keep_until < ?');
     this.#dropChunks = database.prepare(
       'DELETE FROM chunk WHERE chunk IN (SELECT chunk FROM chunk WHERE scope = ? AND last <= ? AND chunk <= ? LIMIT ?)',
     );
@@ -169,15 +162,9 @@ export class TableWriter {
    * record a third of what it costs; so a third as many as are wanted may be waiting to be forgotten.
    */
   #forget(nowMs: number, rows: number): void {
-    const { scope, id } = this.#sweptTo;
-    const end = this.#sweepEnd.get(scope, id, rows);
-    if (end === undefined) {
-      this.#sweepRest.run(scope, id, nowMs);
-      this.#sweptTo = tableStart;
-      return;
-    }
-    this.#sweptTo = { scope: end['scope'] as number, id: end['id'] as string };
-    this.#sweep.run(scope, id, this.#sweptTo.scope, this.#sweptTo.id, nowMs);
+    const end = this.#sweepEnd.get(this.#sweptTo, rows)?.['record'] as number | undefined;
+    this.#sweep.run(this.#sweptTo, end ?? Number.MAX_SAFE_INTEGER, nowMs);
+    this.#sweptTo = end ?? 0;
   }
 
   #drop(scope: SqliteScope, most: number): void {

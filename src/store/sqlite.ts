@@ -202,7 +202,8 @@ export class SqliteStore implements Store {
 
   #take(reply: SqliteReply): void {
     const waiting = this.#waiting.get(reply.call);
-    assert(waiting !== undefined, 'an answer belongs to a call');
+    // The thread's end was told before its last answers arrived: their calls have been given up.
+    if (waiting === undefined) return;
     this.#waiting.delete(reply.call);
     if (reply.failure === undefined) waiting.resolve(reply.answer);
     else waiting.reject(failureOf(waiting.kind, reply.failure.kind, reply.failure.message));
