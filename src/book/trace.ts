@@ -115,7 +115,7 @@ const relatedMax = 500;
 async function storyOf(queries: Queries, id: string): Promise<Story> {
   const related = await queries.query<{ readonly id: string }>(
     `with recursive story (id) as (
-       select $1::text
+       select $1::text collate "C"
        union
        select next.id from story s cross join lateral (
          select t.id from transaction t where t.original_id = s.id
