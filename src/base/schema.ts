@@ -154,7 +154,7 @@ function readMap(schema: MapSchema, value: unknown, path: string): Record<string
   const form = new RegExp(schema.names.pattern, 'u');
   const result: Record<string, unknown> = {};
   for (const [name, item] of Object.entries(objectOf(value, path))) {
-    if (!form.test(name)) throw new ConfigError(inside(path, name), `is no name: ${schema.names.$comment}`);
+    if (!form.test(name)) throw new ConfigError(inside(path, name), `is no name: a name is ${schema.names.$comment}`);
     result[name] = readBySchema(schema.items, item, inside(path, name));
   }
   return result;

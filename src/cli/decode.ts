@@ -32,11 +32,13 @@ export const decodeCommand: Command = {
     ...configOption,
   },
   examples: [
+    { line: 'decode 0800822000000000000004000000000000001122080512004217301', about: 'A message in ASCII as it is: an echo.', needs: 'nothing' },
     {
-      line: 'decode 003e0800822000000000000004000000000000001122080512004217301',
-      about: 'Not a whole number of bytes as hexadecimal, so it is read as what it is otherwise: nothing.',
+      line: 'decode 001c0800822000000000000004000000000000001122080512004217 0301',
+      about: 'A frame in hexadecimal, with two bytes of length in front.',
       needs: 'nothing',
     },
+    { line: 'decode --spec iso8583-1987-binary --json CACCIAAAAAAAAAQAAAAAAAAAESIIBRIAQhcDAQ==', about: 'The same without its length, in base64, for a program.', needs: 'nothing' },
   ],
   async run(given, outside) {
     const found = await decodeAll(given, outside);

@@ -180,11 +180,15 @@ function setOriginal(draft: Draft, wish: Wish, dialect: Dialect): void {
   const { version } = dialect;
   if (original !== undefined) {
     const type = editionDigits[version] + original.type;
+    const atLength = { '1987': 10, '1993': 12, '2003': 14 }[version];
+    if (original.at.length !== atLength) {
+      const form = version === '1987' ? 'DE7, MMDDhhmmss' : `DE12, ${version === '1993' ? 'YY' : 'CCYY'}MMDDhhmmss`;
+      throw new UsageError(`of a message of ${version}, --original takes the time as ${atLength} digits (${form}), not ${original.at.length}`);
+    }
     if (version === '1987') {
-      draft.set(90, type + original.stan.padStart(6, '0') + original.at.padStart(10, '0') + acquirer.padStart(11, '0') + '0'.repeat(11));
+      draft.set(90, type + original.stan.padStart(6, '0') + original.at + acquirer.padStart(11, '0') + '0'.repeat(11));
     } else {
-      const [stanDigits, atDigits] = version === '1993' ? [6, 12] : [12, 14];
-      draft.set(56, type + original.stan.padStart(stanDigits, '0') + original.at.padStart(atDigits, '0') + String(acquirer.length).padStart(2, '0') + acquirer);
+      draft.set(56, type + original.stan.padStart(version === '1993' ? 6 : 12, '0') + original.at + String(acquirer.length).padStart(2, '0') + acquirer);
     }
   }
   if (actual === undefined) return;

@@ -310,15 +310,21 @@ function outcomeWords(response: Message, dialect: Dialect): string {
   if (responseCode === undefined) return 'The answer has no response code.';
   const meaning = meaningOf(responseCode, dialect);
   const approvalCode = response.text(38)?.trim();
-  const words = meaning === undefined ? 'not in the link\'s map of response codes' : meaning.text;
+  const words = meaning === undefined ? 'not in the link\'s map of response codes' : wordsFor(response, meaning);
   return `${responseCode}: ${words}${approvalCode === undefined || approvalCode === '' ? '' : `, approval code ${approvalCode}`}.`;
+}
+
+/** 1987 answers reversals and network management with the code of an approval. */
+function wordsFor({ mti }: Message, { action, text }: { readonly action: string; readonly text: string }): string {
+  return action === '0000' && (mti[1] === '4' || mti[1] === '8') ? 'Accepted' : text;
 }
 
 /** What `--original` takes for this message; undefined of network management. */
 function originalWords(request: Message, { version }: Dialect): string | undefined {
   const [stan, at] = [request.text(11), request.text(version === '1987' ? 7 : 12)];
   if (stan === undefined || at === undefined || request.mti[1] === '8') return undefined;
-  const type = request.mti.slice(1);
+  // A repeat is no other message than the first one.
+  const type = `${request.mti.slice(1, 3)}0`;
   return [...(type === '100' ? [] : [type]), stan, at].join(',');
 }
 

@@ -20,7 +20,10 @@ export const startCommand: Command = {
     const { start } = await import('../program/start.ts');
     const running = await start(config);
     await stopAsked;
+    // The switch's own timers keep no process alive, and by the end of a stop there is nothing else.
+    const alive = setInterval(() => undefined, 60_000);
     await running.stop();
+    clearInterval(alive);
     return 0;
   },
 };

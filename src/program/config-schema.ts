@@ -70,11 +70,11 @@ export const configSchema: ObjectSchema = {
       default: {},
       properties: {
         engine: { type: 'string', description: 'by default redis where there is a url, else sqlite', enum: ['sqlite', 'redis'] },
-        file: text('sqlite: the file; by default store.sqlite in dataDir'),
-        url: address('redis: the server, or several of a Redis Cluster with commas between them; also as REDIS_URL', '^rediss?://', 'an address that starts with redis:// or rediss://'),
+        file: text('the file of sqlite; by default store.sqlite in dataDir'),
+        url: address('the server of redis, or several of a Redis Cluster with commas between them; also as REDIS_URL', '^rediss?://', 'an address that starts with redis:// or rediss://'),
         partitions: count('parts that commit independently of each other, fixed when the store is made; by default 1 of sqlite and 4 of redis', 1, 1024),
-        replicasMin: count('redis: replicas that have a commit before it is answered', 0, 16, 0),
-        commandTimeoutMs: durationMs('redis: how long a command may take before its outcome counts as unknown', 10, 2_000),
+        replicasMin: count('how many replicas of redis have a commit before it is answered', 0, 16, 0),
+        commandTimeoutMs: durationMs('how long a command to redis may take before its outcome counts as unknown', 10, 2_000),
       },
     },
     book: {

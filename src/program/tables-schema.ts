@@ -9,7 +9,7 @@ import { linkSchema } from '../link/config.ts';
 
 export const rowNames = {
   pattern: '^[a-z0-9][a-z0-9-]{0,31}$',
-  $comment: 'a name has 1 to 32 of a-z, 0-9 and hyphen, and starts with none',
+  $comment: '1 to 32 of a-z, 0-9 and hyphen, not beginning with a hyphen',
 } as const;
 
 const messageClasses = ['authorization', 'financial', 'reversal'] as const;
@@ -61,7 +61,7 @@ const limitSchema: ObjectSchema = {
   additionalProperties: false,
   required: ['scope', 'period'],
   properties: {
-    scope: name('overall, cash, or the name of one of merchantGroups'),
+    scope: name('one of overall, cash and the names in merchantGroups'),
     period: choice('a transaction, a business day or a calendar month of the program', ['transaction', 'day', 'month']),
     amountMinorMax: count('minor units of the balance\'s currency', 0, balanceMinorMax),
     countMax: count('transactions', 0, 1_000_000_000),
