@@ -109,7 +109,7 @@ export async function start(config: Config): Promise<Running> {
   const expiry = startExpiry(config, { store, ledger, now, log });
   log.event('ready', {
     stations: switch_.status.map(({ name, port }) => `${name}:${port}`), http: office.httpPort,
-    ...(config.demo ? { try: 'npx locum send purchase --pan 4761730000000011 --amount 12.50' } : {}),
+    ...(config.demo ? { try: 'npx locum send --help' } : {}),
   });
 
   return {
