@@ -76,11 +76,12 @@ function withoutRoom(account: Account, message: CardMessage, records: Records, f
   return decided(account, change, [], { message, facts, response, checks: noChecks(), originalId: undefined, flags: ['traceFull'] });
 }
 
-/** A card that nobody has: written down, owned by no account, and moving no money. */
+/** A card that no account has, or that is in no program's range: written down, owned by no account, and moving no money. */
 function withoutCard(account: undefined, message: CardMessage, facts: DecideFacts): Decision {
   const isRequest = message.function === 'request' && message.class !== 'reversal';
   const outcome = runChecks(message, { account, card: undefined, original: undefined, guardRefused: false });
   let reason: Reason = outcome.failure ?? '1018';
+  if (reason === '1018' && message.terms.program === '') reason = '9108';
   if (!isRequest && message.fault === undefined) reason = message.class === 'reversal' ? '4000' : '9000';
   const response: Response = { ...plainResponse(reason, message.fault?.field), amount: message.amount };
   return decided(account, undefined, [], {

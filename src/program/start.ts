@@ -14,8 +14,9 @@ import { Deadlines, processSchedule } from '../base/deadlines.ts';
 import { createLog } from '../base/log.ts';
 import type { Log } from '../base/log.ts';
 import { readableLines } from '../base/log-lines.ts';
+import { GuardRoom } from '../issuer/guard-room.ts';
 import { expireDue, openLedger } from '../issuer/ledger.ts';
-import type { Ledger } from '../issuer/ledger.ts';
+import type { ExpiryOptions } from '../issuer/ledger.ts';
 import { loadKeys } from '../keys/key-store.ts';
 import { MasterKey } from '../keys/master-key.ts';
 import { SoftwareHsm } from '../keys/software-hsm.ts';
@@ -52,12 +53,25 @@ export interface Running {
 
 const networkAnswerMs = 10_000;
 const settleMs = 100;
+/** The least that the account of an expired hold remembers it; days. */
+const recordDaysMin = 7;
 
 /**
  * Starts everything that the configuration names; resolves when the stations accept.
  * @throws Error with a sentence for a person: what could not be started, and what to do
  */
 export async function start(config: Config): Promise<Running> {
+  const opened: (() => Promise<unknown>)[] = [];
+  try {
+    return await compose(config, opened);
+  } catch (error) {
+    for (const close of opened.reverse()) await close();
+    throw error;
+  }
+}
+
+/** @param opened gets what has to be closed where the start fails */
+async function compose(config: Config, opened: (() => Promise<unknown>)[]): Promise<Running> {
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
   const now = (): number => Date.now();
   const elapsed = (): number => performance.now();
@@ -70,13 +84,18 @@ export async function start(config: Config): Promise<Running> {
 
   const hsm = openHsm(config);
   const store = await openStore(config, now);
+  opened.push(() => store.close());
   const found = await store.durability();
   if (found.durable) log.event('store opened', { engine: config.store.engine, finding: found.finding });
   else log.warning('store is not durable', { engine: config.store.engine, finding: found.finding });
 
   const office = await Office.open({ config, store, log, readable, metrics: metrics.registry });
+  opened.push(() => office.stop());
+  const newId = (): string => `${config.switchName}x${now().toString(36)}${randomInt(0x7fffffff).toString(36)}`;
+  const guards = new GuardRoom({ store, now, elapsed, newId });
   const ledger = await openLedger({
     store, now, elapsed, atTurnEnd, after: (delayMs, work) => void setTimeout(work, delayMs).unref(), events: decideEvents(metrics, log, gate),
+    findGuardRoom: guards.findGuardRoom,
   });
   if (config.demo) await makeDemoCards({ store, ledger, vault: hsm, now });
 
@@ -92,11 +111,9 @@ export async function start(config: Config): Promise<Running> {
   };
   const switch_ = new Switch(links, { decisions, deadlines, now, events: switchEvents(metrics, log, gate), networkAnswerMs });
   const setupsOf = ({ stations }: Tables): StationSetup[] => stations.map(stationSetup);
+  opened.push(() => switch_.stop(0));
   const failures = await switch_.exchange(setupsOf(tables), config.deadlines.stopMs);
   if (failures.length > 0) {
-    await switch_.stop(0);
-    await office.stop();
-    await store.close();
     throw new Error(failures.map(({ station, error }) => `station ${station} cannot be started: ${error.message}`).join('; '));
   }
 
@@ -106,7 +123,7 @@ export async function start(config: Config): Promise<Running> {
     void exchange(switch_, changed, setupsOf, config, log);
   });
   office.serve(() => ({ stations: switch_.status, storeAnswers: ledger.storeAnswers, waiting: ledger.waiting }));
-  const expiry = startExpiry(config, { store, ledger, now, log });
+  const expiry = startExpiry(config.deadlines.expiryScanMs, { store, ledger, now, newId, recordDays: recordDaysMin, transfers: guards }, log);
   log.event('ready', {
     stations: switch_.status.map(({ name, port }) => `${name}:${port}`), http: office.httpPort,
     ...(config.demo ? { try: 'npx locum send --help' } : {}),
@@ -189,22 +206,14 @@ async function openStore(config: Config, now: () => number): Promise<Store> {
   });
 }
 
-interface ExpiryOutside {
-  readonly store: Store;
-  readonly ledger: Ledger;
-  readonly now: () => number;
-  readonly log: Log;
-}
-
 /** Looks for holds that ran out, again and again; a scan that is still under way is not joined by another. */
-function startExpiry(config: Config, { store, ledger, now, log }: ExpiryOutside): NodeJS.Timeout {
+function startExpiry(everyMs: number, options: ExpiryOptions, log: Log): NodeJS.Timeout {
   let scanning = false;
-  const newId = (): string => `${config.switchName}x${now().toString(36)}${randomInt(0x7fffffff).toString(36)}`;
   const scan = async (): Promise<void> => {
-    if (scanning || !ledger.storeAnswers) return;
+    if (scanning || !options.ledger.storeAnswers) return;
     scanning = true;
     try {
-      const expired = await expireDue({ store, ledger, now, newId, recordDays: 7 });
+      const expired = await expireDue(options);
       if (expired > 0) log.event('holds expired', { records: expired });
     } catch (error) {
       log.warning('holds could not be expired', { error: error instanceof Error ? error.message : String(error) });
@@ -212,5 +221,5 @@ function startExpiry(config: Config, { store, ledger, now, log }: ExpiryOutside)
       scanning = false;
     }
   };
-  return setInterval(() => void scan(), config.deadlines.expiryScanMs).unref();
+  return setInterval(() => void scan(), everyMs).unref();
 }
