@@ -257,9 +257,33 @@ function parseJson(text: string, file: string): unknown {
     return JSON.parse(text);
   } catch (error) {
     // The place only: the rest of the parser's message may quote an address with its password.
-    const place = /line ([0-9]+) column ([0-9]+)/.exec(error instanceof Error ? error.message : '');
-    throw new ConfigError('', place === null ? `${file} is not JSON: it ends too early` : `${file} is not JSON: line ${place[1]}, column ${place[2]}`);
+    const at = placeOf(error, text);
+    if (at === undefined) throw new ConfigError('', `${file} is not JSON: it ends too early`);
+    const lines = text.slice(0, at).split('\n');
+    throw new ConfigError('', `${file} is not JSON: line ${lines.length}, column ${(lines.at(-1) ?? '').length + 1}`);
   }
+}
+
+/** Where the parser stopped; undefined at the end. It names the place in some of its messages, and the character alone in the others. */
+function placeOf(error: unknown, text: string): number | undefined {
+  const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : '');
+  const named = /at position ([0-9]+)/.exec(messageOf(error));
+  if (named !== null) return Number(named[1]);
+  const [token] = /^Unexpected token '.*?',/su.exec(messageOf(error)) ?? [];
+  if (token === undefined) return undefined;
+  // The shortest beginning of the text that is refused for the same character ends with it.
+  let [low, high] = [0, text.length];
+  while (low + 1 < high) {
+    const middle = Math.floor((low + high) / 2);
+    try {
+      JSON.parse(text.slice(0, middle));
+      low = middle;
+    } catch (thrown) {
+      if (messageOf(thrown).startsWith(token)) high = middle;
+      else low = middle;
+    }
+  }
+  return high - 1;
 }
 
 function given(environment: Environment, name: string): string | undefined {
