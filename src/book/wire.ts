@@ -44,11 +44,13 @@ export function storable(text: string): string {
   return text.includes('\0') ? text.replaceAll('\0', '\uFFFD') : text;
 }
 
-const copySpecial = /[\\\t\n\r\0]/;
-const copyEscapes: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r', '\0': '\uFFFD' };
+const copyControls = /[\t\n\r\0]/;
+const copyEscapes: Readonly<Record<string, string>> = { '\t': '\\t', '\n': '\\n', '\r': '\\r', '\0': '\uFFFD' };
 
 function copyText(text: string): string {
-  // Most values hold nothing special, and a test is a tenth of the price of a replacement.
-  if (!copySpecial.test(text)) return text;
-  return text.replace(/[\\\t\n\r\0]/g, (special) => copyEscapes[special] ?? special);
+  // A journal's entry is full of backslashes and never has a control character: one at a time through a callback would be
+  // half the price of a row.
+  const escaped = text.includes('\\') ? text.replaceAll('\\', '\\\\') : text;
+  if (!copyControls.test(escaped)) return escaped;
+  return escaped.replace(/[\t\n\r\0]/g, (control) => copyEscapes[control] ?? control);
 }
