@@ -119,7 +119,7 @@ const refusals = [
 
 /** @returns what a failure of a change means to the store's caller */
 export function changeFailure(command: ChangeCommand, error: unknown): Error {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const answered = error instanceof Error && error.name === 'ReplyError';
   if (answered && message.startsWith('FENCED')) return new StoreFenced(message.slice('FENCED '.length));
   const refused = answered && refusals.some((code) => message.startsWith(code));
@@ -128,8 +128,17 @@ export function changeFailure(command: ChangeCommand, error: unknown): Error {
 }
 
 export function readFailure(error: unknown): Error {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return new StoreUnavailable(`Redis: ${message}`, { cause: error });
+}
+
+/** The client's own errors speak of its options; what they mean is said here. */
+function messageOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  if (message.includes('enableOfflineQueue')) return 'there is no connection';
+  if (message.includes('maxRetriesPerRequest') || message === 'Connection is closed.') return 'the connection broke';
+  if (message === 'Command timed out') return 'there was no answer in time';
+  return message;
 }
 
 export function masters(client: RedisClient): readonly Redis[] {

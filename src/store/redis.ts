@@ -114,7 +114,11 @@ export class RedisStore implements Store {
       }
       epochs.push(epoch ?? (await this.#openEpoch(partition, 1)));
     }
-    if (made === undefined) await this.#change('hsetnx', [epochsKey, 'partitions', String(this.partitions)]);
+    if (made === undefined) {
+      const first = await this.#change('hsetnx', [epochsKey, 'partitions', String(this.partitions)]);
+      // Another process was first, perhaps with another number.
+      if (first === 0) return await this.epochs();
+    }
     for (const [partition, epoch] of epochs.entries()) this.#seenEpochs[partition] = epoch;
     return epochs;
   }

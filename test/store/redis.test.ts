@@ -237,7 +237,7 @@ describe('the Redis store', () => {
     const small = await open(own.url);
     await small.epochs();
     const empty = await keyBytes(own.url);
-    const puts = [1, 2, 3, 4].map((n) => ({ id: `${'k'.repeat(15)}${n}`, value: 'r'.repeat(110), keepUntilMs: Date.now() + 600_000 }));
+    const puts = [1, 2, 3, 4].map((n) => ({ id: `${'k'.repeat(15)}${n}`, value: 'r'.repeat(130), keepUntilMs: Date.now() + 600_000 }));
     await small.commit(first, [item({ head: head('0123456789', 0, 'h'.repeat(250)), puts })]);
     await small.enterAccount('t'.repeat(22), '0123456789');
     let bytes = 0;
