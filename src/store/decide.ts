@@ -204,7 +204,7 @@ export class Decider<Message, Account extends { readonly version: number }, Answ
       if (taken === itemsPerCommitMax || messages >= messagesPerCommitMax) break;
       taken += 1;
       lane.state = 'busy';
-      if (lane.head === undefined) {
+      if (lane.head === undefined || lane.isSuspect) {
         unread.push(lane);
         continue;
       }
@@ -273,7 +273,7 @@ export class Decider<Message, Account extends { readonly version: number }, Answ
       // That an account is absent is not remembered: another process may open it.
       lane.head = batch.account === undefined ? undefined : { account: batch.account };
       if (batch.item.head !== undefined) lane.asOf = asOf;
-      this.#lanes.learnRecords(lane, batch.changed);
+      this.#lanes.keepRecords(lane, batch.changed);
       lane.singles = Math.max(0, lane.singles - taken.length);
       for (const [index, pending] of taken.entries()) this.#finish(pending, { kind: 'decided', answer: answers[index] as Answer });
       this.#release(shard, lane);

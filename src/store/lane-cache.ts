@@ -51,9 +51,17 @@ export class LaneCache<Message, Account extends { readonly version: number }, An
     if (lane.head?.account?.version !== account?.version) this.#forgetRecords(lane);
     lane.head = { account };
     lane.asOf = asOf;
+    lane.isSuspect = false;
   }
 
+  /** Takes over records that the store told of at a moment of its own. They stay if the head, read after them, is the same still. */
   learnRecords(lane: Lane<Message, Account, Answer>, records: ReadonlyMap<string, string | null>): void {
+    this.keepRecords(lane, records);
+    lane.isSuspect = true;
+  }
+
+  /** Takes over records that were changed with the head that the lane has. */
+  keepRecords(lane: Lane<Message, Account, Answer>, records: ReadonlyMap<string, string | null>): void {
     if (records.size === 0) return;
     if (lane.records.size > recordsPerLaneMax) this.#forgetRecords(lane);
     const before = lane.records.size;

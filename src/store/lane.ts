@@ -2,8 +2,9 @@
  * One account's messages in order, what is known of the account, and the making of one commit item from them. It owns no call
  * to the store: `prepare` reads what the lane knows and says what is missing.
  *
- * Invariants: until a commit is known to have happened, the lane knows what the store held before it; what it knows of
- * records belongs to the head that it knows, and is forgotten with it.
+ * Invariants: until a commit is known to have happened, the lane knows what the store held before it. What it knows of records
+ * belongs to the head that it knows: a message is applied on one moment of the account, never on two, which could look like
+ * an account that cannot be.
  */
 import { assert } from '../base/assert.ts';
 import type { CommitItem, GuardMove, RecordPut } from './store.ts';
@@ -73,6 +74,8 @@ export interface Lane<Message, Account, Answer> {
   head: { readonly account: Account | undefined } | undefined;
   /** The tick at which the call was sent that last proved the head to be the store's. */
   asOf: number;
+  /** Records came from the store after the head did, and may belong to a later one: it must be read again first. */
+  isSuspect: boolean;
   /** Records of that head: null where it is known that there is none. */
   readonly records: Map<string, string | null>;
   /** A guard refused what several messages asked together: so many are asked one by one. */
@@ -114,14 +117,14 @@ const messagesPerItemMax = 128;
 const noRecords: ReadonlyMap<string, string | null> = new Map();
 
 export function newLane<Message, Account, Answer>(accountId: string): Lane<Message, Account, Answer> {
-  return { accountId, queue: [], state: 'idle', head: undefined, asOf: -1, records: new Map(), singles: 0 };
+  return { accountId, queue: [], state: 'idle', head: undefined, asOf: -1, isSuspect: false, records: new Map(), singles: 0 };
 }
 
 /** Applies what waits in the lane, as far as what is known of the account reaches. What it takes leaves the queue. */
 export function prepare<Message, Account extends { readonly version: number }, Answer>(
   lane: Lane<Message, Account, Answer>, domain: Domain<Message, Account, Answer>, facts: PrepareFacts,
 ): Prepared<Message, Account, Answer> {
-  assert(lane.head !== undefined, 'a lane is prepared on a head that was read');
+  assert(lane.head !== undefined && !lane.isSuspect, 'a lane is prepared on a head that was read');
   const draft = new Draft<Message, Account, Answer>(lane, lane.head.account);
   const settled: { pending: Pending<Message, Answer>; answer: Answer }[] = [];
   const late: Pending<Message, Answer>[] = [];

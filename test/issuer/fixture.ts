@@ -12,7 +12,8 @@ import type { CardMessage, Trace } from '../../src/message/message.ts';
 import type { DecideEvents, DecideOptions, Outcome } from '../../src/store/decide.ts';
 import { partitionOf, type PartitionEpoch, type Store } from '../../src/store/store.ts';
 
-export const nowMs = Date.UTC(2026, 5, 15, 12);
+/** Far ahead of any real clock, by which Redis forgets records. */
+export const nowMs = Date.UTC(2098, 5, 15, 12);
 export const recordDays = 7;
 const dayMs = 86_400_000;
 const pan = Pan.parse('4761730000000011');
@@ -66,7 +67,7 @@ export function cardMessage(accountId: string, changes: CardChanges = {}): CardM
       program: 'demo', limits: [], verificationValueRequired: false, holdDays: { cardPresent: 5, cardNotPresent: 10, preauthorization: 30 },
       recordDays, creditGuard, originalKeys: [],
     },
-    receivedAtMs: nowMs, day: Math.floor(nowMs / dayMs), month: (2026 - 1970) * 12 + 5, ...rest,
+    receivedAtMs: nowMs, day: Math.floor(nowMs / dayMs), month: (2098 - 1970) * 12 + 5, ...rest,
   };
 }
 
@@ -121,7 +122,7 @@ export async function openAccount(ledger: Ledger, accountId: string, amountMinor
   await decideNow(ledger, accountId, { ...base, kind: 'open', id: `open-${accountId}`, currency: '978', program: 'demo', partner });
   await decideNow(ledger, accountId, {
     ...base, kind: 'cardChange', id: `card-${accountId}`, encryptedPan: undefined, maskedPan: undefined,
-    card: { token: tokenOf(accountId), state: 'active', lockCode: 0, expiry: '3112', serviceCode: '201' },
+    card: { token: tokenOf(accountId), state: 'active', lockCode: 0, expiry: '9912', serviceCode: '201' },
   });
   if (amountMinor > 0) await decideNow(ledger, accountId, { ...base, kind: 'load', id: `load-${accountId}`, amountMinor });
 }
