@@ -8,6 +8,8 @@ interface Transaction {
   readonly key: string;
   readonly kind: 'hold' | 'posted' | 'credit' | 'increment' | 'completion';
   state: 'declined' | 'active' | 'completed' | 'reversed' | 'expired';
+  /** Transaction's amount as asked; a reversal may claim as much, however much was approved. */
+  readonly asked: number;
   whole: number;
   now: number;
   /** What the last partial reversal left. */
@@ -68,7 +70,7 @@ export class Model {
     const claim = m.amount?.amountMinor ?? 0;
     const actual = m.actualMinor ?? 0;
     const original = this.#transactions.find(({ key }) => key === namedBy(m));
-    if (original !== undefined && (claim > original.whole || actual > original.whole)) return `1832 ${claim}`;
+    if (original !== undefined && Math.max(claim, actual) > Math.max(original.asked, original.whole)) return `1832 ${claim}`;
     if (original === undefined || original.state === 'declined') {
       this.#reversals.push({ names: namedBy(m), claim, actual });
       return `4000 ${claim}`;
@@ -117,12 +119,12 @@ export class Model {
     const ahead = this.#reversals.filter(({ names, claim, actual }) => names === keyOf(m) && claim <= asked && actual <= asked);
     const left = Math.min(Infinity, ...ahead.map(({ actual }) => actual));
     if (!isRequest && isCompletion && root?.state === 'completed') return this.#decline(m, '9001');
-    if (left === 0 && !isCompletion) return this.#decline(m, isRequest ? '1830' : '9000');
+    if (left === 0 && !(isCompletion && root !== undefined)) return this.#decline(m, isRequest ? '1830' : '9000');
 
     const t = this.#record(m, amount, root);
     if (left !== Infinity) this.#giveBack(t, left);
     const answered = t.kind === 'increment' ? (t.parent?.now ?? 0) : Math.min(amount, left);
-    if (!isRequest) return left === 0 && !isCompletion ? `9000 ${asked}` : `9001 ${asked}`;
+    if (!isRequest) return `9001 ${asked}`;
     if (left === 0) return `1830 ${asked}`;
     return `${amount < asked ? '0002' : '0000'} ${answered}`;
   }
@@ -130,7 +132,7 @@ export class Model {
   #record(m: CardMessage, amount: number, root: Transaction | undefined): Transaction {
     const days = m.purpose === 'preauthorization' ? m.terms.holdDays.preauthorization : m.terms.holdDays.cardPresent;
     const expiresAtMs = m.receivedAtMs + days * 86_400_000;
-    const base = { key: keyOf(m), state: 'active' as const, whole: amount, now: amount, kept: 0, expiresAtMs };
+    const base = { key: keyOf(m), state: 'active' as const, asked: m.amount?.amountMinor ?? 0, whole: amount, now: amount, kept: 0, expiresAtMs };
     let t: Transaction;
     if (m.purpose === 'increment' && root?.state === 'active') {
       root.whole += amount;
@@ -154,7 +156,7 @@ export class Model {
 
   #decline(m: CardMessage, reason: string): string {
     const asked = m.amount?.amountMinor ?? 0;
-    this.#transactions.push({ key: keyOf(m), kind: 'posted', state: 'declined', whole: asked, now: 0, kept: 0, parent: undefined, expiresAtMs: 0 });
+    this.#transactions.push({ key: keyOf(m), kind: 'posted', state: 'declined', asked, whole: asked, now: 0, kept: 0, parent: undefined, expiresAtMs: 0 });
     return `${reason} ${asked}`;
   }
 }

@@ -5,6 +5,10 @@ import { againOf, cardRecord, dayMs, Ledger, localReference, message, reference,
 import type { CardMessage, MessageChange } from './fixture.ts';
 import { Model } from './model.ts';
 
+/** Histories are the same on every run; LOCUM_SEED draws others, LOCUM_TIMES more of them. */
+const seed = Number(process.env['LOCUM_SEED'] ?? 20_261_122);
+const times = Number(process.env['LOCUM_TIMES'] ?? 1);
+
 const rates = [undefined, 1, 0.37, 2.9] as const;
 
 /** Billing at a rate, of an amount in dollars. */
@@ -41,7 +45,7 @@ test('every order of an original, its reversals and their repeats ends in the sa
       deepStrictEqual(second.substance, first.substance);
       second.checkReplay();
     },
-  ), { numRuns: 3000 });
+  ), { numRuns: 2000 * times, seed });
 });
 
 interface Script {
@@ -104,7 +108,7 @@ const stepArbitrary = fc.record({
 });
 
 test('a naive model predicts every answer, balance and hold of a random history', () => {
-  fc.assert(fc.property(fc.array(stepArbitrary, { minLength: 1, maxLength: 60 }), (steps) => {
+  fc.assert(fc.property(fc.array(stepArbitrary, { minLength: 1, maxLength: 90, size: 'max' }), (steps) => {
     const ledger = Ledger.with(1500, [cardRecord(0), cardRecord(1)]);
     const model = new Model(1500);
     let nowMs = startMs;
@@ -123,7 +127,7 @@ test('a naive model predicts every answer, balance and hold of a random history'
       strictEqual(ledger.availableMinor, ledger.ledgerMinor - ledger.heldMinor);
     }
     ledger.checkReplay();
-  }), { numRuns: 1200 });
+  }), { numRuns: 500 * times, seed });
 });
 
 type Step = (typeof stepArbitrary) extends fc.Arbitrary<infer T> ? T : never;
@@ -175,7 +179,7 @@ function shuffledLate(history: readonly { sent: CardMessage | 'day'; late: numbe
 }
 
 test('a repeat moves no money and answers as before, whatever has happened since', () => {
-  fc.assert(fc.property(fc.array(stepArbitrary, { minLength: 1, maxLength: 30 }), (steps) => {
+  fc.assert(fc.property(fc.array(stepArbitrary, { minLength: 1, maxLength: 40, size: 'max' }), (steps) => {
     const ledger = Ledger.with(1500, [cardRecord(0), cardRecord(1)], 3000);
     const answers = new Map<CardMessage, unknown>();
     const messages = historyFrom(steps).map(({ sent }) => sent).filter((sent) => sent !== 'day');
@@ -191,5 +195,5 @@ test('a repeat moves no money and answers as before, whatever has happened since
     deepStrictEqual(ledger.substance, substance);
     deepStrictEqual(ledger.account, account);
     ledger.checkReplay();
-  }), { numRuns: 400 });
+  }), { numRuns: 300 * times, seed });
 });
