@@ -10,8 +10,9 @@ import { RedisStore } from '../../src/store/redis.ts';
 import type { Store } from '../../src/store/store.ts';
 import { FaultyStore, type FaultKind } from '../fault/faulty-store.ts';
 import { startRedis } from '../servers/redis.ts';
+import { audit } from './audit.ts';
 import {
-  accountIn, audit, cardMessage, draw, nowMs, openAccount, openSwitch, reasonOf, recordDays, reversalOf, submit, until,
+  accountIn, cardMessage, draw, nowMs, openAccount, openSwitch, reasonOf, recordDays, reversalOf, submit, until,
 } from './fixture.ts';
 
 const partitions = 8;

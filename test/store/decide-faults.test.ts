@@ -4,8 +4,9 @@ import type { AccountMessage } from '../../src/account/apply.ts';
 import { expireDue, type Ledger } from '../../src/issuer/ledger.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { FaultyStore, type Fault, type FaultKind } from '../fault/faulty-store.ts';
+import { audit, transactionsOf } from '../issuer/audit.ts';
 import {
-  accountIn, audit, cardMessage, draw, nowMs, openAccount, openSwitch, reasonOf, recordDays, repeatOf, reversalOf, submit, transactionsOf, until,
+  accountIn, cardMessage, draw, nowMs, openAccount, openSwitch, reasonOf, recordDays, repeatOf, reversalOf, submit, until,
 } from '../issuer/fixture.ts';
 
 const partitions = 2;

@@ -11,8 +11,9 @@ import { RedisStore } from '../../src/store/redis.ts';
 import { SqliteStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
 import { startRedis } from '../servers/redis.ts';
+import { audit, transactionsOf, type Audit } from '../issuer/audit.ts';
 import {
-  accountIn, audit, cardMessage, nowMs, openAccount, openSwitch, reasonOf, repeatOf, reversalOf, submit, transactionsOf, type Audit,
+  accountIn, cardMessage, nowMs, openAccount, openSwitch, reasonOf, repeatOf, reversalOf, submit,
 } from '../issuer/fixture.ts';
 
 const partitions = 2;

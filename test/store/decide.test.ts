@@ -8,8 +8,9 @@ import { LaneCache } from '../../src/store/lane-cache.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import type { CommitItem, CommitResult, PartitionEpoch, Store } from '../../src/store/store.ts';
 import { FaultyStore } from '../fault/faulty-store.ts';
+import { audit, transactionsOf } from '../issuer/audit.ts';
 import {
-  accountIn, audit, cardMessage, nowMs, openAccount, openSwitch, reasonOf, repeatOf, reversalOf, silent, submit, tokenOf, transactionsOf, until,
+  accountIn, cardMessage, nowMs, openAccount, openSwitch, reasonOf, repeatOf, reversalOf, silent, submit, tokenOf, until,
 } from '../issuer/fixture.ts';
 
 const partitions = 2;
