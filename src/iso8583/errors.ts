@@ -51,7 +51,11 @@ export class DecodeError extends Error {
   readonly reason: DecodeReason;
 
   constructor(path: string, offset: number, reason: DecodeReason) {
+    // Hostile bytes come as fast as they can, and a stack costs more than all of the decoding; where in the code it was says nothing.
+    const stackLines = Error.stackTraceLimit;
+    Error.stackTraceLimit = 0;
     super(`${path} at byte ${offset}: ${decodeReasons[reason]}`);
+    Error.stackTraceLimit = stackLines;
     this.path = path;
     this.offset = offset;
     this.reason = reason;

@@ -22,7 +22,15 @@ export class LogGate {
     this.#nowMs = nowMs;
   }
 
+  event(name: string, fields: () => Readonly<Record<string, unknown>>): void {
+    if (this.#passes(name)) this.#log.event(name, fields());
+  }
+
   warning(name: string, fields: () => Readonly<Record<string, unknown>>): void {
+    if (this.#passes(name)) this.#log.warning(name, fields());
+  }
+
+  #passes(name: string): boolean {
     const second = Math.floor(this.#nowMs() / 1000);
     if (second !== this.#second) {
       for (const [held, count] of this.#counts) {
@@ -33,7 +41,7 @@ export class LogGate {
     }
     const count = (this.#counts.get(name) ?? 0) + 1;
     this.#counts.set(name, count);
-    if (count <= linesPerSecondMax) this.#log.warning(name, fields());
+    return count <= linesPerSecondMax;
   }
 }
 
@@ -44,11 +52,11 @@ export function linkEvents({ link }: Metrics, log: Log, gate: LogGate): LinkEven
     listening: (station, host, port) => log.event('station listening', { station, host, port }),
     connected: (station, connection, peer) => {
       link.connected(station, connection, peer);
-      log.event('connected', { station, connection, peer });
+      gate.event('connected', () => ({ station, connection, peer }));
     },
     disconnected: (station, connection, reason, detail) => {
       link.disconnected(station, connection, reason, detail);
-      log.event('disconnected', { station, connection, reason, detail });
+      gate.event('disconnected', () => ({ station, connection, reason, detail }));
     },
     connectionRefused: (station, peer, reason, detail) => {
       link.connectionRefused(station, peer, reason, detail);
@@ -88,11 +96,11 @@ export function switchEvents({ switch: counted }: Metrics, log: Log, gate: LogGa
     },
     networkManagement: (station, kind, accepted) => {
       counted.networkManagement(station, kind, accepted);
-      log.event('network management', { station, kind, accepted });
+      gate.event('network management', () => ({ station, kind, accepted }));
     },
     usable: (station, connection, usable) => {
       counted.usable(station, connection, usable);
-      log.event(usable ? 'signed on' : 'signed off', { station, connection });
+      gate.event(usable ? 'signed on' : 'signed off', () => ({ station, connection }));
     },
     unknownContent: (station, count) => {
       counted.unknownContent(station, count);

@@ -18,7 +18,9 @@ export type DropReason =
   /** The commit's outcome was not known by the deadline; the acquirer reverses. */
   | 'unresolved'
   /** The answer could not be written in the station's format. */
-  | 'unencodable';
+  | 'unencodable'
+  /** The connection was gone before the answer, or the answer is longer than the station's framing can say. */
+  | 'undeliverable';
 
 export interface DecidedEvent {
   readonly station: string;

@@ -82,7 +82,7 @@ export class Station implements LinkHandlers {
       message = codec.decode(buffer, start, end);
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
-      this.#undecodable(connection, header, error, codec.recover(buffer, start, end));
+      this.#undecodable(connection, header, error, error.field === undefined ? undefined : codec.recover(buffer, start, end));
       return;
     }
     const meaning = readMessage(message, dialect, name);
@@ -187,7 +187,9 @@ export class Station implements LinkHandlers {
 
   #answer(connection: LinkConnection, header: FrameHeader, draft: Draft): void {
     const bytes = this.#encode(draft);
-    if (bytes !== undefined) connection.answer(header, bytes, 0, bytes.length);
+    if (bytes === undefined) return;
+    const outcome = connection.answer(header, bytes, 0, bytes.length);
+    if (outcome !== 'queued') this.#outside.events.dropped(this.#config.name, 'undeliverable', outcome === 'closed' ? 'the connection is gone' : 'the answer is longer than a frame can be');
   }
 
   #encode(draft: Draft): Uint8Array | undefined {
