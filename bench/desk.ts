@@ -7,6 +7,7 @@ import type { Ledger } from '../src/issuer/ledger.ts';
 import type { Hsm } from '../src/keys/hsm.ts';
 import { compileFraming, plainFraming } from '../src/link/framing.ts';
 import type { LinkConnection } from '../src/link/link.ts';
+import type { OriginalKey } from '../src/message/message.ts';
 import { demoTables } from '../src/program/demo-tables.ts';
 import { newMetrics } from '../src/program/metrics.ts';
 import { loadFormat } from '../src/program/tables-format.ts';
@@ -44,8 +45,8 @@ export function recording(store: Store, commits: Commit[]): Store {
 
 const stationName = 'demo-1987-ascii';
 
-/** The demo's ASCII station on this ledger. */
-export function openStation(store: Store, ledger: Ledger, hsm: Hsm): Station {
+/** The demo's ASCII station on this ledger, with its own keys of originals or others. */
+export function openStation(store: Store, ledger: Ledger, hsm: Hsm, originalKeys?: readonly OriginalKey[]): Station {
   const tables = readTables(demoTables, 0, { environment: {}, cwd: '.' });
   const row = tables.stations.find(({ name }) => name === stationName);
   if (row === undefined) throw new Error(`there is no station ${stationName}`);
@@ -57,7 +58,7 @@ export function openStation(store: Store, ledger: Ledger, hsm: Hsm): Station {
     stamps: newStamps('bench', now(), Math.random), now, elapsed, atTurnEnd, answerMs: 5_000, bookIsTooFarBehind: () => false,
   });
   return new Station(
-    { name: row.name, ...loadFormat(row, row.name), session: row.link.session, classes: row.classes, originalKeys: row.originalKeys },
+    { name: row.name, ...loadFormat(row, row.name), session: row.link.session, classes: row.classes, originalKeys: originalKeys ?? row.originalKeys },
     { decisions, deadlines: new Deadlines(elapsed, processSchedule), now, events: newMetrics().switch, networkAnswerMs: 10_000 },
   );
 }

@@ -4,7 +4,7 @@
  * Beside it, in the same run, what bounds it: a bare server that echoes frames of the same size, and the engine's own group
  * commit of the very records that this traffic leads to, without network, codec or decision.
  *
- *   node bench/path.ts [sqlite] [redis-always] [redis-everysec] [--quick] [--seconds=4] [--drain=on,off] [--cards=100,10000]
+ *   npm run bench -- path [--engine=sqlite,redis-always,redis-everysec] [--quick] [--seconds=4] [--drain=on,off] [--cards=100,10000]
  *     [--pattern=purchase,authorization] [--in-flight=64,256,1024] [--open=5000,10000] [--rounds=1]
  */
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -315,7 +315,7 @@ function option(args: readonly string[], name: string): readonly string[] | unde
 /** From the command line's words. */
 export function pathOptions(args: readonly string[]): PathOptions {
   const base = args.includes('--quick') ? quick : usual;
-  const asked = engines.filter((engine) => args.includes(engine));
+  const asked = engines.filter((engine) => option(args, 'engine')?.includes(engine) === true);
   const seconds = option(args, 'seconds')?.map(Number)[0];
   const closed = option(args, 'in-flight')?.map((inFlight) => ({ kind: 'closed', inFlight: Number(inFlight) }) as const);
   const open = option(args, 'open')?.map((perSecond) => ({ kind: 'open', perSecond: Number(perSecond) }) as const);
@@ -330,5 +330,3 @@ export function pathOptions(args: readonly string[]): PathOptions {
     rounds: Number(option(args, 'rounds')?.[0] ?? base.rounds),
   };
 }
-
-if (import.meta.main) await benchPath(pathOptions(process.argv.slice(2)), (line) => console.log(line));
