@@ -5,7 +5,7 @@ import { newLane } from './lane.ts';
 import type { Lane } from './lane.ts';
 
 /** A lane that knows more records than this when it learns another forgets them first. */
-const recordsPerLaneMax = 256;
+const recordsPerLaneMax = 1024;
 
 export interface LaneCacheLimits {
   /** Accounts beyond this are forgotten while nothing waits for them. */

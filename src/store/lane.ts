@@ -100,7 +100,7 @@ export interface Prepared<Message, Account, Answer> {
   /** Decided without a change. */
   readonly settled: readonly { readonly pending: Pending<Message, Answer>; readonly answer: Answer }[];
   readonly late: readonly Pending<Message, Answer>[];
-  /** Records that the next message needs. */
+  /** Records that the next messages need, where the first of them needs some. */
   readonly missing: readonly string[];
   /** The head must be read before the next message is answered: it changes nothing, so no commit would prove the head. */
   readonly isStale: boolean;
@@ -143,7 +143,7 @@ export function prepare<Message, Account extends { readonly version: number }, A
       decidedAtMs: facts.decidedAtMs, guardRefused: pending.guardRefused,
     });
     if (applied.kind === 'read') {
-      ({ ids: missing } = applied);
+      if (draft.taken.length === 0) missing = missingOf(lane, domain, facts.decidedAtMs);
       break;
     }
     const { change } = applied;
@@ -156,7 +156,19 @@ export function prepare<Message, Account extends { readonly version: number }, A
     else draft.take(pending, applied.answer, change);
   }
   const batch = draft.finish((account) => domain.encode(account));
-  return { batch, settled, late, missing: batch === undefined ? missing : [], isStale };
+  return { batch, settled, late, missing, isStale };
+}
+
+/** The records that the lane's next messages need, so that one read serves them all. */
+function missingOf<Message, Account extends { readonly version: number }, Answer>(
+  lane: Lane<Message, Account, Answer>, domain: Domain<Message, Account, Answer>, decidedAtMs: number,
+): readonly string[] {
+  const missing = new Set<string>();
+  for (const { message, guardRefused } of lane.queue.slice(0, messagesPerItemMax)) {
+    const applied = domain.apply(lane.head?.account, lane.records, message, { decidedAtMs, guardRefused });
+    if (applied.kind === 'read') for (const id of applied.ids) missing.add(id);
+  }
+  return [...missing];
 }
 
 /** Messages that no account owns: an item for each. */

@@ -264,21 +264,21 @@ describe('the decide loop', () => {
 
 describe('the cache of accounts', () => {
   it('holds no more accounts and records than it may, and none of what is forgotten', () => {
-    const cache = new LaneCache<string, { readonly version: number }, string>({ accountsMax: 20, recordsMax: 1_000 });
+    const cache = new LaneCache<string, { readonly version: number }, string>({ accountsMax: 20, recordsMax: 1_500 });
     for (let index = 0; index < 500; index += 1) {
       const lane = cache.lane(`a${index}`);
       cache.learnHead(lane, { version: 1 }, 1);
-      for (let record = 0; record < 400; record += 1) cache.learnRecords(lane, new Map([[`${index} ${record}`, 'value']]));
-      expect(lane.records.size).toBeLessThanOrEqual(257);
+      for (let record = 0; record < 1_100; record += 1) cache.learnRecords(lane, new Map([[`${index} ${record}`, 'value']]));
+      expect(lane.records.size).toBeLessThanOrEqual(1_025);
       expect(cache.size).toBeLessThanOrEqual(20);
-      expect(cache.records).toBeLessThanOrEqual(1_000);
+      expect(cache.records).toBeLessThanOrEqual(1_500);
     }
     cache.forgetAll(() => true);
     expect(cache.records).toBe(0);
   });
 
   it('forgets the records with the head that they belong to', () => {
-    const cache = new LaneCache<string, { readonly version: number }, string>({ accountsMax: 20, recordsMax: 1_000 });
+    const cache = new LaneCache<string, { readonly version: number }, string>({ accountsMax: 20, recordsMax: 1_500 });
     const lane = cache.lane(tokenOf(accountId));
     cache.learnHead(lane, { version: 1 }, 1);
     cache.learnRecords(lane, new Map([['r', 'value']]));
