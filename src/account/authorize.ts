@@ -35,7 +35,9 @@ export function authorize(owner: Owner, message: CardMessage, located: Located, 
     account, card, original: original?.leg.state === 'open' ? original.leg : undefined, guardRefused: facts.guardRefused,
   });
   const request: Request = { owner, message, located, records, facts, outcome };
-  const failure = outcome.failure ?? refusal(message, kind, original, located);
+  // An advice told of this request before it came: it was decided elsewhere, and nobody waits for it any more.
+  const isTold = located.twin?.transmittedAt === message.trace.transmittedAt;
+  const failure = isTold ? '9113' : (outcome.failure ?? refusal(message, kind, original));
   if (failure !== undefined) return decline(request, failure);
 
   const leftMinor = located.ahead.length === 0 ? undefined : leftByReversals(located.ahead.map(({ leg }) => leg), message);
@@ -58,9 +60,7 @@ function kindOf({ purpose }: CardMessage): MoveKind {
 }
 
 /** What the account's state says against it, after every check has passed. */
-function refusal(message: CardMessage, kind: MoveKind, original: Found | undefined, { twin }: Located): Reason | undefined {
-  // An advice told of this request before it came: it was decided elsewhere, and nobody waits for it any more.
-  if (twin !== undefined && twin.transmittedAt === message.trace.transmittedAt) return '9113';
+function refusal(message: CardMessage, kind: MoveKind, original: Found | undefined): Reason | undefined {
   if (kind === 'take') return undefined;
   if (original === undefined) return '9114';
   const { state, currency } = original.leg;

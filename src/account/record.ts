@@ -261,9 +261,9 @@ export function encodeAlias(place: LegPlace): string {
   return encodePlace(place);
 }
 
-/** @param ownId any record id of the same scope */
-export function decodeAlias(ownId: string, text: string): LegPlace {
-  return decodePlace(scopeOf(ownId), text);
+/** @param id the alias's own, which names the scope */
+export function decodeAlias(id: string, text: string): LegPlace {
+  return decodePlace(accountOfRecord(id) + scopeOf(id).slice(accountIdLength + 1), text);
 }
 
 function encodePlace({ recordId, spill, legId }: LegPlace): string {
