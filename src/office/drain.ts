@@ -20,7 +20,7 @@ export interface DrainEvents {
   recovered(partition: number): void;
   /** The partition stands still until a person has looked: its journal does not continue what the book has. */
   stopped(partition: number, error: JournalBroken): void;
-  /** Several times a second: for the metric, and for whoever refuses on it (`LagFigure`). */
+  /** Several times a second: for the metric. */
   lag(lag: Lag): void;
 }
 

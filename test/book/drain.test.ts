@@ -3,7 +3,6 @@ import { encodeEntry, type JournalEntry } from '../../src/account/journal.ts';
 import { migrate } from '../../src/book/migrate.ts';
 import { recordEntries } from '../../src/book/record.ts';
 import { verify } from '../../src/book/verify.ts';
-import { LagFigure, lagFigureBytes } from '../../src/office/drain-lag.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { FaultyStore } from '../fault/faulty-store.ts';
 import { bookFixtures, journal, mixed, until, type BookFixture } from './books.ts';
@@ -235,20 +234,6 @@ describe.each(['embedded', 'server'] as const)('the drain into the %s book', (ki
     const book = await books.open();
     expect((await migrate(book)).applied).toEqual([]);
   });
-});
-
-test('the lag is shared between threads, and a drain that has fallen silent counts as too far behind', () => {
-  const shared = new SharedArrayBuffer(lagFigureBytes);
-  const writer = new LagFigure(shared);
-  const reader = new LagFigure(shared);
-  const limits = { entriesMax: 1000, staleAfterMs: 10_000 };
-  expect(reader.exceeds(limits, 50_000)).toBe(false);
-  writer.write({ entries: 1000, seconds: 4 }, 50_000);
-  expect(reader.read()).toEqual({ entries: 1000, seconds: 4 });
-  expect(reader.exceeds(limits, 55_000)).toBe(false);
-  expect(reader.exceeds(limits, 60_001)).toBe(true);
-  writer.write({ entries: 1001, seconds: 4 }, 60_001);
-  expect(reader.exceeds(limits, 60_001)).toBe(true);
 });
 
 test('the lag says how many entries wait and how old the oldest is', async () => {
