@@ -68,7 +68,7 @@ const engines: Readonly<Record<string, { readonly numRuns: number; readonly open
 };
 
 /** What one step sends, about an earlier purchase where it needs one. */
-type Kind = 'purchase' | 'repeat' | 'twin' | 'reversal' | 'reversal ahead';
+type Kind = 'purchase' | 'repeat' | 'twin' | 'reversal' | 'partial reversal' | 'reversal ahead' | 'increment' | 'completion';
 
 interface Step {
   readonly kind: Kind;
@@ -82,7 +82,9 @@ interface Step {
 }
 
 const step: fc.Arbitrary<Step> = fc.record({
-  kind: fc.constantFrom<Kind>('purchase', 'purchase', 'purchase', 'repeat', 'twin', 'reversal', 'reversal ahead'),
+  kind: fc.constantFrom<Kind>(
+    'purchase', 'purchase', 'purchase', 'repeat', 'twin', 'reversal', 'partial reversal', 'reversal ahead', 'increment', 'completion',
+  ),
   account: fc.nat(2), amountMinor: fc.integer({ min: 1, max: 400 }), about: fc.nat(30), pause: fc.nat(4), at: fc.nat(switchesMax - 1),
 });
 
@@ -98,6 +100,15 @@ async function send(ledger: Ledger, account: string, message: CardMessage): Prom
   return { message, account, reason: reasonOf(outcome), approvalCode: outcome.kind === 'decided' ? outcome.answer.response.approvalCode : '' };
 }
 
+/** Adds to the authorization, or posts what it came to. */
+function laterOf(purpose: 'increment' | 'completion', account: string, { trace }: CardMessage, amountMinor: number): CardMessage {
+  const { class: of, stan, transmittedAt } = trace;
+  return cardMessage(account, {
+    purpose, amountMinor, original: { class: of, function: trace.function, stan, transmittedAt, localAt: '', acquirer: '' },
+    ...(purpose === 'completion' ? { mti: '0200', class: 'financial' } : {}),
+  });
+}
+
 async function play(ledgers: readonly Ledger[], accounts: readonly string[], steps: readonly Step[]): Promise<readonly Sent[]> {
   const sending: Promise<Sent>[] = [];
   const purchases: { readonly account: string; readonly message: CardMessage }[] = [];
@@ -109,6 +120,13 @@ async function play(ledgers: readonly Ledger[], accounts: readonly string[], ste
     const fresh = cardMessage(account, { amountMinor });
     if (kind === 'repeat' && earlier !== undefined) sending.push(send(ledger, earlier.account, repeatOf(earlier.message)));
     else if (kind === 'reversal' && earlier !== undefined) sending.push(send(ledger, earlier.account, reversalOf(earlier.message)));
+    else if (kind === 'partial reversal' && earlier !== undefined) {
+      sending.push(send(ledger, earlier.account, reversalOf(earlier.message, { actualMinor: Math.floor((earlier.message.amount?.amountMinor ?? 0) / 2) })));
+    } else if ((kind === 'increment' || kind === 'completion') && earlier !== undefined) {
+      const later = laterOf(kind, earlier.account, earlier.message, amountMinor);
+      purchases.push({ account: earlier.account, message: later });
+      sending.push(send(ledger, earlier.account, later));
+    }
     else {
       purchases.push({ account, message: fresh });
       if (kind === 'reversal ahead') sending.push(send(ledger, account, reversalOf(fresh)));
