@@ -286,10 +286,10 @@ export class Ledger {
   }
 
   #forget(nowMs: number): void {
+    if (nowMs >= startMs + terms.recordDays * dayMs) this.#hasForgotten = true;
     for (const [id, { keepUntilMs, dueAtMs }] of this.records) {
       if (dueAtMs !== undefined || keepUntilMs === undefined || keepUntilMs > nowMs) continue;
       this.records.delete(id);
-      this.#hasForgotten = true;
     }
   }
 
