@@ -3,9 +3,8 @@
  * It answers at once. A wrong usage, an unknown key and a malformed request are refusals with a reason; no comparison ends early
  * at the first digit that differs.
  */
-import { createHmac } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
-import { Pan } from '../message/pan.ts';
+import { Pan, panDigitsMax } from '../message/pan.ts';
 import { Secret } from '../message/secret.ts';
 import { CardValueBatch, CardValueKey, cardValuesMax, isDigits } from './card-value.ts';
 import type { CardValue, CardValueCheck, GeneratedValue, Hsm, KeyInfo, KeyName, KeyUsage, Refusal, RefusalCode, Verdict } from './hsm.ts';
@@ -13,6 +12,7 @@ import { KeyError } from './key-error.ts';
 import type { LoadedKey } from './key-store.ts';
 import { seal, unseal } from './seal.ts';
 import type { RandomBytes } from './seal.ts';
+import { TokenMac } from './token-mac.ts';
 
 const tokenCharacters = 22;
 
@@ -31,7 +31,7 @@ interface NamedKey {
 
 export class SoftwareHsm implements Hsm {
   readonly #named = new Map<string, NamedKey>();
-  readonly #token: KeyObject;
+  readonly #token: TokenMac;
   readonly #pan: KeyVersion;
   readonly #random: RandomBytes;
   readonly #batch = new CardValueBatch();
@@ -43,13 +43,13 @@ export class SoftwareHsm implements Hsm {
       const versions = new Map([...(this.#named.get(loaded.info.name)?.versions ?? []), [loaded.info.version, version]]);
       this.#named.set(loaded.info.name, { current: version, versions });
     }
-    this.#token = this.#current('token').key;
+    this.#token = new TokenMac(this.#current('token').key, panDigitsMax);
     this.#pan = this.#current('pan');
     this.#random = random;
   }
 
   cardToken(pan: Pan): string {
-    return createHmac('sha256', this.#token).update(pan.reveal()).digest('base64url').slice(0, tokenCharacters);
+    return this.#token.of(pan.reveal()).slice(0, tokenCharacters);
   }
 
   encryptPan(pan: Pan, boundTo: string): string {

@@ -7,10 +7,11 @@ import { luhnValid } from '../base/luhn.ts';
 import { maskDigits } from '../base/mask.ts';
 
 const digitsMin = 8;
-const digitsMax = 19;
+export const panDigitsMax = 19;
 
 export class Pan {
   readonly #digits: string;
+  #masked: string | undefined;
 
   private constructor(digits: string) {
     this.#digits = digits;
@@ -18,7 +19,7 @@ export class Pan {
 
   /** 8 to 19 decimal digits and nothing else, otherwise undefined. */
   static parse(text: string): Pan | undefined {
-    if (text.length < digitsMin || text.length > digitsMax) return undefined;
+    if (text.length < digitsMin || text.length > panDigitsMax) return undefined;
     for (let index = 0; index < text.length; index++) {
       const code = text.charCodeAt(index);
       if (code < 48 || code > 57) return undefined;
@@ -32,7 +33,8 @@ export class Pan {
 
   /** `476173******0011`: never more than the first six and last four, never fewer than six hidden. */
   get masked(): string {
-    return maskDigits(this.#digits);
+    this.#masked ??= maskDigits(this.#digits);
+    return this.#masked;
   }
 
   /** The issuer identification number: the first six or eight digits. */
