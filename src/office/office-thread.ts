@@ -2,6 +2,7 @@
  * The office: the thread beside the switch that keeps the book. It opens and migrates it, enters and reads the system tables, drains
  * the journal, and serves HTTP. Nothing in it is in a decision's way: while the book is away it tries again and the switch goes on.
  */
+import { setPriority } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { destination } from 'pino';
@@ -28,6 +29,10 @@ const start = workerData as OfficeStart;
 const now = (): number => Date.now();
 const lines = destination({ fd: 1, sync: false });
 const log = createLog({ destination: start.readable ? readableLines(lines) : lines, level: start.logLevel, nowMs: now }).child({ thread: 'office' });
+/** The embedded book would take a processor of its own: decisions come first, and what is behind waits in the journal. */
+const niceness = 10;
+// Only on Linux is it the calling thread's; elsewhere it would be the whole process's.
+if (process.platform === 'linux') setPriority(niceness);
 const stopping = new AbortController();
 const askTimeoutMs = 2000;
 const retryFirstMs = 500;
