@@ -227,6 +227,9 @@ describe('the decide loop', () => {
     const epoch = await store.closeEpoch(old);
     const item = { head: { accountId, expectedVersion: 0, version: brought.version, value: encodeAccount(brought) }, puts: [], deletes: [], once: [], entries: [], guards: [] };
     expect(await store.commit({ partition: 0, epoch }, [item])).toEqual([{ kind: 'committed' }]);
+    // Another account's message meets the end of the epoch; this one's would be taken in the new one, were the old head believed.
+    const another = accountIn(0, partitions, 1);
+    expect(reasonOf(await submit(ledger, another, cardMessage(another)))).toBe('1018');
     expect(await submitAll(ledger, [cardMessage(accountId, { amountMinor: 201 }), cardMessage(accountId, { amountMinor: 200 })])).toEqual(['1016', '0000']);
   });
 
