@@ -18,8 +18,7 @@ import { StoreUnavailable } from './store/store.ts';
 
 /** @returns the exit code */
 export async function main(words: readonly string[], outside: Outside = processOutside): Promise<number> {
-  // A reader that has seen enough, such as head, is no error.
-  process.stdout.on('error', (error) => process.exit('code' in error && error.code === 'EPIPE' ? 0 : exitFailed));
+  if (outside === processOutside) endWithReader();
   const [first] = words;
   if (first === undefined || first === '--help' || first === 'help') {
     outside.print(overview());
@@ -66,6 +65,11 @@ function unknownCommand(words: readonly string[]): string {
   if (within.length > 0) return `${first} is followed by a word: ${within.join(', ')}.`;
   const meant = nearestName(first, commands.map(({ name }) => name));
   return `there is no command ${first}${meant === undefined ? '' : `; did you mean ${meant}?`}${meant === undefined ? '. ' : ' '}locum --help lists them.`;
+}
+
+/** A reader that has seen enough, such as head, is no error. */
+function endWithReader(): void {
+  process.stdout.on('error', (error) => process.exit('code' in error && error.code === 'EPIPE' ? 0 : exitFailed));
 }
 
 const processOutside: Outside = {

@@ -150,11 +150,11 @@ function best(candidates: readonly Candidate[], codecs: readonly Codec[], named:
   return { spec, guessed: !named, form, framing, bytes: bytes.length, message, error, why: message === undefined ? failure(spec, named, what, error, codecs.length) : reason(spec, named, what, others, codecs.length) };
 }
 
-/** Of what cannot be read: the likeliest form of the input, in the format that came farthest. */
+/** Of what cannot be read: what came farthest, without a length in front, which would be guessing twice. */
 function nearest<T extends { readonly candidate: Candidate; readonly score: number }>(tries: readonly T[]): T {
   const [first] = tries;
   if (first === undefined) throw new Failure('there is no format to try');
-  return tries.filter(({ candidate }) => candidate === first.candidate).reduce((a, b) => (b.score > a.score ? b : a));
+  return tries.filter(({ candidate }) => candidate.framing === first.candidate.framing).reduce((a, b) => (b.score > a.score ? b : a));
 }
 
 function reason(spec: string, named: boolean, what: string, others: readonly string[], tried: number): string {

@@ -33,7 +33,8 @@ export async function checkStore({ store }: Config, running: RunningSwitch | und
     const todo = store.engine === 'sqlite' ? 'If another switch has the file, each needs a data folder of its own.' : 'Start Redis, or correct store.url (REDIS_URL). While it is away, a switch declines what it would have to decide there.';
     return only({ check: 'store', state: 'wrong', text: `The store (${name}) cannot be used: ${text}.`, todo });
   } finally {
-    await opened?.close();
+    // What was to be known is known; an engine that is gone already is closed.
+    await opened?.close().catch(() => undefined);
   }
 }
 

@@ -131,7 +131,7 @@ function setTransaction(draft: Draft, wish: Wish, dialect: Dialect): void {
   const { version } = dialect;
   draft.set(3, processingCodes[kind] ?? '000000').set(7, times.transmitted).set(11, wish.stan.padStart(version === '2003' ? 12 : 6, '0'));
   if (version === '1987') draft.set(12, times.local.slice(8)).set(13, times.local.slice(4, 8)).set(25, isPreauthorized(kind) ? '06' : '00');
-  else draft.set(12, version === '1993' ? times.local.slice(2) : times.local).set(24, functionCode(wish));
+  else draft.set(12, version === '1993' ? times.local.slice(2) : times.local).set(24, functionCode(wish, draft.mti));
   draft.set(version === '1987' ? 18 : 26, wish.category).set(32, wish.acquirer).set(37, wish.rrn);
   if (wish.approvalCode !== undefined) draft.set(38, wish.approvalCode);
   if (draft.mti[2] === '2' && draft.mti[1] !== '4') draft.set(39, dialect.reasons.responseCode('0000'));
@@ -145,7 +145,7 @@ function isPreauthorized(kind: Kind): boolean {
 }
 
 /** DE24 of 1993 and 2003. */
-function functionCode({ kind, actual, partial }: Wish): string {
+function functionCode({ kind, actual, partial }: Wish, mti: string): string {
   switch (kind) {
     case 'preauth':
       return '101';
@@ -156,7 +156,7 @@ function functionCode({ kind, actual, partial }: Wish): string {
     case 'reversal':
       return actual === undefined ? '400' : '401';
     default:
-      return partial ? '181' : '100';
+      return partial ? '181' : mti[1] === '1' ? '100' : `${mti[1] ?? ''}00`;
   }
 }
 

@@ -1,0 +1,163 @@
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Finding } from '../../src/cli/finding.ts';
+import { emptyFolder, locum, startDemo } from './locum.ts';
+import type { RunningLocum, RunOptions } from './locum.ts';
+
+const folders: string[] = [];
+
+function folder(): string {
+  const made = emptyFolder();
+  folders.push(made);
+  return made;
+}
+
+afterAll(() => {
+  for (const made of folders) rmSync(made, { recursive: true, force: true });
+});
+
+interface Diagnosis {
+  readonly code: number | null;
+  readonly ok: boolean;
+  readonly findings: readonly Finding[];
+}
+
+async function diagnosis(options: RunOptions): Promise<Diagnosis> {
+  const { code, out, err } = await locum(['doctor', '--json'], options);
+  expect(err).toBe('');
+  return { code, ...(JSON.parse(out) as Omit<Diagnosis, 'code'>) };
+}
+
+function wrongOf({ findings }: Diagnosis): readonly Finding[] {
+  return findings.filter(({ state }) => state === 'wrong');
+}
+
+/** Ports that nobody else has by accident. */
+const drawn = {
+  LOCUM_HTTP_PORT: '0', LOCUM_STATIONS_DEMO_1987_ASCII_LINK_LISTEN_PORT: '0', LOCUM_STATIONS_DEMO_1987_BINARY_LINK_LISTEN_PORT: '0', LOCUM_STATIONS_DEMO_2003_BINARY_LINK_LISTEN_PORT: '0',
+};
+
+test('before the first start nothing is wrong, and nothing is made by asking', async () => {
+  const cwd = folder();
+  const found = await diagnosis({ cwd, env: drawn });
+  expect({ code: found.code, ok: found.ok, wrong: wrongOf(found) }).toEqual({ code: 0, ok: true, wrong: [] });
+  expect([...new Set(found.findings.map(({ check }) => check))]).toEqual(['node', 'configuration', 'data folder', 'ports', 'keys', 'store', 'book', 'formats', 'system tables']);
+  const { readdirSync } = await import('node:fs');
+  expect(readdirSync(cwd)).toEqual([]);
+});
+
+describe('beside a running switch', () => {
+  let demo: RunningLocum;
+  beforeAll(async () => {
+    demo = await startDemo({ cwd: folder() });
+  });
+  afterAll(async () => {
+    await demo.stop();
+  });
+
+  test('nothing is wrong: its ports answer, its keys open, its book agrees with itself', async () => {
+    await locum(['send', 'purchase', '--pan', '4761730000000011', '--amount', '1'], demo);
+    const found = await diagnosis(demo);
+    if (demo.child.exitCode !== null || demo.child.signalCode !== null) throw new Error(`the switch ended: ${JSON.stringify(await demo.ended)}`);
+    expect({ code: found.code, wrong: wrongOf(found) }).toEqual({ code: 0, wrong: [] });
+    const texts = found.findings.map(({ text }) => text).join('\n');
+    expect(texts).toMatch(/A switch runs here \(HTTP on \d+\) and is ready\./);
+    expect(texts.match(/answers an echo\./g)).toHaveLength(3);
+    expect(texts).toContain('for its owner alone');
+    expect(texts).toMatch(/store\.sqlite is open in the running switch, and answers\./);
+    expect(texts).toMatch(/The book is \d+ journal entries behind; requests are refused above 1000000\./);
+    expect(texts).toContain('The book agrees with itself');
+  });
+
+  test('a person reads it in lines, with the verdict last', async () => {
+    const { code, out } = await locum(['doctor'], demo);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^ok +node +Node \d+\.\d+\.\d+\.$/m);
+    expect(out.trim().split('\n').at(-1)).toBe('Nothing is wrong.');
+  });
+});
+
+describe('after a stop', () => {
+  let cwd: string;
+  beforeAll(async () => {
+    cwd = folder();
+    await (await startDemo({ cwd })).stop();
+  });
+
+  test('store, book, keys and the copy of the system tables are looked at where they lie', async () => {
+    const found = await diagnosis({ cwd, env: drawn });
+    expect(wrongOf(found)).toEqual([]);
+    const texts = found.findings.map(({ text }) => text).join('\n');
+    expect(texts).toContain('a commit is on disk before it is acknowledged');
+    expect(texts).toContain('0 journal entries behind');
+    expect(texts).toMatch(/The copy on this disk has revision \d+ with 5 rows/);
+  });
+
+  test.for<[what: string, spoil: (data: string) => void, check: Finding['check'], text: RegExp, todo: RegExp]>([
+    ['a copy of the system tables that was edited', (data) => writeFileSync(join(data, 'system-tables.json'), 'mine'), 'system tables', /is damaged/, /^Remove it/],
+    ['a master key that others can read', (data) => chmodSync(join(data, 'master.key'), 0o644), 'keys', /can be read by others \(mode 644\)/, /^chmod 600/],
+    ['another master key', (data) => {
+      writeFileSync(join(data, 'master.key'), `${'ab'.repeat(32)}\n`);
+      chmodSync(join(data, 'master.key'), 0o600);
+    }, 'keys', /is wrapped under the master key with check value [0-9A-F]{6}, and this one has [0-9A-F]{6}/, /^Give the master key that this key file was made with/],
+    ['a key file that is gone', (data) => rmSync(join(data, 'master.key')), 'keys', /master key file .* cannot be opened/, /without it no key opens/],
+  ])('%s is found, with what to do', async ([, spoil, check, text, todo]) => {
+    spoil(join(cwd, 'data'));
+    const found = await diagnosis({ cwd, env: drawn });
+    expect(found.code).toBe(1);
+    const concerned = wrongOf(found).filter((finding) => finding.check === check);
+    expect(concerned).toMatchObject([{ text: expect.stringMatching(text) as string, todo: expect.stringMatching(todo) as string }]);
+  });
+});
+
+describe('what is wrong is found, with what to do', () => {
+  test('a configuration that is refused', async () => {
+    const cwd = folder();
+    writeFileSync(join(cwd, 'locum.json'), '{"htpp": {}}');
+    const found = await diagnosis({ cwd });
+    expect(found).toMatchObject({ code: 1, ok: false });
+    expect(wrongOf(found)).toMatchObject([{ check: 'configuration', text: expect.stringContaining('htpp is unknown (did you mean http?)') as string, todo: expect.stringContaining('docs/configuration.md') as string }]);
+  });
+
+  test('a variable that is misspelt', async () => {
+    const found = await diagnosis({ cwd: folder(), env: { ...drawn, LOCUM_HTPP_PORT: '1' } });
+    expect(wrongOf(found)).toMatchObject([{ check: 'configuration', text: 'LOCUM_HTPP_PORT is no setting; did you mean LOCUM_HTTP_PORT?' }]);
+  });
+
+  test('a data folder that is a file', async () => {
+    const cwd = folder();
+    writeFileSync(join(cwd, 'data'), '');
+    expect(wrongOf(await diagnosis({ cwd, env: drawn }))).toContainEqual(expect.objectContaining({ check: 'data folder', text: `${join(cwd, 'data')} is not a folder.` }));
+  });
+
+  test('ports that somebody else has', async () => {
+    const server = createServer((socket) => socket.on('error', () => undefined).end());
+    const { promise, resolve } = Promise.withResolvers<void>();
+    server.listen(0, '127.0.0.1', resolve);
+    await promise;
+    const port = String((server.address() as AddressInfo).port);
+    const found = wrongOf(await diagnosis({ cwd: folder(), env: { ...drawn, LOCUM_STATIONS_DEMO_1987_ASCII_LINK_LISTEN_PORT: port } }));
+    const http = wrongOf(await diagnosis({ cwd: folder(), env: { ...drawn, LOCUM_HTTP_PORT: port } }));
+    server.close();
+    expect(found).toMatchObject([{ check: 'ports', text: expect.stringMatching(/cannot be listened on \(it is in use\), and is no switch's: /) as string, todo: expect.stringContaining('LOCUM_STATIONS_DEMO_1987_ASCII_LINK_LISTEN_PORT') as string }]);
+    expect(http).toMatchObject([{ check: 'ports', text: `127.0.0.1:${port} (HTTP) cannot be listened on: it is in use.`, todo: expect.stringContaining('LOCUM_HTTP_PORT') as string }]);
+  });
+
+  test('a Redis and a PostgreSQL that are not there, without their passwords', async () => {
+    const found = await diagnosis({ cwd: folder(), env: { ...drawn, REDIS_URL: 'redis://me:hunter2@127.0.0.1:1', DATABASE_URL: 'postgresql://me:hunter2@127.0.0.1:1/db' } });
+    expect(wrongOf(found).map(({ check }) => check)).toEqual(['store', 'book']);
+    expect(JSON.stringify(found)).not.toContain('hunter2');
+    expect(JSON.stringify(found)).toContain('127.0.0.1:1');
+  });
+
+  test('no keys, where it is not the demo', async () => {
+    const cwd = folder();
+    mkdirSync(join(cwd, 'data'), { mode: 0o700 });
+    writeFileSync(join(cwd, 'locum.json'), '{"http": {"port": 0}}');
+    const found = wrongOf(await diagnosis({ cwd }));
+    expect(found).toMatchObject([{ check: 'keys', text: expect.stringContaining('master key file') as string }]);
+  });
+});
