@@ -158,7 +158,7 @@ describe('a partner’s credit balance', () => {
         await room.loadGuard({ id: 'first', partner, amountMinor: 1_000 });
         const store = new FaultyStore(real, { nth, kind, persistent: true, on: 'all' });
         const found = await guardRoom(store).findGuardRoom(2, guardId, 900).catch(() => false);
-        await finishTransfers(real, ledger);
+        await Promise.all([finishTransfers(real, ledger), finishTransfers(real, ledger)]);
         expect(await room.guardTotal(partner)).toBe(1_000);
         for (const slice of await slices(real)) expect(slice).toBeGreaterThanOrEqual(0);
         for (const [partition, epoch] of (await real.epochs()).entries()) expect(await real.due({ partition, epoch }, Infinity, 10)).toEqual([]);
