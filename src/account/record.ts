@@ -9,7 +9,7 @@
  *
  *   id       account (12) digest of card and station . acquirer . STAN [. digest of type, time and terminal]
  *
- * Acquirer and STAN stand in the id as they are: who chooses them chooses no one else's record. STANs are reused: a record keeps
+ * Acquirer and STAN stand in the id whole, if short: who chooses them chooses no one else's record. STANs are reused: a record keeps
  * its latest legs, and moves older ones to records of their own (`spilledId`), so that a sender who never counts up costs no
  * more than one who does.
  */
@@ -54,6 +54,7 @@ export interface Leg {
   readonly billedMinor: number;
   readonly state: LegState;
   readonly expiresAtMs: number;
+  /** Kept to the second. */
   readonly changedAtMs: number;
   readonly counted: Counted | undefined;
   readonly guarded: boolean;
@@ -100,7 +101,7 @@ export function legType(of: Pick<Trace | OriginalReference, 'class' | 'function'
 /** The record of a trace. */
 export function recordId(accountId: string, card: number, trace: Pick<Trace, 'station' | 'acquirer'>, stan: string): string {
   assert(accountId.length === accountIdLength, 'an account id has twelve characters');
-  return `${accountId}${digest(`${card}|${trace.station}`)}.${escaped(trace.acquirer)}.${escaped(stan)}`;
+  return `${accountId}${digest(`${card}|${trace.station}`)}.${shortened(trace.acquirer)}.${shortened(stan)}`;
 }
 
 /** The end of the id of the record that such a leg moves to. */
@@ -120,7 +121,7 @@ export function placeOf(id: string, leg: Leg): LegPlace {
 
 /** A retrieval reference and an approval code are known within their card, station and acquirer only. */
 export function aliasId(accountId: string, card: number, trace: Pick<Trace, 'station' | 'acquirer'>, key: 'rrn' | 'approvalCode', value: string): string {
-  return `${accountId}${key === 'rrn' ? '!' : '?'}${digest(`${card}|${trace.station}`)}.${escaped(trace.acquirer)}.${escaped(value)}`;
+  return `${accountId}${key === 'rrn' ? '!' : '?'}${digest(`${card}|${trace.station}`)}.${shortened(trace.acquirer)}.${shortened(value)}`;
 }
 
 /** A spilled record's id without what tells it from its trace's. */
@@ -186,9 +187,9 @@ export function encodeRecord(record: TransactionRecord): string {
 function encodeLeg(leg: Leg): string {
   const { state, reason, counted, balance, parent } = leg;
   let text = `${escaped(leg.id)},${leg.type === '' ? '--' : leg.type}${states.indexOf(state)}${reason === '0000' ? '' : reason},${leg.fingerprint},${
-    leg.changedAtMs},${escaped(leg.transmittedAt)},${leg.localAt === leg.transmittedAt ? '' : `-${escaped(leg.localAt)}`},${escaped(leg.terminal)},${
+    Math.ceil(leg.changedAtMs / 1000).toString(36)},${shortened(leg.transmittedAt)},${leg.localAt === leg.transmittedAt ? '' : `-${shortened(leg.localAt)}`},${escaped(leg.terminal)},${
     leg.currency},${leg.amountMinor},${escaped(leg.approvalCode)},`;
-  if (counted !== undefined) text += `${counted.day}.${counted.month}`;
+  if (counted !== undefined) text += `${counted.day.toString(36)}.${counted.month.toString(36)}`;
   if (counted !== undefined) for (let index = 1; index < counted.scopes.length; index += 1) text += `.${escaped(counted.scopes[index] as string)}`;
   if (leg.wholeMinor !== leg.amountMinor) text += `,w${leg.wholeMinor}`;
   if (leg.takenMinor !== usuallyTaken(state, leg.wholeMinor)) text += `,t${leg.takenMinor}`;
@@ -226,7 +227,7 @@ function decodeLeg(scope: string, row: string): Leg {
   assert(counted !== undefined && kind !== undefined, 'a transaction record is in a form that this program knows');
   const state = states[kind.charCodeAt(2) - 48] ?? 'none';
   const amountMinor = Number(amount);
-  const transmittedAt = unescaped(transmitted);
+  const transmittedAt = lengthened(transmitted);
   const rare: Partial<Record<string, string>> = {};
   for (let index = 11; index < fields.length; index += 1) rare[(fields[index] as string).charAt(0)] = (fields[index] as string).slice(1);
   const wholeMinor = numberOr(rare['w'], amountMinor);
@@ -234,11 +235,11 @@ function decodeLeg(scope: string, row: string): Leg {
   const { l: balance, p: parent } = rare;
   return {
     id: unescaped(id), type: kind.startsWith('--') ? '' : kind.slice(0, 2), transmittedAt,
-    localAt: localAt === '' ? transmittedAt : unescaped((localAt ?? '').slice(1)),
+    localAt: localAt === '' ? transmittedAt : lengthened((localAt ?? '').slice(1)),
     terminal: unescaped(terminal), fingerprint: fingerprint ?? '', reason: (kind.length > 3 ? kind.slice(3) : '0000') as Reason,
     approvalCode: unescaped(approvalCode), amountMinor, currency: currency ?? '', wholeMinor, takenMinor,
     nowMinor: numberOr(rare['n'], usuallyNow(state, takenMinor)), answeredMinor: numberOr(rare['a'], wholeMinor),
-    billedMinor: numberOr(rare['b'], Math.abs(takenMinor)), state, expiresAtMs: numberOr(rare['x'], 0), changedAtMs: Number(changedAtMs),
+    billedMinor: numberOr(rare['b'], Math.abs(takenMinor)), state, expiresAtMs: numberOr(rare['x'], 0), changedAtMs: parseInt(changedAtMs ?? '', 36) * 1000,
     counted: decodeCounted(counted), guarded: rare['g'] !== undefined,
     balance: balance === undefined ? undefined : [Number(balance.slice(0, balance.indexOf('.'))), Number(balance.slice(balance.indexOf('.') + 1))],
     parent: parent === undefined ? undefined : decodePlace(scope, parent),
@@ -249,7 +250,7 @@ function decodeLeg(scope: string, row: string): Leg {
 function decodeCounted(text: string): Counted | undefined {
   if (text === '') return undefined;
   const [day, month, ...scopes] = text.split('.');
-  return { day: Number(day), month: Number(month), scopes: ['overall', ...scopes.map(unescaped)] };
+  return { day: parseInt(day ?? '', 36), month: parseInt(month ?? '', 36), scopes: ['overall', ...scopes.map(unescaped)] };
 }
 
 function numberOr(text: string | undefined, usual: number): number {
@@ -275,6 +276,37 @@ function decodePlace(scope: string, text: string): LegPlace {
   const second = text.indexOf('.', first + 1);
   assert(first >= 0 && second > first, 'a place is a STAN, a digest and a leg');
   return { recordId: scope + text.slice(0, first), spill: text.slice(first + 1, second), legId: unescaped(text.slice(second + 1)) };
+}
+
+const lowDigits = 36 ** 5;
+
+/**
+ * Digits in base 36, behind a colon for each leading zero; any other text as it is, behind a `~`. Different texts stay different.
+ * In two halves, as large numbers convert slowly.
+ */
+function shortened(text: string): string {
+  let zeros = 0;
+  while (text.charCodeAt(zeros) === 48) zeros += 1;
+  const digits = text.length - zeros;
+  if (text === '') return '';
+  let number = 0;
+  for (let index = zeros; index < text.length; index += 1) {
+    const digit = text.charCodeAt(index) - 48;
+    if (digit < 0 || digit > 9 || digits > 15) return `~${escaped(text)}`;
+    number = number * 10 + digit;
+  }
+  const start = zeros === 0 ? '' : ':'.repeat(zeros);
+  if (digits === 0) return start;
+  if (number < lowDigits) return start + number.toString(36);
+  const high = Math.floor(number / lowDigits);
+  return `${start}${high.toString(36)}${(number - high * lowDigits).toString(36).padStart(5, '0')}`;
+}
+
+function lengthened(text: string | undefined): string {
+  if (text === undefined || text === '') return '';
+  if (text.startsWith('~')) return unescaped(text.slice(1));
+  const zeros = text.lastIndexOf(':') + 1;
+  return '0'.repeat(zeros) + (zeros === text.length ? '' : String(parseInt(text.slice(zeros), 36)));
 }
 
 /** Text of the outside, which may hold what separates. */

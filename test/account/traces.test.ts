@@ -269,6 +269,18 @@ test('any leg reads as it was written', () => {
   expect(decodeRecord(id, encodeRecord({ id, legs: [], spilled: true }))).toEqual({ id, legs: [], spilled: true });
 });
 
+test('different acquirers, STANs and references have different ids, however they are written', () => {
+  const texts = ['', '0', '00', '1', '01', '10', '36', 'a', '~a', ':', '123456789012345', '999999999999999', '1234567890123456', '60466176', '60466175', '1.2', '1%2E2', '000000000001', '1 ', 'A1'];
+  const ids = texts.flatMap((acquirer) => texts.map((stan) => recordId(accountId, 0, { station: 'north', acquirer }, stan)));
+  expect(new Set(ids).size).toBe(texts.length ** 2);
+  const plain = message('0100', 1);
+  for (const text of texts) {
+    const ledger = Ledger.with(100);
+    ledger.play({ ...plain, trace: { ...plain.trace, transmittedAt: text, localAt: `${text}7`, acquirer: text, stan: text } });
+    expect(ledger.legs()[0]?.leg).toMatchObject({ transmittedAt: text, localAt: `${text}7` });
+  }
+});
+
 test('available is what is posted less what is held', () => {
   const ledger = Ledger.with(1000);
   ledger.playAll(message('0100', 300), message('0200', 100));
