@@ -88,7 +88,8 @@ export class Decisions {
       deadlineMs: elapsed() + answerMs, done,
     };
     const check = checkOf(arrival);
-    if (check === 'impossible') this.#proceed(arrival, { kind: meaning.cardValue?.kind ?? 'cvv2', outcome: 'error' });
+    // Without the expiry date that it is made with, no value is the right one.
+    if (check === 'impossible') this.#proceed(arrival, { kind: meaning.cardValue?.kind ?? 'cvv2', outcome: 'mismatch' });
     else if (check === undefined) this.#proceed(arrival, undefined);
     else {
       if (this.#checking.length === 0) this.#options.atTurnEnd(() => void this.#checkAll());
