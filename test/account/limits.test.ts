@@ -103,6 +103,9 @@ test('a completion counts for what it comes to, where its authorization counted'
   const later = Ledger.with(1000);
   later.playAll(first, complete(first, 60, { afterDays: 1 }));
   expect(later.account?.cards[0]?.counters.day.scopes).toEqual({ overall: [1, 60] });
+  const lowered = Ledger.with(1000);
+  expect(answers(lowered, first, message('0200', 70, { purpose: 'completion', original: reference(first), terms: { limits: [{ scope: 'overall', period: 'day', amountMinorMax: 5 }] } })))
+    .toEqual(['0000', '0000']);
   const expired = Ledger.with(1000);
   expired.play(first);
   expired.expire(startMs + 30 * dayMs);

@@ -307,6 +307,7 @@ describe('reversals', () => {
       [reversalOf(held, 70), '4000', 100, '1000 70 1'],
       [reversalOf(held, 30), '4000', 100, '1000 30 1'],
       [reversalOf(held, 50), '4000', 100, '1000 30 1', 'nothingLeft'],
+      [reversalOf(held, 30), '4000', 100, '1000 30 1', 'nothingLeft'],
       [full, '4000', 100, '1000 0 0'],
       [repeatOf(full), '4000', 100, '1000 0 0'],
       [reversalOf(held), '4000', 100, '1000 0 0', 'original:reversed'],
@@ -441,6 +442,9 @@ describe('expiry', () => {
     ledger.play(reversalOf(expired, undefined, { afterDays: 40 }), startMs + 6 * dayMs);
     expect(`${ledger.totals} ${ledger.guardMinor}`).toBe('900 0 0 900');
     expect(ledger.last.flags).toEqual(['original:expired']);
+    // What the guard got back when the hold ran out, its late completion takes again.
+    ledger.play(completion(expired, 60, guarded), startMs + 6 * dayMs);
+    expect(`${ledger.totals} ${ledger.guardMinor}`).toBe('840 0 0 840');
     ledger.checkReplay();
   });
 
