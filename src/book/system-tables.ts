@@ -57,6 +57,8 @@ export interface SystemTablesOptions {
   readonly cacheFile: string;
   readonly now: () => number;
   readonly events: SystemTableEvents;
+  /** Can the switch run on these? What it cannot is not copied to this disk, where it would be in the way of the next start. */
+  readonly judge?: (snapshot: SystemTableSnapshot) => Promise<boolean>;
 }
 
 interface StoredRow {
@@ -169,7 +171,8 @@ export class SystemTables {
 
   async #take(snapshot: SystemTableSnapshot): Promise<void> {
     this.#snapshot = snapshot;
-    const { cacheFile, events } = this.#options;
+    const { cacheFile, events, judge } = this.#options;
+    if (judge !== undefined && !(await judge(snapshot))) return;
     try {
       await writeTableCache(cacheFile, snapshot);
       events.cacheWritten(snapshot.revision);

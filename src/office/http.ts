@@ -24,6 +24,11 @@ function problem(status: number, title: string, detail: string): Readonly<Record
   return { type: 'about:blank', status, title, detail };
 }
 
+/** Was the request itself wrong? */
+function isCallers(error: unknown): boolean {
+  return error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number' && error.statusCode >= 400 && error.statusCode < 500;
+}
+
 /**
  * Listens; resolves with the server and the port that it took.
  * @throws the system's error where the port cannot be listened on
@@ -48,7 +53,8 @@ export async function serveHttp({ host, port, readiness, metrics }: HttpOptions)
   });
   server.setErrorHandler(async (error, _request, reply) => {
     const detail = error instanceof Error ? error.message : 'the switch did not answer';
-    return await reply.code(503).type('application/problem+json').send(problem(503, 'Service Unavailable', detail));
+    const [status, title] = isCallers(error) ? ([400, 'Bad Request'] as const) : ([503, 'Service Unavailable'] as const);
+    return await reply.code(status).type('application/problem+json').send(problem(status, title, detail));
   });
   await server.listen({ host, port });
   const address = server.server.address();

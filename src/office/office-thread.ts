@@ -14,7 +14,7 @@ import type { Book } from '../book/book.ts';
 import { openBook } from '../book/connection.ts';
 import { migrate } from '../book/migrate.ts';
 import { SystemTables, systemTableKinds } from '../book/system-tables.ts';
-import { readTableCache } from '../book/table-cache.ts';
+import type { SystemTableSnapshot } from '../book/system-tables.ts';
 import { RedisStore } from '../store/redis.ts';
 import { SqliteStore } from '../store/sqlite.ts';
 import type { Store } from '../store/store.ts';
@@ -102,7 +102,7 @@ async function openAndMigrate(): Promise<Book | undefined> {
       await book?.close();
       if (error instanceof BookRefused) throw error;
       log.warning('book not reached', { error: error instanceof Error ? error.message : String(error), retryInMs: retryMs });
-      offerCache();
+      tell({ kind: 'bookAway' });
       await delay(retryMs, undefined, { signal: stopping.signal }).catch(() => undefined);
       retryMs = Math.min(retryMaxMs, retryMs * 2);
     }
@@ -110,23 +110,20 @@ async function openAndMigrate(): Promise<Book | undefined> {
   return undefined;
 }
 
-let cacheOffered = false;
+/** By revision: what waits for the switch's verdict. */
+const judging = new Map<number, (taken: boolean) => void>();
 
-/** While the book is away, the switch starts from the copy of the tables on this disk. */
-function offerCache(): void {
-  if (cacheOffered) return;
-  cacheOffered = true;
-  try {
-    const { revision, rows } = readTableCache(start.cacheFile);
-    tell({ kind: 'tables', revision, rows, from: 'cache' });
-  } catch (error) {
-    log.warning('no copy of the system tables', { error: error instanceof Error ? error.message : String(error) });
-  }
+/** Gives the switch what the book has. @returns whether it could take it */
+async function judge({ revision, rows }: SystemTableSnapshot): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  judging.set(revision, resolve);
+  tell({ kind: 'tables', revision, rows: rows.map(({ kind, name, document }) => ({ kind, name, document })) });
+  return await promise;
 }
 
 function newTables(book: Book): SystemTables {
   return new SystemTables({
-    book, cacheFile: start.cacheFile, now,
+    book, cacheFile: start.cacheFile, now, judge,
     events: {
       refreshFailed: (error) => log.warning('system tables not refreshed', { error: error.message }),
       cacheWritten: (revision) => log.detail('system tables cached', { revision }),
@@ -143,26 +140,17 @@ async function keepTables(book: Book): Promise<void> {
     try {
       if (loaded) {
         const changes = await tables.refresh();
-        if (changes.length > 0) {
-          log.event('system tables changed', { rows: changes.map(({ kind, name }) => `${kind} ${name}`) });
-          tellTables(tables);
-        }
+        if (changes.length > 0) log.event('system tables changed', { rows: changes.map(({ kind, name }) => `${kind} ${name}`) });
       } else {
         for (const kind of systemTableKinds) await tables.seed(kind, start.rows.filter((row) => row.kind === kind));
         await tables.load();
         loaded = true;
-        tellTables(tables);
       }
     } catch (error) {
       log.warning('system tables not read', { error: error instanceof Error ? error.message : String(error) });
     }
     await delay(start.refreshMs, undefined, { signal: stopping.signal }).catch(() => undefined);
   }
-}
-
-function tellTables(tables: SystemTables): void {
-  const { revision, rows, from } = tables.snapshot;
-  tell({ kind: 'tables', revision, rows: rows.map(({ kind, name, document }) => ({ kind, name, document })), from });
 }
 
 function newDrain(store: Store, book: Book): Drain {
@@ -188,8 +176,19 @@ function newDrain(store: Store, book: Book): Drain {
   });
 }
 
+/** @throws Error with a sentence */
+async function serve(): ReturnType<typeof serveHttp> {
+  const { host, port: wanted } = start.http;
+  try {
+    return await serveHttp({ host, port: wanted, readiness, metrics });
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    throw new Error(`health and metrics cannot be served on ${host}:${wanted}: ${text} (http.port, or LOCUM_HTTP_PORT, chooses another port)`, { cause: error });
+  }
+}
+
 async function run(): Promise<void> {
-  const { server, port: httpPort } = await serveHttp({ ...start.http, readiness, metrics });
+  const { server, port: httpPort } = await serve();
   tell({ kind: 'listening', port: httpPort });
   const store = await openStore();
   const book = await openAndMigrate();
@@ -218,6 +217,11 @@ let graceMs = 0;
 port.on('message', (message: ToOffice) => {
   if (message.kind === 'told') {
     questions.get(message.id)?.(message);
+    return;
+  }
+  if (message.kind === 'judged') {
+    judging.get(message.revision)?.(message.taken);
+    judging.delete(message.revision);
     return;
   }
   ({ graceMs } = message);

@@ -23,6 +23,7 @@ export interface OfficeStart {
   readonly refreshMs: number;
   /** Does this thread write the journal into the book? */
   readonly drains: boolean;
+  /** Where the copy of the system tables on this disk is kept. */
   readonly cacheFile: string;
   /** Entered into the system tables. */
   readonly rows: readonly OfficeRow[];
@@ -34,11 +35,16 @@ export interface OfficeStart {
 
 export type FromOffice =
   | { readonly kind: 'listening'; readonly port: number }
+  /** The thread ends. */
   | { readonly kind: 'failed'; readonly message: string }
-  | { readonly kind: 'tables'; readonly revision: number; readonly rows: readonly OfficeRow[]; readonly from: 'book' | 'cache' }
+  /** The book cannot be reached at first. */
+  | { readonly kind: 'bookAway' }
+  /** What the book has, to be answered with `judged`. */
+  | { readonly kind: 'tables'; readonly revision: number; readonly rows: readonly OfficeRow[] }
   | { readonly kind: 'ask'; readonly id: number; readonly what: 'metrics' | 'readiness' }
   | { readonly kind: 'stopped' };
 
 export type ToOffice =
   | { readonly kind: 'told'; readonly id: number; readonly metrics?: string; readonly readiness?: Readiness }
+  | { readonly kind: 'judged'; readonly revision: number; readonly taken: boolean }
   | { readonly kind: 'stop'; readonly graceMs: number };

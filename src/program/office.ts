@@ -1,10 +1,13 @@
 /**
- * The office as the switch's thread sees it: it starts the thread, hands on what it knows, and answers its questions.
+ * The office as the switch's thread sees it: it starts the thread, and starts it again where it fails, hands on what it knows,
+ * and answers its questions. Invariant: whatever becomes of the thread, decisions go on.
  */
+import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { join } from 'node:path';
 import type { Registry } from 'prom-client';
 import type { Log } from '../base/log.ts';
+import { readTableCache } from '../book/table-cache.ts';
 import { journalEntriesWaiting } from '../office/drain-lag.ts';
 import type { Readiness } from '../office/http.ts';
 import type { FromOffice, OfficeRow, OfficeStart, OfficeStore, ToOffice } from '../office/protocol.ts';
@@ -30,53 +33,46 @@ export interface OfficeOptions {
   readonly metrics: Registry;
 }
 
+/** For closing what is open, after the grace. */
+const closingMs = 1_000;
 const lagEveryMs = 500;
+const restartFirstMs = 500;
+const restartMaxMs = 30_000;
+/** A thread that stood for so long did not fail for what the one before it failed. */
+const soundMs = 60_000;
 
 export class Office {
   readonly #options: OfficeOptions;
-  readonly #worker: Worker;
+  #worker: Worker | undefined;
   #lagEntries = 0;
   #measuring: NodeJS.Timeout | undefined;
-  readonly #listening = Promise.withResolvers<number>();
+  #restarting: NodeJS.Timeout | undefined;
+  #restartMs = restartFirstMs;
+  #startedAtMs = 0;
+  /** Until then a thread that fails is the start's failure; afterwards it is started again. */
+  #isStarting = true;
+  #isStopping = false;
+  readonly #listening = Promise.withResolvers<void>();
   readonly #stopped = Promise.withResolvers<void>();
-  #first = Promise.withResolvers<Tables>();
+  readonly #first = Promise.withResolvers<Tables>();
+  /** Taken from the book before anybody listened. */
+  #early: Tables | undefined;
   #onTables: ((tables: Tables) => void) | undefined;
   #state: (() => SwitchState) | undefined;
-  #httpPort = 0;
-  #ended = false;
+  #httpPort: number;
 
   private constructor(options: OfficeOptions) {
-    const { config, store } = options;
     this.#options = options;
-    const officeStore = storeFor(config, store);
-    const start: OfficeStart = {
-      store: officeStore,
-      book: config.book.databaseUrl === undefined ? { dataDir: join(config.dataDir, 'book') } : { databaseUrl: config.book.databaseUrl },
-      refreshMs: config.book.refreshMs,
-      drains: config.book.drain,
-      cacheFile: join(config.dataDir, 'system-tables.json'),
-      rows: config.rows,
-      http: config.http,
-      logLevel: config.log.level,
-      readable: options.readable,
-    };
-    this.#worker = new Worker(new URL('../office/office-thread.ts', import.meta.url), {
-      name: 'office', workerData: start, transferList: officeStore.engine === 'sqlite' ? [officeStore.port] : [],
-    });
-    this.#worker.on('message', (message: FromOffice) => this.#take(message));
-    this.#worker.on('error', (error) => this.#failed(error instanceof Error ? error : new Error(String(error))));
-    this.#worker.on('exit', () => {
-      this.#ended = true;
-      this.#stopped.resolve();
-      this.#listening.reject(new Error('the office thread ended'));
-    });
+    this.#httpPort = options.config.http.port;
     this.#listening.promise.catch(() => undefined);
+    this.#first.promise.catch(() => undefined);
   }
 
-  /** Starts the thread; resolves when HTTP is listened on. @throws Error where it cannot be, or the configuration refuses the book */
+  /** Starts the thread; resolves when HTTP is listened on. @throws Error with a sentence where it cannot be */
   static async open(options: OfficeOptions): Promise<Office> {
     const office = new Office(options);
-    office.#httpPort = await office.#listening.promise;
+    office.#start();
+    await office.#listening.promise;
     office.#measuring = setInterval(() => void office.#measureLag(), lagEveryMs).unref();
     return office;
   }
@@ -90,23 +86,26 @@ export class Office {
     return this.#lagEntries;
   }
 
-  /** The system tables: from the book, or from local disk, or, where there is neither in time, as configured. */
+  /**
+   * The system tables: from the book, or, where it is not there in time, from local disk with the configuration's own rows as
+   * they are now, or, where there is no copy, as configured.
+   * @throws Error with a sentence where the book refuses to be used
+   */
   async tables(): Promise<Tables> {
-    const { config, log } = this.#options;
-    const timer = setTimeout(() => {
-      log.warning('book not there yet', { tables: 'as configured' });
-      this.#first.resolve(readTables(config.rows, 0, config.outside));
-    }, config.book.startWaitMs);
+    const timer = setTimeout(() => this.#withoutBook(), this.#options.config.book.startWaitMs);
     try {
       return await this.#first.promise;
     } finally {
       clearTimeout(timer);
+      this.#isStarting = false;
     }
   }
 
-  /** Called with the tables whenever they have changed. */
+  /** Called with the tables whenever the book has others; one that throws refuses them, and they are not kept. */
   onTables(listener: (tables: Tables) => void): void {
     this.#onTables = listener;
+    if (this.#early !== undefined) listener(this.#early);
+    this.#early = undefined;
   }
 
   /** From now on readiness is told by this. */
@@ -115,30 +114,85 @@ export class Office {
   }
 
   /** Drains what it can within the time, and ends the thread. */
-  async stop(): Promise<void> {
+  async stop(graceMs: number): Promise<void> {
+    this.#isStopping = true;
     clearInterval(this.#measuring);
-    if (this.#ended) return;
-    this.#tell({ kind: 'stop', graceMs: this.#options.config.deadlines.stopMs });
-    const timer = setTimeout(() => this.#stopped.resolve(), this.#options.config.deadlines.stopMs + 2000);
+    clearTimeout(this.#restarting);
+    const worker = this.#worker;
+    if (worker === undefined) return;
+    this.#tell({ kind: 'stop', graceMs });
+    const timer = setTimeout(() => this.#stopped.resolve(), graceMs + closingMs);
     await this.#stopped.promise;
     clearTimeout(timer);
-    await this.#worker.terminate();
+    await worker.terminate();
+  }
+
+  #start(): void {
+    const { config, store, readable } = this.#options;
+    const officeStore = storeFor(config, store);
+    const start: OfficeStart = {
+      store: officeStore,
+      book: config.book.databaseUrl === undefined ? { dataDir: join(config.dataDir, 'book') } : { databaseUrl: config.book.databaseUrl },
+      refreshMs: config.book.refreshMs,
+      drains: config.book.drain,
+      cacheFile: this.#cacheFile,
+      rows: config.rows,
+      // A port that was drawn stays the same.
+      http: { host: config.http.host, port: this.#httpPort },
+      logLevel: config.log.level,
+      readable,
+    };
+    const worker = new Worker(new URL('../office/office-thread.ts', import.meta.url), {
+      name: 'office', workerData: start, transferList: officeStore.engine === 'sqlite' ? [officeStore.port] : [],
+    });
+    this.#worker = worker;
+    this.#startedAtMs = performance.now();
+    let failure = 'its thread ended';
+    worker.on('message', (message: FromOffice) => {
+      if (message.kind === 'failed') failure = message.message;
+      this.#take(message);
+    });
+    worker.on('error', (error) => {
+      failure = error instanceof Error ? error.message : String(error);
+    });
+    worker.on('exit', () => this.#ended(failure));
+  }
+
+  /** The switch decides without its office: one that failed is started again, later each time. */
+  #ended(failure: string): void {
+    this.#worker = undefined;
+    this.#stopped.resolve();
+    if (this.#isStopping) return;
+    const { log } = this.#options;
+    if (this.#isStarting) {
+      this.#listening.reject(new OfficeFailed(failure));
+      this.#first.reject(new OfficeFailed(failure));
+      return;
+    }
+    if (performance.now() - this.#startedAtMs > soundMs) this.#restartMs = restartFirstMs;
+    log.failure('office failed', { error: failure, restartInMs: this.#restartMs });
+    this.#restarting = setTimeout(() => this.#start(), this.#restartMs).unref();
+    this.#restartMs = Math.min(restartMaxMs, this.#restartMs * 2);
   }
 
   #tell(message: ToOffice): void {
-    this.#worker.postMessage(message);
+    this.#worker?.postMessage(message);
   }
 
   #take(message: FromOffice): void {
     switch (message.kind) {
       case 'listening':
-        this.#listening.resolve(message.port);
+        this.#httpPort = message.port;
+        this.#listening.resolve();
         return;
       case 'failed':
-        this.#failed(new Error(message.message));
+        void this.#worker?.terminate();
+        return;
+      case 'bookAway':
+        this.#withoutBook();
         return;
       case 'tables':
-        this.#tables(message.rows, message.revision, message.from);
+        this.#tell({ kind: 'judged', revision: message.revision, taken: this.#tables(message.rows, message.revision) });
         return;
       case 'ask':
         void this.#answer(message.id, message.what);
@@ -148,18 +202,41 @@ export class Office {
     }
   }
 
-  #tables(rows: readonly OfficeRow[], revision: number, from: string): void {
-    const { log } = this.#options;
-    let tables: Tables;
+  get #cacheFile(): string {
+    return join(this.#options.config.dataDir, 'system-tables.json');
+  }
+
+  /** @returns whether the switch runs on them now */
+  #tables(rows: readonly OfficeRow[], revision: number): boolean {
+    const { log, config } = this.#options;
     try {
-      tables = readTables(rows, revision, this.#options.config.outside);
+      const tables = readTables(rows, revision, config.outside);
+      if (this.#onTables === undefined) this.#early = tables;
+      else this.#onTables(tables);
+      log.event('system tables read', { from: 'book', revision });
+      this.#first.resolve(tables);
+      return true;
     } catch (error) {
-      log.failure('system tables not taken', { from, error: error instanceof Error ? error.message : String(error) });
-      return;
+      log.failure('system tables not taken', { revision, error: error instanceof Error ? error.message : String(error) });
+      return false;
     }
-    log.event('system tables read', { from, revision });
-    this.#first.resolve(tables);
-    this.#onTables?.(tables);
+  }
+
+  /** Where the switch has no tables yet, it takes what is on this disk. */
+  #withoutBook(): void {
+    if (!this.#isStarting) return;
+    const { log, config } = this.#options;
+    try {
+      const { revision, rows } = readTableCache(this.#cacheFile);
+      const own = rows.filter(({ source, kind, name }) => source === 'operator' && !config.rows.some((row) => row.kind === kind && row.name === name));
+      const configured = config.rows.map((row) => rows.find(({ source, kind, name }) => source === 'operator' && kind === row.kind && name === row.name) ?? row);
+      this.#first.resolve(readTables([...own, ...configured], revision, config.outside));
+      log.warning('book not there yet', { tables: 'from the copy on this disk', revision });
+    } catch (error) {
+      const reason = existsSync(this.#cacheFile) && error instanceof Error ? { reason: error.message } : {};
+      log.warning('book not there yet', { tables: 'as configured', ...reason });
+      this.#first.resolve(readTables(config.rows, 0, config.outside));
+    }
   }
 
   async #answer(id: number, what: 'metrics' | 'readiness'): Promise<void> {
@@ -186,11 +263,12 @@ export class Office {
       // A store that does not answer takes nothing in either; its own events tell of it.
     }
   }
+}
 
-  #failed(error: Error): void {
-    this.#options.log.failure('office failed', { error: error.message });
-    this.#listening.reject(error);
-  }
+/** The office cannot do its work; the message is a sentence. */
+class OfficeFailed extends Error {
+  override readonly name = 'OfficeFailed';
+  readonly code = 'officeFailed';
 }
 
 function storeFor(config: Config, store: Store): OfficeStore {

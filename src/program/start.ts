@@ -7,6 +7,7 @@
  */
 import { randomBytes, randomInt } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { destination } from 'pino';
@@ -14,6 +15,7 @@ import { Deadlines, processSchedule } from '../base/deadlines.ts';
 import { createLog } from '../base/log.ts';
 import type { Log } from '../base/log.ts';
 import { readableLines } from '../base/log-lines.ts';
+import { FolderLock } from '../book/folder-lock.ts';
 import { GuardRoom } from '../issuer/guard-room.ts';
 import { expireDue, openLedger } from '../issuer/ledger.ts';
 import type { ExpiryOptions } from '../issuer/ledger.ts';
@@ -35,6 +37,7 @@ import { newStamps } from '../switch/stamp.ts';
 import { Switch } from '../switch/switch.ts';
 import type { StationSetup, StationStatus } from '../switch/switch.ts';
 import type { Config } from './config.ts';
+import { CreditLoads } from './credit-loads.ts';
 import { makeDemoCards, makeDemoKeys } from './demo.ts';
 import { decideEvents, linkEvents, LogGate, switchEvents } from './events.ts';
 import { newMetrics } from './metrics.ts';
@@ -51,7 +54,16 @@ export interface Running {
   stop(): Promise<void>;
 }
 
+/** A start that cannot be; the message is a sentence for a person. */
+export class StartRefused extends Error {
+  override readonly name = 'StartRefused';
+  readonly code = 'startRefused';
+}
+
 const networkAnswerMs = 10_000;
+/** What a stop leaves to the office of the time that it has, at least. */
+const drainMsMin = 1_000;
+const stationRetryMs = 5_000;
 const settleMs = 100;
 /** The least that the account of an expired hold remembers it; days. */
 const recordDaysMin = 7;
@@ -61,6 +73,8 @@ const recordDaysMin = 7;
  * @throws Error with a sentence for a person: what could not be started, and what to do
  */
 export async function start(config: Config): Promise<Running> {
+  // Accounts, keys, the book: nothing that is written is anybody else's to read.
+  process.umask(0o077);
   const opened: (() => Promise<unknown>)[] = [];
   try {
     return await compose(config, opened);
@@ -73,33 +87,40 @@ export async function start(config: Config): Promise<Running> {
 /** @param opened gets what has to be closed where the start fails */
 async function compose(config: Config, opened: (() => Promise<unknown>)[]): Promise<Running> {
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+  const folder = FolderLock.take(join(config.dataDir, 'lock'));
+  if (folder === undefined) throw new StartRefused(`${config.dataDir} is in use by another switch; stop that one, or give this one a folder of its own (dataDir, or LOCUM_DATA_DIR)`);
+  opened.push(async () => folder.release());
   const now = (): number => Date.now();
   const elapsed = (): number => performance.now();
   const readable = process.stdout.isTTY;
   const lines = destination({ fd: 1, sync: false });
   const log = createLog({ destination: readable ? readableLines(lines) : lines, level: config.log.level, nowMs: now });
+  const end = endOnFault(log, () => lines.flushSync());
   const metrics = newMetrics();
   const gate = new LogGate(log, now);
   const atTurnEnd = (work: () => void): void => void setImmediate(work);
 
   const hsm = openHsm(config);
-  const store = await openStore(config, now);
+  const store = await openStore(config, now, (reason) => end('store lost', reason));
   opened.push(() => store.close());
   const found = await store.durability();
   if (found.durable) log.event('store opened', { engine: config.store.engine, finding: found.finding });
   else log.warning('store is not durable', { engine: config.store.engine, finding: found.finding });
 
   const office = await Office.open({ config, store, log, readable, metrics: metrics.registry });
-  opened.push(() => office.stop());
+  opened.push(() => office.stop(0));
   const newId = (): string => `${config.switchName}x${now().toString(36)}${randomInt(0x7fffffff).toString(36)}`;
   const guards = new GuardRoom({ store, now, elapsed, newId });
+  const after = (delayMs: number, work: () => void): void => void setTimeout(work, delayMs).unref();
   const ledger = await openLedger({
-    store, now, elapsed, atTurnEnd, after: (delayMs, work) => void setTimeout(work, delayMs).unref(), events: decideEvents(metrics, log, gate),
+    store, now, elapsed, atTurnEnd, after, events: decideEvents(metrics, log, gate),
     findGuardRoom: guards.findGuardRoom,
   });
   if (config.demo) await makeDemoCards({ store, ledger, vault: hsm, now });
 
   const tables = await office.tables();
+  const loads = new CreditLoads({ guards, log, after });
+  await loads.apply(tables.programs);
   const decisions = new Decisions({
     ledger, directory: new Directory(store, atTurnEnd), hsm, routing: new Routing(tables.programs, tables.ranges),
     stamps: newStamps(config.switchName, now(), Math.random), now, elapsed, atTurnEnd, answerMs: config.deadlines.answerMs,
@@ -114,13 +135,16 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   opened.push(() => switch_.stop(0));
   const failures = await switch_.exchange(setupsOf(tables), config.deadlines.stopMs);
   if (failures.length > 0) {
-    throw new Error(failures.map(({ station, error }) => `station ${station} cannot be started: ${error.message}`).join('; '));
+    throw new StartRefused(failures.map(({ station, error }) => `station ${station} cannot be started: ${error.message}`).join('; '));
   }
 
+  const stations = new Stations(switch_, config.deadlines.stopMs, log, after);
   office.onTables((changed) => {
-    log.event('system tables changed', { revision: changed.revision });
+    // Before anything changes: a row that is wrong leaves everything as it was.
+    const setups = setupsOf(changed);
     decisions.reroute(new Routing(changed.programs, changed.ranges));
-    void exchange(switch_, changed, setupsOf, config, log);
+    void stations.exchange(setups);
+    void loads.apply(changed.programs);
   });
   office.serve(() => ({ stations: switch_.status, storeAnswers: ledger.storeAnswers, waiting: ledger.waiting }));
   const expiry = startExpiry(config.deadlines.expiryScanMs, { store, ledger, now, newId, recordDays: recordDaysMin, transfers: guards }, log);
@@ -138,14 +162,37 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
     stop: once(async () => {
       log.event('stopping');
       clearInterval(expiry);
-      const unanswered = await switch_.stop(config.deadlines.stopMs);
-      await Promise.race([ledger.drained(), pause(config.deadlines.stopMs)]);
-      await office.stop();
+      const endMs = elapsed() + config.deadlines.stopMs;
+      const leftMs = (leastMs: number): number => Math.max(leastMs, endMs - elapsed());
+      const unanswered = await switch_.stop(leftMs(0));
+      await Promise.race([ledger.drained(), pause(leftMs(0))]);
+      ledger.close();
+      await office.stop(leftMs(Math.min(drainMsMin, config.deadlines.stopMs)));
       await store.close();
+      folder.release();
       log.event('stopped', { unanswered });
       await delay(settleMs);
     }),
   };
+}
+
+/**
+ * What nobody expected is our own fault: a process in an unknown state decides nothing more, and whoever starts it again finds what
+ * is durable.
+ * @returns ends the process with a line, for what else leaves nothing to go on with
+ */
+function endOnFault(log: Log, flush: () => void): (event: string, thrown: unknown) => void {
+  const end = (event: string, thrown: unknown): void => {
+    log.failure(event, { error: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown) });
+    try {
+      flush();
+    } finally {
+      process.exit(1);
+    }
+  };
+  process.on('uncaughtException', (error) => end('own fault', error));
+  process.on('unhandledRejection', (reason) => end('own fault', reason));
+  return end;
 }
 
 /** However often it is asked for, it is done once. */
@@ -162,13 +209,29 @@ function pause(delayMs: number): Promise<void> {
   return new Promise((resolve) => void setTimeout(resolve, delayMs).unref());
 }
 
-async function exchange(switch_: Switch, tables: Tables, setupsOf: (tables: Tables) => StationSetup[], config: Config, log: Log): Promise<void> {
-  try {
-    const failures = await switch_.exchange(setupsOf(tables), config.deadlines.stopMs);
-    for (const { station, error } of failures) log.failure('station not started', { station, error: error.message });
-  } catch (error) {
-    // A wrong row leaves the stations as they were.
-    log.failure('system tables not taken', { error: error instanceof Error ? error.message : String(error) });
+/** The stations as the tables have them last; one that cannot be started is tried again until the tables say otherwise. */
+class Stations {
+  readonly #switch: Switch;
+  readonly #graceMs: number;
+  readonly #log: Log;
+  readonly #after: (delayMs: number, work: () => void) => void;
+  #wanted: readonly StationSetup[] = [];
+
+  constructor(switch_: Switch, graceMs: number, log: Log, after: (delayMs: number, work: () => void) => void) {
+    this.#switch = switch_;
+    this.#graceMs = graceMs;
+    this.#log = log;
+    this.#after = after;
+  }
+
+  async exchange(setups: readonly StationSetup[]): Promise<void> {
+    this.#wanted = setups;
+    const failures = await this.#switch.exchange(setups, this.#graceMs);
+    if (failures.length === 0 || this.#wanted !== setups) return;
+    for (const { station, error } of failures) this.#log.failure('station not started', { station, error: error.message, retryInMs: stationRetryMs });
+    this.#after(stationRetryMs, () => {
+      if (this.#wanted === setups) void this.exchange(setups);
+    });
   }
 }
 
@@ -189,7 +252,7 @@ function openHsm(config: Config): SoftwareHsm {
   let master: MasterKey;
   if ('variable' in masterKey) {
     const text = process.env[masterKey.variable];
-    if (text === undefined) throw new Error(`the environment variable ${masterKey.variable} must hold the master key: 64 hexadecimal digits, or 32 bytes in base64`);
+    if (text === undefined) throw new StartRefused(`the environment variable ${masterKey.variable} must hold the master key: 64 hexadecimal digits, or 32 bytes in base64`);
     master = MasterKey.fromText(text);
   } else {
     master = config.demo && !existsSync(masterKey.file) ? MasterKey.createFile(masterKey.file, randomBytes) : MasterKey.fromFile(masterKey.file);
@@ -198,9 +261,9 @@ function openHsm(config: Config): SoftwareHsm {
   return new SoftwareHsm(loadKeys(keyFile, master), randomBytes);
 }
 
-async function openStore(config: Config, now: () => number): Promise<Store> {
+async function openStore(config: Config, now: () => number, onLost: (reason: string) => void): Promise<Store> {
   const { store } = config;
-  if (store.engine === 'sqlite') return await SqliteStore.open({ file: store.file, partitions: store.partitions, now });
+  if (store.engine === 'sqlite') return await SqliteStore.open({ file: store.file, partitions: store.partitions, now, onLost });
   return await RedisStore.open({
     url: store.url, partitions: store.partitions, replicasMin: store.replicasMin, commandTimeoutMs: store.commandTimeoutMs,
   });

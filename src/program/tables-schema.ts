@@ -68,6 +68,17 @@ const limitSchema: ObjectSchema = {
   },
 };
 
+const creditLoadSchema: ObjectSchema = {
+  type: 'object',
+  description: 'one change of a partner\'s credit balance',
+  additionalProperties: false,
+  required: ['id', 'amountMinor'],
+  properties: {
+    id: text('one that no other change of this partner\'s balance has had', '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$', '1 to 64 of letters, digits, dot, underscore and hyphen'),
+    amountMinor: count('minor units of the balance\'s currency; less than 0 takes away', -balanceMinorMax, balanceMinorMax),
+  },
+};
+
 export const programSchema: ObjectSchema = {
   type: 'object',
   description: 'the rules of a kind of own cards',
@@ -107,6 +118,12 @@ export const programSchema: ObjectSchema = {
     cvk: text('the key in the key file that card verification values are computed with', '^[a-z0-9][a-z0-9.-]{0,63}$', 'a key\'s name: 1 to 64 of a-z, 0-9, dot and hyphen'),
     cvv2ExpiryOrder: choice('how the expiry date goes into a CVV2', ['yymm', 'mmyy'], 'yymm'),
     creditGuard: { type: 'boolean', description: 'whether authorizations must fit into the partner\'s credit balance as well', default: false },
+    creditLoads: {
+      type: 'array',
+      description: 'what the partner\'s credit balance is made of: each entry changes it once, when it is first read; taking an entry away again changes nothing',
+      items: creditLoadSchema,
+      default: [],
+    },
   },
 };
 

@@ -53,6 +53,14 @@ export interface ProgramRow {
   readonly cvv2ExpiryOrder: 'yymm' | 'mmyy';
   /** Must authorizations fit into the partner's credit balance? */
   readonly creditGuard: boolean;
+  /** Changes of the partner's credit balance, each made once by its id. */
+  readonly creditLoads: readonly CreditLoad[];
+}
+
+export interface CreditLoad {
+  readonly id: string;
+  /** Minor units; less than 0 takes away. */
+  readonly amountMinor: number;
 }
 
 /** Cards from `from` to `to` (as many digits as each other, both inclusive) belong to a program; a range with more digits goes first. */
@@ -116,6 +124,7 @@ export function readProgram(name: string, document: unknown, outside: RowOutside
   if (!isTimeZone(json.timeZone)) throw new ConfigError(`${path}.timeZone`, `must be a time zone of the IANA such as Europe/Berlin, not ${json.timeZone}`);
   checkGroups(json.merchantGroups, `${path}.merchantGroups`);
   for (const [index, limit] of json.limits.entries()) checkLimit(limit, json.merchantGroups, `${path}.limits[${index}]`);
+  checkLoads(json.creditLoads, `${path}.creditLoads`);
   return { ...json, name, currency };
 }
 
@@ -179,6 +188,13 @@ function checkLimit(limit: LimitRule, groups: ProgramRow['merchantGroups'], path
   const scopes = ['overall', 'cash', ...Object.keys(groups)];
   if (!scopes.includes(limit.scope)) throw new ConfigError(`${path}.scope`, `must be ${scopes.join(' or ')}, not ${limit.scope}`);
   if (limit.amountMinorMax === undefined && limit.countMax === undefined) throw new ConfigError(path, 'must have amountMinorMax, countMax or both');
+}
+
+function checkLoads(loads: ProgramRow['creditLoads'], path: string): void {
+  for (const [index, { id, amountMinor }] of loads.entries()) {
+    if (amountMinor === 0) throw new ConfigError(`${path}[${index}].amountMinor`, 'must be more or less than 0');
+    if (loads.findIndex((load) => load.id === id) < index) throw new ConfigError(`${path}[${index}].id`, `is ${id}, as that of an entry before it`);
+  }
 }
 
 function isTimeZone(name: string): boolean {

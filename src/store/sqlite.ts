@@ -37,6 +37,8 @@ export interface SqliteStoreOptions {
    * of changes takes (some 30 MB as measured to be good), since its chunks stay until it is in the tables. Undefined: the disk.
    */
   readonly bytesMax?: number | undefined;
+  /** The thread that owns the file has ended, and nobody had closed the store: nothing can be asked of it any more. */
+  readonly onLost?: (reason: string) => void;
 }
 
 interface Waiting {
@@ -56,6 +58,7 @@ export class SqliteStore implements Store {
   readonly #waiting = new Map<number, Waiting>();
   #calls = 0;
   #gone: string | undefined;
+  #isClosing = false;
 
   private constructor(port: MessagePort, partitions: number, now: () => number, worker: Worker | undefined) {
     this.#port = port;
@@ -88,7 +91,10 @@ export class SqliteStore implements Store {
       reason = `: ${error instanceof Error ? error.message : String(error)}`;
     });
     const store = await SqliteStore.#connect(port1, options.now, worker);
-    worker.on('exit', () => store.#lose(`the thread that owns the file has ended${reason}`));
+    worker.on('exit', () => {
+      store.#lose(`the thread that owns the file has ended${reason}`);
+      if (!store.#isClosing) options.onLost?.(store.#gone ?? '');
+    });
     return store;
   }
 
@@ -174,6 +180,7 @@ export class SqliteStore implements Store {
       this.#port.close();
     } else {
       const ended = once(this.#worker, 'exit');
+      this.#isClosing = true;
       await this.#call({ kind: 'close' });
       await ended;
     }
