@@ -104,7 +104,7 @@ export interface TransactionEntry extends EntryBase {
   /** Message id of the transaction that this one reverses, completes, adds to or tells of. */
   readonly originalId: string | undefined;
   readonly hold: HoldChange | undefined;
-  /** Facts that an operator should see, such as `overdrawn`, `originalUnknown`, `alreadyRecorded`, `afterExpiry`. */
+  /** Facts that an operator should see, such as `overdrawn`, `originalUnknown`, `alreadyRecorded`, `original:expired`. */
   readonly flags: readonly string[];
 }
 

@@ -372,7 +372,7 @@ function sorted(scopes: Readonly<Record<string, readonly [number, number]>>): un
     .sort((a, b) => String(a[0]).localeCompare(String(b[0])));
 }
 
-/** `0000`, or the reason of the first check that failed with its name. */
+/** Name of the check that failed, if one did. */
 export function failedCheck({ checks }: TransactionEntry): string | undefined {
   return checks.find(({ outcome }) => outcome === 'fail')?.check;
 }
