@@ -49,7 +49,6 @@ export const reasons = {
   '1814': reason('verificationNotPossible', 'The card verification value could not be checked', '9120', true),
   '1820': reason('partnerBalanceExhausted', 'The partner’s credit balance does not cover the amount', '1016', true),
   '1830': reason('reversedBefore', 'A reversal of this transaction arrived before it', '9113'),
-  '1831': reason('accountClosed', 'The balance behind the card is closed', '1018'),
   '1832': reason('reversalExceedsOriginal', 'A reversal names more than the original took', '1010'),
   '4000': reason('reversalAccepted', 'The reversal was accepted', '4000'),
   '9000': reason('adviceNoted', 'The advice was noted; no money moved', '9000'),

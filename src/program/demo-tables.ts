@@ -20,7 +20,7 @@ function station(spec: string, port: number): TableDocument {
   return {
     kind: 'station',
     name: spec.replace('iso8583', 'demo'),
-    document: { link: { listen: { host: '127.0.0.1', port } }, spec, originalKeys: ['rrn'] },
+    document: { link: { listen: { host: '127.0.0.1', port } }, spec },
   };
 }
 

@@ -72,8 +72,8 @@ const rows: readonly Row[] = [
   { reason: '9114', message: message('0100', 5, { purpose: 'increment', original: reference(held) }) },
 ];
 
-/** Reasons that others give: the switch, stand-in, a host's answer; and 1831, for when accounts can be closed. */
-const givenElsewhere: readonly Reason[] = ['1831', '9102', '9107', '9108', '9109', '9112', '9123'];
+/** Reasons that others give: the switch, stand-in, a host's answer. */
+const givenElsewhere: readonly Reason[] = ['9102', '9107', '9108', '9109', '9112', '9123'];
 
 function played({ cards, guardMinor = 0, before = [], message: last }: Row): Ledger & { reason?: Reason } {
   const ledger: Ledger & { reason?: Reason } = Ledger.with(100, cards ?? [cardRecord(0)], guardMinor);
