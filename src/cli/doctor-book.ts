@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Book } from '../book/book.ts';
 import type { Config } from '../program/config.ts';
-import { bookName, bookOptionsOf } from './book-of.ts';
+import { bookName, bookOptionsOf, opensSoon } from './book-of.ts';
 import { durationWords } from './trace-story.ts';
 import { counted } from './finding.ts';
 import type { Finding } from './finding.ts';
@@ -16,6 +16,9 @@ export async function checkBook(config: Config, running: RunningSwitch | undefin
   const options = bookOptionsOf(config);
   const name = bookName(options);
   if ('dataDir' in options && !existsSync(options.dataDir)) return [{ check: 'book', state: 'ok', text: `${name} is not there yet; the first start makes it.` }];
+  if (opensSoon(options, running !== undefined)) {
+    return [{ check: 'book', state: 'wrong', text: `The running switch has not opened the book (${name}) yet.`, todo: 'Ask again in a few seconds; if it stays so, the switch\'s log says why.' }];
+  }
   const { openNeighbour } = await import('../book/connection.ts');
   let book: Book | undefined;
   try {

@@ -14,7 +14,7 @@ export interface RunningSwitch {
   readonly checks: Readonly<Record<string, { readonly ok: boolean; readonly detail: string } | undefined>>;
 }
 
-const answerMs = 2_000;
+const answerMs = 5_000;
 
 /** undefined where none answers at the configured address. */
 export async function runningSwitch({ http }: Config): Promise<RunningSwitch | undefined> {

@@ -2,8 +2,9 @@
 import type { Story, TraceBy } from '../book/trace.ts';
 import { Failure, exitFailed, UsageError } from './command.ts';
 import type { Command, Given } from './command.ts';
-import { bookName, bookOptionsOf } from './book-of.ts';
+import { bookName, bookOptionsOf, opensSoon } from './book-of.ts';
 import { configOf, configOption } from './configured.ts';
+import { runningSwitch } from './doctor-ports.ts';
 import { storyLines } from './trace-story.ts';
 
 const byWords = { rrn: 'rrn', stan: 'stan', 'approval-code': 'approvalCode', id: 'id' } as const satisfies Record<string, TraceBy>;
@@ -30,6 +31,7 @@ export const traceCommand: Command = {
     const { name, kinds, most } = wantedOf(given);
     const config = configOf(given, outside);
     const options = bookOptionsOf(config);
+    if (opensSoon(options, (await runningSwitch(config)) !== undefined)) throw new Failure('the running switch has not opened its book yet; ask again in a few seconds');
     const { openNeighbour } = await import('../book/connection.ts');
     const { trace } = await import('../book/trace.ts');
     const book = await openNeighbour(options);

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Finding } from '../../src/cli/finding.ts';
-import { emptyFolder, locum, startDemo } from './locum.ts';
+import { emptyFolder, eventually, locum, startDemo } from './locum.ts';
 import type { RunningLocum, RunOptions } from './locum.ts';
 
 const folders: string[] = [];
@@ -53,6 +53,8 @@ describe('beside a running switch', () => {
   let demo: RunningLocum;
   beforeAll(async () => {
     demo = await startDemo({ cwd: folder() });
+    // The stations are there first, the book a little later.
+    await eventually(async () => await Promise.resolve(demo.lines.some(({ event }) => event === 'book opened')), (open) => open);
   });
   afterAll(async () => {
     await demo.stop();
@@ -61,7 +63,6 @@ describe('beside a running switch', () => {
   test('nothing is wrong: its ports answer, its keys open, its book agrees with itself', async () => {
     await locum(['send', 'purchase', '--pan', '4761730000000011', '--amount', '1'], demo);
     const found = await diagnosis(demo);
-    if (demo.child.exitCode !== null || demo.child.signalCode !== null) throw new Error(`the switch ended: ${JSON.stringify(await demo.ended)}`);
     expect({ code: found.code, wrong: wrongOf(found) }).toEqual({ code: 0, wrong: [] });
     const texts = found.findings.map(({ text }) => text).join('\n');
     expect(texts).toMatch(/A switch runs here \(HTTP on \d+\) and is ready\./);

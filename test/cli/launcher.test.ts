@@ -1,6 +1,5 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, expect, test } from 'vitest';
 import { emptyFolder, ended, eventually, launched, launcher, root, startDemo } from './locum.ts';
 
@@ -61,7 +60,7 @@ test('a reader that has seen enough is no error', async () => {
 test('a stop that is asked for once is a graceful one, however often the signal is passed on', async () => {
   const running = await startDemo();
   running.child.kill('SIGINT');
-  await delay(50);
+  await eventually(async () => await Promise.resolve(running.lines.some(({ event }) => event === 'stopping')), (stopping) => stopping);
   running.child.kill('SIGINT');
   const { code } = await running.ended;
   expect(code).toBe(0);

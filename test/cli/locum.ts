@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { main } from '../../src/cli.ts';
@@ -164,5 +165,6 @@ export async function eventually<T>(attempt: () => Promise<T>, wanted: (result: 
     const result = await attempt();
     if (wanted(result)) return result;
     if (performance.now() > untilMs) throw new Error(`not within ${withinMs} ms: ${JSON.stringify(result)}`);
+    await delay(50);
   }
 }
