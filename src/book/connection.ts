@@ -1,3 +1,7 @@
+/**
+ * Opens the book, wherever it is: on a PostgreSQL server, in a folder that this process holds, or in one that another process
+ * holds, through its socket. Refuses a folder that is held already, and an address that is none.
+ */
 import { existsSync } from 'node:fs';
 import { BookRefused, BookUnavailable, type Book } from './book.ts';
 import { EmbeddedBook } from './embedded-book.ts';
