@@ -34,7 +34,13 @@ function isCallers(error: unknown): boolean {
  * @throws the system's error where the port cannot be listened on
  */
 export async function serveHttp({ host, port, readiness, metrics }: HttpOptions): Promise<{ readonly server: FastifyInstance; readonly port: number }> {
-  const server = fastify({ logger: false, forceCloseConnections: true });
+  const server = fastify({
+    logger: false, forceCloseConnections: true,
+    frameworkErrors: (error, _request, reply) => {
+      reply.hijack();
+      reply.raw.writeHead(400, { 'content-type': 'application/problem+json' }).end(JSON.stringify(problem(400, 'Bad Request', error.message)));
+    },
+  });
   server.addHook('onSend', async (_request, reply) => {
     reply.header('x-content-type-options', 'nosniff').header('cache-control', 'no-store');
   });

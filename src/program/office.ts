@@ -7,6 +7,7 @@ import { Worker } from 'node:worker_threads';
 import { join } from 'node:path';
 import type { Registry } from 'prom-client';
 import type { Log } from '../base/log.ts';
+import type { SystemTableRow } from '../book/system-tables.ts';
 import { readTableCache } from '../book/table-cache.ts';
 import { journalEntriesWaiting } from '../office/drain-lag.ts';
 import type { Readiness } from '../office/http.ts';
@@ -16,7 +17,7 @@ import type { Store } from '../store/store.ts';
 import type { StationStatus } from '../switch/switch.ts';
 import type { Config } from './config.ts';
 import { readTables } from './tables.ts';
-import type { Tables } from './tables.ts';
+import type { TableDocument, Tables } from './tables.ts';
 
 export interface SwitchState {
   readonly stations: readonly StationStatus[];
@@ -228,14 +229,13 @@ export class Office {
     const { log, config } = this.#options;
     try {
       const { revision, rows } = readTableCache(this.#cacheFile);
-      const own = rows.filter(({ source, kind, name }) => source === 'operator' && !config.rows.some((row) => row.kind === kind && row.name === name));
-      const configured = config.rows.map((row) => rows.find(({ source, kind, name }) => source === 'operator' && kind === row.kind && name === row.name) ?? row);
-      this.#first.resolve(readTables([...own, ...configured], revision, config.outside));
+      const tables = readTables(seeded(rows, config.rows), revision, config.outside);
       log.warning('book not there yet', { tables: 'from the copy on this disk', revision });
+      this.#first.resolve(tables);
     } catch (error) {
       const reason = existsSync(this.#cacheFile) && error instanceof Error ? { reason: error.message } : {};
       log.warning('book not there yet', { tables: 'as configured', ...reason });
-      this.#first.resolve(readTables(config.rows, 0, config.outside));
+      this.#first.resolve(configured(config));
     }
   }
 
@@ -263,6 +263,17 @@ export class Office {
       // A store that does not answer takes nothing in either; its own events tell of it.
     }
   }
+}
+
+/** The copy's rows with the configuration's as they are now: what an operator has changed in the book stays. */
+function seeded(copied: readonly SystemTableRow[], configured: readonly TableDocument[]): TableDocument[] {
+  const operators = copied.filter(({ source }) => source === 'operator');
+  return [...operators, ...configured.filter((row) => !operators.some(({ kind, name }) => kind === row.kind && name === row.name))];
+}
+
+/** In a promise, because a format's file may have changed since the configuration was read. */
+async function configured({ rows, outside }: Config): Promise<Tables> {
+  return readTables(rows, 0, outside);
 }
 
 /** The office cannot do its work; the message is a sentence. */
