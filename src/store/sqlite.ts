@@ -51,7 +51,8 @@ const committed: CommitResult = { kind: 'committed' };
 
 export class SqliteStore implements Store {
   readonly partitions: number;
-  readonly commitsInFlightMax = 1;
+  /** While the file's thread writes one, the next is decided; with one alone each would wait for the other in turn. */
+  readonly commitsInFlightMax = 2;
   readonly #port: MessagePort;
   readonly #now: () => number;
   readonly #worker: Worker | undefined;
