@@ -51,7 +51,7 @@ export class Acquirer {
       this.#read(chunk);
     });
     socket.on('error', (error) => {
-      this.#waiting?.reject(new Failure(`the connection to ${target.name} broke: ${error.message}`));
+      this.#waiting?.reject(new Failure(`the connection to ${target.name} broke: ${reasonOf(error)}`));
     });
     socket.on('close', () => {
       this.#waiting?.reject(new Failure(`${target.name} closed the connection without an answer`));
@@ -155,5 +155,13 @@ function connectFailure({ name, host, port, tls }: Target, error: Error): string
   const code = 'code' in error ? String(error.code) : '';
   if (code === 'ECONNREFUSED') return `nobody listens on ${host}:${port} (${name}); is the switch running (locum start)?`;
   if (code === 'ENOTFOUND') return `there is no host ${host}`;
-  return `no connection to ${name} (${host}:${port})${tls === undefined ? '' : ' with TLS'}: ${error.message}`;
+  return `no connection to ${name} (${host}:${port})${tls === undefined ? '' : ' with TLS'}: ${reasonOf(error)}`;
+}
+
+/** OpenSSL's messages have the reason between the place in its source and the number of the alert. */
+function reasonOf({ message }: Error): string {
+  const reason = /SSL routines:[^:]*:([^:]+):/.exec(message)?.[1];
+  if (reason === undefined) return message.trim();
+  const hint = /certificate required|handshake failure/.test(reason) ? '; --certificate and --private-key show ours' : '';
+  return `TLS says "${reason}"${hint}`;
 }

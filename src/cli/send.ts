@@ -151,7 +151,7 @@ function tlsOf(given: Given, outside: Outside, wanted: boolean, ownCertificate: 
   return {
     minVersion: 'TLSv1.2',
     servername: given.text('server-name') ?? (/^[0-9.]+$|:/.test(host) ? '' : host),
-    ...(given.text('server-name') === undefined && ownCertificate !== undefined ? { checkServerIdentity: () => undefined } : {}),
+    ...(given.text('server-name') === undefined && ownCertificate !== undefined ? { checkServerIdentity: () => undefined, allowPartialTrustChain: true } : {}),
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),

@@ -14,6 +14,7 @@ export const startCommand: Command = {
   examples: [{ line: 'start', about: 'The demo: stations on 8583, 8584 and 8585, health and metrics on 8080, everything it writes in ./data.', needs: 'free ports' }],
   async run(given, outside) {
     const config = configOf(given, outside);
+    for (const warning of config.warnings) outside.complain(`locum start: ${warning}`);
     // Asked for before the start, so that a signal during it is not lost.
     const stopAsked = outside.stopAsked();
     // Loaded here, so that the other commands need not load the whole switch first.

@@ -84,7 +84,7 @@ const introduction = [
   '',
   '## The environment',
   '',
-  'Each setting has a variable that wins over the file: `LOCUM_` and the setting\'s place in capitals, as in `LOCUM_HTTP_PORT` for `http.port`. Words are parted by `_`, and a `-` in a name becomes one: the port of the station `demo-1987-ascii` is `LOCUM_STATIONS_DEMO_1987_ASCII_LINK_LISTEN_PORT`. A list is written with commas. A variable that is empty counts as not set. One that looks like a misspelt setting is reported by `locum doctor` and in the log.',
+  'Each setting has a variable that wins over the file: `LOCUM_` and the setting\'s place in capitals, as in `LOCUM_HTTP_PORT` for `http.port`. Words are parted by `_`, and a `-` in a name becomes one: the port of the station `demo-1987-ascii` is `LOCUM_STATIONS_DEMO_1987_ASCII_LINK_LISTEN_PORT`. A list is written with commas. A variable that is empty counts as not set. One that looks like a misspelt setting is told of when a switch starts, and by `locum doctor`.',
   '',
   'A variable for a station, program or range goes for this switch alone, whether the row is in the file or in the book; the book keeps what the file says.',
   '',

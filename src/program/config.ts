@@ -60,7 +60,7 @@ export interface Config {
   readonly issuers: readonly IssuerRow[];
   /** Where each system table row of this file came from, for messages: the file's path. */
   readonly file: string | undefined;
-  /** Sentences about what is probably a mistake, for the log. */
+  /** Sentences about what is probably a mistake, for whoever starts the switch. */
   readonly warnings: readonly string[];
 }
 

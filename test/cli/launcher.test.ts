@@ -57,6 +57,13 @@ test('a reader that has seen enough is no error', async () => {
   expect({ code, err }).toEqual({ code: 0, err: '' });
 });
 
+test('a variable that is probably misspelt is told of at the start, which goes on', async () => {
+  const running = await startDemo({ env: { LOCUM_HTPP_PORT: '1' } });
+  const { code, err } = await running.stop();
+  expect({ code, err }).toEqual({ code: 0, err: 'locum start: LOCUM_HTPP_PORT is no setting; did you mean LOCUM_HTTP_PORT?\n' });
+  rmSync(running.cwd, { recursive: true });
+});
+
 test('a stop that is asked for once is a graceful one, however often the signal is passed on', async () => {
   const running = await startDemo();
   running.child.kill('SIGINT');

@@ -135,7 +135,10 @@ export async function startDemo(options: RunOptions = {}): Promise<RunningLocum>
   end.then(({ out, err }) => reject(new Error(`the switch ended before it was ready:\n${out}${err}`)), reject);
   await ready;
   const { ports, httpPort } = addresses(lines);
-  const variables = Object.entries(ports).map(([name, port]) => [`LOCUM_STATIONS_${name.toUpperCase().replaceAll('-', '_')}_LINK_LISTEN_PORT`, String(port)]);
+  const drawn: Variables = { ...anyPorts, ...options.env };
+  const variables = Object.entries(ports)
+    .map(([name, port]) => [`LOCUM_STATIONS_${name.toUpperCase().replaceAll('-', '_')}_LINK_LISTEN_PORT`, String(port)] as const)
+    .filter(([variable]) => drawn[variable] === '0');
   return {
     child,
     cwd,

@@ -1,9 +1,11 @@
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { luhnDigit } from '../../src/base/luhn.ts';
-import { locum, startDemo } from './locum.ts';
+import { Authority, openssl } from '../link/certificates.ts';
+import { emptyFolder, locum, startDemo } from './locum.ts';
 import type { Ended, RunningLocum } from './locum.ts';
 
 interface Sent {
@@ -142,6 +144,64 @@ test('a raw message has the fields that it is given, and no other', async () => 
 test('any address takes messages of any format', async () => {
   const address = `127.0.0.1:${demo.ports['demo-2003-binary']}`;
   expect(await one(['echo', '--station', address, '--spec', 'iso8583-2003-binary', '--framing', '2'])).toMatchObject({ responseCode: '8000', meaning: 'Network management accepted' });
+});
+
+describe('to stations that want more', () => {
+  let running: RunningLocum;
+  let authority: Authority;
+
+  beforeAll(async () => {
+    const cwd = emptyFolder();
+    authority = new Authority(await openssl(), 'Test');
+    const [ours, client] = [authority.issue('switch'), authority.issue('shop')];
+    const files = { 'switch.pem': ours.certificate, 'switch.key': ours.privateKey, 'ca.pem': authority.certificate, 'shop.pem': client.certificate, 'shop.key': client.privateKey };
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(cwd, name), text);
+    const listen = { port: 0 };
+    const tls = { certificateFile: 'switch.pem', privateKeyFile: 'switch.key' };
+    writeFileSync(join(cwd, 'locum.json'), JSON.stringify({
+      demo: true,
+      stations: {
+        secure: { spec: 'iso8583-1993-binary', link: { listen, tls } },
+        mutual: { spec: 'iso8583-1993-ascii', link: { listen, tls: { ...tls, authoritiesFile: 'ca.pem', clientCertificate: 'required' } } },
+        signed: { spec: 'iso8583-1987-ebcdic', link: { listen, session: { signOn: 'peer' }, framing: { lengthBytes: 4, lengthEncoding: 'ascii', tpdu: '6000030000' } } },
+        caller: { spec: 'iso8583-1987-ascii', link: { connect: { host: '127.0.0.1', port: 1, retryFirstMs: 60_000, retryMaxMs: 60_000 } } },
+      },
+    }));
+    const drawn = Object.fromEntries(['SECURE', 'MUTUAL', 'SIGNED'].map((name) => [`LOCUM_STATIONS_${name}_LINK_LISTEN_PORT`, '0']));
+    running = await startDemo({ cwd, env: drawn });
+  });
+
+  afterAll(async () => {
+    await running.stop();
+    authority.remove();
+    rmSync(running.cwd, { recursive: true });
+  });
+
+  test('TLS is spoken, and the station\'s own certificate is trusted', async () => {
+    const { code, out, err } = await locum(['send', 'purchase', '--pan', '4761730000001993', '--amount', '1', '--station', 'secure'], running);
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(out).toMatch(/^000: Approved, approval code /m);
+  });
+
+  test('a client certificate is shown where one is demanded, and its lack is a sentence', async () => {
+    const shown = ['--certificate', 'shop.pem', '--private-key', 'shop.key', '--authorities', 'ca.pem', '--server-name', 'switch'];
+    expect(await locum(['send', 'echo', '--station', 'mutual', ...shown], running)).toMatchObject({ code: 0, err: '' });
+    const { code, err } = await locum(['send', 'echo', '--station', 'mutual'], running);
+    expect(code).toBe(1);
+    expect(err).toBe('locum send: the connection to mutual broke: TLS says "tlsv13 alert certificate required"; --certificate and --private-key show ours.\n');
+  });
+
+  test('who has to sign on does so first, in the station\'s own framing', async () => {
+    const { code, out, err } = await locum(['send', 'purchase', '--pan', '4761730000001993', '--amount', '1', '--station', 'signed'], running);
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(out).toMatch(/^00: Approved, approval code /m);
+  });
+
+  test('a station that the switch calls is not there to be called', async () => {
+    expect(await locum(['send', 'echo', '--station', 'caller'], running)).toMatchObject({
+      code: 2, err: 'locum send: the switch calls caller (127.0.0.1:1), it does not listen for it; there is nothing to connect to. locum send --help shows how it is used.\n',
+    });
+  });
 });
 
 describe('what does not work is a sentence', () => {
