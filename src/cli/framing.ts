@@ -40,14 +40,18 @@ export function parseFraming(text: string): Framing | undefined {
 export function splitAll(framing: Framing, bytes: Buffer): Buffer[] {
   const splitter = new FrameSplitter(framing, framing.frameBytesAnnounceable);
   const payloads: Buffer[] = [];
+  let whole = 0;
   splitter.push(bytes);
   for (;;) {
     const outcome = splitter.next();
-    if (outcome === 'frame') payloads.push(splitter.buffer.subarray(splitter.start, splitter.end));
+    if (outcome === 'frame') {
+      payloads.push(splitter.buffer.subarray(splitter.start, splitter.end));
+      whole += framing.overheadBytes + splitter.end - splitter.start;
+    } else if (outcome === 'keepAlive') whole += framing.lengthBytes;
     else if (outcome === 'refused') throw new Failure(`the bytes are no frames of this form (${splitter.refusal})`);
     else if (outcome === 'more') break;
   }
-  if (splitter.heldBytes > 0) throw new Failure(`after ${payloads.length} whole frames, ${splitter.heldBytes} bytes are left that are none`);
+  if (splitter.heldBytes > 0) throw new Failure(`after ${payloads.length} whole frames, ${bytes.length - whole} bytes are left that are none`);
   return payloads;
 }
 

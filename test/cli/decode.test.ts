@@ -71,7 +71,7 @@ test('with a framing the input may be several frames', async () => {
   const found = JSON.parse((await locum(['decode', '--json', '--framing', '2', `001c${echoHex}001c${echoHex}`])).out) as readonly unknown[];
   expect(found).toHaveLength(2);
   const { code, err } = await locum(['decode', '--framing', '2', `001c${echoHex}001c${echoHex.slice(2)}`]);
-  expect({ code, err }).toEqual({ code: 1, err: 'locum decode: after 1 whole frames, 27 bytes are left that are none.\n' });
+  expect({ code, err }).toEqual({ code: 1, err: 'locum decode: after 1 whole frames, 29 bytes are left that are none.\n' });
 });
 
 test('card number and track are masked, whatever the way out', async () => {
