@@ -98,9 +98,9 @@ export function switchEvents({ switch: counted }: Metrics, log: Log, gate: LogGa
       counted.networkManagement(station, kind, accepted);
       gate.event('network management', () => ({ station, kind, accepted }));
     },
-    usable: (station, connection, usable) => {
-      counted.usable(station, connection, usable);
-      gate.event(usable ? 'signed on' : 'signed off', () => ({ station, connection }));
+    usable: (station, connection, usable, signed) => {
+      counted.usable(station, connection, usable, signed);
+      if (signed) gate.event(usable ? 'signed on' : 'signed off', () => ({ station, connection }));
     },
     unknownContent: (station, count) => {
       counted.unknownContent(station, count);

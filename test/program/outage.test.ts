@@ -161,10 +161,21 @@ test('a switch starts while PostgreSQL is down, at first from its configuration 
   // A stop does not wait for a book that is away.
   expect(await second.stop()).toEqual({ code: 0, signal: null });
 
+  // And for one that goes away later no longer than a stop may take.
   await postgres.start();
-  const third = await startProgram(folder, env);
+  const third = await startProgram(folder, { ...env, LOCUM_DEADLINES_STOP_MS: '1000' });
   await bookCaughtUp(third);
-  await third.stop();
+  await postgres.stop('immediate');
+  approved.push(await buy(await third.call(ascii), 4, { 4: '000000000100' }));
+  const askedMs = performance.now();
+  expect(await third.stop()).toEqual({ code: 0, signal: null });
+  expect(performance.now() - askedMs).toBeLessThan(4_000);
+
+  await postgres.start();
+  const fourth = await startProgram(folder, env);
+  await bookCaughtUp(fourth);
+  await fourth.stop();
+  expect(approved.map(({ code }) => code)).toEqual(['00', '00', '00']);
   expect(await wrongInBook(url, approved)).toEqual([]);
 });
 

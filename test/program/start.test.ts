@@ -79,11 +79,12 @@ async function spend(program: ProgramProcess): Promise<readonly string[]> {
     await buy(acquirer, 6, { 52: '0123456789ABCDEF' }),
     await buy(acquirer, 7, { 2: '4761730000000012' }),
     await buy(acquirer, 8, { 2: '4761739999999999' }),
+    await buy(acquirer, 9, { 2: undefined }),
   ];
   acquirer.sendBytes(Buffer.from(`0100F23C${card}${wrongTrack}`));
   expect(answers[0]?.code).toBe('00');
   expect(answers[3]?.code).toBe('00');
-  for (const index of [2, 4, 5, 6, 7]) expect(answers[index]?.code, `purchase ${index + 1}`).not.toBe('00');
+  for (const index of [2, 4, 5, 6, 7, 8]) expect(answers[index]?.code, `purchase ${index + 1}`).not.toBe('00');
   for (const [station, amount] of [['demo-1987-binary', '000000001250'], ['demo-2003-binary', '9782000000001250']] as const) {
     expect((await buy(await program.call(station), 1, { 4: amount })).code, station).toMatch(/^0+$/);
   }
