@@ -38,6 +38,8 @@ export interface LinkConfig {
 }
 
 const dayMs = 86_400_000;
+/** Where somebody has to sign on, a peer that says nothing is of no use. Where nobody has, it may be waiting for its first customer. */
+const firstFrameTimeoutUsualMs = 60_000;
 
 function duration(description: string, minimum: number, byDefault?: number): Schema {
   return { type: 'integer', description, minimum, maximum: dayMs, ...(byDefault === undefined ? {} : { default: byDefault }) };
@@ -151,7 +153,12 @@ export const linkSchema: Schema = {
       required: [],
       default: {},
       properties: {
-        connections: { type: 'integer', description: 'listening: connections at once; more are turned away', minimum: 1, maximum: 10_000, default: 64 },
+        connections: { type: 'integer', description: 'listening: connections at once', minimum: 1, maximum: 10_000, default: 64 },
+        silentGiveWay: {
+          type: 'boolean',
+          description: 'listening, with all connections taken: whether the oldest that never sent a whole message gives its place to a new one. Otherwise, and where there is no such connection, the new one is turned away',
+          default: true,
+        },
         frameBytes: {
           type: 'integer',
           description: 'bytes of a message, its TPDU or header included; a longer one closes the connection. By default 8192, or what the length can say if that is less',
@@ -179,6 +186,11 @@ export const linkSchema: Schema = {
       properties: {
         echoAfterMs: duration('after so long without a message from the peer it is sent an echo; without this, never', 10),
         closeAfterMs: duration('after so long without a message from the peer the connection is closed; without this, never', 10),
+        frameTimeoutMs: duration('a message that has begun and is not whole after so long closes the connection, however many of its bytes come', 10, 30_000),
+        firstFrameTimeoutMs: duration(
+          `listening: a connection that has brought no whole message so long after it stood is closed. By default ${firstFrameTimeoutUsualMs} where somebody signs on, otherwise never`,
+          10,
+        ),
       },
     },
     session: {
@@ -211,13 +223,14 @@ interface LinkJson {
   readonly tls?: TlsFiles;
   readonly limits: {
     readonly connections: number;
+    readonly silentGiveWay: boolean;
     readonly frameBytes?: number;
     readonly inFlight: number;
     readonly inFlightPerConnection: number;
     readonly outgoingBytes: number;
     readonly stallMs: number;
   };
-  readonly idle: { readonly echoAfterMs?: number; readonly closeAfterMs?: number };
+  readonly idle: { readonly echoAfterMs?: number; readonly closeAfterMs?: number; readonly frameTimeoutMs: number; readonly firstFrameTimeoutMs?: number };
   readonly session: { readonly signOn: SessionConfig['signOn']; readonly echoesMissed: number; readonly signOnRetryMs: number };
 }
 
@@ -265,7 +278,7 @@ export function endpointConfig(station: string, link: LinkConfig, tls: TlsConfig
 }
 
 function limitsOf(json: LinkJson, framing: Framing, connectionsMax: number, path: string): EndpointLimits {
-  const { frameBytes, inFlight, inFlightPerConnection, outgoingBytes, stallMs } = json.limits;
+  const { silentGiveWay, frameBytes, inFlight, inFlightPerConnection, outgoingBytes, stallMs } = json.limits;
   const announceable = framing.frameBytesAnnounceable;
   if (frameBytes !== undefined && frameBytes > announceable) {
     throw new ConfigError(`${path}.limits.frameBytes`, `must be ${announceable} or less, not ${frameBytes}: the length in front of a message can't say more`);
@@ -275,6 +288,7 @@ function limitsOf(json: LinkJson, framing: Framing, connectionsMax: number, path
   }
   return {
     connectionsMax,
+    silentGiveWay,
     frameBytesMax: frameBytes ?? Math.min(frameBytesUsual, announceable),
     inFlightMax: inFlight,
     inFlightPerConnectionMax: inFlightPerConnection,
@@ -282,7 +296,15 @@ function limitsOf(json: LinkJson, framing: Framing, connectionsMax: number, path
     stallMs,
     echoAfterMs: json.idle.echoAfterMs,
     closeAfterMs: json.idle.closeAfterMs,
+    frameTimeoutMs: json.idle.frameTimeoutMs,
+    firstFrameTimeoutMs: firstFrameTimeoutMs(json, path),
   };
+}
+
+function firstFrameTimeoutMs({ connect, idle, session }: LinkJson, path: string): number | undefined {
+  if (connect === undefined) return idle.firstFrameTimeoutMs ?? (session.signOn === 'none' ? undefined : firstFrameTimeoutUsualMs);
+  if (idle.firstFrameTimeoutMs === undefined) return undefined;
+  throw new ConfigError(`${path}.idle.firstFrameTimeoutMs`, 'is for a station that listens; a host that we call may wait for our first message');
 }
 
 function sessionOf(json: LinkJson): SessionConfig {

@@ -6,7 +6,8 @@
  *
  * Owns the socket and the decision whether to read it (`advance()`, and nobody else). Refuses frames that the splitter refuses, by
  * closing. Invariant: what it holds is bounded: one chunk that was read, one frame that is incomplete, and what is collected to be
- * written, which grows only by the answers of requests that were read before `outgoingBytesMax` was reached.
+ * written, which grows only by the answers of requests that were read before `outgoingBytesMax` was reached. And it holds nobody up: it takes
+ * `framesPerTurnMax` frames a turn, however many a chunk has.
  */
 import type { Socket } from 'node:net';
 import { assert } from '../base/assert.ts';
@@ -19,10 +20,12 @@ import type { FrameHeader, Framing } from './framing.ts';
 import { resumeAt } from './in-flight.ts';
 import type { StationInFlight } from './in-flight.ts';
 import type { LinkConnection, LinkHandlers, LinkOutside, SendOutcome } from './link.ts';
+import { Silence } from './silence.ts';
+import type { SilenceLimits } from './silence.ts';
 import { codeOf, peerOf } from './socket.ts';
 import type { Advanceable, Flushable } from './turn-end.ts';
 
-export interface ConnectionLimits {
+export interface ConnectionLimits extends SilenceLimits {
   /** Bytes after the length prefix of a frame that is received. */
   readonly frameBytesMax: number;
   readonly inFlightPerConnectionMax: number;
@@ -30,10 +33,6 @@ export interface ConnectionLimits {
   readonly outgoingBytesMax: number;
   /** A peer that takes nothing of what is written to it for so long is closed. */
   readonly stallMs: number;
-  /** Silence after which `onIdle` is called, and again after as long; undefined: never. */
-  readonly echoAfterMs: number | undefined;
-  /** Silence after which the connection is closed; undefined: never. */
-  readonly closeAfterMs: number | undefined;
 }
 
 /** What the connections of one station share. */
@@ -45,11 +44,19 @@ export interface ConnectionShared {
   readonly outside: LinkOutside;
   readonly inFlight: StationInFlight;
   readonly chunks: ChunkPool;
+  /** The first whole frame came. */
+  onSpoken(connection: Connection): void;
   onClosed(connection: Connection): void;
 }
 
 /** How long a connection that we end is still read (and what comes thrown away), so that what we wrote isn't lost to a reset. */
 export const closeLingerMs = 1_000;
+
+/** A chunk may hold twenty thousand small frames: what is over this waits, unread like its socket, while the others have their turn. */
+export const framesPerTurnMax = 256;
+
+/** Why no more frames are taken for now. `turn`: this turn's share is used up; nobody needs to know. */
+type Obstacle = ThrottleReason | 'turn';
 
 type State =
   | 'open'
@@ -76,6 +83,10 @@ export class Connection implements LinkConnection, Flushable, Advanceable {
   #inFlight = 0;
   #throttled: ThrottleReason | undefined;
   #throttledAtMs = 0;
+  /** Used up its share of the turn; goes on when that ends. */
+  #resting = false;
+  #turn = -1;
+  #turnFrames = 0;
   #advancing = false;
   #advanceAsked = false;
   #frames = 0;
@@ -93,11 +104,9 @@ export class Connection implements LinkConnection, Flushable, Advanceable {
   readonly #onWritten: () => void;
 
   #heardFrame = false;
-  /** Whether bytes moved since the last `watch`, so that the clock is read there only. */
-  #heard = true;
+  readonly #silence: Silence;
+  /** Whether bytes left since the last `watch`, so that the clock is read there only. */
   #wrote = true;
-  #heardAtMs: number;
-  #echoAtMs: number;
   #wroteAtMs: number;
 
   constructor(shared: ConnectionShared, socket: Socket, id: number) {
@@ -108,8 +117,7 @@ export class Connection implements LinkConnection, Flushable, Advanceable {
     this.#splitter = new FrameSplitter(shared.framing, shared.limits.frameBytesMax);
     this.#resumeAt = resumeAt(shared.limits.inFlightPerConnectionMax);
     const nowMs = shared.outside.deadlines.nowMs();
-    this.#heardAtMs = nowMs;
-    this.#echoAtMs = nowMs;
+    this.#silence = new Silence(shared.limits, nowMs);
     this.#wroteAtMs = nowMs;
     this.#onWritten = () => {
       this.#written();
@@ -150,18 +158,18 @@ export class Connection implements LinkConnection, Flushable, Advanceable {
     });
     socket.on('end', () => {
       this.#peerEnded = true;
-      if (this.#splitter.heldBytes > 0) this.#because('peer', 'within a frame');
-      this.finish('peer');
+      // What came before the end is taken first, as there is room.
+      if (!this.#pausing) this.#finishEnded();
     });
     outside.events.connected(station, this.id, this.peer);
     handlers.onOpen(this);
     socket.on('data', (chunk: Buffer) => {
-      this.#heard = true;
+      this.#silence.bytesCame();
       // Ended by us: what still comes is thrown away.
       if (this.#state !== 'open') return;
       this.#bytes += chunk.length;
       this.#splitter.push(chunk);
-      this.advance();
+      this.#goOn();
     });
   }
 
@@ -184,8 +192,8 @@ export class Connection implements LinkConnection, Flushable, Advanceable {
   }
 
   request(payload: Uint8Array, start: number, end: number): SendOutcome {
-    // Whoever finishes reads no more answers.
-    if (this.#state !== 'open') return 'closed';
+    // Whoever finishes reads no more answers, and whoever has ended sends none.
+    if (this.#state !== 'open' || this.#peerEnded) return 'closed';
     if (this.outgoingBytes >= this.#shared.limits.outgoingBytesMax) return 'full';
     return this.#collect(this.#shared.framing.requestHeader, payload, start, end);
   }
@@ -226,25 +234,24 @@ export class Connection implements LinkConnection, Flushable, Advanceable {
       this.abort('stalled', undefined);
       return;
     }
-    // While we don't read, the silence is ours.
-    if (this.#heard || this.#throttled !== undefined || this.#state !== 'open') {
-      this.#heard = false;
-      this.#heardAtMs = nowMs;
-      this.#echoAtMs = nowMs;
+    if (this.#state !== 'open') return;
+    const verdict = this.#silence.look(nowMs, !this.#pausing, this.#splitter.heldBytes > 0);
+    if (verdict === 'fine') return;
+    if (verdict === 'echo') {
+      handlers.onIdle(this);
       return;
     }
-    if (limits.closeAfterMs !== undefined && nowMs - this.#heardAtMs >= limits.closeAfterMs) {
-      this.#because('idle', undefined);
-      this.#shut();
-    } else if (limits.echoAfterMs !== undefined && nowMs - this.#echoAtMs >= limits.echoAfterMs) {
-      this.#echoAtMs = nowMs;
-      handlers.onIdle(this);
-    }
+    this.#because(verdict, undefined);
+    this.#shut();
+  }
+
+  advance(): void {
+    this.#advanceAsked = false;
+    this.#goOn();
   }
 
   /** The one place that decides whether frames are taken and whether the socket is read. */
-  advance(): void {
-    this.#advanceAsked = false;
+  #goOn(): void {
     if (this.#advancing) return;
     if (this.#state === 'open') {
       this.#advancing = true;
@@ -252,7 +259,7 @@ export class Connection implements LinkConnection, Flushable, Advanceable {
       this.#advancing = false;
       this.#reportReceived();
       // A handler may have closed us meanwhile.
-      if (this.#state === 'open') this.#throttle(obstacle);
+      if (this.#state === 'open') this.#pauseFor(obstacle);
     }
     if (this.#state === 'finishing' && this.#inFlight === 0) this.#shut();
   }
@@ -263,19 +270,26 @@ export class Connection implements LinkConnection, Flushable, Advanceable {
     if (this.#writing.length === 0) this.#write();
   }
 
-  #takeFrames(): ThrottleReason | undefined {
-    const { handlers, framing } = this.#shared;
+  #takeFrames(): Obstacle | undefined {
+    const { handlers, framing, outside } = this.#shared;
     const splitter = this.#splitter;
+    if (this.#turn !== outside.turnEnd.turn) {
+      this.#turn = outside.turnEnd.turn;
+      this.#turnFrames = 0;
+    }
     for (;;) {
       const obstacle = this.#obstacle();
       if (obstacle !== undefined) return obstacle;
       switch (splitter.next()) {
         case 'frame':
+          this.#turnFrames += 1;
           this.#frames += 1;
           handlers.onFrame(this, splitter.buffer, splitter.start, splitter.end, splitter.header);
           if (this.#state !== 'open') return undefined;
           break;
         case 'keepAlive':
+          this.#turnFrames += 1;
+          this.#spoke();
           this.#keepAlive(framing);
           break;
         case 'more':
@@ -289,35 +303,53 @@ export class Connection implements LinkConnection, Flushable, Advanceable {
     }
   }
 
-  #obstacle(): ThrottleReason | undefined {
+  #obstacle(): Obstacle | undefined {
     const { limits, inFlight } = this.#shared;
     if (this.#inFlight >= limits.inFlightPerConnectionMax) return 'connectionInFlight';
     if (this.#filled + this.#unsentBytes >= limits.outgoingBytesMax) return 'outgoing';
     if (!inFlight.admits(this)) return 'stationInFlight';
-    return undefined;
+    return this.#turnFrames >= framesPerTurnMax ? 'turn' : undefined;
   }
 
-  #throttle(obstacle: ThrottleReason | undefined): void {
+  /** Whether the socket is not read for now. */
+  get #pausing(): boolean {
+    return this.#resting || this.#throttled !== undefined;
+  }
+
+  #pauseFor(obstacle: Obstacle | undefined): void {
+    const paused = this.#pausing;
+    this.#resting = obstacle === 'turn';
+    this.#throttle(obstacle === 'turn' ? undefined : obstacle);
+    if (this.#resting) this.#advanceSoon();
+    if (this.#pausing === paused) return;
+    if (!paused) this.#socket.pause();
+    else if (this.#peerEnded) this.#finishEnded();
+    else this.#socket.resume();
+  }
+
+  #finishEnded(): void {
+    if (this.#splitter.heldBytes > 0) this.#because('peer', 'within a frame');
+    this.finish('peer');
+  }
+
+  #throttle(reason: ThrottleReason | undefined): void {
     const { outside, inFlight, station } = this.#shared;
     const before = this.#throttled;
-    this.#throttled = obstacle;
-    if (obstacle === 'stationInFlight') inFlight.wait(this);
+    this.#throttled = reason;
+    if (reason === 'stationInFlight') inFlight.wait(this);
     else if (before === 'stationInFlight') inFlight.leave(this);
-    if (obstacle === before) return;
-    if (obstacle === undefined) {
-      this.#socket.resume();
+    if (reason === before) return;
+    if (reason === undefined) {
       this.#tellResumed();
       return;
     }
-    if (before === undefined) {
-      this.#socket.pause();
-      this.#throttledAtMs = outside.deadlines.nowMs();
-    }
-    outside.events.throttled(station, this.id, obstacle);
+    if (before === undefined) this.#throttledAtMs = outside.deadlines.nowMs();
+    outside.events.throttled(station, this.id, reason);
   }
 
   /** It waits for room no longer, since it takes no more requests. */
   #endThrottle(): void {
+    this.#resting = false;
     this.#shared.inFlight.leave(this);
     if (this.#throttled === undefined) return;
     this.#throttled = undefined;
@@ -392,10 +424,18 @@ export class Connection implements LinkConnection, Flushable, Advanceable {
 
   #reportReceived(): void {
     if (this.#frames === 0 && this.#bytes === 0) return;
-    this.#heardFrame ||= this.#frames > 0;
+    if (this.#frames > 0) {
+      this.#heardFrame = true;
+      this.#spoke();
+    }
     this.#shared.outside.events.received(this.station, this.#frames, this.#bytes);
     this.#frames = 0;
     this.#bytes = 0;
+  }
+
+  #spoke(): void {
+    if (!this.#silence.spoken) this.#shared.onSpoken(this);
+    this.#silence.frameCame();
   }
 
   /** The first reason is the reason. */

@@ -2,7 +2,7 @@
  * A station's endpoint: the port that it listens on, or the peer that it connects to, and the connections that come of it.
  *
  * Owns the connections, their number and the count of requests in flight on all of them; watches for silence and stalls; connects
- * again after a loss. Refuses connections beyond the limit. Invariant: after `stop()` resolved there is no connection, no
+ * again after a loss. Refuses connections beyond the limit, or ends for them those that never said anything. Invariant: after `stop()` resolved there is no connection, no
  * listener and no deadline of this endpoint.
  */
 import type { Socket } from 'node:net';
@@ -16,13 +16,15 @@ import type { ConnectionLimits, ConnectionShared } from './connection.ts';
 import type { Framing } from './framing.ts';
 import { StationInFlight } from './in-flight.ts';
 import type { LinkConnection, LinkHandlers, LinkOutside } from './link.ts';
-import type { Listener, TlsConfig } from './network.ts';
+import type { Handshakes, Listener, TlsConfig } from './network.ts';
 
 export interface EndpointLimits extends ConnectionLimits {
   /** Listening: how many at once. Connecting: how many are kept. */
   readonly connectionsMax: number;
   /** Requests received and not answered, over all connections. */
   readonly inFlightMax: number;
+  /** Listening, with `connectionsMax` reached: whether the oldest connection without a whole frame gives its place to a newcomer. */
+  readonly silentGiveWay: boolean;
 }
 
 export interface EndpointConfig {
@@ -50,6 +52,10 @@ export class Endpoint {
   readonly #outside: LinkOutside;
   readonly #shared: ConnectionShared;
   readonly #connections = new Set<Connection>();
+  /** Those on which no whole frame came yet, oldest first. */
+  readonly #silent = new Set<Connection>();
+  /** Those that gave way and have not closed yet: they hold no place. */
+  readonly #displaced = new Set<Connection>();
   #dialers: Dialer[] = [];
   #listener: Listener | undefined;
   #nextId = 1;
@@ -69,6 +75,9 @@ export class Endpoint {
       outside,
       inFlight: new StationInFlight(config.limits.inFlightMax, outside.turnEnd),
       chunks: new ChunkPool(),
+      onSpoken: (connection) => {
+        this.#silent.delete(connection);
+      },
       onClosed: (connection) => {
         this.#closed(connection);
       },
@@ -153,11 +162,12 @@ export class Endpoint {
   }
 
   async #listen(): Promise<void> {
-    const { station, host, port, tls, limits, connectTimeoutMs } = this.#config;
+    const { station, host, port, tls, connectTimeoutMs } = this.#config;
     const { events, network } = this.#outside;
     const listener = await network.listen(
-      { host, port, tls, connectionsMax: limits.connectionsMax, handshakeTimeoutMs: connectTimeoutMs },
+      { host, port, tls, handshakeTimeoutMs: connectTimeoutMs },
       {
+        admits: (handshakes) => this.#admits(handshakes),
         onSocket: (socket) => {
           this.#open(socket, undefined);
         },
@@ -174,6 +184,23 @@ export class Endpoint {
     events.listening(station, listener.host, listener.port);
   }
 
+  /** A peer whose certificate isn't checked yet gives way before one that is in. */
+  #admits(handshakes: Handshakes): boolean {
+    const { connectionsMax, silentGiveWay } = this.#config.limits;
+    if (this.#connections.size - this.#displaced.size + handshakes.count < connectionsMax) return true;
+    return silentGiveWay && (handshakes.endOldest() || this.#displaceOldest());
+  }
+
+  #displaceOldest(): boolean {
+    for (const connection of this.#silent) {
+      this.#silent.delete(connection);
+      this.#displaced.add(connection);
+      connection.abort('displaced', undefined);
+      return true;
+    }
+    return false;
+  }
+
   #open(socket: Socket, dialer: Dialer | undefined): void {
     if (this.#state !== 'started') {
       socket.destroy();
@@ -182,12 +209,15 @@ export class Endpoint {
     const connection = new Connection(this.#shared, socket, this.#nextId);
     this.#nextId += 1;
     this.#connections.add(connection);
+    this.#silent.add(connection);
     if (dialer !== undefined) dialer.connection = connection;
     connection.start();
   }
 
   #closed(connection: Connection): void {
     this.#connections.delete(connection);
+    this.#silent.delete(connection);
+    this.#displaced.delete(connection);
     if (this.#connections.size === 0) this.#onEmpty?.();
     if (this.#state !== 'started') return;
     for (const dialer of this.#dialers) {
@@ -197,8 +227,8 @@ export class Endpoint {
 
   /** Often enough that a limit is overrun by a quarter of it at most. */
   #watchOn(): void {
-    const { stallMs, echoAfterMs = Infinity, closeAfterMs = Infinity } = this.#config.limits;
-    const everyMs = Math.min(1_000, Math.max(5, Math.min(stallMs, echoAfterMs, closeAfterMs) / 4));
+    const { stallMs, frameTimeoutMs, echoAfterMs = Infinity, closeAfterMs = Infinity, firstFrameTimeoutMs = Infinity } = this.#config.limits;
+    const everyMs = Math.min(1_000, Math.max(5, Math.min(stallMs, frameTimeoutMs, echoAfterMs, closeAfterMs, firstFrameTimeoutMs) / 4));
     const { deadlines } = this.#outside;
     const round = (): void => {
       const nowMs = deadlines.nowMs();

@@ -24,6 +24,12 @@ export type CloseReason =
   | 'stalled'
   /** Nothing came for `closeAfterMs`. */
   | 'idle'
+  /** A frame had begun, and was not whole after `frameTimeoutMs`. */
+  | 'frameTimeout'
+  /** No whole frame came within `firstFrameTimeoutMs`. */
+  | 'firstFrameTimeout'
+  /** The station was full, no whole frame had come on this connection, and a newcomer has its place. */
+  | 'displaced'
   /** The endpoint was stopped. */
   | 'stopped'
   /** The stop's deadline passed with requests unanswered or bytes unsent. */
@@ -42,7 +48,9 @@ export type ConnectFailure =
   /** The peer's certificate is sound, but not one of the names that the station expects. */
   | 'peerName'
   /** More connections than the station's `connectionsMax`. */
-  | 'connectionsMax';
+  | 'connectionsMax'
+  /** Its TLS handshake was under way when the station was full, and a newcomer has its place. */
+  | 'displaced';
 
 /** All methods are called synchronously and must not throw. `station` is the station's name in the configuration. */
 export interface LinkEvents {
@@ -53,7 +61,7 @@ export interface LinkEvents {
   connectionRefused(station: string, peer: string, reason: ConnectFailure, detail: string | undefined): void;
   /** We could not connect; the next attempt follows in `retryInMs`. */
   connectFailed(station: string, reason: ConnectFailure, detail: string | undefined, retryInMs: number): void;
-  /** One chunk was split: once per chunk, not per frame. */
+  /** Frames were taken: once per chunk and turn, not per frame. */
   received(station: string, frames: number, bytes: number): void;
   /** One joined write left: once per write, not per frame. */
   sent(station: string, frames: number, bytes: number): void;

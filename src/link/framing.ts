@@ -261,7 +261,8 @@ export class FrameSplitter {
 
   /** Bytes that were fed in and not yet handed over. */
   get heldBytes(): number {
-    return this.#chunk.length - this.#at + this.#partialFilled + this.#prefixFilled;
+    const partialBytes = this.#partial === undefined ? 0 : this.#framing.lengthBytes + this.#partialFilled;
+    return this.#chunk.length - this.#at + partialBytes + this.#prefixFilled;
   }
 
   /** Feeds the next chunk; the one before must be used up, that is, `next()` said `more`. The chunk must not be written again. */

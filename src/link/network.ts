@@ -29,8 +29,6 @@ export interface ListenOptions {
   /** 0: any free one. */
   readonly port: number;
   readonly tls: TlsConfig | undefined;
-  /** Handshakes in progress included; more are turned away. */
-  readonly connectionsMax: number;
   readonly handshakeTimeoutMs: number;
 }
 
@@ -40,7 +38,16 @@ export interface ConnectOptions {
   readonly tls: TlsConfig | undefined;
 }
 
+/** The peers of a listener whose TLS handshake is under way. */
+export interface Handshakes {
+  readonly count: number;
+  /** Ends the one that has lasted longest, to make room; false: there is none. */
+  endOldest(): boolean;
+}
+
 export interface ListenHandlers {
+  /** Whether one more peer is let in; it may make the room for it. Otherwise the peer is turned away. */
+  admits(handshakes: Handshakes): boolean;
   onSocket(socket: Socket): void;
   onRefused(peer: string, reason: ConnectFailure, detail: string | undefined): void;
 }

@@ -7,11 +7,12 @@
  */
 import { constants } from 'node:crypto';
 import { connect as connectPlain, createServer as createPlainServer, isIP } from 'node:net';
-import type { AddressInfo, Server } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import type { ConnectionOptions, PeerCertificate, TLSSocket } from 'node:tls';
 import { assert } from '../base/assert.ts';
 import type { ConnectFailure } from './events.ts';
+import { HandshakesUnderWay } from './handshakes.ts';
 import type { ConnectHandlers, ConnectOptions, ListenHandlers, ListenOptions, Listener, Network, TlsConfig } from './network.ts';
 import { codeOf, peerOf } from './socket.ts';
 
@@ -22,10 +23,17 @@ const socketOptions = { allowHalfOpen: true, noDelay: true, keepAlive: true, kee
 export const nodeNetwork: Network = { listen, connect };
 
 async function listen(options: ListenOptions, handlers: ListenHandlers): Promise<Listener> {
-  const server = options.tls === undefined ? plainServer(handlers) : tlsServer(options.tls, options.handshakeTimeoutMs, handlers);
-  server.maxConnections = options.connectionsMax;
-  server.on('drop', (dropped) => {
-    handlers.onRefused(`${dropped?.remoteAddress ?? 'unknown'}:${dropped?.remotePort ?? 0}`, 'connectionsMax', undefined);
+  const handshakes = new HandshakesUnderWay();
+  const take = options.tls === undefined ? plainDoor(handlers) : tlsDoor(options.tls, options.handshakeTimeoutMs, handlers, handshakes);
+  const server = createPlainServer(socketOptions, (socket) => {
+    if (handlers.admits(handshakes)) {
+      take(socket);
+      return;
+    }
+    const peer = peerOf(socket);
+    socket.on('error', ignoreError);
+    socket.destroy();
+    handlers.onRefused(peer, 'connectionsMax', undefined);
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -48,13 +56,14 @@ async function listen(options: ListenOptions, handlers: ListenHandlers): Promise
   };
 }
 
-function plainServer(handlers: ListenHandlers): Server {
-  return createPlainServer(socketOptions, (socket) => {
+function plainDoor(handlers: ListenHandlers): (socket: Socket) => void {
+  return (socket) => {
     handlers.onSocket(socket);
-  });
+  };
 }
 
-function tlsServer(tls: TlsConfig, handshakeTimeoutMs: number, handlers: ListenHandlers): Server {
+/** What does the handshake with a socket that was let in: a TLS server that listens nowhere. */
+function tlsDoor(tls: TlsConfig, handshakeTimeoutMs: number, handlers: ListenHandlers, handshakes: HandshakesUnderWay): (socket: Socket) => void {
   assert(tls.certificate !== undefined && tls.privateKey !== undefined, 'a station that listens with TLS has a certificate');
   const required = tls.clientCertificate === 'required';
   assert(!required || tls.authorities !== undefined, 'client certificates are checked against named authorities');
@@ -71,6 +80,7 @@ function tlsServer(tls: TlsConfig, handshakeTimeoutMs: number, handlers: ListenH
     secureOptions: constants.SSL_OP_NO_TICKET,
   });
   server.on('secureConnection', (socket) => {
+    handshakes.done(peerOf(socket));
     const refusal = required ? clientRefusal(tls, socket) : undefined;
     if (refusal === undefined) {
       handlers.onSocket(socket);
@@ -83,11 +93,20 @@ function tlsServer(tls: TlsConfig, handshakeTimeoutMs: number, handlers: ListenH
   });
   server.on('tlsClientError', (error, socket) => {
     const peer = peerOf(socket);
+    handshakes.done(peer);
     socket.destroy();
+    const displaced = handshakes.endedPeer(error);
+    if (displaced !== undefined) {
+      handlers.onRefused(displaced, 'displaced', undefined);
+      return;
+    }
     // A certificate that the runtime did not accept is named on the socket; the error then only says that it hung up.
     handlers.onRefused(peer, 'tls', authorizationErrorOf(socket) ?? codeOf(error));
   });
-  return server;
+  return (socket) => {
+    handshakes.begin(socket);
+    server.emit('connection', socket);
+  };
 }
 
 function clientRefusal(tls: TlsConfig, socket: TLSSocket): { reason: ConnectFailure; detail: string | undefined } | undefined {

@@ -98,6 +98,11 @@ export function admits(config: SessionConfig, session: Session): boolean {
   return config.signOn !== 'peer' || session.state === 'signedOn';
 }
 
+/** Whether a mark that comes of this fact is somebody's signing on or off. Where nobody has to, standing and echoes alone make marks too. */
+export function signs(config: SessionConfig, fact: SessionFact): boolean {
+  return config.signOn !== 'none' || fact.kind === 'requested' || fact.kind === 'answered' || fact.kind === 'wanted';
+}
+
 export interface SessionStep {
   readonly session: Session;
   readonly actions: readonly SessionAction[];

@@ -19,6 +19,7 @@ export class TurnEnd {
   readonly #schedule: (callback: () => void) => void;
   readonly #run: () => void;
   #scheduled = false;
+  #turn = 0;
   #flushing: Flushable[] = [];
   #flushingSpare: Flushable[] = [];
   #advancing: Advanceable[] = [];
@@ -31,6 +32,11 @@ export class TurnEnd {
       this.#scheduled = false;
       this.run();
     };
+  }
+
+  /** Which turn this is: whoever may do so much a turn compares it with the one that it last saw. */
+  get turn(): number {
+    return this.#turn;
   }
 
   /** The caller asks once per turn (it remembers that it did). */
@@ -47,6 +53,7 @@ export class TurnEnd {
 
   /** Ends the turn now. For whoever knows that nothing more will come in it, such as after a group commit's answers. */
   run(): void {
+    this.#turn += 1;
     const flushing = this.#flushing;
     this.#flushing = this.#flushingSpare;
     for (const target of flushing) target.flush();

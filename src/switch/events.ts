@@ -45,7 +45,11 @@ export interface SwitchEvents {
   /** Answered without being taken: 9102, a type that the station may not send or that is not known; 9100, bytes that do not decode. */
   refused(station: string, type: string, reason: Reason, detail: string): void;
   networkManagement(station: string, what: string, accepted: boolean): void;
-  usable(station: string, connectionId: number, usable: boolean): void;
+  /**
+   * Requests may, or may no longer, be sent on the connection.
+   * @param signed somebody signed on or off, or was signed on and is gone; false where nobody has to, and a connection only came or went
+   */
+  usable(station: string, connectionId: number, usable: boolean, signed: boolean): void;
   /** Fields or tags that the spec does not define were kept. */
   unknownContent(station: string, count: number): void;
 }

@@ -14,7 +14,7 @@ import { answerMti } from '../dialect/mti.ts';
 import { readMessage } from '../dialect/read.ts';
 import type { FrameHeader } from '../link/framing.ts';
 import type { LinkConnection, LinkHandlers } from '../link/link.ts';
-import { admits, applySession, newSession } from '../link/session.ts';
+import { admits, applySession, newSession, signs, usable } from '../link/session.ts';
 import type { ManagementKind, Session, SessionConfig, SessionFact } from '../link/session.ts';
 import type { Deadlines } from '../base/deadlines.ts';
 import type { MessageClass, OriginalKey } from '../message/message.ts';
@@ -70,7 +70,8 @@ export class Station implements LinkHandlers {
 
   onClose(connection: LinkConnection): void {
     const peer = peerOf(connection);
-    if (peer.session.state === 'signedOn') this.#outside.events.usable(this.#config.name, connection.id, false);
+    const { name, session } = this.#config;
+    if (usable(peer.session)) this.#outside.events.usable(name, connection.id, false, session.signOn !== 'none');
     peer.waiting.clear();
   }
 
@@ -218,7 +219,7 @@ export class Station implements LinkHandlers {
           this.#send(connection, peer, action.what);
           break;
         case 'mark':
-          events.usable(name, connection.id, action.usable);
+          events.usable(name, connection.id, action.usable, signs(config, fact));
           break;
         case 'wake':
           deadlines.at(action.atMs, () => {

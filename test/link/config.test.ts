@@ -15,10 +15,19 @@ test('a port is all that a link needs; everything else has a default', () => {
     port: 8583,
     tls: undefined,
     session: { signOn: 'none' },
-    limits: { connectionsMax: 64, frameBytesMax: 8_192, inFlightMax: 4_096, inFlightPerConnectionMax: 1_024, stallMs: 10_000, echoAfterMs: undefined },
+    limits: { connectionsMax: 64, frameBytesMax: 8_192, inFlightMax: 4_096, inFlightPerConnectionMax: 1_024, stallMs: 10_000, silentGiveWay: true, echoAfterMs: undefined, closeAfterMs: undefined, frameTimeoutMs: 30_000, firstFrameTimeoutMs: undefined },
   });
   expect(link.framing.config).toEqual({ lengthBytes: 2, lengthEncoding: 'big-endian', lengthIncludesItself: false, lengthIncludesHeader: true, keepAlive: 'ignore' });
   expect(endpointConfig('pos', link, undefined)).toMatchObject({ station: 'pos', role: 'listen', port: 8583 });
+});
+
+test('a peer that calls us where somebody signs on has a minute for its first message, if nothing else is said', () => {
+  const first = (link: object): unknown => readLinkConfig(link, 'x').limits.firstFrameTimeoutMs;
+  expect(first({ listen, session: { signOn: 'peer' } })).toBe(60_000);
+  expect(first({ listen, session: { signOn: 'us' } })).toBe(60_000);
+  expect(first({ listen, session: { signOn: 'peer' }, idle: { firstFrameTimeoutMs: 5_000 } })).toBe(5_000);
+  expect(first({ listen, idle: { firstFrameTimeoutMs: 5_000 } })).toBe(5_000);
+  expect(first({ connect: { host: 'h', port: 1 }, session: { signOn: 'us' } })).toBeUndefined();
 });
 
 test('the frame limit follows what a short length can say', () => {
@@ -48,6 +57,7 @@ test.each([
   ],
   ['a frame that is all header', { listen, framing: { tpdu: '6000000000' }, limits: { frameBytes: 5 } }, "x.limits.frameBytes must be more than the header's 5 bytes, not 5"],
   ['a retry that shrinks', { connect: { host: 'h', port: 1, retryFirstMs: 900, retryMaxMs: 800 } }, 'x.connect.retryMaxMs must be retryFirstMs (900) or more, not 800'],
+  ['a first message that we call for', { connect: { host: 'h', port: 1 }, idle: { firstFrameTimeoutMs: 50 } }, 'x.idle.firstFrameTimeoutMs is for a station that listens; a host that we call may wait for our first message'],
   ['TLS without a certificate', { listen, tls: {} }, 'x.tls.certificateFile is missing: a station that listens with TLS needs its own certificate'],
   ['a certificate without its key', { listen, tls: { certificateFile: 'c' } }, 'x.tls must have certificateFile and privateKeyFile, or neither'],
   [

@@ -50,6 +50,7 @@ function countingNetwork(writes: number[]): Network {
     connect: (options, handlers) => nodeNetwork.connect(options, handlers),
     listen: async (options, handlers) =>
       await nodeNetwork.listen(options, {
+        admits: (handshakes) => handlers.admits(handshakes),
         onRefused: (...refusal) => {
           handlers.onRefused(...refusal);
         },

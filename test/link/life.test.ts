@@ -44,6 +44,11 @@ test('a peer that leaves in the middle of a frame is told from one that left in 
   peer.socket.end(frame('0100').subarray(0, 3));
   await until(() => station.closed.length === 1, 'the close');
   expect(station.of('disconnected')).toEqual([['pos', 1, 'peer', 'within a frame']]);
+  const lengthOnly = await startStation();
+  const other = await callStation(lengthOnly);
+  other.socket.end(frame('0100').subarray(0, 2));
+  await until(() => lengthOnly.closed.length === 1, 'the close of the other');
+  expect(lengthOnly.of('disconnected')).toEqual([['pos', 1, 'peer', 'within a frame']]);
   const reset = await callStation(station);
   await until(() => station.opened.length === 2, 'the second connection');
   reset.socket.resetAndDestroy();

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import type { Connection } from '../../src/link/connection.ts';
-import { answerAtOnce, callStation, numbered, startStation, stopAll, until } from './station.ts';
+import { answerAtOnce, callStation, frame, numbered, startStation, stopAll, until } from './station.ts';
 
 afterEach(stopAll);
 
@@ -103,10 +103,14 @@ test('a request of ours is not queued for a peer that reads nothing', async () =
   expect(outcomes).toEqual(['queued', 'queued', 'full', 'full']);
 });
 
-test('connections beyond the limit are turned away, and taken again when one leaves', async () => {
-  const station = await startStation({ onFrame: answerAtOnce, limits: { connectionsMax: 3 } });
+test.each([
+  ['that have all spoken', true, true],
+  ['that do not give way', false, false],
+])('connections beyond the limit, among some %s, are turned away, and taken again when one leaves', async (_name, silentGiveWay, speak) => {
+  const station = await startStation({ onFrame: answerAtOnce, limits: { connectionsMax: 3, silentGiveWay } });
   const peers = await Promise.all([1, 2, 3].map(async () => await callStation(station)));
-  await until(() => station.opened.length === 3, 'three connections');
+  for (const peer of peers) if (speak) peer.send('hello');
+  await until(() => station.opened.length === 3 && (!speak || peers.every((peer) => peer.frames.length === 1)), 'three connections');
   const fourth = await callStation(station).catch(() => undefined);
   await until(() => fourth === undefined || fourth.closed, 'the fourth to be turned away');
   expect(station.of('connectionRefused')).toEqual([['pos', expect.any(String), 'connectionsMax', undefined]]);
@@ -116,6 +120,44 @@ test('connections beyond the limit are turned away, and taken again when one lea
   const fifth = await callStation(station);
   fifth.send('hello');
   await until(() => fifth.frames.length === 1, 'the answer to the fifth');
+});
+
+test('in a full station the oldest connection that never sent a whole message gives way to a new one', async () => {
+  const station = await startStation({ onFrame: answerAtOnce, limits: { connectionsMax: 4 } });
+  const speaking = await callStation(station);
+  speaking.send('hello');
+  await until(() => speaking.frames.length === 1, 'the answer');
+  const halfway = await callStation(station);
+  halfway.socket.write(frame('0100').subarray(0, 4));
+  const silent = await callStation(station);
+  const keepingAlive = await callStation(station);
+  keepingAlive.send('');
+  await until(() => station.opened.length === 4 && station.of('keepAliveReceived').length === 1, 'four connections');
+  const newcomers = [await callStation(station), await callStation(station)];
+  await until(() => halfway.closed && silent.closed, 'two to give way');
+  for (const peer of newcomers) peer.send('hello');
+  await until(() => newcomers.every((peer) => peer.frames.length === 1), 'the answers to the new ones');
+  expect(station.of('disconnected').map(([, ...rest]) => rest)).toEqual([
+    [2, 'displaced', undefined],
+    [3, 'displaced', undefined],
+  ]);
+  expect(station.of('connectionRefused')).toEqual([]);
+  // Now everyone has spoken.
+  const turnedAway = await callStation(station).catch(() => undefined);
+  await until(() => turnedAway === undefined || turnedAway.closed, 'one more to be turned away');
+  expect(station.of('connectionRefused')).toEqual([['pos', expect.any(String), 'connectionsMax', undefined]]);
+  for (const peer of [speaking, keepingAlive]) peer.send('again');
+  await until(() => speaking.frames.at(-1) === 'Aagain' && keepingAlive.frames.length === 1, 'the others are where they were');
+});
+
+test('a crowd of newcomers that come at once ends in a station that is full, not over', async () => {
+  const station = await startStation({ onFrame: answerAtOnce, limits: { connectionsMax: 3 } });
+  const crowd = await Promise.all(Array.from({ length: 30 }, async () => await callStation(station).catch(() => undefined)));
+  await until(() => station.opened.length === 30 && station.closed.length === 27, 'all but three to give way');
+  expect(station.endpoint.connectionCount).toBe(3);
+  const left = crowd.filter((peer) => peer !== undefined && !peer.closed);
+  for (const peer of left) peer?.send('hello');
+  await until(() => left.filter((peer) => peer?.frames.length === 1).length === 3, 'the answers to those that are left');
 });
 
 test('at the in-flight limit of a connection it is not read, its socket fills, and it goes on where it stopped', async () => {
@@ -146,6 +188,23 @@ test('at the in-flight limit of a connection it is not read, its socket fills, a
   expect(station.received.map((received) => received.text)).toEqual(requests);
   await until(() => peer.frames.length === requests.length, 'all answers');
   expect(station.endpoint.inFlight).toBe(0);
+});
+
+test('a peer that has ended while it waits at a limit has everything taken and answered that it sent before', async () => {
+  const station = await startStation({ limits: { inFlightPerConnectionMax: 4 } });
+  const peer = await callStation(station);
+  const requests = numbered(50);
+  peer.socket.end(Buffer.concat(requests.map(frame)));
+  await until(() => station.of('throttled').length === 1, 'the limit');
+  for (let i = 0; i < requests.length; i += 1) {
+    await until(() => station.received.length > i, `request ${i}`);
+    // Its end is here by now, or will be.
+    await nextTurn();
+    station.received[i]?.answer(`A${station.received[i]?.text}`);
+  }
+  await until(() => peer.closed, 'the end');
+  expect(peer.frames).toEqual(requests.map((request) => `A${request}`));
+  expect(station.of('disconnected')).toEqual([['pos', 1, 'peer', undefined]]);
 });
 
 test("a station's in-flight limit is shared in turns by its connections", async () => {

@@ -36,6 +36,8 @@ export interface StationOptions {
   readonly random?: () => number;
   readonly network?: Network;
   readonly connectTimeoutMs?: number;
+  /** Another time than the process's. */
+  readonly deadlines?: Deadlines;
   /** Called for each frame; by default it is kept in `received` as a request in flight. */
   readonly onFrame?: (station: Station, received: Received) => void;
 }
@@ -52,7 +54,7 @@ export class Station {
   constructor(options: StationOptions) {
     this.outside = {
       network: options.network ?? nodeNetwork,
-      deadlines: new Deadlines(() => performance.now(), processSchedule, 5),
+      deadlines: options.deadlines ?? new Deadlines(() => performance.now(), processSchedule, 5),
       random: options.random ?? Math.random,
       turnEnd: new TurnEnd((callback) => {
         setImmediate(callback);
@@ -96,8 +98,11 @@ export class Station {
           inFlightPerConnectionMax: 100_000,
           outgoingBytesMax: 262_144,
           stallMs: 30_000,
+          silentGiveWay: true,
           echoAfterMs: undefined,
           closeAfterMs: undefined,
+          frameTimeoutMs: 30_000,
+          firstFrameTimeoutMs: undefined,
           ...options.limits,
         },
         backOff: options.backOff ?? { firstMs: 20, maxMs: 80 },
@@ -115,6 +120,34 @@ export class Station {
   get framesReceived(): number {
     return this.of('received').reduce((sum, [, frames]) => sum + Number(frames), 0);
   }
+}
+
+/** Time that passes only when it is told to. */
+export function virtualTime(): { readonly deadlines: Deadlines; readonly pass: (ms: number) => void } {
+  let nowMs = 0;
+  const timers = new Set<{ readonly atMs: number; readonly callback: () => void }>();
+  const deadlines = new Deadlines(
+    () => nowMs,
+    (callback, delayMs) => {
+      const timer = { atMs: nowMs + delayMs, callback };
+      timers.add(timer);
+      return () => timers.delete(timer);
+    },
+  );
+  return {
+    deadlines,
+    pass: (ms) => {
+      const untilMs = nowMs + ms;
+      for (;;) {
+        const [next] = [...timers].filter((timer) => timer.atMs <= untilMs).sort((one, other) => one.atMs - other.atMs);
+        if (next === undefined) break;
+        nowMs = next.atMs;
+        timers.delete(next);
+        next.callback();
+      }
+      nowMs = untilMs;
+    },
+  };
 }
 
 const running: Station[] = [];
@@ -163,6 +196,8 @@ export function frame(text: string): Buffer {
 /** The other side of a plain station: a bare socket that splits two-byte lengths by itself. */
 export class Peer {
   readonly socket: Socket;
+  /** Ours, once it stands: what the station sees as its peer. */
+  port = 0;
   ended = false;
   closed = false;
   error: string | undefined;
@@ -210,7 +245,10 @@ export async function callStation(station: Station): Promise<Peer> {
   const socket = connectPlain({ host: '127.0.0.1', port: station.endpoint.port, noDelay: true });
   const peer = new Peer(socket);
   await new Promise<void>((resolve, reject) => {
-    socket.once('connect', resolve);
+    socket.once('connect', () => {
+      peer.port = socket.localPort ?? 0;
+      resolve();
+    });
     socket.once('error', reject);
   });
   return peer;

@@ -8,7 +8,7 @@ import type { TlsConfig } from '../../src/link/network.ts';
 import { loadTls } from '../../src/link/tls-files.ts';
 import { Authority, openssl } from './certificates.ts';
 import type { Pair } from './certificates.ts';
-import { answerAtOnce, Peer, startStation, stopAll, until } from './station.ts';
+import { answerAtOnce, callStation, Peer, startStation, stopAll, until } from './station.ts';
 import type { Station, StationOptions } from './station.ts';
 
 let authority: Authority;
@@ -216,6 +216,37 @@ test('a peer that does not read its answers is not read over TLS either', async 
   expect(most).toBeLessThan(65_536 + 2_010);
   peer.socket.resume();
   await until(() => peer.byteCount === count * 2_002, 'all answers');
+});
+
+test('in a full station a handshake that does not end gives way before a connection that is silent', async () => {
+  const station = await startTls({}, { limits: { connectionsMax: 3 } });
+  const silent = call(station, client);
+  await until(() => station.opened.length === 1, 'the silent one');
+  const handshaking = [await callStation(station), await callStation(station)];
+  const newcomers = [call(station, client), call(station, client)];
+  for (const peer of newcomers) peer.send('hello');
+  await until(() => newcomers.every((peer) => peer.frames.length === 1), 'the answers');
+  await until(() => handshaking.every((peer) => peer.closed), 'the handshakes to end');
+  const refused = handshaking.map((peer) => ['pos', `127.0.0.1:${peer.port}`, 'displaced', undefined]);
+  await until(() => station.of('connectionRefused').length === 2, 'both events');
+  expect(station.of('connectionRefused')).toEqual(refused);
+  const next = call(station, client);
+  next.send('hello');
+  await until(() => next.frames.length === 1 && silent.closed, 'the silent one to give way');
+  expect(station.of('disconnected')).toEqual([['pos', 1, 'displaced', undefined]]);
+});
+
+test('handshakes under way hold places where nobody gives way', async () => {
+  const station = await startTls({}, { limits: { connectionsMax: 2, silentGiveWay: false } });
+  const handshaking = [await callStation(station), await callStation(station)];
+  const late = call(station, client);
+  await until(() => late.closed, 'one more to be turned away');
+  for (const peer of handshaking) peer.socket.write('GET / HTTP/1.1\r\n\r\n');
+  await until(() => station.of('connectionRefused').length === 3, 'the handshakes to fail');
+  expect(station.of('connectionRefused').map(([, , reason]) => reason)).toEqual(['connectionsMax', 'tls', 'tls']);
+  const next = call(station, client);
+  next.send('hello');
+  await until(() => next.frames.length === 1, 'the answer');
 });
 
 test('a stop over TLS answers what is in flight', async () => {

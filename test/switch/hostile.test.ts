@@ -74,22 +74,31 @@ it('connections reset with requests in flight leave nothing behind', async () =>
   expect((await acquirer.ask(purchase(acquirer.codec, 999_999))).text(39)).toBe(approved);
 });
 
-it('connections up to the limit that send a byte now and then keep out only those beyond the limit', async () => {
+it('connections up to the limit that send a byte now and then keep nobody out', async () => {
   const running = await startSwitch({ stations: { pos: { spec: 'iso8583-1987-ascii', link: { limits: { connections: 40 } } } } });
-  const slow = await Promise.all(Array.from({ length: 39 }, async () => await running.call('pos')));
+  const slow = await Promise.all(Array.from({ length: 40 }, async () => await running.call('pos')));
   for (const { socket } of slow) socket.write(Buffer.of(0x1f, 0xff));
   const acquirer = await running.call('pos');
-  const refused = await Promise.all(Array.from({ length: 20 }, async () => await running.call('pos')));
   for (let stan = 1; stan <= 20; stan += 1) {
-    for (const { socket } of slow) socket.write('0');
+    for (const { socket } of slow) if (!socket.destroyed) socket.write('0');
     expect((await acquirer.ask(purchase(acquirer.codec, stan, { 2: loadCard }))).text(39)).toBe(approved);
   }
-  await until(() => refused.every(({ ended }) => ended), 'those beyond the limit are turned away');
-  expect(running.of('connectionRefused')).toHaveLength(20);
+  expect(running.of('disconnected').map(([, , reason]) => reason)).toEqual(['displaced']);
+  expect(running.of('connectionRefused')).toEqual([]);
   for (const { socket } of slow) socket.destroy();
   await until(() => running.switch.status[0]?.connections === 1, 'their places are free');
   const next = await running.call('pos');
   expect((await next.ask(purchase(next.codec, 99))).text(39)).toBe(approved);
+});
+
+it('connections that have sent a message keep their places, and those beyond the limit are turned away', async () => {
+  const running = await startSwitch({ stations: { pos: { spec: 'iso8583-1987-ascii', link: { limits: { connections: 10 } } } } });
+  const acquirers = await Promise.all(Array.from({ length: 10 }, async () => await running.call('pos')));
+  for (const [index, acquirer] of acquirers.entries()) expect((await acquirer.ask(management(acquirer.codec, index + 1, '301'))).text(39)).toBe(approved);
+  const refused = await Promise.all(Array.from({ length: 20 }, async () => await running.call('pos')));
+  await until(() => refused.every(({ ended }) => ended), 'those beyond the limit are turned away');
+  expect(running.of('connectionRefused')).toHaveLength(20);
+  for (const [index, acquirer] of acquirers.entries()) expect((await acquirer.ask(management(acquirer.codec, index + 11, '301'))).text(39)).toBe(approved);
 });
 
 it('a flood of frames that do not decode leaves room for others', async () => {

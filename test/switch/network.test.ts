@@ -43,6 +43,12 @@ describe.for(demoStationNames)('on the station %s', (name) => {
     expect((await acquirer.ask(purchase(acquirer.codec, 1))).text(39)).toBe(of.approved);
     await acquirer.ask(management(acquirer.codec, 2, of.signOff));
     expect((await acquirer.ask(purchase(acquirer.codec, 3))).text(39)).toBe(of.approved);
+    const other = await running.call(name);
+    await other.ask(management(other.codec, 4, of.echo));
+    other.socket.end();
+    // Who only comes and goes has not signed on or off.
+    await until(() => running.of('usable').length === 4, 'the other one is gone');
+    expect(running.of('usable').map(([, , usable, signed]) => [usable, signed])).toEqual([[true, false], [false, true], [true, false], [false, false]]);
   });
 
   it('where the peer has to sign on, it is refused before, served after, and refused again when it has signed off', async () => {
@@ -58,7 +64,7 @@ describe.for(demoStationNames)('on the station %s', (name) => {
     expect((await other.ask(purchase(codec, 5))).text(39)).toBe(of.unsupported);
     expect((await acquirer.ask(management(codec, 6, of.signOff))).text(39)).toBe(of.accepted);
     expect((await acquirer.ask(purchase(codec, 7))).text(39)).toBe(of.unsupported);
-    expect(running.of('usable').map(([, , usable]) => usable)).toEqual([true, false]);
+    expect(running.of('usable').map(([, , usable, signed]) => [usable, signed])).toEqual([[true, true], [false, true]]);
     expect(running.decided).toHaveLength(1);
   });
 });
