@@ -4,9 +4,9 @@ import { BroadcastChannel, isMainThread, threadName } from 'node:worker_threads'
 const wanted = process.env['FAULT_IN'];
 const text = 'a fault while card 4761730000000011 was decided';
 const channel = new BroadcastChannel('locum-test-faults');
-channel.unref();
 
 if (isMainThread) {
+  channel.unref();
   process.on('SIGUSR2', () => {
     if (wanted === 'main') setImmediate(() => {
       throw new Error(text);
@@ -15,10 +15,12 @@ if (isMainThread) {
     else channel.postMessage(wanted);
   });
 } else {
-  channel.onmessage = (message) => {
-    if ((message as { readonly data: unknown }).data !== threadName) return;
+  channel.addEventListener('message', (message) => {
+    if ((message as { readonly data?: unknown }).data !== threadName) return;
     setImmediate(() => {
       throw new Error(text);
     });
-  };
+  });
+  // Listening holds a thread that has nothing else to do.
+  channel.unref();
 }

@@ -51,6 +51,20 @@ test('a stop answers what is in flight, reads nothing more, drains the journal, 
   await book.close();
 });
 
+test('a stop takes no longer than it may, even where the store hangs', async () => {
+  const redis = await startRedis();
+  redises.push(redis);
+  const program = await startProgram(emptyFolder(), { REDIS_URL: redis.url, LOCUM_DEADLINES_STOP_MS: '1000', LOCUM_BOOK_START_WAIT_MS: '0' });
+  const acquirer = await program.call(ascii);
+  redis.pause();
+  acquirer.send(purchase(acquirer.codec, 1));
+  await eventually(async () => (await program.metric(`locum_messages_received_total{station="${ascii}",mti="0100"}`)) === 1, 'it was received');
+  const askedMs = performance.now();
+  expect(await program.stop()).toEqual({ code: 0, signal: null });
+  expect(performance.now() - askedMs).toBeLessThan(6_000);
+  expect(program.lines.at(-1)).toMatchObject({ event: 'stopped', unanswered: 1 });
+});
+
 test('a stop that is asked for during the start is a stop after it', async () => {
   const program = launch(emptyFolder(), { LOCUM_BOOK_START_WAIT_MS: '0' });
   await program.said('store opened');
@@ -72,7 +86,7 @@ async function portTaken(): Promise<string> {
 interface Refusal {
   readonly what: string;
   readonly sentence: RegExp;
-  prepare(folder: string): Promise<Variables>;
+  readonly prepare: (folder: string) => Promise<Variables>;
 }
 
 const refusals: readonly Refusal[] = [
