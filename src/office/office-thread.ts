@@ -100,7 +100,8 @@ async function openAndMigrate(): Promise<Book | undefined> {
       return book;
     } catch (error) {
       await book?.close();
-      if (error instanceof BookRefused) throw error;
+      // The folder is this switch's: whoever has its book is a command that reads it, and ends.
+      if (error instanceof BookRefused && error.code !== 'inUse') throw error;
       log.warning('book not reached', { error: error instanceof Error ? error.message : String(error), retryInMs: retryMs });
       tell({ kind: 'bookAway' });
       await delay(retryMs, undefined, { signal: stopping.signal }).catch(() => undefined);

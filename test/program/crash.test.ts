@@ -2,7 +2,7 @@
 import { afterAll, expect, test } from 'vitest';
 import { openNeighbour } from '../../src/book/connection.ts';
 import {
-  answeredOtherwise, ascii, bookFolder, buy, card, emptyFolder, endAll, eventually, faultIn, missingFrom, Shoppers, startProgram,
+  answeredOtherwise, ascii, bookFolder, buy, card, emptyFolder, endAll, eventually, faultIn, launch, missingFrom, Shoppers, startProgram,
 } from './fixture.ts';
 import type { ProgramProcess } from './fixture.ts';
 
@@ -14,6 +14,10 @@ async function healthy(program: ProgramProcess): Promise<boolean> {
 
 test('a switch that is killed under load has lost nothing that it approved and does nothing twice, again and again', async () => {
   const folder = emptyFolder();
+  // The first start does not get far.
+  const cut = launch(folder);
+  await cut.said('store opened');
+  await cut.kill();
   let program = await startProgram(folder);
   const shoppers = new Shoppers(() => program.port(ascii));
   for (let round = 1; round <= 2; round += 1) {

@@ -104,7 +104,11 @@ test('the demo is made once: another start changes nothing, and without it its s
   expect(second.of('credit balance loaded')).toEqual([]);
   await second.stop();
   expect(await contents(folder)).toEqual(before);
+  // A command that reads the book at this moment is in nobody's way.
+  const reader = await openNeighbour({ dataDir: bookFolder(folder) });
   const without = await startProgram(folder, { LOCUM_DEMO: 'false' });
+  await without.said('book not reached');
+  await reader.close();
   await without.said('system tables read');
   expect(without.stations).toEqual([]);
   expect((await without.get('/health')).status).toBe(200);
