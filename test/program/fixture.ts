@@ -323,17 +323,21 @@ export async function buy(acquirer: Acquirer, stan: number, changes: Fields = {}
   return answeredOf(await acquirer.ask(purchase(acquirer.codec, stan, changes, type)));
 }
 
-/** What is wrong about approvals in the book: each must be there once, with its code; empty where all is well. */
-export async function missingFrom(book: Book, approved: readonly Answered[]): Promise<string[]> {
+/**
+ * What is wrong in the book: each approval must be there once, with its code, and nothing of what was turned away (91); it must agree
+ * with itself. Empty where all is well.
+ */
+export async function wrongIn(book: Book, answered: readonly Answered[]): Promise<string[]> {
   const rows = await book.query<{ stan: string; approval_code: string; count: number }>(
     'select stan, approval_code, count(*)::int as count from transaction where approved group by stan, approval_code',
   );
   const booked = new Map<number, { code: string; count: number }[]>();
   for (const { stan, approval_code: code, count } of rows) booked.set(Number(stan), [...(booked.get(Number(stan)) ?? []), { code, count }]);
   const wrong: string[] = [];
-  for (const { stan, approvalCode } of approved) {
+  for (const { stan, code, approvalCode } of answered) {
     const found = booked.get(stan) ?? [];
-    if (found.length !== 1 || found[0]?.count !== 1 || found[0].code !== approvalCode) wrong.push(`${stan} was approved with ${approvalCode}, and the book has ${JSON.stringify(found)}`);
+    const expected = code === '00' ? [{ code: approvalCode, count: 1 }] : code === '91' ? [] : found;
+    if (JSON.stringify(found) !== JSON.stringify(expected)) wrong.push(`${stan} was answered ${code} ${approvalCode}, and the book has ${JSON.stringify(found)}`);
   }
   for (const { text } of await verify(book, 5)) wrong.push(text);
   return wrong;

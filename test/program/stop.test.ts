@@ -9,7 +9,7 @@ import { openNeighbour } from '../../src/book/connection.ts';
 import { startRedis } from '../servers/redis.ts';
 import type { RedisServer } from '../servers/redis.ts';
 import { purchase } from '../switch/fixture.ts';
-import { ascii, bookFolder, emptyFolder, endAll, eventually, launch, missingFrom, startProgram } from './fixture.ts';
+import { ascii, bookFolder, emptyFolder, endAll, eventually, launch, wrongIn, startProgram } from './fixture.ts';
 import type { Answered, Variables } from './fixture.ts';
 
 const redises: RedisServer[] = [];
@@ -46,7 +46,7 @@ test('a stop answers what is in flight, reads nothing more, drains the journal, 
     .map((message) => ({ stan: Number(message.text(11)), type: message.mti, code: message.text(39) ?? '', approvalCode: message.text(38) ?? '' }));
   expect(answers.map(({ stan, code }) => [stan, code]).sort(([a], [b]) => Number(a) - Number(b))).toEqual(stans.map((stan) => [stan, '00']));
   const book = await openNeighbour({ dataDir: bookFolder(folder) });
-  expect(await missingFrom(book, answers)).toEqual([]);
+  expect(await wrongIn(book, answers)).toEqual([]);
   expect(await book.query('select count(*)::int as count from transaction')).toEqual([{ count: 100 }]);
   await book.close();
 });
