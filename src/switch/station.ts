@@ -111,7 +111,7 @@ export class Station implements LinkHandlers {
     switch (meaning.kind) {
       case 'card':
         if (!classes.includes(meaning.class) || !admits(session, peerOf(connection).session)) this.#refuse(connection, header, message, meaning);
-        else this.#decide(connection, header, message, meaning);
+        else this.#decide(connection, header, message, withReference(message, meaning, this.#outside.now()));
         return;
       case 'network':
         this.#network(connection, header, message, meaning);
@@ -148,7 +148,7 @@ export class Station implements LinkHandlers {
       id: result.id, stan: meaning.trace.stan, rrn: meaning.rrn, maskedPan: meaning.pan?.masked ?? '',
     });
     if (answerMti(meaning.mti) === undefined) return;
-    const rrn = meaning.rrn === '' ? retrievalReference(now(), meaning.trace.stan) : '';
+    const rrn = meaning.rrn === '' ? retrievalReference(now(), meaning.trace) : meaning.rrn;
     this.#answer(connection, header, draftAnswer(message, response, dialect, this.#draft, rrn));
   }
 
@@ -252,6 +252,15 @@ export class Station implements LinkHandlers {
       this.#session(connection, { kind: 'timedOut', what });
     });
   }
+}
+
+/**
+ * A request without DE37 gets a reference before it is decided: what its answer says is what the book has, and what a reversal can name.
+ * A reversal or an advice gets none to be found by, since one made of its own STAN could be another terminal's transaction.
+ */
+function withReference(message: Message, meaning: CardMeaning, nowMs: number): CardMeaning {
+  if (message.has(37) || meaning.function !== 'request' || meaning.class === 'reversal') return meaning;
+  return { ...meaning, rrn: retrievalReference(nowMs, meaning.trace) };
 }
 
 function peerOf(connection: LinkConnection): Peer {

@@ -1,6 +1,6 @@
 /** Card messages through real sockets and a whole switch, in each format of the demo. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { card, demoStationNames, loadCard, purchase, startSwitch, stopAll } from './fixture.ts';
+import { card, demoStationNames, demoStations, loadCard, purchase, startSwitch, stopAll } from './fixture.ts';
 
 afterEach(stopAll);
 
@@ -38,6 +38,17 @@ describe.for(demoStationNames)('on the station %s', (name) => {
     const acquirer = await running.call(name);
     const answer = await acquirer.ask(purchase(acquirer.codec, 4711, { 37: undefined }));
     expect(answer.text(37)).toBe('632610004711');
+  });
+
+  it('a reversal can name the reference that its original got, where the station goes by references', async () => {
+    const running = await startSwitch({ stations: { [name]: { ...demoStations[name], originalKeys: ['rrn'] } } });
+    const acquirer = await running.call(name);
+    const all = name === 'iso2003' ? '9782000000100000' : '000000100000';
+    const first = await acquirer.ask(purchase(acquirer.codec, 1, { 4: all, 37: undefined }));
+    expect((await acquirer.ask(purchase(acquirer.codec, 2, { 4: all, 37: undefined }))).text(39)).toBe(codes[name].short);
+    await acquirer.ask(purchase(acquirer.codec, 3, { 4: all, 37: first.text(37), ...(name === 'iso2003' ? { 24: '400' } : {}) }, '420'));
+    expect((await acquirer.ask(purchase(acquirer.codec, 4, { 4: all }))).text(39)).toBe(codes[name].approved);
+    expect(running.decided[0]).toMatchObject({ rrn: first.text(37) });
   });
 
   it('a reversal gives back what was held', async () => {
