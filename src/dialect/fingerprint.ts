@@ -4,12 +4,17 @@
  */
 import type { Message } from '../iso8583/codec.ts';
 
-/** Over the class of the message and the fields in their order, absent ones included. Twelve characters, 0 to 9 and a to z. */
-export function fingerprintOf(message: Message, fields: readonly number[]): string {
+/**
+ * Over the class of the message, what it was understood to want, and the fields in their order, absent ones included. So a sale under
+ * the key of a pre-authorization, or an approval under that of a decline, is no repeat, whichever fields said so.
+ * @param wants in words of ours, never card data
+ * @returns twelve characters, 0 to 9 and a to z
+ */
+export function fingerprintOf(message: Message, fields: readonly number[], wants: string): string {
   let high = 0xdeadbeef ^ message.mti.charCodeAt(1);
   let low = 0x41c6ce57 ^ message.mti.charCodeAt(1);
-  for (const field of fields) {
-    const text = message.text(field) ?? '';
+  for (let at = -1; at < fields.length; at++) {
+    const text = at < 0 ? wants : (message.text(fields[at]!) ?? '');
     for (let index = 0; index < text.length; index++) {
       const code = text.charCodeAt(index);
       high = Math.imul(high ^ code, 2654435761);

@@ -53,6 +53,7 @@ function readCard(message: Message, dialect: Dialect, station: string, of: Messa
   const purpose = readPurpose(message, dialect, functionMeaning, { class: of, function: function_, processingCode, original, amount: money.amount, approvalCode }, faults);
   if (money.amount === undefined && needsAmount(purpose)) faults.add(4, 'the amount is missing');
   const pinBlock = message.text(52);
+  const advisedDecline = of !== 'reversal' && function_ !== 'request' && readAdvisedDecline(message, dialect, faults);
   return {
     kind: 'card',
     version: dialect.version,
@@ -69,7 +70,7 @@ function readCard(message: Message, dialect: Dialect, station: string, of: Messa
     actualMinor: money.actualMinor,
     partialAllowed: of !== 'reversal' && function_ === 'request' && anyHolds(dialect.partialApproval, message),
     approvalCode,
-    advisedDecline: of !== 'reversal' && function_ !== 'request' && readAdvisedDecline(message, dialect, faults),
+    advisedDecline,
     original,
     pan: card.pan,
     expiry: card.expiry,
@@ -81,7 +82,7 @@ function readCard(message: Message, dialect: Dialect, station: string, of: Messa
     cardValue: card.cardValue,
     merchant: readMerchant(message, dialect),
     fault: faults.first,
-    fingerprint: fingerprintOf(message, dialect.fingerprint),
+    fingerprint: fingerprintOf(message, dialect.fingerprint, advisedDecline ? 'declined' : purpose),
   };
 }
 

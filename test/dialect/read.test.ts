@@ -228,10 +228,15 @@ describe('faults', () => {
 
 describe('the fingerprint', () => {
   it.each<[Version, Fields]>([
-    ['1987', { 3: '010000' }], ['1987', { 4: '000000001251' }], ['1987', { 49: '840' }], ['1987', { 6: '000000001250', 51: '978' }], ['1987', { 42: 'MERCHANT2' }],
+    ['1987', { 3: '010000' }], ['1987', { 4: '000000001251' }], ['1987', { 49: '840' }], ['1987', { 6: '000000001250', 51: '978' }], ['1987', { 42: 'MERCHANT2' }], ['1987', { 25: '06' }], ['1987', { 18: '7995' }],
     ['1987', { 90: original1987 }], ['1987', { 95: `000000000250${'0'.repeat(30)}` }], ['1993', { 24: '101' }], ['1993', { 30: '0'.repeat(24) }], ['2003', { 56: original2003 }],
   ])('of %s differs with %j', (version, fields) => {
     expect(card(version, '100', fields).fingerprint).not.toBe(card(version, '100').fingerprint);
+  });
+
+  it.each(versions)('of %s tells the advice of a decline from that of an approval', (version) => {
+    const [approved, declined] = version === '1987' ? ['00', '51'] : version === '1993' ? ['000', '116'] : ['0000', '1016'];
+    expect(card(version, '220', { 39: declined }).fingerprint).not.toBe(card(version, '220', { 39: approved }).fingerprint);
   });
 
   it.each(versions)('of %s does not depend on who and when, nor on any card data', (version) => {
