@@ -63,7 +63,7 @@ const checks: Readonly<Record<CheckName, (subject: Subject) => Verdict>> = {
   cardKnown: ({ card }) => (card === undefined ? fail('1018', '') : passed),
   cardState: ({ card }) => cardState(card),
   expiry: ({ card, message }) => expiry(card, message),
-  cardValue: ({ message }) => cardValue(message),
+  cardValue: (subject) => cardValue(subject),
   pin: ({ message }) => pin(message),
   limits: (subject) => limits(subject),
   currency: ({ account, message, billedMinor }) => {
@@ -140,8 +140,12 @@ function expiry(card: Card | undefined, message: CardMessage): Verdict {
   return pass(onRecord);
 }
 
-function cardValue({ cardValue: verdict, terms }: CardMessage): Verdict {
-  if (verdict === undefined) return terms.verificationValueRequired ? fail('1812', 'nothing carried') : skip('nothing carried');
+function cardValue({ message: { cardValue: verdict, terms, purpose }, original }: Subject): Verdict {
+  if (verdict === undefined) {
+    // A merchant may keep no value for later: what follows an authorization that stands, and a refund, have none to carry.
+    const couldCarry = original === undefined && purpose !== 'refund';
+    return terms.verificationValueRequired && couldCarry ? fail('1812', 'nothing carried') : skip('nothing carried');
+  }
   if (verdict.outcome === 'match') return pass(verdict.kind);
   return verdict.outcome === 'mismatch' ? fail('1045', verdict.kind) : fail('1814', verdict.kind);
 }

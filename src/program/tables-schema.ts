@@ -114,7 +114,7 @@ export const programSchema: ObjectSchema = {
       },
       default: {},
     },
-    verificationValueRequired: { type: 'boolean', description: 'whether a request without CVV, iCVV or CVV2 is declined where it could carry one', default: false },
+    verificationValueRequired: { type: 'boolean', description: 'whether a request without CVV, iCVV or CVV2 is declined; a refund needs none, nor does what adds to or completes an open authorization', default: false },
     cvk: text('the key in the key file that card verification values are computed with', '^[a-z0-9][a-z0-9.-]{0,63}$', 'a key\'s name: 1 to 64 of a-z, 0-9, dot and hyphen'),
     cvv2ExpiryOrder: choice('how the expiry date goes into a CVV2', ['yymm', 'mmyy'], 'yymm'),
     creditGuard: { type: 'boolean', description: 'whether authorizations must fit into the partner\'s credit balance as well', default: false },

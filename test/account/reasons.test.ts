@@ -143,6 +143,22 @@ test('limits come before the currency, the currency before the balance, the bala
   expect(ledger.play(message('0200', 50, { terms: { creditGuard: true } })).response.reason).toBe('1820');
 });
 
+test('a program that demands verification values demands none of a refund, nor of what follows an authorization that stands', () => {
+  const demanding: MessageChange = { terms: { verificationValueRequired: true } };
+  const ledger = Ledger.with(1000);
+  const first = message('0100', 100, { ...demanding, purpose: 'preauthorization', cardValue: { kind: 'cvv2', outcome: 'match' } });
+  const follow = (type: '0100' | '0200', amountMinor: number, purpose: 'increment' | 'completion'): CardMessage =>
+    message(type, amountMinor, { ...demanding, purpose, original: reference(first) });
+  const answer = (each: CardMessage): Reason => ledger.play(each).response.reason;
+  expect(answer(first)).toBe('0000');
+  expect(answer(follow('0100', 20, 'increment'))).toBe('0000');
+  expect(answer({ ...follow('0100', 20, 'increment'), cardValue: { kind: 'cvv2', outcome: 'mismatch' } })).toBe('1045');
+  expect(answer(follow('0200', 110, 'completion'))).toBe('0000');
+  expect(answer(follow('0200', 110, 'completion'))).toBe('1812');
+  expect(answer(message('0200', 5, { ...demanding, purpose: 'refund' }))).toBe('0000');
+  expect(answer(message('0200', 5, demanding))).toBe('1812');
+});
+
 test('removed comes before a lock code, a lock code before not activated, not activated before expired', () => {
   const answer = (change: Parameters<typeof cardRecord>[1]): Reason => Ledger.with(100, [cardRecord(0, change)]).play(message('0200', 10)).response.reason;
   expect(answer({ state: 'removed', lockCode: 2, expiry: '2409' })).toBe('1810');
