@@ -7,6 +7,7 @@
 import type { Message } from '../iso8583/codec.ts';
 import type { MessageClass, MessageFunction, Trace } from '../message/message.ts';
 import type { Amount } from '../message/money.ts';
+import type { Pan } from '../message/pan.ts';
 import { Secret } from '../message/secret.ts';
 import { digitsMinor, parseComposite, readAmount, readBilling } from './amounts.ts';
 import { readCardData } from './card-data.ts';
@@ -80,7 +81,7 @@ function readCard(message: Message, dialect: Dialect, station: string, of: Messa
     pin: pinBlock === undefined ? 'absent' : 'unverified',
     pinBlock: pinBlock === undefined ? undefined : new Secret(pinBlock),
     cardValue: card.cardValue,
-    merchant: readMerchant(message, dialect),
+    merchant: readMerchant(message, dialect, card.pan),
     fault: faults.first,
     fingerprint: fingerprintOf(message, dialect.fingerprint, advisedDecline ? 'declined' : purpose),
   };
@@ -177,9 +178,16 @@ function readAdvisedDecline(message: Message, dialect: Dialect, faults: Faults):
   return action !== undefined && !action.startsWith('0');
 }
 
-function readMerchant(message: Message, dialect: Dialect): CardMeaning['merchant'] {
+function readMerchant(message: Message, dialect: Dialect, pan: Pan | undefined): CardMeaning['merchant'] {
   const name = dialect.merchantNameField === undefined ? '' : message.text(dialect.merchantNameField);
-  return { category: firstText(message, dialect.merchantCategoryFields), id: trimmed(message.text(42)), name: trimmed(name) };
+  return {
+    category: firstText(message, dialect.merchantCategoryFields), id: masked(trimmed(message.text(42)), pan), name: masked(trimmed(name), pan),
+  };
+}
+
+/** What goes into the journal and is read by people: a sender that writes the card number where it does not belong writes it masked. */
+function masked(text: string, pan: Pan | undefined): string {
+  return pan !== undefined && text.includes(pan.reveal()) ? text.replaceAll(pan.reveal(), pan.masked) : text;
 }
 
 function firstText(message: Message, fields: readonly number[]): string {

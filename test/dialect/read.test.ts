@@ -25,6 +25,12 @@ describe.each(versions)('a purchase of %s', (version) => {
     expect(meaning.pan?.reveal()).toBe('4761739001010119');
   });
 
+  it('shows no card number that its sender wrote among what people read', () => {
+    const changes: Fields = version === '2003' ? { 42: 'CARD 4761739001010119 X' } : { 42: 'M', 43: 'BY 4761739001010119+4761739001010119 X' };
+    const shown = version === '2003' ? { id: 'CARD 476173******0119 X' } : { id: 'M', name: 'BY 476173******0119+476173******0119 X' };
+    expect(card(version, '100', changes).merchant).toMatchObject(shown);
+  });
+
   it('has a trace without padding', () => {
     const localAt = { '1987': '1122090512', '1993': '261122090512', '2003': '20261122090512' }[version];
     expect(meaning.trace).toEqual({
