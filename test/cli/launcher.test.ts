@@ -1,7 +1,7 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { emptyFolder, ended, eventually, launched, launcher, root, startDemo } from './locum.ts';
+import { anyPorts, emptyFolder, ended, environment, eventually, launched, launcher, root, startDemo } from './locum.ts';
 
 const folder = emptyFolder();
 
@@ -49,6 +49,25 @@ test('a launcher that is killed takes the switch with it', async () => {
   await running.ended;
   rmSync(running.cwd, { recursive: true, force: true });
 }, 120_000);
+
+test('npm start that is asked to stop is a graceful stop of the switch', async () => {
+  const { spawn } = await import('node:child_process');
+  const dataDir = emptyFolder();
+  const child = spawn('npm', ['start', '--silent'], { cwd: root, env: environment({ ...anyPorts, LOCUM_DATA_DIR: dataDir }) });
+  const end = ended(child);
+  let seen = '';
+  const { promise: ready, resolve } = Promise.withResolvers<void>();
+  child.stdout.on('data', (chunk: Buffer) => {
+    seen += chunk.toString('utf8');
+    if (seen.includes('"event":"ready"')) resolve();
+  });
+  await Promise.race([ready, end]);
+  child.kill('SIGTERM');
+  // Its output ends with the switch, whatever became of npm.
+  const { out } = await end;
+  expect(JSON.parse(out.trim().split('\n').at(-1) ?? '{}')).toMatchObject({ event: 'stopped', unanswered: 0 });
+  rmSync(dataDir, { recursive: true });
+}, 60_000);
 
 test('a reader that has seen enough is no error', async () => {
   const { spawn } = await import('node:child_process');

@@ -30,7 +30,7 @@ export interface RunOptions {
 }
 
 /** What the tests' own process has in its environment must not decide what they find. */
-function environment(variables: Variables): Record<string, string | undefined> {
+export function environment(variables: Variables): Record<string, string | undefined> {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(?:LOCUM_|REDIS_URL|DATABASE_URL|NODE_OPTIONS|VITEST|NODE_ENV)/.test(name));
   return { ...Object.fromEntries(inherited), ...variables };
 }

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { settingsOf, variableOf } from '../../src/program/config-environment.ts';
 import { configSchema } from '../../src/program/config-schema.ts';
+import { loadConfig } from '../../src/program/config.ts';
 import { demoTables } from '../../src/program/demo-tables.ts';
 import { tableNames } from '../../src/program/tables.ts';
 import { tableSchemas } from '../../src/program/tables-schema.ts';
@@ -10,6 +11,7 @@ import { tableSchemas } from '../../src/program/tables-schema.ts';
 interface Service {
   readonly image: string;
   readonly command?: readonly string[];
+  readonly stop_grace_period?: string;
   readonly environment?: Readonly<Record<string, string>>;
   readonly ports?: readonly string[];
   readonly volumes?: readonly string[];
@@ -47,6 +49,13 @@ test('every variable that it sets for the switch is one that the switch reads', 
   expect(set.filter((name) => !known.has(name))).toEqual([]);
   expect(set).toContain('REDIS_URL');
   expect(set).toContain('DATABASE_URL');
+});
+
+test('a stop reaches the switch itself, and leaves it more time than it may take', () => {
+  const { command = [], stop_grace_period: graceful = '10s' } = compose.services.switch;
+  expect(command.at(-1)).toMatch(/(?:^|&& )exec node bin\/locum\.js start$/);
+  const { deadlines } = loadConfig({ environment: {}, cwd: '/nowhere', hostName: 'host' });
+  expect(Number.parseInt(graceful, 10) * 1_000).toBeGreaterThan(deadlines.stopMs);
 });
 
 test('it publishes the demo’s ports, to this machine only', () => {
