@@ -7,6 +7,7 @@ import type { Book } from '../book/book.ts';
 import type { JournalEntry, PartitionEpoch, Store } from '../store/store.ts';
 
 export type Step =
+  /** `full`: there may be more. */
   | { readonly kind: 'drained'; readonly entries: number; readonly full: boolean }
   | { readonly kind: 'empty' }
   /** Another process has the partition. */
@@ -53,7 +54,7 @@ export class PartitionDrain {
     }
     const { at, entries } = await this.#next(after, epoch);
     if (entries.length === 0) return { kind: 'empty' };
-    return await this.#record(at, after, entries);
+    return await this.#record(at, after, entries, at.epoch < epoch);
   }
 
   /** What continues the position: of its own epoch, and where that is closed and read to its end, of the ones after it. */
@@ -67,8 +68,8 @@ export class PartitionDrain {
     return { at, entries };
   }
 
-  async #record(at: PartitionEpoch, after: JournalPosition, entries: readonly JournalEntry[]): Promise<Step> {
-    const full = entries.length === this.#most;
+  async #record(at: PartitionEpoch, after: JournalPosition, entries: readonly JournalEntry[], isClosed: boolean): Promise<Step> {
+    const full = isClosed || entries.length === this.#most;
     try {
       const result = await recordEntries(this.#book, at, after, entries, this.#now());
       if (result.kind === 'busy') return { kind: 'busy' };

@@ -58,7 +58,7 @@ interface PartitionRun {
   readonly drain: PartitionDrain;
   state: PartitionStatus['state'];
   failures: number;
-  /** Nothing was left at the last look. */
+  /** The last look reached its end. */
   empty: boolean;
 }
 
@@ -70,6 +70,8 @@ export class Drain {
   #epochs: readonly number[] = [];
   #lag: Lag = { entries: 0, seconds: 0 };
   #emptied: (() => void)[] = [];
+  /** How often `emptied` was called: a look that began before says nothing of what was committed before the call. */
+  #asked = 0;
 
   constructor(options: DrainOptions) {
     this.#options = options;
@@ -102,8 +104,9 @@ export class Drain {
     await this.#running;
   }
 
-  /** Resolves when each partition that can go on has found its journal empty, after this call. */
+  /** Resolves when each partition that can go on was read to its end, after this call: what was committed before is in the book. */
   async emptied(): Promise<void> {
+    this.#asked += 1;
     for (const run of this.#runs) run.empty = false;
     await new Promise<void>((resolve) => {
       this.#emptied.push(resolve);
@@ -140,14 +143,15 @@ export class Drain {
     // An epoch changes about never, and only an empty journal can mean that the next one has begun.
     if (run.empty || this.#epochs.length === 0) this.#epochs = await store.epochs();
     const startedAtMs = now();
+    const asked = this.#asked;
     const step = await run.drain.step(this.#epochs[partition] ?? 1);
     if (run.state === 'retrying') events.recovered(partition);
     run.state = 'draining';
     run.failures = 0;
     if (step.kind === 'drained' && step.entries > 0) events.drained(partition, step.entries, now() - startedAtMs);
+    // Read to its end after it was asked for; while another process has the partition, nobody here knows.
+    if (step.kind !== 'busy') run.empty = (step.kind === 'empty' || !step.full) && asked === this.#asked;
     if (step.kind === 'drained' && step.full) return;
-    // What another process drains is not ours to wait for.
-    run.empty = step.kind !== 'drained';
     if (run.empty) this.#noteEmpty();
     await this.#sleep(idleMs, this.#stopping.signal);
   }

@@ -33,6 +33,9 @@ const log = createLog({ destination: start.readable ? readableLines(lines) : lin
 const niceness = 10;
 // Only on Linux is it the calling thread's; elsewhere it would be the whole process's.
 if (process.platform === 'linux') setPriority(niceness);
+/** The end has been asked for: what waits for the book tries once more. */
+const ending = new AbortController();
+/** The drain is done. */
 const stopping = new AbortController();
 const askTimeoutMs = 2000;
 const retryFirstMs = 500;
@@ -88,10 +91,10 @@ async function openStore(): Promise<Store> {
   return await RedisStore.open(store);
 }
 
-/** Opens the book and brings it forward, again and again until it is there. Undefined: stopped before. @throws BookRefused */
+/** Opens the book and brings it forward, again and again until it is there. Undefined: not at a last attempt before the end. @throws BookRefused */
 async function openAndMigrate(): Promise<Book | undefined> {
-  let retryMs = retryFirstMs;
-  while (!stopping.signal.aborted) {
+  for (let retryMs = retryFirstMs; ; retryMs = Math.min(retryMaxMs, retryMs * 2)) {
+    const isLast = ending.signal.aborted;
     let book: Book | undefined;
     try {
       book = await openBook(start.book);
@@ -102,13 +105,12 @@ async function openAndMigrate(): Promise<Book | undefined> {
       await book?.close();
       // The folder is this switch's: whoever has its book is a command that reads it, and ends.
       if (error instanceof BookRefused && error.code !== 'inUse') throw error;
-      log.warning('book not reached', { error: error instanceof Error ? error.message : String(error), retryInMs: retryMs });
+      log.warning('book not reached', { error: error instanceof Error ? error.message : String(error), ...(isLast ? {} : { retryInMs: retryMs }) });
+      if (isLast) return undefined;
       tell({ kind: 'bookAway' });
-      await delay(retryMs, undefined, { signal: stopping.signal }).catch(() => undefined);
-      retryMs = Math.min(retryMaxMs, retryMs * 2);
+      await delay(retryMs, undefined, { signal: ending.signal }).catch(() => undefined);
     }
   }
-  return undefined;
 }
 
 /** By revision: what waits for the switch's verdict. */
@@ -226,7 +228,7 @@ port.on('message', (message: ToOffice) => {
     return;
   }
   ({ graceMs } = message);
-  if (!bookOpen) stopping.abort();
+  ending.abort();
   stopped.resolve();
 });
 
