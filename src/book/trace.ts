@@ -1,4 +1,5 @@
 /** One transaction's story, as a person asks for it by what a receipt or an acquirer's report names. */
+import { maskText } from '../base/mask.ts';
 import type { CheckResult } from '../message/message.ts';
 import type { Amount } from '../message/money.ts';
 import { reasons } from '../message/reason.ts';
@@ -197,11 +198,16 @@ interface HoldRow {
   readonly changed_by: string;
 }
 
+/** An acquirer's own field may quote the card. Merchants are numbered as long as cards are, so only this card is looked for. */
+function withoutCard(text: string, maskedPan: string): string {
+  return /^[0-9]+\*+[0-9]+$/.test(maskedPan) ? text.replace(new RegExp(maskedPan.replaceAll('*', '[0-9]')), maskedPan) : text;
+}
+
 function tracedTransaction(row: TransactionRow, postings: readonly PostingRow[]): TracedTransaction {
   return {
     id: row.id, version: row.version, mti: row.mti, class: row.class, function: row.function, purpose: row.purpose,
     station: row.station, acquirer: row.acquirer, stan: row.stan, rrn: row.rrn, terminal: row.terminal,
-    merchant: { category: row.merchant_category, id: row.merchant_id, name: row.merchant_name },
+    merchant: { category: row.merchant_category, id: withoutCard(row.merchant_id, row.masked_pan), name: maskText(row.merchant_name) },
     processingCode: row.processing_code, entryMode: row.entry_mode, maskedPan: row.masked_pan, cardToken: row.card_token,
     amount: amountOf(row.amount_minor, row.currency), billing: amountOf(row.billing_minor, row.billing_currency),
     decidedBy: row.decided_by, approved: row.approved, reason: row.reason, reasonName: row.reason_name, reasonText: textOf(row.reason),

@@ -4,6 +4,7 @@
  */
 import fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
+import { maskText } from '../base/mask.ts';
 
 export interface Readiness {
   readonly ready: boolean;
@@ -19,9 +20,9 @@ export interface HttpOptions {
   readonly metrics: () => Promise<string>;
 }
 
-/** A problem document of RFC 9457. */
+/** A problem document of RFC 9457. Its detail may quote what was asked for, and so what somebody put into an address by mistake. */
 function problem(status: number, title: string, detail: string): Readonly<Record<string, unknown>> {
-  return { type: 'about:blank', status, title, detail };
+  return { type: 'about:blank', status, title, detail: maskText(detail) };
 }
 
 /** Was the request itself wrong? */

@@ -11,6 +11,8 @@ beforeAll(async () => {
   const steps: readonly (readonly string[])[] = [
     ['preauth', '--amount', '80', '--stan', '4217', '--at', '1122080512', '--rrn', 'STORY0000001'],
     ['completion', '--amount', '64.20', '--stan', '4218', '--original', '4217,1122080512'],
+    ['purchase', '--amount', '5.00', '--stan', '4299', '--pan', '4761730000001050', '--field', '43=4761730000001050 AND SON  COLOGNE    DE '],
+    ['purchase', '--amount', '5.00', '--stan', '4298', '--pan', '4761730000001050', '--station', 'demo-2003-binary', '--field', '42=SHOP4761730000001050'],
     ['purchase', '--amount', '6.00', '--stan', '4300', '--pan', '4761730000000029'],
   ];
   for (const [kind = '', ...words] of steps) {
@@ -54,6 +56,15 @@ describe('a story is told', () => {
     for (const [name, by] of [['STORY0000001', 'rrn'], ['004217', 'stan'], [first?.approvalCode, 'approvalCode'], [first?.id, 'id'], ['4218', 'stan']] as const) {
       const found = JSON.parse((await trace([name ?? '', '--json'])).out) as { by: string; stories: readonly { transactions: readonly { id: string }[] }[] };
       expect([name, found.by, found.stories[0]?.transactions[0]?.id]).toEqual([name, by, first?.id]);
+    }
+  });
+
+  test('with the card masked where an acquirer quotes it in a field of its own', async () => {
+    for (const [stan, quoted, ...more] of [['4299', '476173******1050 AND SON'], ['4299', '476173******1050 AND SON', '--json'], ['4298', 'SHOP476173******1050']] as const) {
+      const { code, out } = await trace([stan, '--by', 'stan', ...more]);
+      expect(code).toBe(0);
+      expect(out).toContain(quoted);
+      expect(out).not.toContain('4761730000001050');
     }
   });
 
