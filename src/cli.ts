@@ -3,6 +3,7 @@
  *
  * Exit codes: 0 done, 1 failed, 2 the command line is wrong. What is none of our known errors is our own fault, and is shown whole.
  */
+import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { maskText } from './base/mask.ts';
@@ -20,7 +21,11 @@ import { StoreUnavailable } from './store/store.ts';
 export async function main(words: readonly string[], outside: Outside = processOutside): Promise<number> {
   if (outside === processOutside) endWithReader();
   const [first] = words;
-  if (first === undefined || first === '--help' || first === 'help') {
+  if (first === '--version') {
+    outside.print(versionWords(outside.nodeVersion));
+    return 0;
+  }
+  if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
     outside.print(overview());
     return first === undefined ? exitUsage : 0;
   }
@@ -32,9 +37,12 @@ export async function main(words: readonly string[], outside: Outside = processO
   const rest = words.slice(command.name.split(' ').length);
   try {
     const given = readCommandLine(command, rest);
-    if (!given.has('help')) return await command.run(given, outside);
-    outside.print(helpOf(command));
-    return 0;
+    if (given.has('help')) {
+      outside.print(helpOf(command));
+      return 0;
+    }
+    if (command.operands === '' && given.operands.length > 0) throw new UsageError(`nothing follows ${command.name}; ${given.operands.join(' ')} needs an option in front of it`);
+    return await command.run(given, outside);
   } catch (error) {
     return failed(command, error, outside);
   }
@@ -54,9 +62,14 @@ function failed(command: Command, error: unknown, outside: Outside): number {
 
 const expected = [Failure, ConfigError, SpecError, DialectError, EncodeError, KeyError, BookRefused, BookUnavailable, StoreUnavailable] as const;
 
+function versionWords(nodeVersion: string): string {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { readonly version: string };
+  return `locum ${version} (Node ${nodeVersion})`;
+}
+
 function overview(): string {
   const rows = commands.map(({ name, summary }) => [`  ${name}`, `${summary}.`]);
-  return ['locum <command> [options]', '', ...aligned(rows), '', 'locum <command> --help shows a command\'s options and examples.'].join('\n');
+  return ['locum <command> [options]', '', ...aligned(rows), '', 'locum <command> --help shows a command\'s options and examples; locum --version says which Locum this is.'].join('\n');
 }
 
 function unknownCommand(words: readonly string[]): string {

@@ -116,6 +116,8 @@ export function readCommandLine(command: Command, words: readonly string[]): Giv
     return new Given(positionals, values);
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
+    const ambiguous = /^Option '(--[a-z0-9-]+)' argument is ambiguous/.exec(text);
+    if (ambiguous !== null) throw new UsageError(`the value of ${ambiguous[1]} begins with a hyphen; if it is meant so, write ${ambiguous[1]}=… with the value behind it`);
     throw new UsageError(text.split('\n', 1)[0]!.replace(/\.$/, ''));
   }
 }

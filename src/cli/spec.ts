@@ -6,7 +6,7 @@ import { compile } from '../iso8583/compile.ts';
 import { SpecError } from '../iso8583/errors.ts';
 import type { Spec } from '../iso8583/spec.ts';
 import { loadSpecByName, shippedFormats } from '../program/tables-format.ts';
-import { aligned, exitFailed, UsageError } from './command.ts';
+import { aligned, exitFailed } from './command.ts';
 import type { Command, Options } from './command.ts';
 
 const jsonOption: Options = { json: { type: 'boolean', about: 'one JSON document instead of lines for a person' } };
@@ -51,7 +51,6 @@ export const specListCommand: Command = {
   options: jsonOption,
   examples: [{ line: 'spec list', about: 'Names, editions, and what each is.', needs: 'nothing' }],
   run(given, outside) {
-    if (given.operands.length > 0) throw new UsageError('spec list takes no names');
     const specs = shippedFormats('spec').map((name) => ({ shipped: name, spec: loadSpecByName(name, name) }));
     if (given.has('json')) outside.print(JSON.stringify(specs.map(({ shipped, spec }) => ({ name: shipped, version: spec.version, fields: spec.fields.size, about: spec.about }))));
     else for (const line of aligned(specs.map(({ shipped, spec }) => [shipped, spec.version, spec.about]))) outside.print(line);

@@ -69,6 +69,21 @@ describe('its examples do what they say', () => {
 });
 
 describe('the command line', () => {
+  test('says its version', async () => {
+    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+    expect(await locum(['--version'])).toEqual({ code: 0, signal: null, out: `locum ${version} (Node ${process.versions.node})\n`, err: '' });
+  });
+
+  test.for(['start', 'doctor', 'spec list'])('a word too many after %s is told, and nothing is done', async (name) => {
+    const sentence = `locum ${name}: nothing follows ${name}; now needs an option in front of it. locum ${name} --help shows how it is used.\n`;
+    expect(await locum([...name.split(' '), 'now'])).toMatchObject({ code: 2, out: '', err: sentence });
+  });
+
+  test('a value that begins with a hyphen is told apart from an option that lacks its value', async () => {
+    const sentence = 'locum send: the value of --amount begins with a hyphen; if it is meant so, write --amount=… with the value behind it. locum send --help shows how it is used.\n';
+    expect(await locum(['send', 'purchase', '--pan', '4761730000000011', '--amount', '-1'])).toMatchObject({ code: 2, out: '', err: sentence });
+  });
+
   test('without a command shows them all; with --help, and --help of each, it is no error', async () => {
     const overview = await locum([]);
     expect(overview).toMatchObject({ code: 2, err: '' });
@@ -85,6 +100,7 @@ describe('the command line', () => {
   test.for<[words: readonly string[], sentence: string]>([
     [['strat'], 'there is no command strat; did you mean start? locum --help lists them.'],
     [['everything'], 'there is no command everything. locum --help lists them.'],
+    [['--verison'], 'there is no command --verison. locum --help lists them.'],
     [['spec'], 'spec is followed by a word: spec check, spec list.'],
   ])('%j is told in a sentence', async ([words, sentence]) => {
     expect(await locum(words)).toMatchObject({ code: 2, out: '', err: `locum: ${sentence}\n` });

@@ -97,6 +97,10 @@ describe('what cannot be read', () => {
     expect(JSON.parse(out)).toMatchObject([{ spec: 'iso8583-1987-binary', error: { path: '70', offset: 26, reason: 'truncated' } }]);
   });
 
+  test.for(['dump.bin', './dump', '/var/lib/none/dump.bin', '../dump.hex'])('%s is a file that is not there, and no message', async (name) => {
+    expect(await locum(['decode', name], { cwd: folder })).toMatchObject({ code: 1, out: '', err: `locum decode: there is no file ${name}.\n` });
+  });
+
   test('names the format that comes farthest, where none was named', async () => {
     const { code, err } = await locum(['decode', '0800']);
     expect(code).toBe(1);
