@@ -61,6 +61,12 @@ export function isWithinBounds(account: Account, { ledgerMinor, heldMinor }: Eff
   return Math.abs(ledger) <= balanceMinorMax && held <= balanceMinorMax && Math.abs(ledger - held) <= balanceMinorMax;
 }
 
+/** Do the effects take money that is not there? What happened already may, and an operator is told. */
+export function overdraws(account: Account, { ledgerMinor, heldMinor }: Effects): boolean {
+  const takenMinor = heldMinor - ledgerMinor;
+  return takenMinor > 0 && takenMinor > availableMinor(account);
+}
+
 /** Where in the account the card with this token is; -1 where it is not. */
 export function cardIndex(account: Account, token: string): number {
   return account.cards.findIndex((card) => card.record.token === token);

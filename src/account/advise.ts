@@ -4,7 +4,7 @@
  */
 import type { CardMessage } from '../message/message.ts';
 import type { Reason } from '../message/reason.ts';
-import { availableMinor, isWithinBounds } from './account.ts';
+import { isWithinBounds, overdraws } from './account.ts';
 import { leftByReversals } from './ahead.ts';
 import { Change } from './change.ts';
 import { billedMinorOf, noChecks, runChecks, wrongAmount } from './checks.ts';
@@ -55,8 +55,7 @@ export function advise(owner: Owner, message: CardMessage, located: Located, rec
     flags.push(...effect.flags);
     if (leftMinor !== undefined) flags.push('reversedBefore');
     if (checked.failure !== undefined) flags.push(`wouldDecline:${checked.failure}`);
-    const { ledgerMinor, heldMinor } = change.effects;
-    if (ledgerMinor - heldMinor < 0 && availableMinor(account) + ledgerMinor - heldMinor < 0) flags.push('overdrawn');
+    if (overdraws(account, change.effects)) flags.push('overdrawn');
   }
   return decided(account, change, located.once, {
     message, facts, response: { ...plainResponse(reason, message.fault?.field), amount: message.amount },

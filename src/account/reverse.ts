@@ -7,7 +7,7 @@
  */
 import type { CardMessage, Response } from '../message/message.ts';
 import type { Reason } from '../message/reason.ts';
-import { isWithinBounds } from './account.ts';
+import { isWithinBounds, overdraws } from './account.ts';
 import { Change } from './change.ts';
 import { noChecks, runChecks, wrongAmount } from './checks.ts';
 import { plainResponse } from './decision.ts';
@@ -37,7 +37,7 @@ export function reverse(owner: Owner, message: CardMessage, located: Located, re
     if (!isWithinBounds(account, change.effects)) {
       refused = '1010';
       change = new Change(account, records, message.terms.recordDays, facts.decidedAtMs);
-    }
+    } else if (overdraws(account, change.effects)) flags.push('overdrawn');
   }
   const reason: Reason = refused ?? '4000';
   const parent = original === undefined ? undefined : placeOf(original.recordId, original.leg);

@@ -236,6 +236,17 @@ describe('advices', () => {
     table(lost, [[message('0220', 10), '9001', 10, '90 0 0', 'wouldDecline:1801']]);
   });
 
+  test('a refund that is reversed after it was spent overdraws, and is flagged; what gives back is not', () => {
+    const refund = message('0200', 50, { purpose: 'refund' });
+    const spent = message('0200', 120);
+    table(Ledger.with(100), [
+      [refund, '0000', 50, '150 0 0'],
+      [spent, '0000', 120, '30 0 0'],
+      [reversalOf(refund), '4000', 50, '-20 0 0', 'overdrawn'],
+      [reversalOf(spent, 110), '4000', 120, '-10 0 0'],
+    ]);
+  });
+
   test('an advice about a recorded request is linked, whether it names it, shares its trace or its retrieval reference', () => {
     const ledger = Ledger.with(1000);
     const keys: MessageChange = { rrn: 'RRN7', terms: { originalKeys: ['rrn'] } };
