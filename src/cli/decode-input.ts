@@ -31,9 +31,19 @@ function namesFile(operand: string): boolean {
 }
 
 function fileContent(operands: readonly string[], cwd: string): Buffer | undefined {
-  const file = resolve(cwd, operands[0] ?? '');
-  const there = operands.length === 1 && file.length < 4096 && statSync(file, { throwIfNoEntry: false })?.isFile() === true;
-  return there ? readFileSync(file) : undefined;
+  const [name = '', ...more] = operands;
+  const file = resolve(cwd, name);
+  return more.length === 0 && isFile(file) ? readFileSync(file) : undefined;
+}
+
+/** A message may be longer than any name that the system takes, which it does not call a file that is not there. */
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'].includes(String(error.code))) return false;
+    throw error;
+  }
 }
 
 function readingsOf(content: Buffer): Reading[] {

@@ -39,6 +39,15 @@ describe('a message is printed field by field', () => {
     ]);
   });
 
+  test('in hexadecimal that is longer than the name of any file', async () => {
+    const long = Buffer.from(codecOf('iso8583-1987-binary').encode(new Draft('0800').set(11, '004217').set(63, 'X'.repeat(999)).set(70, '301'))).toString('hex');
+    for (const text of [long, `0x${long}`, Buffer.from(long, 'hex').toString('base64')]) {
+      const { code, out, err } = await locum(['decode', '--spec', 'iso8583-1987-binary', text]);
+      expect({ code, err }).toEqual({ code: 0, err: '' });
+      expect(out).toContain('70   Network management information code  301');
+    }
+  });
+
   test('in a file, of bytes or of text', async () => {
     const [bytes, text] = [join(folder, 'echo.bin'), join(folder, 'echo.hex')];
     writeFileSync(bytes, Buffer.from(echoHex, 'hex'));
