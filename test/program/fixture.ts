@@ -239,6 +239,8 @@ function answeredOf(message: Message): Answered {
   return { stan: Number(message.text(11)), type: message.mti, code: message.text(39) ?? '', approvalCode: message.text(38) ?? '' };
 }
 
+const patienceMs = 1_000;
+
 /**
  * Acquirers with several purchases in flight each, who connect again where the switch is gone, and go on. What was sent on a
  * connection that ended and not answered is not sent again.
@@ -302,9 +304,11 @@ export class Shoppers {
       for (; taken < acquirer.frames.length; taken += 1) {
         this.answered.push(answeredOf(codec.decode(acquirer.frames[taken]!)));
         this.cameAtMs.push(performance.now());
-        inFlight -= 1;
+        inFlight = Math.max(0, inFlight - 1);
         lastMs = performance.now();
       }
+      // What is not known to the switch gets no answer: an acquirer gives it up.
+      if (inFlight === this.#inFlightMax && performance.now() - lastMs > patienceMs) inFlight = 0;
       while (!this.#stopped && inFlight < this.#inFlightMax && !socket.connecting) {
         const stan = this.#nextStan;
         this.#nextStan += 1;
