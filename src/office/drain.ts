@@ -6,8 +6,9 @@
  * until a person has looked and it is started again; the others go on. Several processes may drain one store.
  */
 import type { Book } from '../book/book.ts';
-import { decidedAtOf, JournalBroken, type JournalPosition } from '../book/record.ts';
+import { JournalBroken, type JournalPosition } from '../book/record.ts';
 import type { Store } from '../store/store.ts';
+import { measureLag } from './drain-lag.ts';
 import type { Lag } from './drain-lag.ts';
 import { PartitionDrain } from './drain-partition.ts';
 
@@ -182,37 +183,17 @@ export class Drain {
   }
 
   async #runMeasuring(): Promise<void> {
-    const { events, lagEveryMs = 250 } = this.#options;
+    const { store, now, events, lagEveryMs = 250 } = this.#options;
+    const firstEpoch = (partition: number): number => Math.max(1, this.#runs[partition]?.drain.position.epoch ?? 1);
     while (!this.#stopped) {
       try {
-        this.#lag = await this.#measure();
+        this.#lag = await measureLag(store, now, firstEpoch);
         events.lag(this.#lag);
       } catch {
         // The store is not there: nothing is committed either, and the partitions say what is wrong.
       }
       await this.#sleep(lagEveryMs, this.#stopping.signal);
     }
-  }
-
-  async #measure(): Promise<Lag> {
-    const { store, now } = this.#options;
-    const epochs = await store.epochs();
-    let entries = 0;
-    let oldestMs = Infinity;
-    for (const { drain } of this.#runs) {
-      const current = epochs[drain.partition] ?? 1;
-      for (let epoch = Math.max(1, drain.position.epoch); epoch <= current; epoch += 1) {
-        const waiting = await store.journalLength({ partition: drain.partition, epoch });
-        entries += waiting;
-        if (waiting > 0) oldestMs = Math.min(oldestMs, await this.#oldestMs(drain.partition, epoch));
-      }
-    }
-    return { entries, seconds: oldestMs === Infinity ? 0 : Math.max(0, Math.floor((now() - oldestMs) / 1000)) };
-  }
-
-  async #oldestMs(partition: number, epoch: number): Promise<number> {
-    const [first] = await this.#options.store.tail({ partition, epoch }, undefined, 1);
-    return first === undefined ? Infinity : (decidedAtOf(first.value) ?? Infinity);
   }
 
   async #sleep(ms: number, signal: AbortSignal): Promise<void> {

@@ -19,6 +19,8 @@ import { RedisStore } from '../store/redis.ts';
 import { SqliteStore } from '../store/sqlite.ts';
 import type { Store } from '../store/store.ts';
 import { Drain } from './drain.ts';
+import { measureLag } from './drain-lag.ts';
+import type { Lag } from './drain-lag.ts';
 import type { Readiness } from './http.ts';
 import { serveHttp } from './http.ts';
 import type { FromOffice, OfficeStart, ToOffice } from './protocol.ts';
@@ -40,6 +42,7 @@ const stopping = new AbortController();
 const askTimeoutMs = 2000;
 const retryFirstMs = 500;
 const retryMaxMs = 10_000;
+const lagEveryMs = 250;
 
 const registry = new Registry();
 const registers = [registry];
@@ -171,12 +174,27 @@ function newDrain(store: Store, book: Book): Drain {
         stoppedPartitions.inc();
         log.failure('journal stopped', { partition, error: error.message });
       },
-      lag: (lag) => {
-        lagEntries.set(lag.entries);
-        lagSeconds.set(lag.seconds);
-      },
+      lag: showLag,
     },
   });
+}
+
+function showLag(lag: Lag): void {
+  lagEntries.set(lag.entries);
+  lagSeconds.set(lag.seconds);
+}
+
+/** While nothing is drained here, since the book was never reached or another process drains, the lag is what most needs watching. */
+async function watchLag(store: Store, until: AbortSignal): Promise<void> {
+  while (!until.aborted) {
+    try {
+      const lag = await measureLag(store, now);
+      if (!until.aborted) showLag(lag);
+    } catch {
+      // The store is not there: nothing is committed either, and its own events tell of it.
+    }
+    await delay(lagEveryMs, undefined, { signal: until }).catch(() => undefined);
+  }
 }
 
 /** @throws Error with a sentence */
@@ -194,12 +212,15 @@ async function run(): Promise<void> {
   const { server, port: httpPort } = await serve();
   tell({ kind: 'listening', port: httpPort });
   const store = await openStore();
+  const draining = new AbortController();
+  const lagWatched = watchLag(store, AbortSignal.any([draining.signal, stopping.signal]));
   const book = await openAndMigrate();
   let drain: Drain | undefined;
   let watching: Promise<void> | undefined;
   if (book !== undefined) {
     bookOpen = true;
     if (start.drains) {
+      draining.abort();
       drain = newDrain(store, book);
       drain.start();
     }
@@ -208,6 +229,7 @@ async function run(): Promise<void> {
   await stopped.promise;
   await drain?.stop(graceMs);
   stopping.abort();
+  await lagWatched;
   await watching;
   await server.close();
   await book?.close();

@@ -143,9 +143,12 @@ test('a switch starts while PostgreSQL is down, at first from its configuration 
   const approved = [await buy(await first.call(ascii), 1)];
   expect(approved[0]?.code).toBe('00');
   expect((await first.ready()).checks).toMatchObject({ book: { ok: true }, bookOpen: { ok: true, detail: 'not reached; decisions go on' } });
+  await eventually(async () => ((await first.metric('locum_book_lag_entries')) ?? 0) > 1, 'the lag is a metric before the book was ever there');
+  await eventually(async () => ((await first.metric('locum_book_lag_seconds')) ?? 0) >= 1, 'and so is its age');
   await postgres.start();
   await first.said('system tables read');
   await bookCaughtUp(first);
+  await eventually(async () => (await first.metric('locum_book_lag_entries')) === 0, 'the metric says so');
   // An operator's change is in the copy, and in no configuration.
   const book = await openBook({ databaseUrl: url });
   await book.query(`update system_table set document = jsonb_set(document, '{limits}', '[{"scope": "overall", "period": "transaction", "amountMinorMax": 2000}]') where kind = 'program'`);
