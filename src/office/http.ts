@@ -20,6 +20,11 @@ export interface HttpOptions {
   readonly metrics: () => Promise<string>;
 }
 
+/** Sockets are the process's, and the stations need theirs: whoever says nothing, or half of something, does not keep one. */
+const connectionsMax = 256;
+const requestMsMax = 5_000;
+const lookEveryMs = 1_000;
+
 /** A problem document of RFC 9457. Its detail may quote what was asked for, and so what somebody put into an address by mistake. */
 function problem(status: number, title: string, detail: string): Readonly<Record<string, unknown>> {
   return { type: 'about:blank', status, title, detail: maskText(detail) };
@@ -37,6 +42,7 @@ function isCallers(error: unknown): boolean {
 export async function serveHttp({ host, port, readiness, metrics }: HttpOptions): Promise<{ readonly server: FastifyInstance; readonly port: number }> {
   const server = fastify({
     logger: false, forceCloseConnections: true,
+    requestTimeout: requestMsMax, http: { headersTimeout: requestMsMax, connectionsCheckingInterval: lookEveryMs },
     frameworkErrors: (error, _request, reply) => {
       reply.hijack();
       reply.raw.writeHead(400, { 'content-type': 'application/problem+json' }).end(JSON.stringify(problem(400, 'Bad Request', error.message)));
@@ -63,6 +69,7 @@ export async function serveHttp({ host, port, readiness, metrics }: HttpOptions)
     const [status, title] = isCallers(error) ? ([400, 'Bad Request'] as const) : ([503, 'Service Unavailable'] as const);
     return await reply.code(status).type('application/problem+json').send(problem(status, title, detail));
   });
+  server.server.maxConnections = connectionsMax;
   await server.listen({ host, port });
   const address = server.server.address();
   return { server, port: typeof address === 'object' && address !== null ? address.port : port };

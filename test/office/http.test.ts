@@ -1,0 +1,39 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { serveHttp } from '../../src/office/http.ts';
+
+let http: Awaited<ReturnType<typeof serveHttp>>;
+
+beforeAll(async () => {
+  http = await serveHttp({ host: '127.0.0.1', port: 0, readiness: async () => await Promise.resolve({ ready: true, checks: {} }), metrics: async () => await Promise.resolve('') });
+});
+
+afterAll(async () => {
+  await http.server.close();
+});
+
+async function opened(): Promise<Socket> {
+  const socket = connect({ host: '127.0.0.1', port: http.port });
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  return socket;
+}
+
+test('a request that does not come to its end is given up after seconds', async () => {
+  const socket = await opened();
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+  socket.write('GET /health HTTP/1.1\r\nHost: a');
+  await once(socket, 'close');
+  expect(Buffer.concat(chunks).toString('latin1')).toMatch(/^HTTP\/1\.1 408 /);
+}, 20_000);
+
+test('of more connections than 256 the next is closed at once, and a place that becomes free is there for the next', async () => {
+  const sockets = await Promise.all(Array.from({ length: 256 }, opened));
+  const next = await opened();
+  await once(next.resume(), 'close');
+  for (const socket of sockets) socket.destroy();
+  await expect.poll(async () => await fetch(`http://127.0.0.1:${http.port}/health`).then(({ status }) => status, () => 0)).toBe(200);
+});
