@@ -182,7 +182,8 @@ export class SqliteStore implements Store {
     } else {
       const ended = once(this.#worker, 'exit');
       this.#isClosing = true;
-      await this.#call({ kind: 'close' });
+      // The thread's end can be heard before its reply: it has closed the file either way.
+      await Promise.race([this.#call({ kind: 'close' }).catch(() => undefined), ended]);
       await ended;
     }
     this.#lose('the store is closed');

@@ -71,7 +71,7 @@ describe.for(demoStationNames)('on the station %s', (name) => {
 
 it('a silent peer is sent an echo, and one that answers none is let go', async () => {
   const link = { idle: { echoAfterMs: 30 }, session: { echoesMissed: 2 } };
-  const running = await startSwitch({ stations: { pos: { spec: 'iso8583-1987-ascii', link } }, networkAnswerMs: 50 });
+  const running = await startSwitch({ stations: { pos: { spec: 'iso8583-1987-ascii', link } }, networkAnswerMs: 1000 });
   const acquirer = await running.call('pos');
   const echo = await acquirer.next();
   expect([echo.mti, echo.text(70), echo.text(7)]).toEqual(['0800', '301', '1122101500']);
