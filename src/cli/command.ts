@@ -18,11 +18,11 @@ export interface Option {
 export type Options = Readonly<Record<string, Option>>;
 
 export interface Example {
-  /** Words after `npx locum`. A word in quotes may hold blanks. */
+  /** Words after `npx locum`, and behind `<` the file that is its standard input. A word in quotes may hold blanks. */
   readonly line: string;
   readonly about: string;
-  /** What it needs: nothing, a running demo, or that nothing else runs on the demo's ports. */
-  readonly needs: 'nothing' | 'running demo' | 'free ports';
+  /** What it needs: nothing, a running demo, that nothing else runs on the demo's ports, or a folder in which only such examples ran before. */
+  readonly needs: 'nothing' | 'running demo' | 'free ports' | 'empty folder';
 }
 
 export interface Command {

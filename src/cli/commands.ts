@@ -2,9 +2,13 @@
 import type { Command } from './command.ts';
 import { decodeCommand } from './decode.ts';
 import { doctorCommand } from './doctor.ts';
+import { keyGenerateCommand, keyImportCommand, keyInitCommand, keyListCommand } from './key.ts';
 import { sendCommand } from './send.ts';
 import { specCheckCommand, specListCommand } from './spec.ts';
 import { startCommand } from './start.ts';
 import { traceCommand } from './trace.ts';
 
-export const commands: readonly Command[] = [startCommand, sendCommand, decodeCommand, traceCommand, specCheckCommand, specListCommand, doctorCommand];
+export const commands: readonly Command[] = [
+  startCommand, sendCommand, decodeCommand, traceCommand, specCheckCommand, specListCommand,
+  keyInitCommand, keyGenerateCommand, keyImportCommand, keyListCommand, doctorCommand,
+];

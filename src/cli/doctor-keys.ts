@@ -28,7 +28,7 @@ export function checkKeys(config: Config, { environment }: Outside): Finding[] {
     const keys = loadKeys(keyFile, master).map(({ info }) => info);
     return [...found, { check: 'keys', state: 'ok', text: `${counted(keys.length, 'key')} in ${keyFile} open with it.` }, ...missingKeys(keys, config)];
   } catch (error) {
-    return [...found, wrong(error, fileTodo(error, config))];
+    return [...found, wrong(error, fileTodo(error))];
   }
 }
 
@@ -41,13 +41,14 @@ function masterTodo(error: unknown, { keys }: Config): string {
   const code = error instanceof KeyError ? error.code : 'unset';
   if (code === 'master_key_exposed' && 'file' in keys.masterKey) return `chmod 600 ${keys.masterKey.file}, and make another master key if somebody else may have read this one.`;
   if (code === 'master_key_malformed') return 'A master key is 64 hexadecimal digits, or 32 bytes in base64.';
+  if (!existsSync(keys.keyFile)) return `locum key init makes ${'file' in keys.masterKey ? 'it, and ' : ''}the key file${'file' in keys.masterKey ? '' : ', when the variable is set'}; or say where they are (keys.masterKey, keys.keyFile).`;
   return 'Put the master key there, or say where it is (keys.masterKey); without it no key opens.';
 }
 
-function fileTodo(error: unknown, { keys }: Config): string {
+function fileTodo(error: unknown): string {
   const code = error instanceof KeyError ? error.code : '';
   if (code === 'master_key_wrong') return 'Give the master key that this key file was made with.';
-  if (code === 'key_file_missing') return `Put the key file there, or say where it is (keys.keyFile); it is ${keys.keyFile} now.`;
+  if (code === 'key_file_missing') return 'locum key init makes one. If there was one, take it from its backup, or say where it is (keys.keyFile): cards are found by its keys alone.';
   return 'Take the key file from its backup.';
 }
 
@@ -56,13 +57,13 @@ function missingKeys(keys: readonly KeyInfo[], { programs }: Config): Finding[] 
   const missing: Finding[] = [];
   for (const usage of ['token', 'pan'] as const) {
     if (keys.some((key) => key.usage === usage)) continue;
-    missing.push({ check: 'keys', state: 'wrong', text: `There is no key of usage ${usage}.`, todo: 'Every switch needs one; take the key file from its backup.' });
+    missing.push({ check: 'keys', state: 'wrong', text: `There is no key of usage ${usage}.`, todo: 'Every switch needs one. Take the key file from its backup; where there are no cards yet, locum key init adds the key.' });
   }
   for (const { name, cvk } of programs) {
     const key = keys.find((candidate) => candidate.name === cvk);
     if (key?.usage === 'cvk') continue;
     const text = key === undefined ? `there is no key ${cvk}` : `the key ${cvk} is for ${key.usage}`;
-    missing.push({ check: 'keys', state: 'wrong', text: `The program ${name} computes verification values with ${cvk}, and ${text}.`, todo: 'Add the key to the key file, or correct the program\'s cvk.' });
+    missing.push({ check: 'keys', state: 'wrong', text: `The program ${name} computes verification values with ${cvk}, and ${text}.`, todo: key === undefined ? `locum key generate ${cvk} --usage cvk makes it, locum key import ${cvk} --usage cvk takes one that others have; or correct the program's cvk.` : 'Correct the program\'s cvk; locum key list shows the keys.' });
   }
   return missing;
 }

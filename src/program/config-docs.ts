@@ -42,6 +42,13 @@ export const exampleConfig = {
   ranges: { gift: { from: '47617355', program: 'gift' } },
 } as const;
 
+/** The least that a switch without the demo needs; a test starts it. */
+export const leastConfig = {
+  stations: { pos: { spec: 'iso8583-1987-ascii', link: { listen: { port: 8583 } } } },
+  programs: { gift: { partner: 'shops', currency: 'EUR', cvk: 'gift-cvk' } },
+  ranges: { gift: { from: '47617355', program: 'gift' } },
+} as const;
+
 export function configurationMarkdown(): string {
   const groups = Object.entries(configSchema.properties).filter(([name]) => !Object.hasOwn(tableSchemas, name));
   const single = Object.fromEntries(groups.filter(([, schema]) => schema.type !== 'object'));
@@ -58,6 +65,7 @@ export function configurationMarkdown(): string {
     ...tableSection('programs', 'Programs', 'A program is a kind of own cards and its rules. Each limit has `amountMinorMax`, `countMax` or both.'),
     ...tableSection('ranges', 'Ranges', 'A card belongs to the program of the range that its number is in. Of two ranges that overlap, one has more digits and lies within the other: it is the exception, and goes first. Any other overlap is refused.'),
     ...tableSection('issuers', 'Issuers', 'An issuer decides on the cards of the programs that name it. `own` is there without being configured.'),
+    ...withoutDemo,
     '## Example',
     '',
     '```json',
@@ -105,6 +113,27 @@ const tables = [
   'Stations, programs, ranges and issuers are rows of the system tables, which all switches on one book share. The rows of the file are entered there at each start; a row that an operator changed in the book since stays as the operator has it. A switch reads the tables again every `book.refreshMs` without being restarted, and keeps a copy on its own disk, with which it starts while the book cannot be reached.',
   '',
   'In the file each table is an object with the rows\' names as its properties. In the book (`system_table`) each row is a document of the same form.',
+  '',
+];
+
+const withoutDemo = [
+  '## Without the demo',
+  '',
+  'With a configuration file there is no demo, so its keys have to be made before the first start. This `locum.json` is the least that serves a program\'s cards; its accounts, its book and its keys are in `./data`:',
+  '',
+  '```json',
+  JSON.stringify(leastConfig, null, 2),
+  '```',
+  '',
+  'Beside it, once:',
+  '',
+  '```',
+  'npx locum key init',
+  `npx locum key generate ${leastConfig.programs.gift.cvk} --usage cvk`,
+  'npx locum start',
+  '```',
+  '',
+  '[`key init`](commands.md#key-init) makes the master key and the key file under it. Keep the master key in a second place, apart from the key file: whoever loses it loses every key, and with them every card. A CVK that others have as well, such as a card bureau, is taken with [`key import`](commands.md#key-import) instead of `key generate`. A program whose `cvk` is not in the key file is told of in the log, at the start and whenever the tables change, and by `npx locum doctor`.',
   '',
 ];
 

@@ -19,6 +19,7 @@ import { FolderLock } from '../book/folder-lock.ts';
 import { GuardRoom } from '../issuer/guard-room.ts';
 import { expireDue, openLedger } from '../issuer/ledger.ts';
 import type { ExpiryOptions } from '../issuer/ledger.ts';
+import type { KeyInfo } from '../keys/hsm.ts';
 import { loadKeys } from '../keys/key-store.ts';
 import { MasterKey } from '../keys/master-key.ts';
 import { SoftwareHsm } from '../keys/software-hsm.ts';
@@ -43,7 +44,7 @@ import { decideEvents, linkEvents, LogGate, switchEvents } from './events.ts';
 import { newMetrics } from './metrics.ts';
 import { Office } from './office.ts';
 import { loadFormat } from './tables-format.ts';
-import type { StationRow, Tables } from './tables.ts';
+import type { ProgramRow, StationRow, Tables } from './tables.ts';
 
 export interface Running {
   /** Where each station listens, and what goes on there. */
@@ -130,6 +131,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   const links: LinkOutside = {
     network: nodeNetwork, deadlines, random: Math.random, turnEnd: new TurnEnd((work) => void setImmediate(work)), events: linkEvents(metrics, log, gate),
   };
+  warnOfKeys(tables.programs, hsm.keys(), log);
   const switch_ = new Switch(links, { decisions, deadlines, now, events: switchEvents(metrics, log, gate), networkAnswerMs });
   const setupsOf = ({ stations }: Tables): StationSetup[] => stations.map(stationSetup);
   opened.push(() => switch_.stop(0));
@@ -143,6 +145,8 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
     // Before anything changes: a row that is wrong leaves everything as it was.
     const setups = setupsOf(changed);
     decisions.reroute(new Routing(changed.programs, changed.ranges));
+    // The tables of the start come here as well.
+    if (changed !== tables) warnOfKeys(changed.programs, hsm.keys(), log);
     void stations.exchange(setups);
     void loads.apply(changed.programs);
   });
@@ -249,6 +253,10 @@ function stationSetup(row: StationRow): StationSetup {
 /** The software HSM on the configured key file; on the demo's first start both keys and master key are made. */
 function openHsm(config: Config): SoftwareHsm {
   const { keyFile, masterKey } = config.keys;
+  if (!config.demo && !existsSync(keyFile)) {
+    const what = 'file' in masterKey && !existsSync(masterKey.file) ? `the master key file ${masterKey.file} cannot be opened, and there is no` : 'there is no';
+    throw new StartRefused(`${what} key file ${keyFile}; locum key init makes what is missing`);
+  }
   let master: MasterKey;
   if ('variable' in masterKey) {
     const text = process.env[masterKey.variable];
@@ -259,6 +267,14 @@ function openHsm(config: Config): SoftwareHsm {
   }
   if (config.demo) makeDemoKeys(keyFile, master, randomBytes);
   return new SoftwareHsm(loadKeys(keyFile, master), randomBytes);
+}
+
+/** Of such a program every card that carries a verification value is declined. */
+function warnOfKeys(programs: readonly ProgramRow[], keys: readonly KeyInfo[], log: Log): void {
+  for (const { name, cvk } of programs) {
+    if (keys.some((key) => key.name === cvk && key.usage === 'cvk')) continue;
+    log.warning('program without its key', { program: name, cvk, todo: `locum key generate ${cvk} --usage cvk, or locum key import, and a restart` });
+  }
 }
 
 async function openStore(config: Config, now: () => number, onLost: (reason: string) => void): Promise<Store> {

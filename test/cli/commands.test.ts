@@ -46,6 +46,20 @@ describe('its examples do what they say', () => {
     if (words[0] === 'send' && !words.includes('--json')) expect(out).toMatch(/: (?:Approved|Accepted|Network management accepted)/);
   });
 
+  test('those of keys, one after the other in an empty folder', async () => {
+    const cwd = emptyFolder();
+    const lines = examples.filter(({ needs }) => needs === 'empty folder').map(({ line }) => line);
+    expect(lines.length).toBeGreaterThan(0);
+    for (const line of lines) {
+      const [words = '', file] = line.split(' < ');
+      const input = file === undefined ? '' : '0123456789ABCDEF0123456789ABCDEF\nFEDCBA9876543210FEDCBA9876543211\n';
+      const { code, out, err } = await launched(words.split(' '), { cwd, input });
+      expect({ code, err }, line).toEqual({ code: 0, err: '' });
+      expect(out).not.toBe('');
+    }
+    rmSync(cwd, { recursive: true });
+  });
+
   test('the demo of npm start is stopped and started again, and its cards are still there', async () => {
     const first = await startDemo();
     const balance = async (running: RunningLocum): Promise<unknown> => {
