@@ -4,9 +4,7 @@
  *
  * Invariant: no value here prints clear card data. PAN, PIN block and verification values are objects of masked types.
  */
-import type {
-  CardValueKind, ContentFault, EntryMode, MessageClass, MessageFunction, OriginalReference, Purpose, Trace, Version,
-} from '../message/message.ts';
+import type { CardMessage, CardValueKind, MessageClass, MessageFunction, Version } from '../message/message.ts';
 import type { Amount } from '../message/money.ts';
 import type { Pan } from '../message/pan.ts';
 import type { Reason } from '../message/reason.ts';
@@ -14,40 +12,25 @@ import type { Secret } from '../message/secret.ts';
 
 export type Meaning = CardMeaning | NetworkMeaning | ResponseMeaning | UnsupportedMeaning;
 
-/** Everything of a CardMessage that comes from the wire; fields of the same name mean the same. */
-export interface CardMeaning {
-  readonly kind: 'card';
-  readonly version: Version;
-  readonly mti: string;
-  readonly class: MessageClass;
-  readonly function: MessageFunction;
-  readonly repeat: boolean;
-  readonly trace: Trace;
-  readonly rrn: string;
-  readonly purpose: Purpose;
-  readonly processingCode: string;
-  /** A reversal's: what its original claimed. */
-  readonly amount: Amount | undefined;
-  readonly billing: Amount | undefined;
-  readonly actualMinor: number | undefined;
-  readonly partialAllowed: boolean;
-  readonly approvalCode: string;
-  readonly advisedDecline: boolean;
-  readonly original: OriginalReference | undefined;
+/** What a CardMessage takes from the wire as it is. A reversal's `amount` is what its original claimed. */
+type FromWire = Pick<
+  CardMessage,
+  | 'kind' | 'version' | 'mti' | 'class' | 'function' | 'repeat' | 'trace' | 'rrn' | 'purpose' | 'processingCode' | 'amount' | 'billing' | 'actualMinor'
+  | 'partialAllowed' | 'approvalCode' | 'advisedDecline' | 'original' | 'cardPresent' | 'entryMode' | 'fault' | 'fingerprint'
+>;
+
+/** Everything of a CardMessage that comes from the wire. */
+export interface CardMeaning extends FromWire {
   /** Undefined only with a fault. */
   readonly pan: Pan | undefined;
   /** YYMM. */
   readonly expiry: string | undefined;
   readonly trackExpiry: string | undefined;
-  readonly cardPresent: boolean;
-  readonly entryMode: EntryMode;
   readonly pin: 'absent' | 'unverified';
   /** Eight bytes as upper-case hexadecimal. */
   readonly pinBlock: Secret<string> | undefined;
   readonly cardValue: CarriedCardValue | undefined;
-  readonly merchant: { readonly category: string; readonly id: string; readonly name: string };
-  readonly fault: ContentFault | undefined;
-  readonly fingerprint: string;
+  readonly merchant: Omit<CardMessage['merchant'], 'groups'>;
 }
 
 /** The verification value that is to be checked, with what its calculation takes besides the PAN. */

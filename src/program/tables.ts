@@ -12,6 +12,7 @@ import { readLinkConfig } from '../link/config.ts';
 import type { LinkConfig } from '../link/config.ts';
 import type { LimitRule, MessageClass, OriginalKey } from '../message/message.ts';
 import { currencyNumber } from '../message/money.ts';
+import type { CardRange, ProgramRules } from '../switch/routing.ts';
 import { override } from './config-environment.ts';
 import type { Environment } from './config-environment.ts';
 import { loadFormat } from './tables-format.ts';
@@ -33,26 +34,13 @@ export interface StationRow {
   readonly originalKeys: readonly OriginalKey[];
 }
 
-export interface ProgramRow {
-  readonly name: string;
+/** What the switch goes by, and what only the book and the partner's balance need. */
+export interface ProgramRow extends ProgramRules {
   /** Name of an issuer row. */
   readonly issuer: string;
   readonly partner: string;
   /** ISO 4217 numeric. */
   readonly currency: string;
-  /** Business days begin at midnight of this IANA zone. */
-  readonly timeZone: string;
-  readonly holdDays: { readonly cardPresent: number; readonly cardNotPresent: number; readonly preauthorization: number };
-  readonly recordDays: number;
-  readonly limits: readonly LimitRule[];
-  /** Group name to merchant categories, each `5411` or a range `5411-5499`. */
-  readonly merchantGroups: Readonly<Record<string, readonly string[]>>;
-  readonly verificationValueRequired: boolean;
-  /** Names of keys in the key file. */
-  readonly cvk: string;
-  readonly cvv2ExpiryOrder: 'yymm' | 'mmyy';
-  /** Must authorizations fit into the partner's credit balance? */
-  readonly creditGuard: boolean;
   /** Changes of the partner's credit balance, each made once by its id. */
   readonly creditLoads: readonly CreditLoad[];
 }
@@ -63,12 +51,8 @@ export interface CreditLoad {
   readonly amountMinor: number;
 }
 
-/** Cards from `from` to `to` (as many digits as each other, both inclusive) belong to a program; a range with more digits goes first. */
-export interface RangeRow {
+export interface RangeRow extends CardRange {
   readonly name: string;
-  readonly from: string;
-  readonly to: string;
-  readonly program: string;
 }
 
 /** `own`: this switch, by its accounts. */

@@ -8,17 +8,22 @@ import type { LimitRule, OriginalKey, Terms } from '../message/message.ts';
 /** A program as the switch works with it. */
 export interface ProgramRules {
   readonly name: string;
+  /** Business days begin at midnight of this IANA zone. */
   readonly timeZone: string;
   readonly holdDays: Terms['holdDays'];
   readonly recordDays: number;
   readonly limits: readonly LimitRule[];
+  /** Group name to merchant categories, each `5411` or a range `5411-5499`. */
   readonly merchantGroups: Readonly<Record<string, readonly string[]>>;
   readonly verificationValueRequired: boolean;
+  /** Name of a key in the key file. */
   readonly cvk: string;
   readonly cvv2ExpiryOrder: 'yymm' | 'mmyy';
+  /** Must authorizations fit into the partner's credit balance? */
   readonly creditGuard: boolean;
 }
 
+/** Cards from `from` to `to` (as many digits as each other, both inclusive) belong to a program; a range with more digits goes first. */
 export interface CardRange {
   readonly from: string;
   readonly to: string;
