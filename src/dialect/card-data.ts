@@ -3,7 +3,6 @@
  * Everything that must not be read by accident leaves here inside a Pan or a Secret.
  */
 import type { Message } from '../iso8583/codec.ts';
-import type { CardValueKind } from '../message/message.ts';
 import { Pan } from '../message/pan.ts';
 import { Secret } from '../message/secret.ts';
 import { elementOf } from './conditions.ts';
@@ -147,7 +146,7 @@ function trackValueOf(track: Track, kind: TrackValue): CarriedCardValue | undefi
   return track.serviceCode === '' ? undefined : carried('cvv', value, track.expiry, track.serviceCode);
 }
 
-function carried(kind: CardValueKind, value: string, expiry: string | undefined, serviceCode: string): CarriedCardValue {
+function carried(kind: 'cvv' | 'icvv' | 'cvv2', value: string, expiry: string | undefined, serviceCode: string): CarriedCardValue {
   return { kind, value: new Secret(value), expiry, serviceCode };
 }
 

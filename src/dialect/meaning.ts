@@ -4,7 +4,7 @@
  *
  * Invariant: no value here prints clear card data. PAN, PIN block and verification values are objects of masked types.
  */
-import type { CardMessage, CardValueKind, MessageClass, MessageFunction, Version } from '../message/message.ts';
+import type { CardMessage, MessageClass, MessageFunction, Version } from '../message/message.ts';
 import type { Amount } from '../message/money.ts';
 import type { Pan } from '../message/pan.ts';
 import type { Reason } from '../message/reason.ts';
@@ -26,22 +26,64 @@ export interface CardMeaning extends FromWire {
   /** YYMM. */
   readonly expiry: string | undefined;
   readonly trackExpiry: string | undefined;
-  readonly pin: 'absent' | 'unverified';
-  /** Eight bytes as upper-case hexadecimal. */
-  readonly pinBlock: Secret<string> | undefined;
+  readonly pin: CarriedPin | undefined;
+  /** Of a PIN change: the block with the new PIN, under the same key as the other. */
+  readonly newPinBlock: Secret<string> | undefined;
   readonly cardValue: CarriedCardValue | undefined;
+  /** What a chip and its terminal say (DE55), without the tags that hold card data. Undefined: no cryptogram was carried. */
+  readonly chip: ReadonlyMap<string, string> | undefined;
+  /** Two or three digits of DE23 or tag 5F34, as two; empty where absent. */
+  readonly panSequence: string;
+  readonly authentication: CarriedAuthentication | undefined;
   readonly merchant: Omit<CardMessage['merchant'], 'groups'>;
 }
 
+/** The PIN block (DE52), and what the message says of its form and key (DE53). */
+export interface CarriedPin {
+  /** Upper-case hexadecimal: 8 bytes, or 16. */
+  readonly block: Secret<string>;
+  /** ISO 9564-1 format; undefined: the message does not say. */
+  readonly format: 0 | 1 | 3 | 4 | undefined;
+  /** Key serial number of a terminal that derives its keys (DUKPT), hexadecimal; empty where there is none. */
+  readonly keySerial: string;
+}
+
 /** The verification value that is to be checked, with what its calculation takes besides the PAN. */
-export interface CarriedCardValue {
-  readonly kind: CardValueKind;
-  /** Three or four digits. */
+export type CarriedCardValue =
+  | {
+      readonly kind: 'cvv' | 'icvv' | 'cvv2';
+      /** Three or four digits. */
+      readonly value: Secret<string>;
+      /** YYMM that the value was made with, as carried (the track's for cvv and icvv, DE14 for cvv2); undefined: not carried. */
+      readonly expiry: string | undefined;
+      /** The track's for cvv; 999 for icvv; 000 for cvv2. */
+      readonly serviceCode: string;
+    }
+  /** A track that a contactless chip made for this payment: where in it the value and the counter are is the program's rule. */
+  | {
+      readonly kind: 'contactlessStripe';
+      readonly expiry: string;
+      readonly serviceCode: string;
+      /** Digits after the service code. */
+      readonly discretionary: Secret<string>;
+    };
+
+/** A cardholder authentication value with what goes with it. */
+export interface CarriedAuthentication {
+  /** Twenty bytes, upper-case hexadecimal (base64 on the wire is read as that). */
   readonly value: Secret<string>;
-  /** YYMM that the value was made with, as carried (the track's for cvv and icvv, DE14 for cvv2); undefined: not carried. */
-  readonly expiry: string | undefined;
-  /** The track's for cvv; 999 for icvv; 000 for cvv2. */
-  readonly serviceCode: string;
+  /** Directory server transaction id; empty where not carried. */
+  readonly transactionId: string;
+}
+
+/** A key that a key change brings (x8xx). */
+export interface CarriedKey {
+  readonly purpose: 'pin' | 'mac';
+  /** `block`: a TR-31 key block; `ecb`: under the zone's key-encrypting key in ECB mode, hexadecimal. */
+  readonly form: 'block' | 'ecb';
+  readonly text: Secret<string>;
+  /** Check value as sent; empty where none was. */
+  readonly kcv: string;
 }
 
 /** `other`: a code that the dialect does not know, or none. */
@@ -60,6 +102,8 @@ export interface NetworkMeaning {
   /** DE11 without leading zeros; empty where absent. */
   readonly stan: string;
   readonly transmittedAt: string;
+  /** Of a key change; undefined: none, or not where the dialect has it. */
+  readonly key: CarriedKey | undefined;
 }
 
 /** What an answer answers: MTI position 2. */

@@ -78,9 +78,12 @@ function readCard(message: Message, dialect: Dialect, station: string, of: Messa
     trackExpiry: card.trackExpiry,
     cardPresent: card.entry.cardPresent && !anyHolds(dialect.cardNotPresent, message),
     entryMode: card.entry.mode,
-    pin: pinBlock === undefined ? 'absent' : 'unverified',
-    pinBlock: pinBlock === undefined ? undefined : new Secret(pinBlock),
+    pin: pinBlock === undefined ? undefined : { block: new Secret(pinBlock), format: undefined, keySerial: '' },
+    newPinBlock: undefined,
     cardValue: card.cardValue,
+    chip: undefined,
+    panSequence: '',
+    authentication: undefined,
     merchant: readMerchant(message, dialect, card.pan),
     fault: faults.first,
     fingerprint: fingerprintOf(message, dialect.fingerprint, advisedDecline ? 'declined' : purpose),
@@ -209,6 +212,7 @@ function readNetwork(message: Message, dialect: Dialect): NetworkMeaning {
     answerable: isRequest(message.mti),
     stan: withoutZeros(message.text(11) ?? ''),
     transmittedAt: message.text(7) ?? '',
+    key: undefined,
   };
 }
 

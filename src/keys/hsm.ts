@@ -1,8 +1,9 @@
 /**
  * The port to card cryptography. Callers name keys and hand over facts; keys never cross it.
  *
- * Everything that an HSM on a network would answer takes the checks of one turn together and may answer later: one exchange
- * a turn, and no promise at all where the software implementation answers at once (`await` only what is a promise).
+ * Two questions are all that a decision needs: do these checks hold (`verify`), and make these values (`produce`). Both take what one
+ * turn of the event loop gathered, together, and may answer later: one exchange a turn with an HSM on a network, and no promise at all
+ * where the software implementation answers at once (`await` only what is a promise).
  * The two keys of the vault are data keys: any implementation holds them in the process, so the vault is synchronous.
  *
  * Invariants: a key serves its usage only; an answer is a verdict or a refusal with its reason, never an exception for what the
@@ -10,11 +11,23 @@
  */
 import type { Pan } from '../message/pan.ts';
 import type { Secret } from '../message/secret.ts';
+import type { CardValue, CardValueCheck } from './hsm-card-value.ts';
+import type { CryptogramCheck, CryptogramOrder, ResponseCryptogramOrder, ScriptOrder } from './hsm-chip.ts';
+import type { AuthenticationCheck, AuthenticationOrder, MacCheck, MacOrder } from './hsm-message.ts';
+import type { PinBlockOrder, PinCheck, PinReferenceOrder, PinSealOrder, PinTranslationOrder } from './hsm-pin.ts';
 
-/** What a key is for. `token`: card tokens; `pan`: PANs at rest; `cvk`: CVV, iCVV and CVV2. */
-export type KeyUsage = 'token' | 'pan' | 'cvk';
+/**
+ * What a key is for.
+ * - `token`: card tokens; `pan`: PANs at rest; `pin`: PINs that wait for their chip, at rest
+ * - `cvk`: CVV, iCVV, CVV2; `imk-cvc`: dCVV and CVC3; `cavv`: cardholder authentication values
+ * - `pvk`: PVV and IBM 3624; `zpk`: PIN blocks between two parties; `bdk`: DUKPT base derivation, for PIN blocks of terminals
+ * - `imk-ac`, `imk-smi`, `imk-smc`: a chip's cryptograms, and integrity and confidentiality of its scripts
+ * - `zak`: MACs between two parties; `kek`: keys between two parties
+ */
+export type KeyUsage =
+  | 'token' | 'pan' | 'pin' | 'cvk' | 'imk-cvc' | 'cavv' | 'pvk' | 'zpk' | 'bdk' | 'imk-ac' | 'imk-smi' | 'imk-smc' | 'zak' | 'kek';
 
-export type KeyAlgorithm = 'hmac-sha256' | 'aes-256' | 'tdes-2key';
+export type KeyAlgorithm = 'hmac-sha256' | 'aes-128' | 'aes-192' | 'aes-256' | 'tdes-2key' | 'tdes-3key';
 
 /** What anyone may know about a key. */
 export interface KeyInfo {
@@ -26,6 +39,8 @@ export interface KeyInfo {
   readonly algorithm: KeyAlgorithm;
   /** Key check value: six hex digits. */
   readonly kcv: string;
+  /** Of a version that was replaced: until when (Unix ms) checks by name may still be made with it. Undefined: not any more. */
+  readonly checksUntilMs?: number | undefined;
 }
 
 /** `unavailable` alone may differ on a retry; `malformed` is the message's fault, the others are ours. */
@@ -40,35 +55,28 @@ export interface Refusal {
 /** Anything but `match` is a failed check. */
 export type Verdict = 'match' | 'mismatch' | { readonly error: Refusal };
 
-/** One name in a key set; without a version the current one. */
+/** One name in a key set; without a version the current one, and for checks the replaced ones that still may be used. */
 export interface KeyName {
   readonly name: string;
   readonly version?: number;
 }
 
-interface CardValueSubject {
-  /** A key of usage `cvk`. */
-  readonly key: KeyName;
-  readonly pan: Pan;
-  /** Four digits, YYMM, as on the card. */
-  readonly expiry: string;
-}
+export type Check = CardValueCheck | PinCheck | CryptogramCheck | AuthenticationCheck | MacCheck;
 
-/**
- * The value to be computed: a CVV goes with the service code on the stripe; an iCVV has 999, a CVV2 000, so neither can be
- * passed off as another. A CVV2 is computed over MMYY by some issuers.
- */
-export type CardValue = CardValueSubject &
-  (
-    | { readonly kind: 'cvv'; readonly serviceCode: string }
-    | { readonly kind: 'icvv' }
-    | { readonly kind: 'cvv2'; readonly expiryOrder?: 'yymm' | 'mmyy' }
-  );
+/** A value to be made. What the product is says each order: digits, or upper-case hexadecimal. */
+export type Order =
+  | CardValue
+  | PinReferenceOrder
+  | PinBlockOrder
+  | PinTranslationOrder
+  | PinSealOrder
+  | CryptogramOrder
+  | ResponseCryptogramOrder
+  | ScriptOrder
+  | AuthenticationOrder
+  | MacOrder;
 
-/** `value`: the three digits that the message carried. */
-export type CardValueCheck = CardValue & { readonly value: Secret<string> };
-
-export type GeneratedValue = { readonly value: Secret<string> } | { readonly error: Refusal };
+export type Product = { readonly value: Secret<string> } | { readonly error: Refusal };
 
 /** At once, or later. */
 export type Eventually<T> = T | Promise<T>;
@@ -87,9 +95,9 @@ export interface CardVault {
 
 export interface Hsm extends CardVault {
   /** Verdicts in the order of the checks, one for each. */
-  verifyCardValues(checks: readonly CardValueCheck[]): Eventually<readonly Verdict[]>;
-  /** For making demo cards and test messages; a switch that decides never calls it. */
-  generateCardValues(values: readonly CardValue[]): Eventually<readonly GeneratedValue[]>;
+  verify(checks: readonly Check[]): Eventually<readonly Verdict[]>;
+  /** Products in the order of the orders, one for each. */
+  produce(orders: readonly Order[]): Eventually<readonly Product[]>;
   /** Every key and version held, by name, then version. */
   keys(): readonly KeyInfo[];
 }

@@ -6,6 +6,7 @@
  */
 import type { Amount } from './money.ts';
 import type { Pan } from './pan.ts';
+import type { PinReference } from './pin.ts';
 import type { Reason } from './reason.ts';
 
 /** Edition of ISO 8583 that the message came in. */
@@ -27,6 +28,7 @@ export type Purpose =
   | 'preauthorization'
   | 'increment'
   | 'completion'
+  | 'pinChange'
   | 'unsupported';
 
 /** Who sent which message: the identity by which a repeat is known. */
@@ -66,15 +68,75 @@ export interface ContentFault {
   readonly text: string;
 }
 
-/** How the card's data came in (DE22). */
-export type EntryMode = 'chip' | 'contactless' | 'stripe' | 'manual' | 'ecommerce' | 'unknown';
+/** How the card's data came in (DE22). `fallback`: the stripe of a card whose chip could not be read. */
+export type EntryMode = 'chip' | 'contactless' | 'stripe' | 'fallback' | 'manual' | 'ecommerce' | 'unknown';
 
-export type CardValueKind = 'cvv' | 'icvv' | 'cvv2';
+export type CardValueKind = 'cvv' | 'icvv' | 'cvv2' | 'dcvv' | 'cvc3';
+
+/** What of a card's record its checks are made against. The one who checks may not know it, or know it as it was. */
+export interface CardReferences {
+  /** YYMM. */
+  readonly expiry: string;
+  /** 0: the CVV2 as it was issued; one more with each reset. */
+  readonly cvv2Generation: number;
+  /** 0: no PIN was ever set; one more with each. */
+  readonly pinVersion: number;
+  readonly pin: PinReference | undefined;
+}
 
 /** The result of checking a card verification value, stamped before the decision. */
 export interface CardValueVerdict {
   readonly kind: CardValueKind;
-  readonly outcome: 'match' | 'mismatch' | 'error';
+  /** `unchecked`: the card's record has what it takes, and was not known. `error`: it could not be checked. */
+  readonly outcome: 'match' | 'mismatch' | 'error' | 'unchecked';
+  /** Of a CVV2: what it was checked against. The expiry is the record's where the message has none, and then only counts. */
+  readonly against: { readonly cvv2Generation: number; readonly expiry: string | undefined } | undefined;
+}
+
+/** The result of checking a PIN. `malformed`: the block holds no PIN of this card. */
+export interface PinVerdict {
+  readonly outcome: 'verified' | 'wrong' | 'malformed' | 'error';
+  /** Of the reference that it was checked against. */
+  readonly pinVersion: number;
+}
+
+/** The PIN that a PIN change asks for, made ready before the decision. */
+export type NewPin =
+  | { readonly outcome: 'ready'; readonly reference: PinReference; /** For the chip's script; undefined: the chip is not told. */ readonly sealed: string | undefined }
+  | { readonly outcome: 'malformed' | 'error' };
+
+/** Something that the issuer's rules find in what a chip and its terminal report (TVR, CVR, cryptogram type). */
+export interface ChipFinding {
+  /** The rule's name, for the journal. */
+  readonly name: string;
+  /** `scriptFailed`: the last script that was sent has to be sent again. */
+  readonly effect: 'decline' | 'note' | 'scriptFailed';
+}
+
+/** The result of checking a chip's cryptogram. */
+export interface ChipFacts {
+  readonly outcome: 'match' | 'mismatch' | 'malformed' | 'error';
+  /** Application transaction counter, 0 to 65535. */
+  readonly atc: number;
+  readonly findings: readonly ChipFinding[];
+}
+
+/** The result of checking a cardholder authentication value (CAVV, AAV). */
+export interface AuthenticationFacts {
+  readonly outcome: 'match' | 'mismatch' | 'malformed' | 'error';
+  /** A digest of the value, by which its first use is known: at most 22 characters of base64url. */
+  readonly useId: string;
+}
+
+/** A command that the issuer has for a chip, until the chip has carried it out. */
+export interface QueuedScript {
+  /** Unique for the card. */
+  readonly id: string;
+  readonly command: 'applicationBlock' | 'applicationUnblock' | 'pinUnblock' | 'pinChange';
+  /** The new PIN of a `pinChange`, sealed for this card. */
+  readonly sealed: string | undefined;
+  /** Message id of the transaction in whose answer it was sent last; undefined: not yet. */
+  readonly sentBy: string | undefined;
 }
 
 export interface CardFacts {
@@ -101,6 +163,16 @@ export interface Terms {
   readonly limits: readonly LimitRule[];
   /** Is a CVV, iCVV or CVV2 demanded of every request that could carry one? */
   readonly verificationValueRequired: boolean;
+  /** Wrong PINs in a row that lock a card with code 6: 1 to 15. */
+  readonly pinTriesMax: number;
+  /** Is a cryptogram demanded of every request that a chip was read for? */
+  readonly cryptogramRequired: boolean;
+  /** How far below the highest transaction counter one may come late, 0 to 31. Each is taken once. */
+  readonly atcWindow: number;
+  /** May a chip card's stripe be read where its chip could not? */
+  readonly fallbackAllowed: boolean;
+  /** Is a cardholder authentication value demanded of every purchase in e-commerce? */
+  readonly authenticationRequired: boolean;
   readonly holdDays: { readonly cardPresent: number; readonly cardNotPresent: number; readonly preauthorization: number };
   /** Days that a settled transaction's record stays for repeats and reversals. */
   readonly recordDays: number;
@@ -143,8 +215,15 @@ export interface CardMessage {
   readonly card: CardFacts;
   readonly cardPresent: boolean;
   readonly entryMode: EntryMode;
-  readonly pin: 'absent' | 'unverified' | 'verified' | 'wrong';
+  /** `unverified`: carried, and the card's reference was not known. */
+  readonly pin: 'absent' | 'unverified' | PinVerdict;
+  /** Of a PIN change. */
+  readonly newPin: NewPin | undefined;
   readonly cardValue: CardValueVerdict | undefined;
+  /** Undefined: no cryptogram was carried. */
+  readonly chip: ChipFacts | undefined;
+  /** Undefined: no authentication value was carried. */
+  readonly authentication: AuthenticationFacts | undefined;
   readonly merchant: {
     /** DE18; empty where absent. */
     readonly category: string;
@@ -178,10 +257,12 @@ export interface Response {
   readonly balance: { readonly ledgerMinor: number; readonly availableMinor: number; readonly currency: string } | undefined;
   /** Field path of a content fault, for the journal and the log. */
   readonly field?: string | undefined;
+  /** What the chip is to be told, in this order. */
+  readonly scripts?: readonly QueuedScript[] | undefined;
 }
 
 export const checkNames = [
-  'content', 'luhn', 'cardKnown', 'cardState', 'expiry', 'cardValue', 'pin', 'limits', 'currency', 'balance', 'partnerBalance',
+  'content', 'luhn', 'cardKnown', 'cardState', 'expiry', 'cardValue', 'pin', 'cryptogram', 'authentication', 'limits', 'currency', 'balance', 'partnerBalance',
 ] as const;
 
 export type CheckName = (typeof checkNames)[number];

@@ -62,7 +62,8 @@ export class Routing {
 
 /** Terms for a card in no range: no issuer is named, so nothing is approved by them. */
 export const noTerms: Terms = {
-  program: '', limits: [], verificationValueRequired: false, holdDays: { cardPresent: 0, cardNotPresent: 0, preauthorization: 0 },
+  program: '', limits: [], verificationValueRequired: false, pinTriesMax: 3, cryptogramRequired: false, atcWindow: 0, fallbackAllowed: true,
+  authenticationRequired: false, holdDays: { cardPresent: 0, cardNotPresent: 0, preauthorization: 0 },
   recordDays: 7, creditGuard: false, originalKeys: [],
 };
 
