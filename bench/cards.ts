@@ -35,7 +35,7 @@ export function benchVault(folder: string): SoftwareHsm {
   const master = MasterKey.createFile(join(folder, 'master.key'), randomBytes);
   const keyFile = join(folder, 'keys.json');
   makeDemoKeys(keyFile, master, randomBytes);
-  return new SoftwareHsm(loadKeys(keyFile, master), randomBytes);
+  return new SoftwareHsm(loadKeys(keyFile, master), { random: randomBytes, now: () => Date.now() });
 }
 
 /** The own issuer on a store, in real time. */

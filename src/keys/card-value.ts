@@ -7,39 +7,53 @@
  * A call to the library costs what a handful of blocks cost, so all left halves go in one call and all sums in another.
  * Invariant: what is written for one value never depends on another's place in the batch.
  */
-import { createCipheriv } from 'node:crypto';
-import type { Cipheriv } from 'node:crypto';
 import { assert } from '../base/assert.ts';
-import type { CardValue } from './hsm.ts';
-import { threeKeys } from './key-usage.ts';
+import { TdesKey, withOddParity } from './block-cipher.ts';
+import type { CardValue } from './hsm-card-value.ts';
+
+/** The values that are the same for every payment. */
+export type FixedCardValue = Extract<CardValue, { kind: 'cvv' | 'icvv' | 'cvv2' }>;
 
 /** Values that one batch takes; work buffers are made for it once. */
 export const cardValuesMax = 256;
 
 const blockBytes = 8;
 
-/** A CVK's two ciphers, keyed once and reused: in ECB mode without padding a cipher has no state but its key. */
-export class CardValueKey {
-  readonly #single: Cipheriv;
-  readonly #triple: Cipheriv;
+/** Highest generation of a CVV2. */
+export const cvv2GenerationMax = 0xffff;
 
-  /** From the sixteen bytes of the key, which the caller wipes. */
-  constructor(key: Uint8Array) {
-    const triple = threeKeys(key);
-    // Single DES is not in the library any more; triple DES with three times the same key is the same function.
-    const single = Buffer.concat([key.subarray(0, 8), key.subarray(0, 8), key.subarray(0, 8)]);
-    this.#triple = createCipheriv('des-ede3-ecb', triple, null).setAutoPadding(false);
-    this.#single = createCipheriv('des-ede3-ecb', single, null).setAutoPadding(false);
-    triple.fill(0);
-    single.fill(0);
+/** A CVK's two ciphers: the algorithm begins with the left half alone. */
+export class CardValueKey {
+  readonly #key: TdesKey;
+
+  constructor(key: TdesKey) {
+    this.#key = key;
+  }
+
+  /**
+   * The key of a CVV2's generation, so that a value of an earlier one does not verify. Generation 0 is the CVK itself; a later one's
+   * halves are `CVV2 | generation (2 bytes) | 0 | half (1, 2)`, each enciphered under the CVK, with odd parity: a derivation of our own,
+   * as the schemes leave to the issuer how a value is made anew.
+   */
+  generation(generation: number): CardValueKey {
+    if (generation === 0) return this;
+    const halves = Buffer.from('4356563200000001' + '4356563200000002', 'hex');
+    halves.writeUInt16BE(generation, 4);
+    halves.writeUInt16BE(generation, 12);
+    const clear = this.#key.encrypt(halves);
+    const adjusted = withOddParity(clear);
+    const derived = new CardValueKey(new TdesKey(adjusted));
+    clear.fill(0);
+    adjusted.fill(0);
+    return derived;
   }
 
   encryptSingle(blocks: Uint8Array): Buffer {
-    return this.#single.update(blocks);
+    return this.#key.left.encrypt(blocks);
   }
 
   encryptTriple(blocks: Uint8Array): Buffer {
-    return this.#triple.update(blocks);
+    return this.#key.encrypt(blocks);
   }
 }
 
@@ -55,7 +69,7 @@ export class CardValueBatch {
   }
 
   /** Adds a value, or says in a sentence why there is none; a refused value takes no place. */
-  add(value: CardValue): string | undefined {
+  add(value: FixedCardValue): string | undefined {
     assert(this.#size < cardValuesMax, 'a batch of card values has a bounded size');
     const expiry = value.expiry;
     if (!isDigits(expiry, 4)) return 'the expiry is not four digits';
@@ -111,7 +125,7 @@ export function isDigits(text: string, count: number): boolean {
  * 000 and 999 stand for CVV2 and iCVV. On a stripe they would let a value read from a chip or a card's back pass as a CVV,
  * so a CVV over them does not exist.
  */
-function serviceCodeOf(value: CardValue): string | undefined {
+function serviceCodeOf(value: FixedCardValue): string | undefined {
   if (value.kind === 'icvv') return '999';
   if (value.kind === 'cvv2') return '000';
   const code = value.serviceCode;

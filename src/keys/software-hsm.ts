@@ -3,49 +3,63 @@
  * It answers at once. A wrong usage, an unknown key and a malformed request are refusals with a reason; no comparison ends early
  * at the first digit that differs.
  */
-import type { KeyObject } from 'node:crypto';
 import { Pan, panDigitsMax } from '../message/pan.ts';
-import { Secret } from '../message/secret.ts';
-import { CardValueBatch, CardValueKey, cardValuesMax, isDigits } from './card-value.ts';
-import type { CardValue, CardValueCheck, GeneratedValue, Hsm, KeyInfo, KeyName, KeyUsage, Refusal, RefusalCode, Verdict } from './hsm.ts';
-import { KeyError } from './key-error.ts';
+import { CardValueOperations } from './card-value-operations.ts';
+import type { FixedCardValueCheck } from './card-value-operations.ts';
+import { produceCryptogram, produceDynamicCardValue, produceResponseCryptogram, produceScript, verifyCryptogram, verifyDynamicCardValue } from './chip-operations.ts';
+import type { Check, Hsm, KeyInfo, KeyUsage, Order, Product, Refusal, Verdict } from './hsm.ts';
+import { refusal } from './key-finder.ts';
+import type { KeyVersion } from './key-finder.ts';
+import { KeyRing } from './key-ring.ts';
 import type { LoadedKey } from './key-store.ts';
+import { produceAuthentication, produceMac, verifyAuthentication, verifyMac } from './message-operations.ts';
+import { openSealedPin, producePinBlock, producePinReference, sealPin, translatePin, verifyPin } from './pin-operations.ts';
 import { seal, unseal } from './seal.ts';
 import type { RandomBytes } from './seal.ts';
 import { TokenMac } from './token-mac.ts';
 
 const tokenCharacters = 22;
 
-/** One version of a named key. */
-interface KeyVersion {
-  readonly info: KeyInfo;
-  readonly key: KeyObject;
-  /** Only a CVK has ciphers. */
-  readonly cardValue: CardValueKey | undefined;
-}
+/** What is told of each use of a key, for the access log. */
+export type KeyUse = (operation: Check['kind'] | Order['kind'], name: string, refused: boolean) => void;
 
-interface NamedKey {
-  readonly current: KeyVersion;
-  readonly versions: ReadonlyMap<number, KeyVersion>;
+export interface SoftwareHsmOutside {
+  /** For nonces and the filling of PIN blocks. */
+  readonly random: RandomBytes;
+  /** Unix ms: until when versions that were replaced may be used. */
+  readonly now: () => number;
+  readonly onUse?: KeyUse;
 }
 
 export class SoftwareHsm implements Hsm {
-  readonly #named = new Map<string, NamedKey>();
+  readonly #ring: KeyRing;
+  readonly #outside: SoftwareHsmOutside;
+  readonly #cardValues: CardValueOperations;
   readonly #token: TokenMac;
-  readonly #pan: KeyVersion;
-  readonly #random: RandomBytes;
-  readonly #batch = new CardValueBatch();
+  readonly #tokenKcv: string;
+  #pan: KeyVersion;
 
-  /** From the keys of a key file; refused without one key for tokens and one for PANs. `random` is for nonces. */
-  constructor(keys: readonly LoadedKey[], random: RandomBytes) {
-    for (const loaded of [...keys].sort((a, b) => a.info.version - b.info.version)) {
-      const version = { ...loaded, cardValue: loaded.info.usage === 'cvk' ? cardValueKeyOf(loaded.key) : undefined };
-      const versions = new Map([...(this.#named.get(loaded.info.name)?.versions ?? []), [loaded.info.version, version]]);
-      this.#named.set(loaded.info.name, { current: version, versions });
-    }
-    this.#token = new TokenMac(this.#current('token').key, panDigitsMax);
-    this.#pan = this.#current('pan');
-    this.#random = random;
+  /** From the keys of a key file; refused without one key for tokens and one for PANs. */
+  constructor(keys: readonly LoadedKey[], outside: SoftwareHsmOutside) {
+    this.#ring = new KeyRing(keys, outside.now);
+    this.#outside = outside;
+    this.#cardValues = new CardValueOperations(this.#ring);
+    const token = this.#ring.current('token');
+    this.#token = new TokenMac(token.key, panDigitsMax);
+    this.#tokenKcv = token.info.kcv;
+    this.#pan = this.#ring.current('pan');
+  }
+
+  /** Takes the keys of a key file that was changed. Refused, with what is held kept: a set without a PAN key, or with another token key. */
+  replaceKeys(keys: readonly LoadedKey[]): Refusal | undefined {
+    const next = new KeyRing(keys, this.#outside.now);
+    const held = next.infos();
+    const token = held.find(({ usage }) => usage === 'token');
+    if (token?.kcv !== this.#tokenKcv) return refusal('unknown_key', 'the key for card tokens is another, or is missing: no card would be found by it');
+    if (!held.some(({ usage }) => usage === 'pan')) return refusal('unknown_key', 'there is no key of usage pan');
+    this.#ring.fill(keys);
+    this.#pan = this.#ring.current('pan');
+    return undefined;
   }
 
   cardToken(pan: Pan): string {
@@ -55,117 +69,113 @@ export class SoftwareHsm implements Hsm {
   encryptPan(pan: Pan, boundTo: string): string {
     const { info, key } = this.#pan;
     const keyId = `${info.name}/${info.version}`;
-    return `${keyId}:${seal(key, Buffer.from(pan.reveal(), 'latin1'), panLabel(keyId, boundTo), this.#random).toString('base64url')}`;
+    return `${keyId}:${seal(key, Buffer.from(pan.reveal(), 'latin1'), panLabel(keyId, boundTo), this.#outside.random).toString('base64url')}`;
   }
 
   decryptPan(sealed: string, boundTo: string): { readonly pan: Pan } | { readonly error: Refusal } {
     const parts = /^([a-z0-9.-]{1,64})\/([0-9]{1,9}):([A-Za-z0-9_-]+)$/.exec(sealed);
     if (parts === null) return { error: refusal('malformed', 'this is not a sealed PAN') };
     const [, name = '', version = '', content = ''] = parts;
-    const found = this.#find({ name, version: Number(version) }, 'pan');
+    const found = this.#ring.find({ name, version: Number(version) }, 'pan');
     if ('code' in found) return { error: found };
-    const clear = unseal(found.key, Buffer.from(content, 'base64url'), panLabel(`${name}/${version}`, boundTo));
+    const clear = unseal(found[0].key, Buffer.from(content, 'base64url'), panLabel(`${name}/${version}`, boundTo));
     const pan = clear === undefined ? undefined : Pan.parse(clear.toString('latin1'));
     clear?.fill(0);
     return pan === undefined ? { error: refusal('malformed', 'this sealed PAN was changed, or belongs to another row') } : { pan };
   }
 
-  verifyCardValues(checks: readonly CardValueCheck[]): readonly Verdict[] {
+  verify(checks: readonly Check[]): readonly Verdict[] {
     const verdicts = Array<Verdict>(checks.length).fill('mismatch');
-    this.#compute(
-      checks,
-      (place, value) => {
-        verdicts[place] = sameValue(value, checks[place]!.value.reveal());
-      },
-      (place, error) => {
-        verdicts[place] = { error };
-      },
-    );
+    const cardValues: FixedCardValueCheck[] = [];
+    const places: number[] = [];
+    for (const [place, check] of checks.entries()) {
+      if (check.kind === 'cvv' || check.kind === 'icvv' || check.kind === 'cvv2') {
+        cardValues.push(check);
+        places.push(place);
+      } else verdicts[place] = this.#verify(check);
+    }
+    if (cardValues.length > 0) this.#cardValues.verify(cardValues, places, verdicts);
+    const { onUse } = this.#outside;
+    if (onUse !== undefined) for (const [place, check] of checks.entries()) onUse(check.kind, keyNameOf(check), typeof verdicts[place] === 'object');
     return verdicts;
   }
 
-  generateCardValues(values: readonly CardValue[]): readonly GeneratedValue[] {
-    const generated: GeneratedValue[] = [];
-    this.#compute(
-      values,
-      (place, value) => {
-        generated[place] = { value: new Secret(String(value).padStart(3, '0')) };
-      },
-      (place, error) => {
-        generated[place] = { error };
-      },
-    );
-    return generated;
+  produce(orders: readonly Order[]): readonly Product[] {
+    return orders.map((order) => {
+      const product = this.#produce(order);
+      this.#outside.onUse?.(order.kind, keyNameOf(order), 'error' in product);
+      return product;
+    });
   }
 
   keys(): readonly KeyInfo[] {
-    const names = [...this.#named.keys()].sort();
-    return names.flatMap((name) => [...this.#named.get(name)!.versions.values()].map((version) => version.info));
+    return this.#ring.infos();
   }
 
-  /** Computes all values, key by key in bounded batches, and hands each one's result or refusal to the caller by its place. */
-  #compute(values: readonly CardValue[], result: (place: number, value: number) => void, refused: (place: number, error: Refusal) => void): void {
-    const placesByKey = new Map<CardValueKey, number[]>();
-    for (let place = 0; place < values.length; place++) {
-      const found = this.#find(values[place]!.key, 'cvk');
-      if ('code' in found) {
-        refused(place, found);
-        continue;
-      }
-      const places = placesByKey.get(found.cardValue!);
-      if (places === undefined) placesByKey.set(found.cardValue!, [place]);
-      else places.push(place);
-    }
-    const batch = this.#batch;
-    for (const [key, places] of placesByKey) {
-      let taken: number[] = [];
-      const finish = (): void => {
-        batch.compute(key);
-        for (let index = 0; index < taken.length; index++) result(taken[index]!, batch.at(index));
-        taken = [];
-      };
-      for (const place of places) {
-        const fault = batch.add(values[place]!);
-        if (fault === undefined) taken.push(place);
-        else refused(place, refusal('malformed', fault));
-        if (batch.size === cardValuesMax) finish();
-      }
-      if (batch.size > 0) finish();
+  #verify(check: Exclude<Check, FixedCardValueCheck>): Verdict {
+    switch (check.kind) {
+      case 'dcvv':
+      case 'cvc3':
+        return verifyDynamicCardValue(this.#ring, check);
+      case 'pin':
+        return verifyPin(this.#ring, check);
+      case 'cryptogram':
+        return verifyCryptogram(this.#ring, check);
+      case 'authentication':
+        return verifyAuthentication(this.#ring, check);
+      case 'mac':
+        return verifyMac(this.#ring, check);
     }
   }
 
-  #find({ name, version }: KeyName, usage: KeyUsage): KeyVersion | Refusal {
-    const named = this.#named.get(name);
-    if (named === undefined) return refusal('unknown_key', `there is no key named ${name}`);
-    const found = version === undefined ? named.current : named.versions.get(version);
-    if (found === undefined) return refusal('unknown_key', `the key ${name} has no version ${version}`);
-    if (found.info.usage !== usage) return refusal('wrong_usage', `the key ${name} is for ${found.info.usage}, not for ${usage}`);
-    return found;
-  }
-
-  #current(usage: KeyUsage): KeyVersion {
-    for (const named of this.#named.values()) if (named.current.info.usage === usage) return named.current;
-    throw new KeyError('key_refused', `there is no key of usage ${usage}`);
+  #produce(order: Order): Product {
+    const { random } = this.#outside;
+    switch (order.kind) {
+      case 'cvv':
+      case 'icvv':
+      case 'cvv2':
+        return this.#cardValues.produce(order);
+      case 'dcvv':
+      case 'cvc3':
+        return produceDynamicCardValue(this.#ring, order);
+      case 'pinReference':
+        return producePinReference(this.#ring, order);
+      case 'pinBlock':
+        return producePinBlock(this.#ring, order, random);
+      case 'pinTranslation':
+        return translatePin(this.#ring, order, random);
+      case 'pinSeal':
+        return sealPin(this.#ring, order, random);
+      case 'cryptogram':
+        return produceCryptogram(this.#ring, order);
+      case 'responseCryptogram':
+        return produceResponseCryptogram(this.#ring, order);
+      case 'script':
+        return produceScript(this.#ring, order, openSealedPin);
+      case 'authentication':
+        return produceAuthentication(this.#ring, order);
+      case 'mac':
+        return produceMac(this.#ring, order);
+    }
   }
 }
 
-function refusal(code: RefusalCode, reason: string): Refusal {
-  return { code, reason };
+/** The key that the access log names for it: the one that its usage is named after, where there are several. */
+function keyNameOf(asked: Check | Order): string {
+  switch (asked.kind) {
+    case 'pinBlock':
+      return 'zone' in asked.key ? asked.key.zone.name : asked.key.base.name;
+    case 'pinTranslation':
+      return 'zone' in asked.to.key ? asked.to.key.zone.name : asked.to.key.base.name;
+    case 'pinSeal':
+      return 'pin' satisfies KeyUsage;
+    case 'script':
+      return asked.integrityKey.name;
+    default:
+      return asked.key.name;
+  }
 }
 
 function panLabel(keyId: string, boundTo: string): string {
   return `locum-pan/1|${keyId}|${boundTo}`;
-}
-
-function cardValueKeyOf(key: KeyObject): CardValueKey {
-  const clear = key.export();
-  const cardValueKey = new CardValueKey(clear);
-  clear.fill(0);
-  return cardValueKey;
-}
-
-/** Compares all three digits whatever the first ones are. */
-function sameValue(expected: number, presented: string): Verdict {
-  if (!isDigits(presented, 3)) return { error: refusal('malformed', 'the value is not three digits') };
-  return (expected ^ Number(presented)) === 0 ? 'match' : 'mismatch';
 }

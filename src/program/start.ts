@@ -266,7 +266,7 @@ function openHsm(config: Config): SoftwareHsm {
     master = config.demo && !existsSync(masterKey.file) ? MasterKey.createFile(masterKey.file, randomBytes) : MasterKey.fromFile(masterKey.file);
   }
   if (config.demo) makeDemoKeys(keyFile, master, randomBytes);
-  return new SoftwareHsm(loadKeys(keyFile, master), randomBytes);
+  return new SoftwareHsm(loadKeys(keyFile, master), { random: randomBytes, now: () => Date.now() });
 }
 
 /** Of such a program every card that carries a verification value is declined. */

@@ -3,32 +3,13 @@
  *
  * Owns what a row may say; what rows say of each other is checked in tables.ts.
  */
-import type { ChoiceSchema, MapSchema, ObjectSchema, RangeSchema, TextSchema } from '../base/schema.ts';
+import type { ObjectSchema, MapSchema } from '../base/schema.ts';
 import { balanceMinorMax } from '../base/limits.ts';
 import { linkSchema } from '../link/config.ts';
-
-export const rowNames = {
-  pattern: '^[a-z0-9][a-z0-9-]{0,31}$',
-  $comment: '1 to 32 of a-z, 0-9 and hyphen, not beginning with a hyphen',
-} as const;
+import { authenticationSchema, chipSchema, contactlessStripeSchema, pinSchema, stationSecuritySchema } from './security-schema.ts';
+import { choice, count, keyName, name, rowNames, text } from './schema-parts.ts';
 
 const messageClasses = ['authorization', 'financial', 'reversal'] as const;
-
-function choice(description: string, names: readonly string[], byDefault?: string): ChoiceSchema {
-  return { type: 'string', description, enum: names, ...(byDefault === undefined ? {} : { default: byDefault }) };
-}
-
-function text(description: string, pattern?: string, comment?: string): TextSchema {
-  return { type: 'string', description, minLength: 1, ...(pattern === undefined || comment === undefined ? {} : { pattern, $comment: comment }) };
-}
-
-function count(description: string, minimum: number, maximum: number, byDefault?: number): RangeSchema {
-  return { type: 'integer', description, minimum, maximum, ...(byDefault === undefined ? {} : { default: byDefault }) };
-}
-
-function name(description: string): TextSchema {
-  return text(description, rowNames.pattern, rowNames.$comment);
-}
 
 export const stationSchema: ObjectSchema = {
   type: 'object',
@@ -52,6 +33,7 @@ export const stationSchema: ObjectSchema = {
       items: choice('a key', ['rrn', 'approvalCode']),
       default: [],
     },
+    security: stationSecuritySchema,
   },
 };
 
@@ -115,8 +97,12 @@ export const programSchema: ObjectSchema = {
       default: {},
     },
     verificationValueRequired: { type: 'boolean', description: 'whether a request without CVV, iCVV or CVV2 is declined; a refund needs none, nor does what adds to or completes an open authorization', default: false },
-    cvk: text('the key in the key file that card verification values are computed with', '^[a-z0-9][a-z0-9.-]{0,63}$', 'a key\'s name: 1 to 64 of a-z, 0-9, dot and hyphen'),
+    cvk: keyName('the key in the key file that card verification values are computed with'),
     cvv2ExpiryOrder: choice('how the expiry date goes into a CVV2', ['yymm', 'mmyy'], 'yymm'),
+    pin: pinSchema,
+    chip: chipSchema,
+    contactlessStripe: contactlessStripeSchema,
+    authentication: authenticationSchema,
     creditGuard: { type: 'boolean', description: 'whether authorizations must fit into the partner\'s credit balance as well', default: false },
     creditLoads: {
       type: 'array',

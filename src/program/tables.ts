@@ -13,8 +13,11 @@ import type { LinkConfig } from '../link/config.ts';
 import type { LimitRule, MessageClass, OriginalKey } from '../message/message.ts';
 import { currencyNumber } from '../message/money.ts';
 import type { CardRange, ProgramRules } from '../switch/routing.ts';
+import type { StationSecurity } from '../switch/station-security.ts';
 import { override } from './config-environment.ts';
 import type { Environment } from './config-environment.ts';
+import type { ProgramSecurity } from './security-rows.ts';
+import { readProgramSecurity, readStationSecurity } from './security-rows.ts';
 import { loadFormat } from './tables-format.ts';
 import { tableSchemas } from './tables-schema.ts';
 import type { TableName } from './tables-schema.ts';
@@ -32,6 +35,7 @@ export interface StationRow {
   readonly classes: readonly MessageClass[];
   /** By what an original is found where DE90 or DE56 is absent, besides the STAN. */
   readonly originalKeys: readonly OriginalKey[];
+  readonly security: StationSecurity;
 }
 
 /** What the switch goes by, and what only the book and the partner's balance need. */
@@ -94,22 +98,22 @@ const nothingOutside: RowOutside = { environment: {}, cwd: '/' };
 /** @throws ConfigError with the row's place */
 export function readStation(name: string, document: unknown, outside: RowOutside = nothingOutside): StationRow {
   const path = `stations.${name}`;
-  const json = readDocument('stations', name, document, outside) as Omit<StationRow, 'name' | 'link'> & { readonly link: unknown };
+  const json = readDocument('stations', name, document, outside) as Omit<StationRow, 'name' | 'link' | 'security'> & { readonly link: unknown; readonly security: unknown };
   const { spec, dialect, reasons, classes, originalKeys } = json;
-  return { name, link: readLinkConfig(json.link, `${path}.link`), spec, dialect, reasons, classes, originalKeys };
+  return { name, link: readLinkConfig(json.link, `${path}.link`), spec, dialect, reasons, classes, originalKeys, security: readStationSecurity(json.security) };
 }
 
 /** @throws ConfigError with the row's place */
 export function readProgram(name: string, document: unknown, outside: RowOutside = nothingOutside): ProgramRow {
   const path = `programs.${name}`;
-  const json = readDocument('programs', name, document, outside) as Omit<ProgramRow, 'name'>;
+  const json = readDocument('programs', name, document, outside) as Omit<ProgramRow, 'name' | keyof ProgramSecurity>;
   const currency = currencyNumber(json.currency);
   if (currency === undefined) throw new ConfigError(`${path}.currency`, `must be an ISO 4217 code, not ${json.currency}; a code of letters that is not known here can be given as its three digits`);
   if (!isTimeZone(json.timeZone)) throw new ConfigError(`${path}.timeZone`, `must be a time zone of the IANA such as Europe/Berlin, not ${json.timeZone}`);
   checkGroups(json.merchantGroups, `${path}.merchantGroups`);
   for (const [index, limit] of json.limits.entries()) checkLimit(limit, json.merchantGroups, `${path}.limits[${index}]`);
   checkLoads(json.creditLoads, `${path}.creditLoads`);
-  return { ...json, name, currency };
+  return { ...json, ...readProgramSecurity(json, path), name, currency };
 }
 
 /** @throws ConfigError with the row's place */

@@ -4,6 +4,10 @@
 import { businessCalendar } from '../base/calendar.ts';
 import type { BusinessTime } from '../base/calendar.ts';
 import type { LimitRule, OriginalKey, Terms } from '../message/message.ts';
+import type { PinMethod } from '../keys/hsm-pin.ts';
+import type { AuthenticationForm } from '../keys/hsm-message.ts';
+import type { ChipRules } from './chip-rules.ts';
+import type { ContactlessStripe } from './contactless-stripe.ts';
 
 /** A program as the switch works with it. */
 export interface ProgramRules {
@@ -19,8 +23,32 @@ export interface ProgramRules {
   /** Name of a key in the key file. */
   readonly cvk: string;
   readonly cvv2ExpiryOrder: 'yymm' | 'mmyy';
+  /** Undefined: no card of the program has a PIN. */
+  readonly pin: PinRules | undefined;
+  /** Undefined: no card of the program has a chip. */
+  readonly chip: ChipRules | undefined;
+  /** Undefined: no card of the program makes tracks anew. */
+  readonly contactlessStripe: ContactlessStripe | undefined;
+  /** Undefined: what authenticates a cardholder in e-commerce is not looked at. */
+  readonly authentication: AuthenticationRules | undefined;
   /** Must authorizations fit into the partner's credit balance? */
   readonly creditGuard: boolean;
+}
+
+/** How the PINs of a program's cards are verified. */
+export interface PinRules {
+  readonly rules: PinMethod;
+  /** Names of keys of usage `pvk` by their index, 0 to 9. */
+  readonly pvks: ReadonlyMap<number, string>;
+  readonly triesMax: number;
+}
+
+export interface AuthenticationRules {
+  /** Name of a key of usage `cavv`. */
+  readonly key: string;
+  readonly form: AuthenticationForm;
+  /** Is a value demanded of every purchase in e-commerce? */
+  readonly required: boolean;
 }
 
 /** Cards from `from` to `to` (as many digits as each other, both inclusive) belong to a program; a range with more digits goes first. */
@@ -79,8 +107,12 @@ function prepare(rules: ProgramRules): Program {
       const id = originalKeys.join();
       let terms = termsByKeys.get(id);
       if (terms === undefined) {
-        const { name: program, limits, verificationValueRequired, holdDays, recordDays, creditGuard } = rules;
-        terms = { program, limits, verificationValueRequired, holdDays, recordDays, creditGuard, originalKeys };
+        const { name: program, limits, verificationValueRequired, pin, chip, authentication, holdDays, recordDays, creditGuard } = rules;
+        terms = {
+          program, limits, verificationValueRequired, holdDays, recordDays, creditGuard, originalKeys,
+          pinTriesMax: pin?.triesMax ?? noTerms.pinTriesMax, cryptogramRequired: chip?.required ?? false, atcWindow: chip?.atcWindow ?? 0,
+          fallbackAllowed: chip?.fallback ?? true, authenticationRequired: authentication?.required ?? false,
+        };
         termsByKeys.set(id, terms);
       }
       return terms;

@@ -1,8 +1,12 @@
-import { randomBytes } from 'node:crypto';
+import { createSecretKey, randomBytes } from 'node:crypto';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { CardValue, CardValueCheck, Verdict } from '../../src/keys/hsm.ts';
-import { addKey } from '../../src/keys/key-store.ts';
+import type { FixedCardValue } from '../../src/keys/card-value.ts';
+import type { FixedCardValueCheck } from '../../src/keys/card-value-operations.ts';
+import type { Verdict } from '../../src/keys/hsm.ts';
+import { addKey, loadKeys } from '../../src/keys/key-store.ts';
+import type { LoadedKey } from '../../src/keys/key-store.ts';
+import { SoftwareHsm } from '../../src/keys/software-hsm.ts';
 import { KeyError } from '../../src/keys/key-error.ts';
 import { Pan } from '../../src/message/pan.ts';
 import { Secret } from '../../src/message/secret.ts';
@@ -26,11 +30,12 @@ const restate = (vector: PublishedCvv): CvvVector => ({ ...vector, serviceCode: 
 const vectors = [...cvvVectors, ...(published('cvv.json', 'cvv') as PublishedCvv[]).map(restate)];
 const refused = [...cvvRefused, ...(published('cvv.json', 'cvv_reject') as PublishedCvv[]).map((vector) => ({ ...restate(vector), why: vector.reason }))];
 
-const hsm = openHsm(keyFile({ cvk: demoCvk, other: 'E9A179FDC85E70C4FDFE015486024654' }));
-const oneOf = (check: CardValueCheck): Verdict | undefined => hsm.verifyCardValues([check])[0];
+const keyFileAs = keyFile({ cvk: demoCvk, other: 'E9A179FDC85E70C4FDFE015486024654' });
+const hsm = openHsm(keyFileAs);
+const oneOf = (check: FixedCardValueCheck): Verdict | undefined => hsm.verify([check])[0];
 const codeOf = (verdict: Verdict | undefined): string | undefined => (typeof verdict === 'object' ? verdict.error.code : verdict);
 
-const values: fc.Arbitrary<CardValue> = fc
+const values: fc.Arbitrary<FixedCardValue> = fc
   .record({
     kind: fc.constantFrom('cvv', 'icvv', 'cvv2'),
     name: fc.constantFrom('cvk', 'other'),
@@ -44,8 +49,8 @@ const values: fc.Arbitrary<CardValue> = fc
     return kind === 'cvv' ? { ...subject, kind, serviceCode } : kind === 'icvv' ? { ...subject, kind } : { ...subject, kind, expiryOrder };
   });
 
-const generate = (value: CardValue): string => {
-  const [generated] = hsm.generateCardValues([value]);
+const generate = (value: FixedCardValue): string => {
+  const [generated] = hsm.produce([value]);
   if (generated === undefined || 'error' in generated) throw new Error('nothing generated');
   return generated.value.reveal();
 };
@@ -54,8 +59,8 @@ test('every published value is computed and verified', () => {
   const byKey = new Map(vectors.map((vector) => [vector.cvk, `k${vector.cvk.toLowerCase()}`]));
   const vectorHsm = openHsm(keyFile(Object.fromEntries([...byKey].map(([hex, name]) => [name, hex]))));
   const checks = vectors.map((vector) => checkOf(byKey.get(vector.cvk)!, vector.pan, vector.expiry, vector.serviceCode, vector.value));
-  expect(vectorHsm.verifyCardValues(checks)).toEqual(vectors.map(() => 'match'));
-  const generated = vectorHsm.generateCardValues(checks).map((result) => ('value' in result ? result.value.reveal() : result.error.code));
+  expect(vectorHsm.verify(checks)).toEqual(vectors.map(() => 'match'));
+  const generated = vectorHsm.produce(checks).map((result) => ('value' in result ? result.value.reveal() : result.error.code));
   expect(generated).toEqual(vectors.map((vector) => vector.value));
 });
 
@@ -63,7 +68,7 @@ test('a CVV2 over MMYY is the one over YYMM with month and year exchanged', () =
   const vector = cvvVectors.find(({ value }) => value === '016')!;
   const mmyyHsm = openHsm(keyFile({ cvk: vector.cvk }));
   const subject = { kind: 'cvv2', key: { name: 'cvk' }, pan: pan(vector.pan), expiry: '2802', value: new Secret('016') } as const;
-  expect(mmyyHsm.verifyCardValues([{ ...subject, expiryOrder: 'mmyy' }, subject])).toEqual(['match', 'mismatch']);
+  expect(mmyyHsm.verify([{ ...subject, expiryOrder: 'mmyy' }, subject])).toEqual(['match', 'mismatch']);
 });
 
 test.each(refused)('$why is refused', ({ cvk, pan: number, expiry, serviceCode }) => {
@@ -76,7 +81,7 @@ test.each(refused)('$why is refused', ({ cvk, pan: number, expiry, serviceCode }
     expect(number).toMatch(/[^0-9]/);
     return;
   }
-  const verdict = openHsm(keyFile({ cvk })).verifyCardValues([checkOf('cvk', number, expiry, serviceCode, '123')])[0];
+  const verdict = openHsm(keyFile({ cvk })).verify([checkOf('cvk', number, expiry, serviceCode, '123')])[0];
   expect(codeOf(verdict)).toBe('malformed');
 });
 
@@ -85,7 +90,7 @@ test('a value that was generated verifies, and with any one digit changed it doe
     fc.property(values, fc.integer({ min: 0, max: 2 }), fc.integer({ min: 1, max: 9 }), (value, place, by) => {
       const right = generate(value);
       const wrong = right.slice(0, place) + String((Number(right[place]) + by) % 10) + right.slice(place + 1);
-      const verdicts = hsm.verifyCardValues([
+      const verdicts = hsm.verify([
         { ...value, value: new Secret(right) },
         { ...value, value: new Secret(wrong) },
       ]);
@@ -103,7 +108,7 @@ test('the value of another card, expiry, service code or key is another value, s
       const number = value.pan.reveal();
       const place = seed % number.length;
       const changed = number.slice(0, place) + String((Number(number[place]) + 1) % 10) + number.slice(place + 1);
-      const others: CardValue[] = [
+      const others: FixedCardValue[] = [
         { ...value, pan: pan(changed) },
         { ...value, expiry: value.expiry === '3112' ? '3111' : '3112' },
         { ...value, key: { name: value.key.name === 'cvk' ? 'other' : 'cvk' } },
@@ -123,22 +128,22 @@ test('a verdict does not depend on what else is asked in the same call', () => {
         const right = generate(value);
         return { ...value, value: new Secret(wrongAt[place] === true ? String((Number(right) + 1) % 1000).padStart(3, '0') : right) };
       });
-      expect(hsm.verifyCardValues(checks)).toEqual(batch.map((_, place) => (wrongAt[place] === true ? 'mismatch' : 'match')));
+      expect(hsm.verify(checks)).toEqual(batch.map((_, place) => (wrongAt[place] === true ? 'mismatch' : 'match')));
     }),
     { numRuns: 30 },
   );
 });
 
 test('a call larger than one batch answers every check in its place, refused ones among them', () => {
-  const checks: CardValueCheck[] = [];
+  const checks: FixedCardValueCheck[] = [];
   const expected: string[] = [];
   for (let place = 0; place < 1000; place++) {
-    const value: CardValue = { kind: 'icvv', key: { name: place % 3 === 0 ? 'other' : 'cvk' }, pan: pan(String(4_000_000_000_000 + place)), expiry: '3112' };
+    const value: FixedCardValue = { kind: 'icvv', key: { name: place % 3 === 0 ? 'other' : 'cvk' }, pan: pan(String(4_000_000_000_000 + place)), expiry: '3112' };
     const malformed = place % 7 === 0;
     checks.push({ ...value, expiry: malformed ? '31x2' : '3112', value: new Secret(generate(value)) });
     expected.push(malformed ? 'malformed' : 'match');
   }
-  expect(hsm.verifyCardValues(checks).map(codeOf)).toEqual(expected);
+  expect(hsm.verify(checks).map(codeOf)).toEqual(expected);
 });
 
 test('a key of another usage, an unknown key and an unknown version are refused with their reason', () => {
@@ -168,12 +173,36 @@ test('an iCVV or CVV2 on a stripe whose service code was changed to theirs does 
   }
 });
 
+test('a CVV2 of a generation verifies as that generation only, and CVV and iCVV have none', () => {
+  const subject = { kind: 'cvv2', key: { name: 'cvk' }, pan: pan('4761730000000011'), expiry: '3112' } as const;
+  const byGeneration = [0, 1, 2, 3, 65_535].map((generation) => ({ ...subject, generation, value: new Secret(generate({ ...subject, generation })) }));
+  for (const check of byGeneration) expect(hsm.verify(byGeneration.map(({ generation }) => ({ ...check, generation })))).toEqual(byGeneration.map((other) => (other === check ? 'match' : 'mismatch')));
+  expect(hsm.verify([{ ...subject, value: byGeneration[0]!.value }])).toEqual(['match']);
+  for (const generation of [-1, 65_536, 0.5]) expect(codeOf(oneOf({ ...byGeneration[0]!, generation }))).toBe('malformed');
+});
+
+test('a value of a version that was replaced verifies for as long as that version may be used', () => {
+  const loaded = loadKeys(keyFileAs.path, keyFileAs.master);
+  const cvk = loaded.find(({ info }) => info.usage === 'cvk')!;
+  const old: LoadedKey = { ...cvk, info: { ...cvk.info, checksUntilMs: 1000 } };
+  const renewed: LoadedKey = { info: { ...cvk.info, version: 2, kcv: '000000' }, key: createSecretKey(randomBytes(16)) };
+  let nowMs = 0;
+  const rotated = new SoftwareHsm([...loaded.filter((key) => key !== cvk), old, renewed], { random: randomBytes, now: () => nowMs });
+  const subject = { kind: 'cvv', key: { name: 'cvk' }, pan: pan('4761730000000011'), expiry: '3112', serviceCode: '201' } as const;
+  const value = new Secret(generate(subject));
+  expect(rotated.verify([{ ...subject, value }])).toEqual(['match']);
+  const [made] = rotated.produce([subject]);
+  expect(made !== undefined && 'value' in made && rotated.verify([{ ...subject, value: made.value }])).toEqual(['match']);
+  nowMs = 1000;
+  expect(rotated.verify([{ ...subject, value }])).toEqual(['mismatch']);
+});
+
 test('cards of an older key version verify under it until they are replaced', () => {
   const fixture = keyFile({ cvk: demoCvk });
   const old = checkOf('cvk', '4761730000000011', '3112', '201', '');
-  const [value] = openHsm(fixture).generateCardValues([old]);
+  const [value] = openHsm(fixture).produce([old]);
   if (value === undefined || 'error' in value) throw new Error('nothing generated');
   addKey(fixture.path, fixture.master, { name: 'cvk', usage: 'cvk' }, Buffer.from('E9A179FDC85E70C4FDFE015486024654', 'hex'), randomBytes);
   const rotated = openHsm(fixture);
-  expect(rotated.verifyCardValues([{ ...old, key: { name: 'cvk', version: 1 }, ...value }, { ...old, ...value }])).toEqual(['match', 'mismatch']);
+  expect(rotated.verify([{ ...old, key: { name: 'cvk', version: 1 }, ...value }, { ...old, ...value }])).toEqual(['match', 'mismatch']);
 });

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { CardValueCheck } from '../../src/keys/hsm.ts';
+import type { FixedCardValueCheck } from '../../src/keys/card-value-operations.ts';
 import { addKey, createKeyFile, generateKey, loadKeys } from '../../src/keys/key-store.ts';
 import { MasterKey } from '../../src/keys/master-key.ts';
 import { SoftwareHsm } from '../../src/keys/software-hsm.ts';
@@ -34,7 +34,7 @@ export function keyFile(cvks: Readonly<Record<string, string>> = { cvk: demoCvk 
 }
 
 export function openHsm({ path, master }: KeyFixture): SoftwareHsm {
-  return new SoftwareHsm(loadKeys(path, master), randomBytes);
+  return new SoftwareHsm(loadKeys(path, master), { random: randomBytes, now: () => Date.now() });
 }
 
 export function pan(digits: string): Pan {
@@ -44,7 +44,7 @@ export function pan(digits: string): Pan {
 }
 
 /** A check of three digits as the algorithm's own inputs name it: 999 is an iCVV, 000 a CVV2. */
-export function checkOf(key: string, digits: string, expiry: string, serviceCode: string, value: string): CardValueCheck {
+export function checkOf(key: string, digits: string, expiry: string, serviceCode: string, value: string): FixedCardValueCheck {
   const subject = { key: { name: key }, pan: pan(digits), expiry, value: new Secret(value) };
   if (serviceCode === '999') return { ...subject, kind: 'icvv' };
   if (serviceCode === '000') return { ...subject, kind: 'cvv2' };

@@ -87,7 +87,7 @@ test('no way of printing the software HSM or a loaded key shows a byte of a key'
   const clear = { token: randomBytes(32), pan: randomBytes(32), cvk: randomBytes(16) };
   for (const usage of ['token', 'pan', 'cvk'] as const) addKey(path, master, { name: usage, usage }, Buffer.from(clear[usage]), randomBytes);
   const loaded = loadKeys(path, master);
-  const hsm = new SoftwareHsm(loaded, randomBytes);
+  const hsm = new SoftwareHsm(loaded, { random: randomBytes, now: () => 0 });
   const printed = [hsm, loaded, master].flatMap((thing) => [inspect(thing, { showHidden: true, depth: 20, getters: true }), JSON.stringify(thing)]).join('\n');
   for (const key of Object.values(clear)) {
     expect(printed.toLowerCase()).not.toContain(key.toString('hex', 0, 4));

@@ -1,0 +1,16 @@
+/** The keys that a station and the switch share, by name. */
+import type { MacAlgorithm } from '../keys/hsm-message.ts';
+
+export interface StationSecurity {
+  /** Usage `zpk`; undefined: no PIN of this station can be verified but those of its terminals' own keys. */
+  readonly pinKey: string | undefined;
+  /** Usage `bdk`: for PIN blocks with a key serial number. */
+  readonly terminalKey: string | undefined;
+  /** Of a PIN block of eight bytes whose message does not say it. */
+  readonly pinFormat: 0 | 1 | 3;
+  readonly mac: { readonly key: string; readonly algorithm: MacAlgorithm; readonly required: boolean } | undefined;
+  /** Usage `kek`; undefined: a key change is refused. */
+  readonly transportKey: string | undefined;
+  /** How long the old key may be used after an exchange. */
+  readonly keyOverlapMs: number;
+}
