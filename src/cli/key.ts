@@ -165,7 +165,7 @@ function refuseMissing(keyFile: string): void {
 
 /** The key that the lines are, or combine to. What is wrong in them is said without showing them. The caller wipes it. */
 function keyFrom(input: Buffer, usage: KeyUsage, outside: Outside): Buffer {
-  const { algorithm } = usageRules[usage];
+  const [algorithm] = usageRules[usage].algorithms;
   const lines = input.toString('latin1').split(/[\r\n]+/).map((line) => line.replaceAll(/\s/g, '')).filter((line) => line !== '');
   input.fill(0);
   const parts = lines.map((line, index) => partFrom(line, index, usage));
@@ -179,7 +179,7 @@ function keyFrom(input: Buffer, usage: KeyUsage, outside: Outside): Buffer {
 }
 
 function partFrom(line: string, index: number, usage: KeyUsage): Buffer {
-  const digits = keyBytes[usageRules[usage].algorithm] * 2;
+  const digits = keyBytes[usageRules[usage].algorithms[0]] * 2;
   if (line.length !== digits || !/^[0-9a-fA-F]+$/.test(line)) throw new Failure(`line ${index + 1} of standard input is not ${digits} hexadecimal digits, as a ${usage} key has`);
   return Buffer.from(line, 'hex');
 }

@@ -11,9 +11,13 @@ export type KeyErrorCode =
   | 'key_file_missing'
   | 'key_file_exists'
   | 'key_file_busy'
+  | 'key_file_unwritable'
   | 'key_file_malformed'
   | 'key_damaged'
-  | 'key_refused';
+  | 'key_unknown'
+  | 'key_mismatch'
+  | 'key_refused'
+  | 'log_damaged';
 
 export class KeyError extends Error {
   override readonly name = 'KeyError';

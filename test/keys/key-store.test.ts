@@ -3,24 +3,13 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, statSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { KeyErrorCode } from '../../src/keys/key-error.ts';
-import { KeyError } from '../../src/keys/key-error.ts';
 import { addKey, createKeyFile, generateKey, listKeys, loadKeys, rewrapKeyFile } from '../../src/keys/key-store.ts';
+import { withKeyLock } from '../../src/keys/key-file.ts';
 import { keyCheckValue } from '../../src/keys/key-usage.ts';
 import { MasterKey } from '../../src/keys/master-key.ts';
 import { checkValueVectors } from '../vectors/cvv.ts';
 import { published } from '../vectors/published.ts';
-import { demoCvk, keyFile, newKeyFile } from './fixture.ts';
-
-function codeOf(action: () => unknown): KeyErrorCode | 'none' {
-  try {
-    action();
-    return 'none';
-  } catch (error) {
-    if (error instanceof KeyError) return error.code;
-    throw error;
-  }
-}
+import { codeOf, demoCvk, keyFile, newKeyFile } from './key-file.ts';
 
 interface KeyDocument {
   masterKcv: string;
@@ -133,18 +122,27 @@ test('under a new master key every key is the same and the old master key opens 
 
 test('a change under way keeps other changes out, and reading goes on', () => {
   const { path, master } = keyFile();
+  withKeyLock(path, () => {
+    expect(codeOf(() => generateKey(path, master, { name: 'cvk', usage: 'cvk' }, randomBytes))).toBe('key_file_busy');
+    expect(codeOf(() => rewrapKeyFile(path, master, master, randomBytes))).toBe('key_file_busy');
+    expect(loadKeys(path, master)).toHaveLength(3);
+  });
+  expect(codeOf(() => generateKey(path, master, { name: 'cvk', usage: 'cvk' }, randomBytes))).toBe('none');
+});
+
+test('what an interrupted change left beside the file is in nobody\'s way', () => {
+  const { path, master } = keyFile();
   writeFileSync(`${path}.new`, 'half of a change');
-  expect(codeOf(() => generateKey(path, master, { name: 'cvk', usage: 'cvk' }, randomBytes))).toBe('key_file_busy');
-  expect(codeOf(() => rewrapKeyFile(path, master, master, randomBytes))).toBe('key_file_busy');
-  expect(loadKeys(path, master)).toHaveLength(3);
-  expect(readFileSync(`${path}.new`, 'utf8')).toBe('half of a change');
+  generateKey(path, master, { name: 'cvk', usage: 'cvk' }, randomBytes);
+  expect(loadKeys(path, master)).toHaveLength(4);
+  expect(existsSync(`${path}.new`)).toBe(false);
 });
 
 test('a file that is missing, exists, or is no key file is named in the refusal, and never quoted', () => {
   const { path, master } = newKeyFile();
   expect(codeOf(() => createKeyFile(path, master))).toBe('key_file_exists');
   expect(codeOf(() => loadKeys(`${path}.none`, master))).toBe('key_file_missing');
-  for (const content of ['', '{', 'null', '[]', '{}', '{"format":"locum-keys/2","masterKcv":"","keys":[]}', '{"format":"locum-keys/1","masterKcv":"","keys":[null]}']) {
+  for (const content of ['', '{', 'null', '[]', '{}', '{"format":"locum-keys/3","masterKcv":"","keys":[]}', '{"format":"locum-keys/2","masterKcv":"","keys":[]}', '{"format":"locum-keys/1","masterKcv":"","keys":[null]}']) {
     writeFileSync(path, content);
     expect(codeOf(() => loadKeys(path, master))).toBe('key_file_malformed');
   }

@@ -1,0 +1,42 @@
+/** A key file in a folder of its own, and what its refusals are told by. */
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { KeyError } from '../../src/keys/key-error.ts';
+import type { KeyErrorCode } from '../../src/keys/key-error.ts';
+import { addKey, createKeyFile, generateKey } from '../../src/keys/key-store.ts';
+import { MasterKey } from '../../src/keys/master-key.ts';
+
+export const demoCvk = '0123456789ABCDEFFEDCBA9876543210';
+
+export interface KeyFixture {
+  readonly path: string;
+  readonly master: MasterKey;
+}
+
+export function newKeyFile(): KeyFixture {
+  const path = join(mkdtempSync(join(tmpdir(), 'locum-keys-')), 'keys.json');
+  const master = MasterKey.fromBytes(randomBytes(32));
+  createKeyFile(path, master);
+  return { path, master };
+}
+
+/** The key file above with a token key, a PAN key and the CVK of published test keys. */
+export function keyFile(): KeyFixture {
+  const { path, master } = newKeyFile();
+  generateKey(path, master, { name: 'token', usage: 'token' }, randomBytes);
+  generateKey(path, master, { name: 'pan', usage: 'pan' }, randomBytes);
+  addKey(path, master, { name: 'cvk', usage: 'cvk' }, Buffer.from(demoCvk, 'hex'), randomBytes);
+  return { path, master };
+}
+
+export function codeOf(action: () => unknown): KeyErrorCode | 'none' {
+  try {
+    action();
+    return 'none';
+  } catch (error) {
+    if (error instanceof KeyError) return error.code;
+    throw error;
+  }
+}
