@@ -22,9 +22,11 @@ export interface MacOrder {
 export type MacCheck = MacOrder & { readonly mac: Secret<string> };
 
 /**
- * What an authentication value is bound to.
- * `visa-cavv-0`: CAVV usage 3 version 0 (CVV2 algorithm over PAN, ATN and results); `visa-cavv-7`: version 7, with amount and currency;
- * `mastercard-spa1`: AAV with control byte and HMAC over the PAN; `mastercard-spa2`: IAV with transaction id, amount and currency.
+ * What an authentication value is made of, and so bound to: each to the card.
+ * `visa-cavv-0`: CAVV usage 3 version 0 (CVV algorithm over PAN, results and the last digits of the tracking number); `visa-cavv-7`:
+ * version 7, with amount and currency. Both under a triple DES key.
+ * `mastercard-spa1`: AAV with the merchant (HMAC-SHA-1); `mastercard-spa2`: IAV with merchant, amount, currency and transaction id
+ * (HMAC-SHA-256). Both under an HMAC key.
  */
 export type AuthenticationForm = 'visa-cavv-0' | 'visa-cavv-7' | 'mastercard-spa1' | 'mastercard-spa2';
 
@@ -38,9 +40,13 @@ export interface AuthenticationOrder {
   readonly amount: Amount | undefined;
   /** Directory server transaction id, where the form binds it: 36 characters, as a UUID; empty where not carried. */
   readonly transactionId: string;
-  /** Authentication tracking number, or what makes the value unique: up to sixteen digits. */
+  /** Authentication tracking number or transaction sequence number, which makes the value unique: up to sixteen digits (SPA1: below 2^32). */
   readonly trackingNumber: string;
+  /** Whether the cardholder was authenticated (the rule) or that was only attempted; SPA2 does not tell. */
+  readonly outcome?: 'authenticated' | 'attempted';
+  /** As the cardholder was shown it, for the forms of Mastercard: the value carries a hash of it. */
+  readonly merchantName?: string;
 }
 
 /** `value`: the 20 bytes as carried, hexadecimal. What it carries of the facts above is taken from it. */
-export type AuthenticationCheck = Omit<AuthenticationOrder, 'trackingNumber'> & { readonly value: Secret<string> };
+export type AuthenticationCheck = Omit<AuthenticationOrder, 'trackingNumber' | 'outcome' | 'merchantName'> & { readonly value: Secret<string> };
