@@ -12,16 +12,22 @@ import { exponentOf } from '../message/money.ts';
 import type { Amount } from '../message/money.ts';
 import type { Reason } from '../message/reason.ts';
 import { compositeText, readAmount, twelveDigits, writeAmount, writeBilling } from './amounts.ts';
+import { writeChip } from './chip-answer.ts';
+import type { ChipAnswer } from './chip-answer.ts';
 import type { Dialect } from './dialect.ts';
 import { Faults } from './faults.ts';
+import { writeKey } from './key-change.ts';
+import type { SentKey } from './key-change.ts';
 import type { NetworkFunction } from './meaning.ts';
 import { answerMti, cardClassOfMti } from './mti.ts';
+import { writePlace } from './places.ts';
 
 /**
  * The answer to a card message, written into `draft` (cleared first) and returned.
  * @param rrn DE37 where the request has none; at most 12 characters; empty: left out
+ * @param chip what DE55 tells the chip, where the format has room for it; undefined: nothing
  */
-export function draftAnswer(request: Message, response: Response, dialect: Dialect, draft: Draft, rrn: string): Draft {
+export function draftAnswer(request: Message, response: Response, dialect: Dialect, draft: Draft, rrn: string, chip?: ChipAnswer): Draft {
   const { fields } = request.codec.spec;
   begin(request, draft);
   for (const field of dialect.answer.echo) draft.copy(request, field);
@@ -36,13 +42,19 @@ export function draftAnswer(request: Message, response: Response, dialect: Diale
     if (field > 0) draft.set(faultField, String(field).padStart(3, '0'));
   }
   if (response.balance !== undefined) addAmounts(request, draft, balanceText(request, response.balance, dialect));
+  if (chip !== undefined) writeChip(request, chip, dialect, draft);
   return draft;
 }
 
-/** The answer to a network management message: accepted where there is no reason against it. */
-export function draftNetworkAnswer(request: Message, reason: Reason | undefined, dialect: Dialect, draft: Draft): Draft {
+/**
+ * The answer to a network management message: accepted where there is no reason against it.
+ * @param checkValue of a key that was taken, hexadecimal: told where the dialect has a place for it; empty: none
+ */
+export function draftNetworkAnswer(request: Message, reason: Reason | undefined, dialect: Dialect, draft: Draft, checkValue = ''): Draft {
   begin(request, draft);
   for (const field of dialect.answer.networkEcho) draft.copy(request, field);
+  const { confirmation } = dialect.keyChange;
+  if (checkValue !== '' && confirmation !== undefined) writePlace(draft, request.codec.spec, confirmation, checkValue, 'hex');
   return draft.set(39, reason === undefined ? dialect.reasons.responseCodeOfAction('8000')! : dialect.reasons.responseCode(reason));
 }
 
@@ -54,18 +66,20 @@ export function draftRefusal(request: Message, reason: Reason, dialect: Dialect,
 }
 
 /**
- * A network management request of our own. False where the dialect has no code for it.
- * @param stan digits; @param transmittedAt MMDDhhmmss, UTC; @param localAt CCYYMMDDhhmmss
+ * A network management request of our own. False where the dialect has no code for it, or no place for the key.
+ * @param stan digits; @param transmittedAt MMDDhhmmss, UTC; @param localAt CCYYMMDDhhmmss; @param key of a key change
  */
-export function draftNetworkRequest(what: NetworkFunction, stan: string, transmittedAt: string, localAt: string, dialect: Dialect, draft: Draft): boolean {
-  const code = codeOf(what, dialect);
+export function draftNetworkRequest(
+  what: NetworkFunction, stan: string, transmittedAt: string, localAt: string, dialect: Dialect, draft: Draft, key?: SentKey,
+): boolean {
+  const code = dialect.network.own.get(what) ?? codeOf(what, dialect);
   if (code === undefined) return false;
   draft.clear(dialect.version === '1987' ? '0800' : dialect.version === '1993' ? '1804' : '2804');
   draft.set(7, transmittedAt).set(11, stan.padStart(dialect.version === '2003' ? 12 : 6, '0'));
   if (dialect.version === '1993') draft.set(12, localAt.slice(2));
   else if (dialect.version === '2003') draft.set(12, localAt);
   draft.set(dialect.network.field, code);
-  return true;
+  return key === undefined || writeKey(key, dialect, draft);
 }
 
 function codeOf(what: NetworkFunction, dialect: Dialect): string | undefined {

@@ -5,14 +5,16 @@
 import type { Message } from '../iso8583/codec.ts';
 import { Pan } from '../message/pan.ts';
 import { Secret } from '../message/secret.ts';
-import { elementOf } from './conditions.ts';
-import type { Dialect, Entry, TrackValue, ValuePlace } from './dialect.ts';
+import { readChip, readTags } from './chip-data.ts';
+import type { ChipData } from './chip-data.ts';
+import type { Dialect, Entry, TrackValue } from './dialect.ts';
 import { isDigits } from './digits.ts';
 import type { Faults } from './faults.ts';
 import type { CarriedCardValue } from './meaning.ts';
+import { placeText } from './places.ts';
 import { isExpiry } from './times.ts';
 
-export interface CardData {
+export interface CardData extends ChipData {
   readonly pan: Pan | undefined;
   readonly expiry: string | undefined;
   readonly trackExpiry: string | undefined;
@@ -32,16 +34,19 @@ interface Track {
 }
 
 export function readCardData(message: Message, dialect: Dialect, faults: Faults): CardData {
-  const track = readTrack(message, dialect, faults);
+  const tags = readTags(message);
+  const track = readTrack(message, dialect, tags?.get('57'), faults);
   const expiry = message.text(14);
   if (expiry !== undefined && !isExpiry(expiry)) faults.add(14, 'is not a month');
   const entry = readEntry(message, dialect);
+  const pan = readPan(message, track, dialect, faults);
   return {
-    pan: readPan(message, track, dialect, faults),
+    pan,
     expiry,
     trackExpiry: track === undefined || track.expiry === '' ? undefined : track.expiry,
     entry,
     cardValue: chooseCardValue(message, dialect, entry, track, expiry),
+    ...readChip(message, tags, pan, faults),
   };
 }
 
@@ -65,12 +70,11 @@ function readPan(message: Message, track: Track | undefined, dialect: Dialect, f
   return pan;
 }
 
-function readTrack(message: Message, dialect: Dialect, faults: Faults): Track | undefined {
+function readTrack(message: Message, dialect: Dialect, chip: string | undefined, faults: Faults): Track | undefined {
   const track2 = message.text(35);
   if (track2 !== undefined) return checked(splitTrack2(track2, 35, dialect.track2ValueAt), 35, faults);
   const track1 = message.text(45);
   if (track1 !== undefined) return checked(splitTrack1(track1, dialect.track1ValueAt), 45, faults);
-  const chip = message.has(55) ? message.sub(55, '57') : undefined;
   return chip === undefined ? undefined : checked(splitTrack2(chip.endsWith('F') ? chip.slice(0, -1) : chip, 55, dialect.track2ValueAt), 55, faults);
 }
 
@@ -130,14 +134,16 @@ function chooseCardValue(message: Message, dialect: Dialect, entry: Entry, track
   const fromTrack = track === undefined ? undefined : trackValueOf(track, entry.trackValue);
   if (fromTrack !== undefined) return fromTrack;
   for (const place of dialect.cvv2) {
-    const value = valueAt(message, place);
-    if (value !== undefined) return carried('cvv2', value, expiry ?? (track?.expiry || undefined), '000');
+    const value = placeText(message, place, 'characters');
+    if (value === undefined || !(value.length === 3 || value.length === 4) || !isDigits(value)) continue;
+    return carried('cvv2', value, expiry ?? (track?.expiry || undefined), '000');
   }
   return undefined;
 }
 
 function trackValueOf(track: Track, kind: TrackValue): CarriedCardValue | undefined {
   if (kind === 'none' || track.expiry === '') return undefined;
+  if (kind === 'dynamic') return contactlessStripe(track);
   const { discretionary, valueAt } = track;
   const start = valueAt < 0 ? discretionary.length + valueAt : valueAt;
   const value = start < 0 ? '' : discretionary.slice(start, start + 3);
@@ -146,39 +152,12 @@ function trackValueOf(track: Track, kind: TrackValue): CarriedCardValue | undefi
   return track.serviceCode === '' ? undefined : carried('cvv', value, track.expiry, track.serviceCode);
 }
 
+/** Of track 2 alone: where track 1 has the value and the counter differs from card to card. */
+function contactlessStripe({ field, expiry, serviceCode, discretionary }: Track): CarriedCardValue | undefined {
+  if (field === 45 || serviceCode === '' || !isDigits(discretionary)) return undefined;
+  return { kind: 'contactlessStripe', expiry, serviceCode, discretionary: new Secret(discretionary) };
+}
+
 function carried(kind: 'cvv' | 'icvv' | 'cvv2', value: string, expiry: string | undefined, serviceCode: string): CarriedCardValue {
   return { kind, value: new Secret(value), expiry, serviceCode };
-}
-
-function valueAt(message: Message, place: ValuePlace): string | undefined {
-  const text = message.text(place.field);
-  if (text === undefined) return undefined;
-  let value: string | undefined;
-  if (place.form === 'element') value = elementOf(text, place.element, place.skip)?.trim();
-  else if (place.form === 'text') value = text.slice(place.at, place.at + place.length).trim();
-  else value = datasetValue(text, place.dataset);
-  return value !== undefined && (value.length === 3 || value.length === 4) && isDigits(value) ? value : undefined;
-}
-
-/** Bit 2 of a dataset: four digits in two bytes, of which a leading zero is filling. `text`: the composite field in hexadecimal. */
-function datasetValue(text: string, dataset: string): string | undefined {
-  let at = 0;
-  while (at + 6 <= text.length) {
-    const end = at + 6 + 2 * Number.parseInt(text.slice(at + 2, at + 6), 16);
-    if (!(end <= text.length)) return undefined;
-    if (text.startsWith(dataset, at)) {
-      let bitmap = Number.parseInt(text.slice(at + 6, at + 10), 16);
-      const hasValue = (bitmap & 0x4000) !== 0;
-      let start = at + 10;
-      // Bit 1 of each bitmap announces another one.
-      while ((bitmap & 0x8000) !== 0 && start + 4 <= end) {
-        bitmap = Number.parseInt(text.slice(start, start + 4), 16);
-        start += 4;
-      }
-      const value = hasValue && start + 4 <= end ? text.slice(start, start + 4) : '';
-      return value.startsWith('0') ? value.slice(1) : value;
-    }
-    at = end;
-  }
-  return undefined;
 }

@@ -1,7 +1,7 @@
 /**
  * Where a fact stands in a message, as data: a slice of a field, an element of a field that is a list of elements, or a bit.
  *
- * Elements are two digits of identifier, two digits of length, then the content, as several networks fill DE48.
+ * Elements are two characters of identifier, two digits of length, then the content, as several networks fill DE48.
  */
 import type { Message } from '../iso8583/codec.ts';
 import type { JsonNode } from './json.ts';
@@ -37,12 +37,15 @@ export function anyHolds(conditions: readonly Condition[], message: Message): bo
   return false;
 }
 
-/** An element's content; undefined where it is absent or the text is no list of elements up to it. */
-export function elementOf(text: string, element: string, skip: number): string | undefined {
+/**
+ * An element's content; undefined where it is absent or the text is no list of elements up to it.
+ * @param lengthDigits of each element's length
+ */
+export function elementOf(text: string, element: string, skip: number, lengthDigits = 2): string | undefined {
   let at = skip;
-  while (at + 4 <= text.length) {
-    const length = twoDigits(text, at + 2);
-    const start = at + 4;
+  while (at + 2 + lengthDigits <= text.length) {
+    const start = at + 2 + lengthDigits;
+    const length = numberAt(text, at + 2, start);
     if (length < 0 || start + length > text.length) return undefined;
     if (text.startsWith(element, at)) return text.slice(start, start + length);
     at = start + length;
@@ -50,10 +53,15 @@ export function elementOf(text: string, element: string, skip: number): string |
   return undefined;
 }
 
-function twoDigits(text: string, at: number): number {
-  const tens = text.charCodeAt(at) - 48;
-  const ones = text.charCodeAt(at + 1) - 48;
-  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : -1;
+/** -1: not digits. */
+function numberAt(text: string, at: number, end: number): number {
+  let number = 0;
+  for (; at < end; at++) {
+    const digit = text.charCodeAt(at) - 48;
+    if (!(digit >= 0 && digit <= 9)) return -1;
+    number = number * 10 + digit;
+  }
+  return number;
 }
 
 export function readConditions(node: JsonNode): Condition[] {

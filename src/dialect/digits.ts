@@ -27,3 +27,8 @@ export function institution(text: string | undefined): string {
 export function trimmed(text: string | undefined): string {
   return text === undefined ? '' : text.trimEnd();
 }
+
+/** Only hexadecimal digits of either case, an even number of them, at least two. */
+export function isHex(text: string): boolean {
+  return text.length % 2 === 0 && /^[0-9A-Fa-f]+$/.test(text);
+}

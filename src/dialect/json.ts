@@ -38,6 +38,10 @@ export class JsonNode {
     return this.#value !== undefined;
   }
 
+  get isString(): boolean {
+    return typeof this.#value === 'string';
+  }
+
   /** A member of an object; a node that is not `present` where it is missing. */
   at(key: string): JsonNode {
     const object = this.#object();

@@ -1,17 +1,18 @@
 /** From a dialect file's content to a checked `Dialect`. Everything is refused here, at start, and nothing later. */
 import type { Spec } from '../iso8583/spec.ts';
 import type { EntryMode, MessageClass, Purpose, Version } from '../message/message.ts';
-import { readConditions, readElement, readMask } from './conditions.ts';
+import { readConditions, readMask } from './conditions.ts';
 import { functionMeanings } from './dialect.ts';
-import type { AmountForm, AnswerRules, Dialect, Entry, EntryModes, FunctionMeaning, TrackValue, ValuePlace } from './dialect.ts';
+import type { AmountForm, AnswerRules, Dialect, Entry, EntryModes, FunctionMeaning, TrackValue } from './dialect.ts';
 import { DialectError, JsonNode } from './json.ts';
+import { readAuthentication, readCvv2Places, readKeyChange, readPin, secretFields } from './load-places.ts';
 import type { NetworkFunction } from './meaning.ts';
 import { responseCodeLengths, versions } from './reason-map.ts';
 import type { ReasonMap } from './reason-map.ts';
 
-const purposes: readonly Purpose[] = ['purchase', 'cash', 'refund', 'balanceInquiry', 'verification', 'preauthorization', 'unsupported'];
-const modes: readonly EntryMode[] = ['chip', 'contactless', 'stripe', 'manual', 'ecommerce', 'unknown'];
-const trackValues: readonly TrackValue[] = ['cvv', 'icvv', 'none'];
+const purposes: readonly Purpose[] = ['purchase', 'cash', 'refund', 'balanceInquiry', 'verification', 'preauthorization', 'pinChange', 'unsupported'];
+const modes: readonly EntryMode[] = ['chip', 'contactless', 'stripe', 'fallback', 'manual', 'ecommerce', 'unknown'];
+const trackValues: readonly TrackValue[] = ['cvv', 'icvv', 'dynamic', 'none'];
 const networkFunctions: readonly NetworkFunction[] = ['signOn', 'signOff', 'echo', 'keyChange', 'cutover', 'other'];
 
 /** Card data of any version: never in an answer, never in a digest. DE48 and, in 2003, DE49 carry verification values. */
@@ -32,13 +33,20 @@ function isCardData(field: number, version: Version): boolean {
 export function loadDialect(json: unknown, file: string, reasons: ReasonMap): Dialect {
   const root = new JsonNode(json, file).only(
     'name', 'version', 'about', 'required', 'amounts', 'processingCodes', 'functionCodes', 'preauthorization', 'completion',
-    'approvalCodeCompletes', 'partialApproval', 'cardNotPresent', 'entryModes', 'cvv2', 'tracks', 'merchant', 'network', 'fingerprint', 'answer',
+    'approvalCodeCompletes', 'partialApproval', 'cardNotPresent', 'entryModes', 'cvv2', 'pin', 'authentication', 'tracks',
+    'merchant', 'network', 'keyChange', 'fingerprint', 'answer',
   );
   const version = root.at('version').oneOf(versions);
   if (reasons.version !== version) root.at('version').fail(`the reason map ${reasons.name} is one of ${reasons.version}`);
   if (root.at('about').present) root.at('about').string();
   const tracks = root.at('tracks').only('track2ValueAt', 'track1ValueAt');
   const merchant = root.at('merchant').only('categoryFields', 'nameField');
+  const cvv2 = readCvv2Places(root.at('cvv2'));
+  const pin = readPin(root.at('pin'));
+  const authentication = readAuthentication(root.at('authentication'));
+  const keyChange = readKeyChange(root.at('keyChange'));
+  const secret = secretFields(cvv2, pin, authentication, keyChange);
+  const isSecret = (field: number): boolean => isCardData(field, version) || secret.has(field);
   return {
     name: root.at('name').string(),
     version,
@@ -53,14 +61,17 @@ export function loadDialect(json: unknown, file: string, reasons: ReasonMap): Di
     partialApproval: readConditions(root.at('partialApproval')),
     cardNotPresent: readConditions(root.at('cardNotPresent')),
     entryModes: readEntryModes(root.at('entryModes')),
-    cvv2: root.at('cvv2').items().map(readPlace),
+    cvv2,
+    pin,
+    authentication,
     track2ValueAt: tracks.at('track2ValueAt').integer(-40, 40),
     track1ValueAt: tracks.at('track1ValueAt').integer(-80, 80),
     merchantCategoryFields: merchant.at('categoryFields').fields(),
     merchantNameField: merchant.at('nameField').present ? merchant.at('nameField').field() : undefined,
     network: readNetwork(root.at('network')),
-    fingerprint: readFieldsWithout(root.at('fingerprint'), version, 'goes into no digest', false, new Set()),
-    answer: readAnswer(root.at('answer'), version),
+    keyChange,
+    fingerprint: readFieldsWithout(root.at('fingerprint'), isSecret, 'goes into no digest', false, new Set()),
+    answer: readAnswer(root.at('answer'), isSecret),
   };
 }
 
@@ -132,39 +143,28 @@ function readEntryModes(node: JsonNode): EntryModes {
   return { form: 'bits', field, rules };
 }
 
-function readPlace(node: JsonNode): ValuePlace {
-  const form = node.at('form').oneOf(['element', 'dataset', 'text'] as const);
-  const field = node.at('field').field();
-  if (form === 'element') {
-    node.only('form', 'field', 'element', 'skip');
-    return { form, field, element: readElement(node.at('element')), skip: node.at('skip').present ? node.at('skip').integer(0, 99) : 0 };
-  }
-  if (form === 'text') {
-    node.only('form', 'field', 'at', 'length');
-    return { form, field, at: node.at('at').integer(0, 999), length: node.at('length').integer(3, 4) };
-  }
-  node.only('form', 'field', 'dataset');
-  const dataset = node.at('dataset').string();
-  if (!/^[0-9A-F]{2}$/.test(dataset)) node.at('dataset').fail('a dataset has an identifier of two hexadecimal digits');
-  return { form, field, dataset };
-}
-
-function readNetwork(node: JsonNode): { field: number; codes: Map<string, NetworkFunction> } {
-  node.only('field', 'codes');
+function readNetwork(node: JsonNode): Dialect['network'] {
+  node.only('field', 'codes', 'own');
   const codes = new Map<string, NetworkFunction>();
   for (const [code, value] of node.at('codes').members()) {
     if (!/^[0-9]{3}$/.test(code)) value.fail('a network management code has three digits');
     codes.set(code, value.oneOf(networkFunctions));
   }
-  return { field: node.at('field').field(), codes };
+  const own = new Map<NetworkFunction, string>();
+  for (const [name, value] of node.at('own').present ? node.at('own').members() : []) {
+    const code = value.string();
+    if (codes.get(code) !== name) value.fail(`is no code of ${name} in "codes"`);
+    own.set(name as NetworkFunction, code);
+  }
+  return { field: node.at('field').field(), codes, own };
 }
 
 /** Ascending field numbers, none of them card data. */
-function readFieldsWithout(node: JsonNode, version: Version, why: string, panAllowed: boolean, written: ReadonlySet<number>): number[] {
+function readFieldsWithout(node: JsonNode, isSecret: (field: number) => boolean, why: string, panAllowed: boolean, written: ReadonlySet<number>): number[] {
   let last = 0;
   return node.items().map((item) => {
     const field = item.field();
-    if (isCardData(field, version) || (field === 2 && !panAllowed)) item.fail(`DE${field} may carry card data and ${why}`);
+    if (isSecret(field) || (field === 2 && !panAllowed)) item.fail(`DE${field} may carry card data and ${why}`);
     if (written.has(field)) item.fail(`DE${field} of an answer is the answer's own`);
     if (field <= last) item.fail('field numbers are listed once and ascending');
     last = field;
@@ -172,19 +172,20 @@ function readFieldsWithout(node: JsonNode, version: Version, why: string, panAll
   });
 }
 
-function readAnswer(node: JsonNode, version: Version): AnswerRules {
-  node.only('echo', 'networkEcho', 'faultField', 'originalAmountType', 'ledgerAmountType', 'availableAmountType');
+function readAnswer(node: JsonNode, isSecret: (field: number) => boolean): AnswerRules {
+  node.only('echo', 'networkEcho', 'faultField', 'originalAmountType', 'ledgerAmountType', 'availableAmountType', 'chipResponseCode');
   const type = (key: string): string => {
     const text = node.at(key).string();
     return /^[0-9]{2}$/.test(text) ? text : node.at(key).fail('an amount type of DE54 has two digits');
   };
   return {
-    echo: readFieldsWithout(node.at('echo'), version, 'is not echoed', true, ownFields),
-    networkEcho: readFieldsWithout(node.at('networkEcho'), version, 'is not echoed', false, ownFields),
+    echo: readFieldsWithout(node.at('echo'), isSecret, 'is not echoed', true, ownFields),
+    networkEcho: readFieldsWithout(node.at('networkEcho'), isSecret, 'is not echoed', false, ownFields),
     faultField: node.at('faultField').present ? node.at('faultField').field() : undefined,
     originalAmountType: node.at('originalAmountType').present ? type('originalAmountType') : undefined,
     ledgerAmountType: type('ledgerAmountType'),
     availableAmountType: type('availableAmountType'),
+    chipResponseCode: node.at('chipResponseCode').present ? node.at('chipResponseCode').boolean() : true,
   };
 }
 

@@ -47,7 +47,7 @@ function byFunction(plain: Purpose, meaning: FunctionMeaning): Purpose {
     case 'completion':
       return isPayment(plain) ? meaning : plain;
     case 'verification':
-      return plain === 'unsupported' ? plain : 'verification';
+      return plain === 'unsupported' || plain === 'pinChange' ? plain : 'verification';
     default:
       return plain;
   }
@@ -91,5 +91,5 @@ function byAmount(purpose: Purpose, facts: PurposeFacts, faults: Faults): Purpos
 
 /** Does it move money, so that an amount must be there? */
 export function needsAmount(purpose: Purpose): boolean {
-  return purpose !== 'balanceInquiry' && purpose !== 'verification' && purpose !== 'unsupported';
+  return purpose !== 'balanceInquiry' && purpose !== 'verification' && purpose !== 'pinChange' && purpose !== 'unsupported';
 }

@@ -8,17 +8,19 @@ import type { Message } from '../iso8583/codec.ts';
 import type { MessageClass, MessageFunction, Trace } from '../message/message.ts';
 import type { Amount } from '../message/money.ts';
 import type { Pan } from '../message/pan.ts';
-import { Secret } from '../message/secret.ts';
 import { digitsMinor, parseComposite, readAmount, readBilling } from './amounts.ts';
+import { readAuthentication } from './authentication.ts';
 import { readCardData } from './card-data.ts';
 import { anyHolds } from './conditions.ts';
 import type { Dialect, FunctionMeaning } from './dialect.ts';
 import { institution, trimmed, withoutZeros } from './digits.ts';
 import { Faults } from './faults.ts';
 import { fingerprintOf } from './fingerprint.ts';
+import { readKey } from './key-change.ts';
 import type { AnsweredClass, CardMeaning, Meaning, NetworkMeaning, ResponseMeaning } from './meaning.ts';
 import { cardClassOfMti, isAnswer, isRepeat, isRequest, versionOfMti } from './mti.ts';
 import { readOriginal } from './original.ts';
+import { readNewPin, readPin } from './pin-data.ts';
 import { needsAmount, readFunctionMeaning, readPurpose } from './purpose.ts';
 import { isDateTime, isMonthDay, isTime, isTransmissionTime } from './times.ts';
 
@@ -53,7 +55,10 @@ function readCard(message: Message, dialect: Dialect, station: string, of: Messa
   const approvalCode = trimmed(message.text(38));
   const purpose = readPurpose(message, dialect, functionMeaning, { class: of, function: function_, processingCode, original, amount: money.amount, approvalCode }, faults);
   if (money.amount === undefined && needsAmount(purpose)) faults.add(4, 'the amount is missing');
-  const pinBlock = message.text(52);
+  const pin = readPin(message, dialect, faults);
+  const newPinBlock = purpose === 'pinChange' ? readNewPin(message, dialect) : undefined;
+  const [newPinPlace] = dialect.pin.newBlocks;
+  if (purpose === 'pinChange' && of !== 'reversal' && newPinBlock === undefined) faults.add(newPinPlace?.field ?? 52, 'the new PIN is missing');
   const advisedDecline = of !== 'reversal' && function_ !== 'request' && readAdvisedDecline(message, dialect, faults);
   return {
     kind: 'card',
@@ -78,12 +83,12 @@ function readCard(message: Message, dialect: Dialect, station: string, of: Messa
     trackExpiry: card.trackExpiry,
     cardPresent: card.entry.cardPresent && !anyHolds(dialect.cardNotPresent, message),
     entryMode: card.entry.mode,
-    pin: pinBlock === undefined ? undefined : { block: new Secret(pinBlock), format: undefined, keySerial: '' },
-    newPinBlock: undefined,
+    pin,
+    newPinBlock,
     cardValue: card.cardValue,
-    chip: undefined,
-    panSequence: '',
-    authentication: undefined,
+    chip: card.chip,
+    panSequence: card.panSequence,
+    authentication: readAuthentication(message, dialect),
     merchant: readMerchant(message, dialect, card.pan),
     fault: faults.first,
     fingerprint: fingerprintOf(message, dialect.fingerprint, advisedDecline ? 'declined' : purpose),
@@ -203,16 +208,17 @@ function firstText(message: Message, fields: readonly number[]): string {
 
 function readNetwork(message: Message, dialect: Dialect): NetworkMeaning {
   const code = message.text(dialect.network.field) ?? '';
+  const function_ = dialect.network.codes.get(code) ?? 'other';
   return {
     kind: 'network',
     version: dialect.version,
     mti: message.mti,
-    function: dialect.network.codes.get(code) ?? 'other',
+    function: function_,
     code,
     answerable: isRequest(message.mti),
     stan: withoutZeros(message.text(11) ?? ''),
     transmittedAt: message.text(7) ?? '',
-    key: undefined,
+    key: function_ === 'keyChange' ? readKey(message, dialect) : undefined,
   };
 }
 

@@ -4,6 +4,7 @@
  */
 import type { Message } from './codec.ts';
 import { EncodeError } from './errors.ts';
+import type { TagEntry } from './tlv.ts';
 import { tlvBytes } from './tlv.ts';
 import { fieldNumberMax } from '../base/limits.ts';
 
@@ -33,8 +34,8 @@ export class Draft {
     return this.#put(field, bytes);
   }
 
-  /** Sets a BER-TLV field to these primitive tags, in this order: tag and value in hexadecimal. */
-  setTags(field: number, tags: Iterable<readonly [tag: string, value: string]>): this {
+  /** Sets a BER-TLV field to these objects, in this order: tag, and value in hexadecimal or, of a constructed tag, the objects in it. */
+  setTags(field: number, tags: Iterable<TagEntry>): this {
     return this.#put(field, tlvBytes(tags, `${field}`));
   }
 

@@ -90,14 +90,19 @@ export function eachTag(frame: Uint8Array, at: number, end: number, visit: (path
   }
 }
 
-/** The bytes of primitive objects, in the order given: tags and values in hexadecimal. Throws an `EncodeError` for what is neither. */
-export function tlvBytes(tags: Iterable<readonly [tag: string, value: string]>, path: string): Uint8Array {
+/** An object to be written: its tag in hexadecimal, and its value in hexadecimal or, of a constructed tag, the objects in it. */
+export type TagEntry = readonly [tag: string, value: string | readonly TagEntry[]];
+
+/** The bytes of objects, in the order given. Throws an `EncodeError` for what is no tag, no hexadecimal, or objects within a primitive tag. */
+export function tlvBytes(tags: Iterable<TagEntry>, path: string, depth = 1): Uint8Array {
   const bytes: number[] = [];
   for (const [tag, value] of tags) {
     const head = hexBytes(tag);
-    const content = hexBytes(value);
     if (head === undefined || head.length === 0 || head[0] === 0 || tagEnd(Uint8Array.from(head), 0, head.length) !== head.length) throw new EncodeError(path, 'bad-content');
-    if (content === undefined) throw new EncodeError(`${path}.${tag}`, 'bad-hex');
+    const inner = `${path}.${tag}`;
+    if (typeof value !== 'string' && ((head[0]! & 0x20) === 0 || depth === tlvDepthMax)) throw new EncodeError(inner, 'bad-content');
+    const content = typeof value === 'string' ? hexBytes(value) : tlvBytes(value, inner, depth + 1);
+    if (content === undefined) throw new EncodeError(inner, 'bad-hex');
     bytes.push(...head, ...lengthOf(content.length));
     for (const byte of content) bytes.push(byte);
   }
