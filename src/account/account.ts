@@ -8,7 +8,9 @@
 import { assert } from '../base/assert.ts';
 import { balanceMinorMax } from '../base/limits.ts';
 import { add } from '../message/money.ts';
-import type { CardRecord, CounterMove, Effects, JournalEntry } from './journal.ts';
+import { loadRecord, loadSecurity, newSecurity, storeBasics, storeExtras } from './card.ts';
+import type { CardEffect, CardRecord, CardSecurity, StoredBasics, StoredExtras } from './card.ts';
+import type { CounterMove, Effects, JournalEntry } from './journal.ts';
 
 /** What one card has used of its limits in the current window of each period. */
 export interface Counters {
@@ -26,6 +28,7 @@ export interface CounterWindow {
 export interface Card {
   readonly record: CardRecord;
   readonly counters: Counters;
+  readonly security: CardSecurity;
 }
 
 export interface Account {
@@ -45,9 +48,10 @@ export interface Account {
 }
 
 const noWindow: CounterWindow = { window: 0, scopes: {} };
+const newCounters: Counters = { day: noWindow, month: noWindow };
 
 export const noEffects: Effects = {
-  ledgerMinor: 0, heldMinor: 0, openHolds: 0, counters: [], postings: [], guard: undefined,
+  ledgerMinor: 0, heldMinor: 0, openHolds: 0, counters: [], postings: [], guard: undefined, card: undefined,
 };
 
 export function availableMinor(account: Account): number {
@@ -91,12 +95,19 @@ export function evolve(account: Account | undefined, entry: JournalEntry): Accou
   let { cards } = account;
   if (effects.counters.length > 0) cards = count(cards, effects.counters);
   if (entry.kind === 'card') {
-    const counters = cards[entry.index]?.counters ?? { day: noWindow, month: noWindow };
+    const before = cards[entry.index];
     cards = [...cards];
     assert(entry.index <= cards.length, 'cards are added at the end');
-    (cards as Card[])[entry.index] = { record: entry.card, counters };
+    (cards as Card[])[entry.index] = { record: entry.card, counters: before?.counters ?? newCounters, security: before?.security ?? newSecurity };
   }
+  if (effects.card !== undefined) cards = changeCard(cards, effects.card);
   return { ...account, version: entry.sequence, ledgerMinor: add(account.ledgerMinor, effects.ledgerMinor), heldMinor, openHolds, cards };
+}
+
+function changeCard(cards: readonly Card[], { index, record, security }: CardEffect): readonly Card[] {
+  const card = cards[index];
+  assert(card !== undefined, 'a card that changes is one of the account');
+  return cards.with(index, { record: record ?? card.record, counters: card.counters, security: security ?? card.security });
 }
 
 function count(cards: readonly Card[], moves: readonly CounterMove[]): readonly Card[] {
@@ -114,30 +125,28 @@ function count(cards: readonly Card[], moves: readonly CounterMove[]): readonly 
     const after: Record<string, readonly [number, number]> = { ...scopes, [move.scope]: [counted, amountMinor] };
     if (counted === 0 && amountMinor === 0) Reflect.deleteProperty(after, move.scope);
     const window: CounterWindow = { window: move.window, scopes: after };
-    changed[move.card] = { record: card.record, counters: { ...card.counters, [move.period]: window } };
+    changed[move.card] = { ...card, counters: { ...card.counters, [move.period]: window } };
   }
   return changed;
 }
 
-const cardStates = ['ordered', 'active', 'removed'] as const;
-
 type StoredWindow = [window: number, ...scopes: (string | number)[]];
-type StoredCard = [token: string, state: number, lockCode: number, expiry: string, serviceCode: string, day: StoredWindow, month: StoredWindow];
+type StoredCard = [...basics: StoredBasics, day: StoredWindow, month: StoredWindow, ...extras: StoredExtras];
 type StoredAccount = [
-  form: 1, version: number, currency: string, program: string, partner: string,
+  form: 1 | 2, version: number, currency: string, program: string, partner: string,
   ledgerMinor: number, heldMinor: number, openHolds: number, ...cards: StoredCard[],
 ];
+
+/** Elements of a stored card before its extras, which form 1 has none of. */
+const basicElements = 7;
 
 /** The head as the store keeps it: short, since it is in memory of the store for every account there is. */
 export function encodeAccount(account: Account): string {
   const stored: StoredAccount = [
-    1, account.version, account.currency, account.program, account.partner, account.ledgerMinor, account.heldMinor, account.openHolds,
+    2, account.version, account.currency, account.program, account.partner, account.ledgerMinor, account.heldMinor, account.openHolds,
   ];
-  for (const { record, counters } of account.cards) {
-    stored.push([
-      record.token, cardStates.indexOf(record.state), record.lockCode, record.expiry, record.serviceCode,
-      storeWindow(counters.day), storeWindow(counters.month),
-    ]);
+  for (const { record, counters, security } of account.cards) {
+    stored.push([...storeBasics(record), storeWindow(counters.day), storeWindow(counters.month), ...storeExtras(record, security)]);
   }
   return JSON.stringify(stored);
 }
@@ -145,13 +154,16 @@ export function encodeAccount(account: Account): string {
 /** @throws SyntaxError where the text is no head. */
 export function decodeAccount(id: string, text: string): Account {
   const [form, version, currency, program, partner, ledgerMinor, heldMinor, openHolds, ...cards] = JSON.parse(text) as StoredAccount;
-  assert(form === 1, 'a head is in a form that this program knows');
+  assert(form === 1 || form === 2, 'a head is in a form that this program knows');
+  return { id, version, currency, program, partner, ledgerMinor, heldMinor, openHolds, cards: cards.map(loadCard) };
+}
+
+function loadCard(stored: StoredCard): Card {
+  const [token, state, lockCode, expiry, serviceCode, day, month] = stored;
+  const extras = stored.slice(basicElements) as StoredExtras;
   return {
-    id, version, currency, program, partner, ledgerMinor, heldMinor, openHolds,
-    cards: cards.map(([token, state, lockCode, expiry, serviceCode, day, month]) => ({
-      record: { token, state: cardStates[state] ?? 'removed', lockCode, expiry, serviceCode },
-      counters: { day: loadWindow(day), month: loadWindow(month) },
-    })),
+    record: loadRecord([token, state, lockCode, expiry, serviceCode], extras), counters: { day: loadWindow(day), month: loadWindow(month) },
+    security: loadSecurity(extras),
   };
 }
 

@@ -1,11 +1,13 @@
 /**
  * Advices (0120, 0220 and their 1993 and 2003 forms) tell of what was done already, so nothing here refuses: what moved
  * money out there is recorded even where it overdraws, and flagged. What is on record already is linked and not applied again.
+ * A PIN that was tried out there counts here, and locks the card at the limit, unless what the advice tells of is on record and has counted.
  */
 import type { CardMessage } from '../message/message.ts';
 import type { Reason } from '../message/reason.ts';
 import { isWithinBounds, overdraws } from './account.ts';
 import { leftByReversals } from './ahead.ts';
+import { authenticationDays, authenticationId } from './authentication.ts';
 import { Change } from './change.ts';
 import { billedMinorOf, noChecks, runChecks, wrongAmount } from './checks.ts';
 import { plainResponse } from './decision.ts';
@@ -16,6 +18,7 @@ import type { Found, Located, Records } from './locate.ts';
 import { move } from './move.ts';
 import type { MoveKind, Owner, Taking } from './move.ts';
 import { legType, placeOf } from './record.ts';
+import { securityChange } from './security.ts';
 
 /** What the advice turns out to do. */
 type Effect =
@@ -27,12 +30,17 @@ const note = (flag: string, reason: Reason = '9000'): Effect => ({ kind: 'note',
 /** Records an advice about a card that the account has. */
 export function advise(owner: Owner, message: CardMessage, located: Located, records: Records, facts: DecideFacts): Decision {
   const { account, card } = owner;
-  const { original } = located;
+  const { original, twin } = located;
+  const follows = original !== undefined || twin !== undefined;
+  const useId = follows ? undefined : authenticationId(account.id, message);
+  if (useId !== undefined && !records.has(useId)) return { kind: 'read', ids: [useId] };
+  const authenticationUsed = useId !== undefined && typeof records.get(useId) === 'string';
   const billedMinor = billedMinorOf(account, message);
   const leftMinor = located.ahead.length === 0 ? undefined : leftByReversals(located.ahead.map(({ leg }) => leg), message);
   let effect = effectOf(message, located, billedMinor, leftMinor);
   const checked = runChecks({ ...message, partialAllowed: false }, {
-    account, card, original: (effect.kind === 'complete' || effect.kind === 'increase') && original?.leg.state === 'open' ? original.leg : undefined, guardRefused: false,
+    account, card, original: (effect.kind === 'complete' || effect.kind === 'increase') && original?.leg.state === 'open' ? original.leg : undefined, follows,
+    authenticationUsed, guardRefused: false,
   });
   let change = new Change(account, records, message.terms.recordDays, facts.decidedAtMs);
   if (effect.kind !== 'note') {
@@ -43,6 +51,8 @@ export function advise(owner: Owner, message: CardMessage, located: Located, rec
       change = new Change(account, records, message.terms.recordDays, facts.decidedAtMs);
     }
   }
+  const security = securityChange(owner.index, card, message, { pin: checked.pin, isApproved: false, isAwaited: false });
+  change.card = security.effect;
   const flags: string[] = [];
   let reason: Reason = '9001';
   if (effect.kind === 'note') {
@@ -56,7 +66,9 @@ export function advise(owner: Owner, message: CardMessage, located: Located, rec
     if (leftMinor !== undefined) flags.push('reversedBefore');
     if (checked.failure !== undefined) flags.push(`wouldDecline:${checked.failure}`);
     if (overdraws(account, change.effects)) flags.push('overdrawn');
+    if (useId !== undefined && !authenticationUsed) change.mark(useId, message.id, authenticationDays);
   }
+  flags.push(...security.flags);
   return decided(account, change, located.once, {
     message, facts, response: { ...plainResponse(reason, message.fault?.field), amount: message.amount },
     checks: message.advisedDecline ? noChecks() : checked.results, originalId: original?.leg.id, flags,
@@ -68,6 +80,7 @@ function effectOf(message: CardMessage, located: Located, billedMinor: number | 
   if (message.fault !== undefined) return note('contentFault', message.fault.reason);
   if (message.advisedDecline) return note('advisedDecline');
   if (message.purpose === 'balanceInquiry' || message.purpose === 'verification') return note('noMoney');
+  if (message.purpose === 'pinChange') return note('pinNotChanged');
   if (message.purpose === 'unsupported') return note('functionNotSupported');
   if (message.amount === undefined || wrongAmount(message) !== undefined) return note('amountInvalid', '1010');
   if (billedMinor === undefined) return note('currencyUnknown');

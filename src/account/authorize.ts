@@ -5,9 +5,11 @@ import type { CardMessage, Response } from '../message/message.ts';
 import type { Reason } from '../message/reason.ts';
 import { availableMinor, isWithinBounds } from './account.ts';
 import { leftByReversals } from './ahead.ts';
+import { authenticationDays, authenticationId } from './authentication.ts';
 import { Change } from './change.ts';
 import { runChecks } from './checks.ts';
 import type { CheckOutcome } from './checks.ts';
+import { withScripts } from './decision.ts';
 import type { DecideFacts, Decision } from './decision.ts';
 import { decided } from './entry.ts';
 import { newLeg } from './leg.ts';
@@ -16,6 +18,8 @@ import { move } from './move.ts';
 import type { MoveKind, Owner, Taking } from './move.ts';
 import { legType } from './record.ts';
 import type { Leg } from './record.ts';
+import { noSecurityChange, securityChange } from './security.ts';
+import type { SecurityChange } from './security.ts';
 
 interface Request {
   readonly owner: Owner;
@@ -24,6 +28,10 @@ interface Request {
   readonly records: Records;
   readonly facts: DecideFacts;
   readonly outcome: CheckOutcome;
+  /** An advice told of this request before it came: it was decided elsewhere, and nobody waits for it any more. */
+  readonly isTold: boolean;
+  /** What reversals that came ahead of it leave of it; undefined: there were none. */
+  readonly leftMinor: number | undefined;
 }
 
 /** Decides a request of a card that the account has. */
@@ -31,17 +39,19 @@ export function authorize(owner: Owner, message: CardMessage, located: Located, 
   const { account, card } = owner;
   const kind = kindOf(message);
   const original = kind === 'take' ? undefined : located.original;
+  const open = original?.leg.state === 'open' ? original.leg : undefined;
+  const useId = open === undefined ? authenticationId(account.id, message) : undefined;
   const outcome = runChecks(message, {
-    account, card, original: original?.leg.state === 'open' ? original.leg : undefined, guardRefused: facts.guardRefused,
+    account, card, original: open, follows: open !== undefined, authenticationUsed: useId !== undefined && typeof records.get(useId) === 'string',
+    guardRefused: facts.guardRefused,
   });
-  const request: Request = { owner, message, located, records, facts, outcome };
-  // An advice told of this request before it came: it was decided elsewhere, and nobody waits for it any more.
+  const leftMinor = located.ahead.length === 0 ? undefined : leftByReversals(located.ahead.map(({ leg }) => leg), message);
   const isTold = located.twin?.transmittedAt === message.trace.transmittedAt;
+  const request: Request = { owner, message, located, records, facts, outcome, isTold, leftMinor };
   const failure = isTold ? '9113' : (outcome.failure ?? refusal(message, kind, original));
   if (failure !== undefined) return decline(request, failure);
-
-  const leftMinor = located.ahead.length === 0 ? undefined : leftByReversals(located.ahead.map(({ leg }) => leg), message);
   if (leftMinor === 0 && kind !== 'complete') return decline(request, '1830');
+
   const change = new Change(account, records, message.terms.recordDays, facts.decidedAtMs);
   const leg = move({ owner, message, located, change, nowMs: facts.decidedAtMs }, kind, original, takingOf(message, outcome, leftMinor), leftMinor);
   if (!isWithinBounds(account, change.effects)) return decline(request, '1010');
@@ -50,9 +60,17 @@ export function authorize(owner: Owner, message: CardMessage, located: Located, 
   if (response.balance !== undefined) {
     change.put(located.ownId, { ...leg, balance: [response.balance.ledgerMinor, response.balance.availableMinor] });
   }
-  return decided(account, change, located.once, {
-    message, facts, response, checks: outcome.results, originalId: original?.leg.id, flags: leftMinor === undefined ? [] : ['reversedBefore'],
+  if (useId !== undefined) change.mark(useId, message.id, authenticationDays);
+  const security = secured(request, true);
+  change.card = security.effect;
+  return decided(account, change, useId === undefined || records.has(useId) ? located.once : [...located.once, useId], {
+    message, facts, response: withScripts(response, security.scripts), checks: outcome.results, originalId: original?.leg.id,
+    flags: leftMinor === undefined ? security.flags : ['reversedBefore', ...security.flags],
   });
+}
+
+function secured({ owner, message, outcome, isTold, leftMinor }: Request, isApproved: boolean): SecurityChange {
+  return isTold ? noSecurityChange : securityChange(owner.index, owner.card, message, { pin: outcome.pin, isApproved, isAwaited: leftMinor !== 0 });
 }
 
 function kindOf({ purpose }: CardMessage): MoveKind {
@@ -75,12 +93,16 @@ function takingOf(message: CardMessage, { partial, billedMinor }: CheckOutcome, 
 }
 
 /** Declines: nothing but the answer is remembered, and reversals that came ahead wait on for an advice of it. */
-function decline({ owner, message, located, records, facts, outcome }: Request, reason: Reason): Decision {
+function decline(request: Request, reason: Reason): Decision {
+  const { owner, message, located, records, facts, outcome } = request;
   const change = new Change(owner.account, records, message.terms.recordDays, facts.decidedAtMs);
   if (reason === '1830') for (const found of located.ahead) change.drop(found);
   change.put(located.ownId, { ...newLeg(message, legType(message.trace), facts.decidedAtMs), reason });
+  const security = secured(request, false);
+  change.card = security.effect;
   return decided(owner.account, change, located.once, {
-    message, facts, response: declineResponse(message, reason), checks: outcome.results, originalId: located.original?.leg.id, flags: [],
+    message, facts, response: withScripts(declineResponse(message, reason), security.scripts), checks: outcome.results,
+    originalId: located.original?.leg.id, flags: security.flags,
   });
 }
 

@@ -4,6 +4,7 @@
  */
 import { assert } from '../base/assert.ts';
 import type { Account } from './account.ts';
+import type { CardEffect } from './card.ts';
 import type { CounterMove, Effects, HoldChange, Posting, RecordChange } from './journal.ts';
 import { counterMoves } from './limits.ts';
 import type { Found, Records } from './locate.ts';
@@ -25,6 +26,7 @@ export class Change {
   readonly #nowMs: number;
   readonly #touched = new Map<string, TransactionRecord>();
   readonly #aliases: AliasChange[] = [];
+  readonly #marks: RecordChange[] = [];
   readonly #counters: CounterMove[] = [];
   readonly #postings: Posting[] = [];
   #ledgerMinor = 0;
@@ -32,6 +34,7 @@ export class Change {
   #openHolds = 0;
   #guardDelta = 0;
   hold: HoldChange | undefined;
+  card: CardEffect | undefined;
 
   constructor(account: Account, records: Records, recordDays: number, nowMs: number) {
     this.#account = account;
@@ -80,6 +83,11 @@ export class Change {
     this.#aliases.push({ id, place: placeOf(recordId, leg), keepUntilMs });
   }
 
+  /** Lets it be known for a time that something was used up, by which message. */
+  mark(id: string, messageId: string, keepDays: number): void {
+    this.#marks.push({ id, value: messageId, keepUntilMs: this.#nowMs + keepDays * dayMs, dueAtMs: undefined });
+  }
+
   count(card: number, counted: Counted | undefined, transactions: number, amountMinor: number): void {
     if (counted === undefined || (transactions === 0 && amountMinor === 0)) return;
     this.#counters.push(...counterMoves(card, counted, transactions, amountMinor));
@@ -94,6 +102,7 @@ export class Change {
       ledgerMinor: this.#ledgerMinor, heldMinor: this.#heldMinor, openHolds: this.#openHolds, counters: this.#counters,
       postings: this.#postings,
       guard: this.#guardDelta === 0 ? undefined : { guardId: creditGuardId(this.#account.partner), delta: this.#guardDelta },
+      card: this.card,
     };
   }
 
@@ -101,6 +110,7 @@ export class Change {
     const changes: RecordChange[] = [];
     for (const record of this.#touched.values()) changes.push(this.#stored(record));
     for (const { id, place, keepUntilMs } of this.#aliases) changes.push({ id, value: encodeAlias(place), keepUntilMs, dueAtMs: undefined });
+    changes.push(...this.#marks);
     return changes;
   }
 

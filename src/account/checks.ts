@@ -10,8 +10,11 @@ import { reasonOfLock } from '../message/reason.ts';
 import type { Reason } from '../message/reason.ts';
 import { availableMinor } from './account.ts';
 import type { Account, Card } from './account.ts';
+import { checkAuthentication, checkCardValue, checkCryptogram, checkPin, isPinCounted } from './card-checks.ts';
+import type { Presented } from './card-checks.ts';
 import { exceededLimit, scopesOf } from './limits.ts';
-import type { Leg } from './record.ts';
+import { fail, pass, passed, skip, skipped } from './verdict.ts';
+import type { Verdict } from './verdict.ts';
 
 export interface CheckOutcome {
   readonly results: readonly CheckResult[];
@@ -21,6 +24,8 @@ export interface CheckOutcome {
   readonly billedMinor: number | undefined;
   /** As much as is available, where that is less and the request allows it. */
   readonly partial: Part | undefined;
+  /** What the PIN came to, where it was judged and counts. */
+  readonly pin: 'verified' | 'wrong' | undefined;
 }
 
 /** A part of what was asked, in the transaction's and in the balance's currency. */
@@ -30,22 +35,15 @@ export interface Part {
 }
 
 /** What the checks look at besides the message. */
-export interface CheckContext {
+export interface CheckContext extends Omit<Presented, 'message'> {
   readonly account: Account | undefined;
-  readonly card: Card | undefined;
-  /** The open authorization that the message completes or adds to. */
-  readonly original: Leg | undefined;
   readonly guardRefused: boolean;
 }
 
-/** What one check says: passed or skipped with a value, or failed with a reason. */
-type Verdict = { readonly outcome: 'pass' | 'skipped'; readonly value: string } | { readonly outcome: 'fail'; readonly reason: Reason; readonly value: string };
-
-const pass = (value: string): Verdict => ({ outcome: 'pass', value });
-const skip = (value: string): Verdict => ({ outcome: 'skipped', value });
-const fail = (reason: Reason, value: string): Verdict => ({ outcome: 'fail', reason, value });
-const passed = pass('');
-const skipped = skip('');
+/** The context of what is checked for its content alone, or has no card. */
+export const noContext: CheckContext = {
+  account: undefined, card: undefined, original: undefined, follows: false, authenticationUsed: false, guardRefused: false,
+};
 
 interface Subject extends CheckContext {
   readonly message: CardMessage;
@@ -63,8 +61,10 @@ const checks: Readonly<Record<CheckName, (subject: Subject) => Verdict>> = {
   cardKnown: ({ card }) => (card === undefined ? fail('1018', '') : passed),
   cardState: ({ card }) => cardState(card),
   expiry: ({ card, message }) => expiry(card, message),
-  cardValue: (subject) => cardValue(subject),
-  pin: ({ message }) => pin(message),
+  cardValue: checkCardValue,
+  pin: checkPin,
+  cryptogram: checkCryptogram,
+  authentication: checkAuthentication,
   limits: (subject) => limits(subject),
   currency: ({ account, message, billedMinor }) => {
     if (account === undefined || message.amount === undefined) return skipped;
@@ -85,7 +85,7 @@ const checks: Readonly<Record<CheckName, (subject: Subject) => Verdict>> = {
 
 /** Messages of these purposes move no money, whatever amount they carry. */
 function movesMoney({ purpose }: CardMessage): boolean {
-  return purpose !== 'balanceInquiry' && purpose !== 'verification' && purpose !== 'unsupported';
+  return purpose !== 'balanceInquiry' && purpose !== 'verification' && purpose !== 'pinChange' && purpose !== 'unsupported';
 }
 
 function content(message: CardMessage): Verdict {
@@ -140,23 +140,6 @@ function expiry(card: Card | undefined, message: CardMessage): Verdict {
   return pass(onRecord);
 }
 
-function cardValue({ message: { cardValue: verdict, terms, purpose }, original }: Subject): Verdict {
-  if (verdict === undefined) {
-    // A merchant may keep no value for later: what follows an authorization that stands, and a refund, have none to carry.
-    const couldCarry = original === undefined && purpose !== 'refund';
-    return terms.verificationValueRequired && couldCarry ? fail('1812', 'nothing carried') : skip('nothing carried');
-  }
-  if (verdict.outcome === 'match') return pass(verdict.kind);
-  return verdict.outcome === 'mismatch' ? fail('1045', verdict.kind) : fail('1814', verdict.kind);
-}
-
-function pin({ pin: state, purpose }: CardMessage): Verdict {
-  if (state === 'verified') return pass('verified');
-  if (state === 'wrong') return fail('1017', 'wrong');
-  if (state === 'unverified') return fail('1813', 'PIN data carried');
-  return purpose === 'cash' ? fail('1012', 'none carried') : skip('none carried');
-}
-
 /** The amount in the balance's own currency: DE6 with DE51 first, else DE4 with DE49; undefined where neither is in it. */
 export function billedMinorOf(account: Account, message: CardMessage): number | undefined {
   const { amount, billing } = message;
@@ -189,12 +172,20 @@ export function runChecks(message: CardMessage, context: CheckContext): CheckOut
   const subject: Subject = { ...context, message, billedMinor, isDebit, availableMinor: available, partial };
   const results: CheckResult[] = [];
   let failure: Reason | undefined;
+  let pin: CheckOutcome['pin'];
   for (const check of checkNames) {
+    if (check === 'pin' && failure === undefined) pin = judgedPin(subject);
     const verdict = failure === undefined ? checks[check](subject) : skipped;
     results.push({ check, outcome: verdict.outcome, value: verdict.value });
     if (verdict.outcome === 'fail') failure = verdict.reason;
   }
-  return { results, failure, billedMinor, partial };
+  return { results, failure, billedMinor, partial, pin };
+}
+
+function judgedPin(subject: Subject): CheckOutcome['pin'] {
+  const { message: { pin }, card } = subject;
+  if (typeof pin === 'string' || card?.record.pin === undefined || pin.pinVersion !== card.record.pinVersion || !isPinCounted(subject)) return undefined;
+  return pin.outcome === 'verified' || pin.outcome === 'wrong' ? pin.outcome : undefined;
 }
 
 /** All checks skipped, for what is not a request: reversals, and advices of a decline. */

@@ -1,12 +1,15 @@
 /**
- * What `apply` answers: either which records it must see first, or the decision with all that it changes.
+ * What `apply` answers: which records it must see first, or what the message must be checked against first, or the decision with all
+ * that it changes.
  */
-import type { Response } from '../message/message.ts';
+import type { CardReferences, QueuedScript, Response } from '../message/message.ts';
 import type { Account } from './account.ts';
 import type { JournalEntry } from './journal.ts';
 
 export type Decision =
   | { readonly kind: 'read'; readonly ids: readonly string[] }
+  /** The message's verdicts are of another CVV2 or PIN than the card's record has: the same message is to come again with these. */
+  | { readonly kind: 'verify'; readonly references: CardReferences }
   | {
       readonly kind: 'decided';
       readonly response: Response;
@@ -36,4 +39,8 @@ export interface DecideFacts {
 /** The answer when nothing but the reason is to be said. */
 export function plainResponse(reason: Response['reason'], field?: string): Response {
   return { reason, approvalCode: '', amount: undefined, billing: undefined, balance: undefined, field };
+}
+
+export function withScripts(response: Response, scripts: readonly QueuedScript[]): Response {
+  return scripts.length === 0 ? response : { ...response, scripts };
 }

@@ -8,9 +8,13 @@
  */
 import { assert } from '../base/assert.ts';
 import { checkNames } from '../message/message.ts';
-import type { CheckResult, EntryMode, MessageClass, MessageFunction, Purpose, Version } from '../message/message.ts';
+import type { CheckName, CheckResult, EntryMode, MessageClass, MessageFunction, Purpose, Version } from '../message/message.ts';
 import type { Amount } from '../message/money.ts';
 import type { Reason } from '../message/reason.ts';
+import { loadEffect, storeEffect } from './card.ts';
+import type { CardEffect, CardRecord, StoredCardEffect } from './card.ts';
+
+export type { CardRecord } from './card.ts';
 
 /** One leg of a double entry; the legs of one journal entry sum to zero per currency. */
 export interface Posting {
@@ -40,6 +44,7 @@ export interface Effects {
   readonly counters: readonly CounterMove[];
   readonly postings: readonly Posting[];
   readonly guard: { readonly guardId: string; readonly delta: number } | undefined;
+  readonly card: CardEffect | undefined;
 }
 
 /** What became of a hold in this entry, for the book's table of holds. */
@@ -122,7 +127,7 @@ export interface OpenedEntry extends EntryBase {
   readonly partner: string;
 }
 
-/** A card was added to the account, or its record changed; the entry holds the card's record whole. */
+/** A card was added to the account, or changed; the entry holds the card's record whole, as it is after it. */
 export interface CardEntry extends EntryBase {
   readonly kind: 'card';
   readonly index: number;
@@ -154,28 +159,25 @@ export interface GuardEntry extends EntryBase {
 
 export type JournalEntry = TransactionEntry | ExpiryEntry | OpenedEntry | CardEntry | LoadedEntry | GuardEntry;
 
-/** A card as the head keeps it. */
-export interface CardRecord {
-  readonly token: string;
-  readonly state: 'ordered' | 'active' | 'removed';
-  /** 0: none; else 1 to 8. */
-  readonly lockCode: number;
-  /** YYMM, valid through that month. */
-  readonly expiry: string;
-  readonly serviceCode: string;
-}
-
 const outcomes = ['pass', 'fail', 'skipped'] as const;
+
+/** The checks in their order when form 1 was written. */
+const checkNamesOfForm1: readonly CheckName[] = [
+  'content', 'luhn', 'cardKnown', 'cardState', 'expiry', 'cardValue', 'pin', 'limits', 'currency', 'balance', 'partnerBalance',
+];
 
 /**
  * The entry as the store keeps it: a card message's as a row, since there are many of them and each is written, read and drained;
  * the others as they are.
  */
 export function encodeEntry(entry: JournalEntry): string {
-  if (entry.kind !== 'transaction') return JSON.stringify(entry);
-  const { effects, hold, merchant } = entry;
+  const { effects } = entry;
+  if (entry.kind !== 'transaction') {
+    return JSON.stringify(effects.card === undefined ? entry : { ...entry, effects: { ...effects, card: storeEffect(effects.card) } });
+  }
+  const { hold, merchant } = entry;
   return JSON.stringify([
-    1, entry.accountId, entry.sequence, entry.id, entry.receivedAtMs, entry.decidedAtMs - entry.receivedAtMs,
+    2, entry.accountId, entry.sequence, entry.id, entry.receivedAtMs, entry.decidedAtMs - entry.receivedAtMs,
     entry.version, entry.mti, entry.class, entry.function, entry.purpose, entry.station, entry.acquirer, entry.stan, entry.rrn, entry.terminal,
     entry.transmittedAt, entry.localAt, entry.processingCode, entry.cardToken, entry.maskedPan,
     entry.amount === undefined ? 0 : [entry.amount.amountMinor, entry.amount.currency],
@@ -183,7 +185,10 @@ export function encodeEntry(entry: JournalEntry): string {
     entry.entryMode, merchant.category, merchant.id, merchant.name, entry.reason, entry.approved ? 1 : 0, entry.approvalCode,
     entry.decidedBy, entry.checks.map(({ outcome, value }) => `${outcomes.indexOf(outcome)}${value}`), entry.originalId ?? 0,
     hold === undefined ? 0 : [hold.id, hold.state, hold.heldMinor, hold.expiresAtMs], entry.flags,
-    [effects.ledgerMinor, effects.heldMinor, effects.openHolds, effects.guard === undefined ? 0 : [effects.guard.guardId, effects.guard.delta]],
+    [
+      effects.ledgerMinor, effects.heldMinor, effects.openHolds, effects.guard === undefined ? 0 : [effects.guard.guardId, effects.guard.delta],
+      ...(effects.card === undefined ? [] : [storeEffect(effects.card)]),
+    ],
     effects.counters.map((move) => [move.card, move.period === 'day' ? 0 : 1, move.window, move.scope, move.count, move.amountMinor]),
     effects.postings.map((posting) => [posting.ledger, posting.amountMinor, posting.currency]),
     entry.records.map((record) => [record.id, record.value ?? 0, record.keepUntilMs ?? 0, record.dueAtMs ?? 0]),
@@ -191,26 +196,27 @@ export function encodeEntry(entry: JournalEntry): string {
 }
 
 type Row = [
-  form: 1, accountId: string, sequence: number, id: string, receivedAtMs: number, decidedAfterMs: number,
+  form: 1 | 2, accountId: string, sequence: number, id: string, receivedAtMs: number, decidedAfterMs: number,
   version: Version, mti: string, class_: MessageClass, function_: MessageFunction, purpose: Purpose, station: string, acquirer: string,
   stan: string, rrn: string, terminal: string, transmittedAt: string, localAt: string, processingCode: string, cardToken: string,
   maskedPan: string, amount: 0 | [number, string], billing: 0 | [number, string], entryMode: EntryMode, category: string, merchantId: string,
   merchantName: string, reason: Reason, approved: 0 | 1, approvalCode: string, decidedBy: 'account' | 'switch', checks: string[],
   originalId: 0 | string, hold: 0 | [string, HoldChange['state'], number, number], flags: string[],
-  effects: [number, number, number, 0 | [string, number]], counters: [number, 0 | 1, number, string, number, number][],
+  effects: [number, number, number, 0 | [string, number], StoredCardEffect?], counters: [number, 0 | 1, number, string, number, number][],
   postings: [string, number, string][], records: [string, 0 | string, number, number][],
 ];
 
 /** @throws SyntaxError where the text is not an entry that `encodeEntry` wrote. */
 export function decodeEntry(text: string): JournalEntry {
   const parsed = JSON.parse(text) as JournalEntry | Row;
-  if (!Array.isArray(parsed)) return parsed;
+  if (!Array.isArray(parsed)) return parsed.kind === 'card' ? cardEntry(parsed) : parsed;
   const [
     form, accountId, sequence, id, receivedAtMs, decidedAfterMs, version, mti, class_, function_, purpose, station, acquirer, stan, rrn, terminal,
     transmittedAt, localAt, processingCode, cardToken, maskedPan, amount, billing, entryMode, category, merchantId, merchantName, reason, approved,
-    approvalCode, decidedBy, checks, originalId, hold, flags, [ledgerMinor, heldMinor, openHolds, guard], counters, postings, records,
+    approvalCode, decidedBy, checks, originalId, hold, flags, [ledgerMinor, heldMinor, openHolds, guard, card], counters, postings, records,
   ] = parsed;
-  assert(form === 1, 'a journal entry is in a form that this program knows');
+  assert(form === 1 || form === 2, 'a journal entry is in a form that this program knows');
+  const names = form === 1 ? checkNamesOfForm1 : checkNames;
   return {
     kind: 'transaction', accountId, sequence, id, receivedAtMs, decidedAtMs: receivedAtMs + decidedAfterMs, version, mti, class: class_,
     function: function_, purpose, station, acquirer, stan, rrn, terminal, transmittedAt, localAt, processingCode, cardToken, maskedPan,
@@ -218,7 +224,7 @@ export function decodeEntry(text: string): JournalEntry {
     billing: billing === 0 ? undefined : { amountMinor: billing[0], currency: billing[1] },
     entryMode, merchant: { category, id: merchantId, name: merchantName }, reason, approved: approved === 1, approvalCode, decidedBy,
     checks: checks.map((check, index) => ({
-      check: checkNames[index] ?? 'content', outcome: outcomes[Number(check[0])] ?? 'skipped', value: check.slice(1),
+      check: names[index] ?? 'content', outcome: outcomes[Number(check[0])] ?? 'skipped', value: check.slice(1),
     })),
     originalId: originalId === 0 ? undefined : originalId,
     hold: hold === 0 ? undefined : { id: hold[0], state: hold[1], heldMinor: hold[2], expiresAtMs: hold[3] },
@@ -229,6 +235,7 @@ export function decodeEntry(text: string): JournalEntry {
         card, period: period === 0 ? 'day' : 'month', window, scope, count, amountMinor,
       })),
       postings: postings.map(([ledger, amountMinor, currency]) => ({ ledger, amountMinor, currency })),
+      card: card === undefined ? undefined : loadEffect(card),
     },
     records: records.map(([recordId, value, keepUntilMs, dueAtMs]) => ({
       id: recordId, value: value === 0 ? undefined : value, keepUntilMs: keepUntilMs === 0 ? undefined : keepUntilMs,
@@ -236,3 +243,14 @@ export function decodeEntry(text: string): JournalEntry {
     })),
   };
 }
+
+/** A card's record is whole, also where it was written before a card had all that it has now. */
+function cardEntry(parsed: CardEntry): CardEntry {
+  const stored = parsed.effects.card as unknown as StoredCardEffect | undefined;
+  return {
+    ...parsed, card: { ...newCardFacts, ...parsed.card },
+    effects: { ...parsed.effects, card: stored === undefined ? undefined : loadEffect(stored) },
+  };
+}
+
+const newCardFacts: Pick<CardRecord, 'cvv2Generation' | 'pinVersion' | 'pin'> = { cvv2Generation: 0, pinVersion: 0, pin: undefined };

@@ -1,22 +1,19 @@
 /**
- * What opens an account, adds and changes its cards and loads its balance: messages like the wire's, through the same store.
+ * What opens an account, loads its balance, adds and changes its cards: messages like the wire's, through the same store. The same id
+ * changes the account once, whatever became of it since.
  */
 import { assert } from '../base/assert.ts';
 import { amountMinorMax } from '../base/limits.ts';
+import type { Reason } from '../message/reason.ts';
 import { availableMinor, cardIndex, evolve, isWithinBounds, noEffects } from './account.ts';
 import type { Account } from './account.ts';
+import { cardAfter } from './card-lifecycle.ts';
+import type { CardLifecycleMessage, CardOutcome, LifecycleBase } from './card-lifecycle.ts';
 import { plainResponse } from './decision.ts';
 import type { Decision } from './decision.ts';
-import type { CardEntry, CardRecord, JournalEntry, LoadedEntry, OpenedEntry } from './journal.ts';
+import type { CardEntry, JournalEntry, LoadedEntry, OpenedEntry } from './journal.ts';
 import type { Records } from './locate.ts';
 import { digest } from './record.ts';
-
-interface LifecycleBase {
-  /** The caller's idempotency key: the same id changes the account once. */
-  readonly id: string;
-  readonly accountId: string;
-  readonly receivedAtMs: number;
-}
 
 export interface OpenMessage extends LifecycleBase {
   readonly kind: 'open';
@@ -25,22 +22,13 @@ export interface OpenMessage extends LifecycleBase {
   readonly partner: string;
 }
 
-/** Adds the card, or replaces the record of the card with its token. */
-export interface CardChangeMessage extends LifecycleBase {
-  readonly kind: 'cardChange';
-  readonly card: CardRecord;
-  /** For the book, when the card is added. */
-  readonly encryptedPan: string | undefined;
-  readonly maskedPan: string | undefined;
-}
-
 /** Money in (positive) or out (negative) between the partner and the holder. */
 export interface LoadMessage extends LifecycleBase {
   readonly kind: 'load';
   readonly amountMinor: number;
 }
 
-export type LifecycleMessage = OpenMessage | CardChangeMessage | LoadMessage;
+export type LifecycleMessage = OpenMessage | LoadMessage | CardLifecycleMessage;
 
 /**
  * An id is remembered for longer than anyone tries a call again, and not for ever. Opening an account and adding a card need no such mark:
@@ -55,9 +43,10 @@ export function applyLifecycle(account: Account | undefined, message: LifecycleM
   const markId = needsMark(account, message) ? `${message.accountId}#${digest(message.id)}` : undefined;
   const mark = markId === undefined ? undefined : records.get(markId);
   if (typeof mark === 'string') return { kind: 'decided', response: plainResponse('0000'), change: undefined, note: 'repeat' };
-  const refused = refusal(account, message);
+  const outcome = account === undefined || message.kind === 'open' || message.kind === 'load' ? undefined : cardAfter(account, message);
+  const refused = outcome?.kind === 'refused' ? outcome.reason : refusal(account, message);
   if (refused !== undefined) return { kind: 'decided', response: plainResponse(refused), change: undefined, note: undefined };
-  const entry = entryOf(account, message, markId);
+  const entry = entryOf(account, message, outcome, markId);
   return {
     kind: 'decided', response: plainResponse('0000'), note: undefined,
     change: { entry, account: evolve(account, entry), once: markId === undefined || mark === null ? [] : [markId], guardMayRefuse: true },
@@ -75,20 +64,21 @@ function isDone(account: Account | undefined, message: LifecycleMessage): boolea
 
 function needsMark(account: Account | undefined, message: LifecycleMessage): boolean {
   if (message.kind === 'open') return false;
-  return message.kind === 'load' || account === undefined || cardIndex(account, message.card.token) !== -1 || message.encryptedPan === undefined;
+  return message.kind !== 'cardChange' || account === undefined || cardIndex(account, message.card.token) !== -1 || message.encryptedPan === undefined;
 }
 
-function refusal(account: Account | undefined, message: LifecycleMessage): '9113' | '1018' | '1010' | '1016' | undefined {
+/** What the account says against it. */
+function refusal(account: Account | undefined, message: LifecycleMessage): Reason | undefined {
   if (message.kind === 'open') return account === undefined ? undefined : '9113';
   if (account === undefined) return '1018';
-  if (message.kind === 'cardChange') return undefined;
+  if (message.kind !== 'load') return undefined;
   const { amountMinor } = message;
   if (!Number.isSafeInteger(amountMinor) || amountMinor === 0 || Math.abs(amountMinor) > amountMinorMax) return '1010';
   if (!isWithinBounds(account, { ...noEffects, ledgerMinor: amountMinor })) return '1010';
   return amountMinor < 0 && availableMinor(account) + amountMinor < 0 ? '1016' : undefined;
 }
 
-function entryOf(account: Account | undefined, message: LifecycleMessage, markId: string | undefined): JournalEntry {
+function entryOf(account: Account | undefined, message: LifecycleMessage, outcome: CardOutcome | undefined, markId: string | undefined): JournalEntry {
   const base = {
     accountId: message.accountId, sequence: (account?.version ?? 0) + 1, id: message.id,
     receivedAtMs: message.receivedAtMs, decidedAtMs: message.receivedAtMs, effects: noEffects,
@@ -99,10 +89,14 @@ function entryOf(account: Account | undefined, message: LifecycleMessage, markId
     return { ...base, kind: 'opened', currency, program, partner } satisfies OpenedEntry;
   }
   assert(account !== undefined, 'only an opened account changes');
-  if (message.kind === 'cardChange') {
-    const at = cardIndex(account, message.card.token);
-    const { card, encryptedPan, maskedPan } = message;
-    return { ...base, kind: 'card', index: at === -1 ? account.cards.length : at, card, encryptedPan, maskedPan } satisfies CardEntry;
+  if (message.kind !== 'load') {
+    assert(outcome?.kind === 'changed', 'a card message that is not refused changes its card');
+    const { index, record, security } = outcome;
+    const pan = message.kind === 'cardChange' ? message : { encryptedPan: undefined, maskedPan: undefined };
+    return {
+      ...base, kind: 'card', index, card: record, encryptedPan: pan.encryptedPan, maskedPan: pan.maskedPan,
+      effects: security === undefined ? noEffects : { ...noEffects, card: { index, record: undefined, security } },
+    } satisfies CardEntry;
   }
   const { amountMinor } = message;
   return {

@@ -4,12 +4,14 @@
  * - a reversal whose original is unknown, or was declined here, is accepted and remembered, and the original moves no money when it comes;
  * - of several partial ones the smallest actual amount stands;
  * - one that names more than its original took is refused, or void if it came first.
+ *
+ * What the chip was sent with an answer that is reversed whole, it is sent again. A PIN that was changed stays changed.
  */
 import type { CardMessage, Response } from '../message/message.ts';
 import type { Reason } from '../message/reason.ts';
 import { isWithinBounds, overdraws } from './account.ts';
 import { Change } from './change.ts';
-import { noChecks, runChecks, wrongAmount } from './checks.ts';
+import { noChecks, noContext, runChecks, wrongAmount } from './checks.ts';
 import { plainResponse } from './decision.ts';
 import type { DecideFacts, Decision } from './decision.ts';
 import { decided } from './entry.ts';
@@ -19,6 +21,7 @@ import type { Located, Records } from './locate.ts';
 import type { Owner } from './move.ts';
 import { legType, placeOf } from './record.ts';
 import type { Leg } from './record.ts';
+import { afterReversal } from './scripts.ts';
 
 /** Decides a reversal about a card that the account has. */
 export function reverse(owner: Owner, message: CardMessage, located: Located, records: Records, facts: DecideFacts): Decision {
@@ -39,10 +42,14 @@ export function reverse(owner: Owner, message: CardMessage, located: Located, re
       change = new Change(account, records, message.terms.recordDays, facts.decidedAtMs);
     } else if (overdraws(account, change.effects)) flags.push('overdrawn');
   }
+  if (refused === undefined && original !== undefined && (message.actualMinor ?? 0) === 0) {
+    const scripts = afterReversal(card.security.scripts, original.leg.id);
+    if (scripts !== undefined) change.card = { index: owner.index, record: undefined, security: { ...card.security, scripts } };
+  }
   const reason: Reason = refused ?? '4000';
   const parent = original === undefined ? undefined : placeOf(original.recordId, original.leg);
   change.put(located.ownId, { ...newLeg(message, legType(message.trace), facts.decidedAtMs), reason, parent });
-  const checks = message.fault === undefined ? noChecks() : runChecks(message, { account, card, original: undefined, guardRefused: false }).results;
+  const checks = message.fault === undefined ? noChecks() : runChecks(message, { ...noContext, account, card }).results;
   const response: Response = { ...plainResponse(reason, message.fault?.field), amount: message.amount };
   return decided(account, change, located.once, { message, facts, response, checks, originalId: original?.leg.id, flags });
 }

@@ -8,17 +8,17 @@ import { apply } from '../account/apply.ts';
 import type { AccountMessage } from '../account/apply.ts';
 import { encodeEntry } from '../account/journal.ts';
 import { accountOfRecord, legsMax } from '../account/record.ts';
-import type { Response } from '../message/message.ts';
+import type { CardReferences, Response } from '../message/message.ts';
 import { Decider } from '../store/decide.ts';
 import type { Applied, DecideOptions, Domain, Outcome } from '../store/decide.ts';
 import type { RecordPut, Store } from '../store/store.ts';
 import { isTransfer } from './guard-transfer.ts';
 
-/** What the account says, and whether it said it before. */
-export interface LedgerAnswer {
-  readonly response: Response;
-  readonly note: 'repeat' | 'duplicate' | undefined;
-}
+export type LedgerAnswer =
+  /** What the account says, and whether it said it before. */
+  | { readonly kind: 'answer'; readonly response: Response; readonly note: 'repeat' | 'duplicate' | undefined }
+  /** Nothing has happened: the message has to be checked against these, and to be submitted again under the same id. */
+  | { readonly kind: 'verify'; readonly references: CardReferences };
 
 export type Ledger = Decider<AccountMessage, Account, LedgerAnswer>;
 
@@ -32,7 +32,8 @@ const domain: Domain<AccountMessage, Account, LedgerAnswer> = {
   apply(account, records, message, facts): Applied<Account, LedgerAnswer> {
     const decision = apply(account, records, message, facts);
     if (decision.kind === 'read') return decision;
-    const answer: LedgerAnswer = { response: decision.response, note: decision.note };
+    if (decision.kind === 'verify') return { kind: 'decided', answer: decision, change: undefined };
+    const answer: LedgerAnswer = { kind: 'answer', response: decision.response, note: decision.note };
     const { change } = decision;
     if (change === undefined) return { kind: 'decided', answer, change: undefined };
     const puts: RecordPut[] = [];

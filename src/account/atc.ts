@@ -1,0 +1,24 @@
+/**
+ * The window of a chip's transaction counters (ATC): each is taken once, and one that comes late is taken while it is no more than a
+ * window below the highest. A counter that ran out (65535) ends the card, so it never begins again.
+ */
+import type { ChipCounter } from './card.ts';
+
+/** Counters below the highest of which it is known whether they came. */
+const knownBelow = 31;
+const allBelow = 0x7fff_ffff;
+
+/** @param window 0 to 31 */
+export function isFreshAtc(chip: ChipCounter | undefined, atc: number, window: number): boolean {
+  if (chip === undefined || atc > chip.highestAtc) return true;
+  const below = chip.highestAtc - atc;
+  return below > 0 && below <= Math.min(window, knownBelow) && (chip.seen & (1 << (below - 1))) === 0;
+}
+
+/** The counters after a fresh one. */
+export function withAtc(chip: ChipCounter | undefined, atc: number): ChipCounter {
+  if (chip === undefined) return { highestAtc: atc, seen: 0 };
+  const ahead = atc - chip.highestAtc;
+  if (ahead < 0) return { highestAtc: chip.highestAtc, seen: chip.seen | (1 << (-ahead - 1)) };
+  return { highestAtc: atc, seen: ahead > knownBelow ? 0 : ((chip.seen << ahead) | (1 << (ahead - 1))) & allBelow };
+}

@@ -1,0 +1,134 @@
+/**
+ * A card as the head keeps it: its record, which is what the card is, and its security, which is what was counted and queued for
+ * it. Both are written so that a card that uses none of it costs nothing.
+ *
+ * Invariants: versions and generations only rise; at most `scriptsMax` scripts wait; the counters of the chip are bounded by their window.
+ */
+import type { QueuedScript } from '../message/message.ts';
+import type { PinReference } from '../message/pin.ts';
+
+export interface CardRecord {
+  readonly token: string;
+  readonly state: 'ordered' | 'active' | 'removed';
+  /** 0: none; else 1 to 8. */
+  readonly lockCode: number;
+  /** YYMM, valid through that month. */
+  readonly expiry: string;
+  readonly serviceCode: string;
+  /** 0: the CVV2 as it was issued; one more with each reset. */
+  readonly cvv2Generation: number;
+  /** 0: no PIN was ever set; one more with each. */
+  readonly pinVersion: number;
+  readonly pin: PinReference | undefined;
+}
+
+/** The transaction counters (ATC) that came with a cryptogram of the chip that matched. */
+export interface ChipCounter {
+  readonly highestAtc: number;
+  /** Bit n, 0 to 30: `highestAtc - 1 - n` came as well. */
+  readonly seen: number;
+}
+
+export interface CardSecurity {
+  /** Wrong PINs since the last right one. */
+  readonly pinTries: number;
+  /** Undefined: no cryptogram has matched yet. */
+  readonly chip: ChipCounter | undefined;
+  /** In the order in which the chip is to carry them out. */
+  readonly scripts: readonly QueuedScript[];
+}
+
+/** What changes about one card of the head: whole new values. */
+export interface CardEffect {
+  readonly index: number;
+  readonly record: CardRecord | undefined;
+  readonly security: CardSecurity | undefined;
+}
+
+export const scriptsMax = 8;
+
+export const newSecurity: CardSecurity = { pinTries: 0, chip: undefined, scripts: [] };
+
+const cardStates = ['ordered', 'active', 'removed'] as const;
+const pinMethods = ['pvv', 'ibm3624'] as const;
+const commands = ['applicationBlock', 'applicationUnblock', 'pinUnblock', 'pinChange'] as const;
+
+type StoredScript = readonly [id: string, command: number, sealed: 0 | string, sentBy: 0 | string];
+type StoredPin = 0 | string;
+type StoredChip = 0 | readonly [highestAtc: number, seen: number];
+
+/** What every card has. */
+export type StoredBasics = [token: string, state: number, lockCode: number, expiry: string, serviceCode: string];
+
+/** What most cards have none of; zeros at its end are left away. */
+export type StoredExtras = [
+  cvv2Generation?: number, pinVersion?: number, pin?: StoredPin, pinTries?: number, chip?: StoredChip, ...scripts: StoredScript[],
+];
+
+export type StoredCardEffect = [index: number, basics: 0 | StoredBasics, security: 0 | 1, ...extras: StoredExtras];
+
+export function storeBasics({ token, state, lockCode, expiry, serviceCode }: CardRecord): StoredBasics {
+  return [token, cardStates.indexOf(state), lockCode, expiry, serviceCode];
+}
+
+export function storeExtras({ cvv2Generation, pinVersion, pin }: CardRecord, { pinTries, chip, scripts }: CardSecurity): StoredExtras {
+  if (scripts.length > 0) return [cvv2Generation, pinVersion, storePin(pin), pinTries, storeChip(chip), ...scripts.map(storeScript)];
+  if (chip !== undefined) return [cvv2Generation, pinVersion, storePin(pin), pinTries, storeChip(chip)];
+  if (pinTries !== 0) return [cvv2Generation, pinVersion, storePin(pin), pinTries];
+  if (pin !== undefined) return [cvv2Generation, pinVersion, storePin(pin)];
+  if (pinVersion !== 0) return [cvv2Generation, pinVersion];
+  return cvv2Generation === 0 ? [] : [cvv2Generation];
+}
+
+export function loadRecord([token, state, lockCode, expiry, serviceCode]: StoredBasics, extras: StoredExtras): CardRecord {
+  return {
+    token, state: cardStates[state] ?? 'removed', lockCode, expiry, serviceCode,
+    cvv2Generation: extras[0] ?? 0, pinVersion: extras[1] ?? 0, pin: loadPin(extras[2] ?? 0),
+  };
+}
+
+export function loadSecurity(extras: StoredExtras): CardSecurity {
+  if (extras.length <= 3) return newSecurity;
+  const [, , , pinTries = 0, chip = 0, ...scripts] = extras;
+  return { pinTries, chip: chip === 0 ? undefined : { highestAtc: chip[0], seen: chip[1] }, scripts: scripts.map(loadScript) };
+}
+
+/** For the journal. */
+export function storeEffect({ index, record, security }: CardEffect): StoredCardEffect {
+  const extras = storeExtras(record ?? noRecord, security ?? newSecurity);
+  return [index, record === undefined ? 0 : storeBasics(record), security === undefined ? 0 : 1, ...extras];
+}
+
+export function loadEffect([index, basics, hasSecurity, ...extras]: StoredCardEffect): CardEffect {
+  return {
+    index, record: basics === 0 ? undefined : loadRecord(basics, extras), security: hasSecurity === 0 ? undefined : loadSecurity(extras),
+  };
+}
+
+const noRecord: CardRecord = {
+  token: '', state: 'removed', lockCode: 0, expiry: '', serviceCode: '', cvv2Generation: 0, pinVersion: 0, pin: undefined,
+};
+
+/** Method, index of the key and digits, in one short text. */
+function storePin(pin: PinReference | undefined): StoredPin {
+  return pin === undefined ? 0 : `${pinMethods.indexOf(pin.method)}${pin.keyIndex}${pin.value}`;
+}
+
+function loadPin(stored: StoredPin): PinReference | undefined {
+  if (stored === 0) return undefined;
+  return { method: pinMethods[Number(stored[0])] ?? 'pvv', keyIndex: Number(stored[1]), value: stored.slice(2) };
+}
+
+function storeChip(chip: ChipCounter | undefined): StoredChip {
+  return chip === undefined ? 0 : [chip.highestAtc, chip.seen];
+}
+
+function storeScript({ id, command, sealed, sentBy }: QueuedScript): StoredScript {
+  return [id, commands.indexOf(command), sealed ?? 0, sentBy ?? 0];
+}
+
+function loadScript([id, command, sealed, sentBy]: StoredScript): QueuedScript {
+  return {
+    id, command: commands[command] ?? 'pinUnblock', sealed: sealed === 0 ? undefined : sealed, sentBy: sentBy === 0 ? undefined : sentBy,
+  };
+}

@@ -1,0 +1,89 @@
+/**
+ * What presenting a card changes about the card: PIN tries, the chip's counter, scripts, a new PIN. It is in the entry of the message
+ * that presented it, approved or declined, so that nothing is tried twice for free.
+ *
+ * - A wrong PIN that was judged counts once per transaction, of an advice too; at the program's limit it locks the card with code 6.
+ *   One behind a check that failed is not judged, and not counted. A right one ends the count, whatever declines after it.
+ * - A counter whose cryptogram matched is used up, whatever declined the transaction: else the same cryptogram could be tried again.
+ * - A new PIN takes effect with its approval. Reversing that leaves it: only its holder knows which PIN was meant.
+ */
+import type { CardMessage, QueuedScript } from '../message/message.ts';
+import type { Card } from './account.ts';
+import { isFreshAtc, withAtc } from './atc.ts';
+import type { CardEffect, CardRecord, CardSecurity } from './card.ts';
+import { afterChip, scriptsSentBy, withScript } from './scripts.ts';
+
+export const pinTriesLock = 6;
+
+export interface SecurityFacts {
+  /** What a PIN that was judged and counts came to. */
+  readonly pin: 'verified' | 'wrong' | undefined;
+  readonly isApproved: boolean;
+  /** Will the chip see the answer? */
+  readonly isAwaited: boolean;
+}
+
+export interface SecurityChange {
+  readonly effect: CardEffect | undefined;
+  /** For the chip, with the answer. */
+  readonly scripts: readonly QueuedScript[];
+  readonly flags: readonly string[];
+}
+
+export const noSecurityChange: SecurityChange = { effect: undefined, scripts: [], flags: [] };
+
+/** What a message does to its card. */
+export function securityChange(index: number, card: Card, message: CardMessage, facts: SecurityFacts): SecurityChange {
+  const { chip } = message;
+  const { pin } = facts;
+  const isRequest = message.function === 'request';
+  const changesPin = facts.isApproved && isRequest && message.purpose === 'pinChange';
+  const isMatch = chip?.outcome === 'match' && message.fault === undefined;
+  if (pin === undefined && !changesPin && !isMatch) return noSecurityChange;
+  let { record, security } = card;
+  const flags: string[] = [];
+  if (pin === 'wrong') {
+    security = { ...security, pinTries: security.pinTries + 1 };
+    if (security.pinTries >= message.terms.pinTriesMax) {
+      record = { ...record, lockCode: pinTriesLock };
+      flags.push(`locked:${pinTriesLock}`);
+    }
+  } else if (pin === 'verified') security = withoutTries(security);
+  if (changesPin) ({ record, security } = withNewPin(record, security, message));
+  let scripts: readonly QueuedScript[] = [];
+  if (isMatch) {
+    for (const { name, effect } of chip.findings) if (effect !== 'decline') flags.push(`chip:${name}`);
+    if (isFreshAtc(security.chip, chip.atc, message.terms.atcWindow)) {
+      security = { ...security, chip: withAtc(security.chip, chip.atc) };
+      if (isRequest) {
+        const hasFailed = chip.findings.some(({ effect }) => effect === 'scriptFailed');
+        security = { ...security, scripts: afterChip(security.scripts, facts.isAwaited ? message.id : undefined, hasFailed) };
+        scripts = scriptsSentBy(security.scripts, message.id);
+      }
+    }
+  }
+  return { effect: effectOf(index, card, record, security), scripts, flags };
+}
+
+/** The new values, where there are any. */
+export function effectOf(index: number, card: Card, record: CardRecord, security: CardSecurity): CardEffect | undefined {
+  if (record === card.record && security === card.security) return undefined;
+  return { index, record: record === card.record ? undefined : record, security: security === card.security ? undefined : security };
+}
+
+export function withoutTries(security: CardSecurity): CardSecurity {
+  return security.pinTries === 0 ? security : { ...security, pinTries: 0 };
+}
+
+function withNewPin(record: CardRecord, security: CardSecurity, { id, newPin, chip }: CardMessage): Pick<Card, 'record' | 'security'> {
+  if (newPin?.outcome !== 'ready') return { record, security };
+  const { reference, sealed } = newPin;
+  const isTold = sealed !== undefined && (chip !== undefined || security.chip !== undefined);
+  return {
+    record: { ...record, pin: reference, pinVersion: record.pinVersion + 1 },
+    security: {
+      ...security, pinTries: 0,
+      scripts: isTold ? withScript(security.scripts, { id, command: 'pinChange', sealed, sentBy: undefined }) : security.scripts,
+    },
+  };
+}
