@@ -117,12 +117,119 @@ test.each(pinBlockCases)('$name is as its source has it', check);
 test('every published vector holds, and none is missing', () => {
   const isSet = (process.env['LOCUM_VECTORS'] ?? '') !== '';
   for (const [algorithm, count] of Object.entries(counts)) expect([algorithm, publishedOf(algorithm).length]).toEqual([algorithm, isSet ? count : 0]);
-  const ofNoFormat = [...ibmBlocks, ...publishedOf('encrypted_tdes').filter(({ format }) => typeof format === 'string')];
-  expect(restated.length + ofNoFormat.length - ibmBlocks.length).toBe(isSet ? Object.values(counts).reduce((sum, count) => sum + count, 0) : 0);
+  const ofNoFormat = publishedOf('encrypted_tdes').filter(({ format }) => typeof format === 'string');
+  expect(restated.length + ofNoFormat.length).toBe(isSet ? Object.values(counts).reduce((sum, count) => sum + count, 0) : 0);
   for (const one of restated) check(one);
-  for (const { zpk = '', clear_block: clear = '', encrypted = '' } of ofNoFormat) {
+  for (const { zpk = '', clear_block: clear = '', encrypted = '' } of [...ibmBlocks, ...ofNoFormat]) {
     const key = new TdesKey(bytes(zpk));
     expect(hexOf(key.encrypt(bytes(clear)))).toBe(encrypted);
     for (const format of [0, 1, 3] as const) expect(typeof decipherPin(key, format, bytes(encrypted), '4111111111111111')).toBe('string');
+  }
+});
+
+const aesKey = new AesKey(bytes('493DA1C9E2726ACF26B9E40E9CFD3F4AF0890CDCD4052456BBBC4B18512602FE'));
+const tdesKey = new TdesKey(bytes('E0F4543F3E2A2C5FFC7E5E5A222E3E4D'));
+const formats = [0, 1, 3, 4] as const;
+const keyFor = (format: Format): TdesKey | AesKey => (format === 4 ? aesKey : tdesKey);
+const binds = (format: Format): boolean => format === 0 || format === 3;
+const subjects = fc.record({ format: fc.constantFrom(...formats), pin: digits(4, 12), pan: digits(8, 19) });
+const bindable = subjects.filter(({ format, pan }) => !binds(format) || pan.length >= 13);
+const enciphered = (format: (typeof formats)[number], pin: string, pan: string): Buffer => {
+  const block = encipherPin(keyFor(format), format, ascii(pin), pan, randomBytes);
+  if (typeof block === 'string') throw new Error(block);
+  return block;
+};
+
+test('what was enciphered deciphers, in every format, for PINs of 4 to 12 and PANs of 8 to 19 digits; formats 0 and 3 refuse PANs below 13', () => {
+  for (const format of formats) {
+    for (let pinLength = 4; pinLength <= 12; pinLength++) {
+      for (let panLength = 8; panLength <= 19; panLength++) {
+        const pin = '983705142698'.slice(0, pinLength);
+        const pan = '4761730000000011983'.slice(0, panLength);
+        const block = encipherPin(keyFor(format), format, ascii(pin), pan, randomBytes);
+        if (binds(format) && panLength < 13) expect(block).toBe(pinBlockRefusals.panShort);
+        else expect(textOf(decipherPin(keyFor(format), format, block as Buffer, pan))).toBe(pin);
+      }
+    }
+  }
+  fc.assert(fc.property(bindable, ({ format, pin, pan }) => textOf(decipherPin(keyFor(format), format, enciphered(format, pin, pan), pan)) === pin));
+});
+
+test('a block with one bit changed is refused, or holds another PIN', () => {
+  fc.assert(
+    fc.property(bindable, fc.nat(127), ({ format, pin, pan }, bit) => {
+      const block = enciphered(format, pin, pan);
+      block[(bit >> 3) % block.length]! ^= 1 << (bit & 7);
+      const found = decipherPin(keyFor(format), format, block, pan);
+      expect(textOf(found)).not.toBe(pin);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('under the PAN of another card a block of formats 0, 3 and 4 is refused, or holds another PIN', () => {
+  fc.assert(
+    fc.property(bindable, fc.nat(17), fc.integer({ min: 1, max: 9 }), ({ format, pin, pan }, place, by) => {
+      const at = boundPlace(format, pin, pan, place);
+      const other = pan.slice(0, at) + String((Number(pan[at]) + by) % 10) + pan.slice(at + 1);
+      const found = textOf(decipherPin(keyFor(format), format, enciphered(format, pin, pan), other));
+      if (format === 1) expect(found).toBe(pin);
+      else expect(found).not.toBe(pin);
+      if (format === 4) expect(found).not.toMatch(/^[0-9]+$/);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+/** A place in the PAN that the block is bound to: not the check digit, of format 0 one of twelve, of format 3 one that is xored with the PIN and not with fill. */
+function boundPlace(format: Format, pin: string, pan: string, place: number): number {
+  if (format === 0) return pan.length - 13 + (place % 12);
+  if (format === 3) return pan.length - 13 + (place % (pin.length - 2));
+  return place % pan.length;
+}
+
+test('the fill of formats 1, 3 and 4 is drawn, so the same PIN is another block each time', () => {
+  for (const format of [1, 3, 4] as const) {
+    const blocks = Array.from({ length: 20 }, () => enciphered(format, '1234', '4761730000000011').toString('hex'));
+    expect(new Set(blocks).size).toBe(20);
+  }
+  expect(new Set(Array.from({ length: 20 }, () => enciphered(0, '1234', '4761730000000011').toString('hex'))).size).toBe(1);
+});
+
+test('every nibble of a clear block that is not what the format has there is refused', () => {
+  const pan = '4000000000000000000';
+  const clear = { 0: '041234FFFFFFFFFF', 2: '241234FFFFFFFFFF', 3: '341234ABCDEFABCD' } as const;
+  for (const format of [0, 2, 3] as const) {
+    expect(textOf(decodePinBlock(format, bytes(clear[format]), pan))).toBe('1234');
+    for (let place = 0; place < 16; place++) {
+      for (let nibble = 0; nibble < 16; nibble++) {
+        const changed = bytes(clear[format].slice(0, place) + nibble.toString(16) + clear[format].slice(place + 1));
+        const isRight =
+          place === 0 ? nibble === format : place === 1 ? nibble === 4 : place < 6 ? nibble < 10 : format === 3 ? nibble >= 10 : nibble === 15;
+        expect(typeof decodePinBlock(format, changed, pan)).toBe(isRight ? 'object' : 'string');
+      }
+    }
+  }
+});
+
+test('a key of the other cipher has no block of a format', () => {
+  const block = Buffer.alloc(16);
+  expect(decipherPin(tdesKey, 4, block, '4761730000000011')).toBe('PIN block format 4 is of AES keys');
+  expect(encipherPin(tdesKey, 4, ascii('1234'), '4761730000000011', randomBytes)).toBe('PIN block format 4 is of AES keys');
+  for (const format of [0, 1, 3] as const) {
+    expect(decipherPin(aesKey, format, block, '4761730000000011')).toBe('PIN block formats 0, 1 and 3 are of triple DES keys');
+    expect(encipherPin(aesKey, format, ascii('1234'), '4761730000000011', randomBytes)).toBe('PIN block formats 0, 1 and 3 are of triple DES keys');
+  }
+});
+
+test('a PIN or PAN with anything but decimal digits, or of another length, is refused, and no refusal quotes it', () => {
+  for (const pin of ['', '123', '1234567890123', '12 4', '12/4', '12:4', '12\u00004', 'ABCD']) {
+    const refused = encipherPin(tdesKey, 0, ascii(pin), '4761730000000011', randomBytes);
+    expect([pinBlockRefusals.pinLength, pinBlockRefusals.pinDigits]).toContain(refused);
+  }
+  for (const format of [0, 3, 4] as const) {
+    for (const pan of ['', '476173000000001A', '47617300000000111111', ' 761730000000011']) {
+      expect(encipherPin(keyFor(format), format, ascii('9876'), pan, randomBytes)).not.toMatch(/9876|4761/);
+    }
   }
 });
