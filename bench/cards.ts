@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import { luhnDigit } from '../src/base/luhn.ts';
 import { openLedger } from '../src/issuer/ledger.ts';
 import type { Ledger } from '../src/issuer/ledger.ts';
-import type { CardVault } from '../src/keys/hsm.ts';
+import type { Hsm } from '../src/keys/hsm.ts';
 import { loadKeys } from '../src/keys/key-store.ts';
 import { MasterKey } from '../src/keys/master-key.ts';
 import { SoftwareHsm } from '../src/keys/software-hsm.ts';
-import { demoCards, makeDemoCard, makeDemoKeys } from '../src/program/demo.ts';
+import { demoCards, makeDemoCard } from '../src/program/demo.ts';
+import { makeDemoKeys } from '../src/program/demo-keys.ts';
 import type { DemoCard } from '../src/program/demo.ts';
 import type { Store } from '../src/store/store.ts';
 
@@ -52,8 +53,8 @@ export async function benchLedger(store: Store): Promise<Ledger> {
 }
 
 /** Opens the cards' accounts. */
-export async function makeCards(cards: readonly DemoCard[], store: Store, ledger: Ledger, vault: CardVault): Promise<void> {
+export async function makeCards(cards: readonly DemoCard[], store: Store, ledger: Ledger, hsm: Hsm): Promise<void> {
   for (let from = 0; from < cards.length; from += cardsAtOnce) {
-    await Promise.all(cards.slice(from, from + cardsAtOnce).map((card) => makeDemoCard(card, { store, ledger, vault, now: () => Date.now() })));
+    await Promise.all(cards.slice(from, from + cardsAtOnce).map((card) => makeDemoCard(card, { store, ledger, hsm, now: () => Date.now() })));
   }
 }

@@ -15,6 +15,8 @@ import { readTables } from '../src/program/tables.ts';
 import type { CommitItem, Store } from '../src/store/store.ts';
 import { Decisions } from '../src/switch/decisions.ts';
 import { Directory } from '../src/switch/directory.ts';
+import { HsmTurn } from '../src/switch/hsm-turn.ts';
+import { noKeyDesk } from '../src/switch/key-exchange.ts';
 import { Routing } from '../src/switch/routing.ts';
 import { newStamps } from '../src/switch/stamp.ts';
 import { Station } from '../src/switch/station.ts';
@@ -53,13 +55,14 @@ export function openStation(store: Store, ledger: Ledger, hsm: Hsm, originalKeys
   const atTurnEnd = (work: () => void): void => void setImmediate(work);
   const elapsed = (): number => performance.now();
   const now = (): number => Date.now();
+  const hsmTurn = new HsmTurn(hsm, atTurnEnd);
   const decisions = new Decisions({
-    ledger, directory: new Directory(store, atTurnEnd), hsm, routing: new Routing(tables.programs, tables.ranges),
-    stamps: newStamps('bench', now(), Math.random), now, elapsed, atTurnEnd, answerMs: 5_000, bookIsTooFarBehind: () => false,
+    ledger, directory: new Directory(store, atTurnEnd), vault: hsm, hsm: hsmTurn, onScriptsFailed: () => undefined, routing: new Routing(tables.programs, tables.ranges),
+    stamps: newStamps('bench', now(), Math.random), now, elapsed, answerMs: 5_000, bookIsTooFarBehind: () => false,
   });
   return new Station(
-    { name: row.name, ...loadFormat(row, row.name), session: row.link.session, classes: row.classes, originalKeys: originalKeys ?? row.originalKeys },
-    { decisions, deadlines: new Deadlines(elapsed, processSchedule), now, events: newMetrics().switch, networkAnswerMs: 10_000 },
+    { name: row.name, ...loadFormat(row, row.name), session: row.link.session, classes: row.classes, originalKeys: originalKeys ?? row.originalKeys, security: row.security },
+    { decisions, hsm: hsmTurn, keyDesk: noKeyDesk, deadlines: new Deadlines(elapsed, processSchedule), now, events: newMetrics().switch, networkAnswerMs: 10_000 },
   );
 }
 

@@ -55,6 +55,11 @@ export class KeyRing implements KeyFinder {
     throw new KeyError('key_refused', `there is no key of usage ${usage}`);
   }
 
+  /** The current version of a name; 0 where there is none. */
+  currentVersion(name: string): number {
+    return this.#named.get(name)?.[0].info.version ?? 0;
+  }
+
   /** Every key and version held, by name, then version. */
   infos(): readonly KeyInfo[] {
     return [...this.#named.keys()].sort().flatMap((name) => this.#named.get(name)!.map(({ info }) => info).reverse());

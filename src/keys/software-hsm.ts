@@ -21,14 +21,14 @@ import { TokenMac } from './token-mac.ts';
 const tokenCharacters = 22;
 
 /** What is told of each use of a key, for the access log. */
-export type KeyUse = (operation: Check['kind'] | Order['kind'], name: string, refused: boolean) => void;
+export type OnKeyUse = (operation: string, name: string, version: number, refused: boolean) => void;
 
 export interface SoftwareHsmOutside {
   /** For nonces and the filling of PIN blocks. */
   readonly random: RandomBytes;
   /** Unix ms: until when versions that were replaced may be used. */
   readonly now: () => number;
-  readonly onUse?: KeyUse;
+  readonly onUse?: OnKeyUse;
 }
 
 export class SoftwareHsm implements Hsm {
@@ -95,21 +95,24 @@ export class SoftwareHsm implements Hsm {
       } else verdicts[place] = this.#verify(check);
     }
     if (cardValues.length > 0) this.#cardValues.verify(cardValues, places, verdicts);
-    const { onUse } = this.#outside;
-    if (onUse !== undefined) for (const [place, check] of checks.entries()) onUse(check.kind, keyNameOf(check), typeof verdicts[place] === 'object');
+    if (this.#outside.onUse !== undefined) for (const [place, check] of checks.entries()) this.#used(`verify ${check.kind}`, keyNameOf(check), typeof verdicts[place] === 'object');
     return verdicts;
   }
 
   produce(orders: readonly Order[]): readonly Product[] {
     return orders.map((order) => {
       const product = this.#produce(order);
-      this.#outside.onUse?.(order.kind, keyNameOf(order), 'error' in product);
+      if (this.#outside.onUse !== undefined) this.#used(`produce ${order.kind}`, keyNameOf(order), 'error' in product);
       return product;
     });
   }
 
   keys(): readonly KeyInfo[] {
     return this.#ring.infos();
+  }
+
+  #used(operation: string, name: string, refused: boolean): void {
+    this.#outside.onUse?.(operation, name, this.#ring.currentVersion(name), refused);
   }
 
   #verify(check: Exclude<Check, FixedCardValueCheck>): Verdict {

@@ -76,6 +76,7 @@ export const reasons = {
   '9113': reason('duplicateTransmission', 'The same trace was used before with other contents', '9113'),
   '9114': reason('originalUnknown', 'The transaction that this one refers to is not on record', '9114'),
   '9116': reason('macIncorrect', 'The message authentication code is wrong, or is missing where the station must send one', '9116'),
+  '9119': reason('keyNotTaken', 'The key cannot be taken: its form, its check value or the key that it is under is not the one expected', '9119'),
   '9123': reason('requestInProgress', 'The station has more requests in flight than it may', '9123', true),
 } as const satisfies Record<string, ReasonFact>;
 

@@ -12,15 +12,18 @@ export const demoProgram = 'demo';
 export const demoPartner = 'demo';
 /** ISO 4217: EUR. */
 export const demoCurrency = '978';
-/** The demo's key for card verification values, in the key file. */
-export const demoCvk = 'demo-cvk';
+/** Which of the program's PIN verification keys the demo's cards were made with. */
+export const demoPvkIndex = 1;
 
 /** Two bytes of length, the high one first, which do not count themselves: what a link has without a framing of its own. */
-function station(spec: string, port: number): TableDocument {
+function station(spec: string, port: number, terminalKey: string): TableDocument {
   return {
     kind: 'station',
     name: spec.replace('iso8583', 'demo'),
-    document: { link: { listen: { host: '127.0.0.1', port } }, spec },
+    document: {
+      link: { listen: { host: '127.0.0.1', port } }, spec,
+      security: { pinKey: 'demo-zpk', terminalKey, mac: { key: 'demo-zak', required: false }, transportKey: 'demo-kek' },
+    },
   };
 }
 
@@ -35,9 +38,9 @@ const limits = [
 ];
 
 export const demoTables: readonly TableDocument[] = [
-  station('iso8583-1987-ascii', 8583),
-  station('iso8583-1987-binary', 8584),
-  station('iso8583-2003-binary', 8585),
+  station('iso8583-1987-ascii', 8583, 'demo-bdk'),
+  station('iso8583-1987-binary', 8584, 'demo-bdk'),
+  station('iso8583-2003-binary', 8585, 'demo-bdk-aes'),
   {
     kind: 'program',
     name: demoProgram,
@@ -47,7 +50,11 @@ export const demoTables: readonly TableDocument[] = [
       timeZone: 'UTC',
       limits,
       merchantGroups: { gambling: ['7800-7802', '7995'] },
-      cvk: demoCvk,
+      cvk: 'demo-cvk',
+      pin: { pvks: { [demoPvkIndex]: 'demo-pvk' } },
+      chip: { keys: { 1: { ac: 'demo-imk-ac', smi: 'demo-imk-smi', smc: 'demo-imk-smc' } } },
+      contactlessStripe: { form: 'dcvv', key: 'demo-imk-cvc', value: { at: 5, length: 3 }, atc: { at: 8, length: 4 } },
+      authentication: { key: 'demo-cavv', form: 'visa-cavv-0' },
     },
   },
   { kind: 'binRange', name: 'demo', document: { from: demoBin, program: demoProgram } },

@@ -1,24 +1,19 @@
 /**
- * The demo program's keys and cards, made on the first start: published test keys and numbers that the documentation names, so that a
+ * The demo program's cards, made on the first start: numbers that the documentation names, so that a
  * newcomer can see every kind of answer. Made again it changes nothing.
  */
-import { Buffer } from 'node:buffer';
-import { existsSync } from 'node:fs';
 import { luhnDigit } from '../base/luhn.ts';
 import type { CardRecord } from '../account/journal.ts';
 import type { Ledger } from '../issuer/ledger.ts';
 import { decideNow } from '../issuer/ledger.ts';
-import { addKey, createKeyFile, generateKey } from '../keys/key-store.ts';
-import type { CardVault } from '../keys/hsm.ts';
-import type { MasterKey } from '../keys/master-key.ts';
-import type { RandomBytes } from '../keys/seal.ts';
+import type { Hsm } from '../keys/hsm.ts';
 import { Pan } from '../message/pan.ts';
+import { Secret } from '../message/secret.ts';
 import type { Store } from '../store/store.ts';
-import { demoBin, demoCurrency, demoCvk, demoPartner, demoProgram } from './demo-tables.ts';
+import { demoBin, demoCurrency, demoPartner, demoProgram, demoPvkIndex } from './demo-tables.ts';
 
-/** The pair that the demo's verification values are made with. */
-const demoCvkHex = '0123456789ABCDEFFEDCBA9876543210';
-
+/** Every demo card's. */
+export const demoPin = '1234';
 
 export interface DemoCard {
   readonly pan: string;
@@ -56,20 +51,10 @@ function withLuhn(digits: string): string {
   return `${digits}${luhnDigit(digits) ?? ''}`;
 }
 
-/** Makes the key file, where there is none: a key for tokens, one for PANs, and the demo's CVK. @returns whether it was made */
-export function makeDemoKeys(keyFile: string, master: MasterKey, random: RandomBytes): boolean {
-  if (existsSync(keyFile)) return false;
-  createKeyFile(keyFile, master);
-  generateKey(keyFile, master, { name: 'token', usage: 'token' }, random);
-  generateKey(keyFile, master, { name: 'pan', usage: 'pan' }, random);
-  addKey(keyFile, master, { name: demoCvk, usage: 'cvk' }, Buffer.from(demoCvkHex, 'hex'), random);
-  return true;
-}
-
 export interface DemoOutside {
   readonly store: Store;
   readonly ledger: Ledger;
-  readonly vault: CardVault;
+  readonly hsm: Hsm;
   readonly now: () => number;
 }
 
@@ -79,22 +64,29 @@ export async function makeDemoCards(outside: DemoOutside): Promise<void> {
 }
 
 /** Opens one such account, where it is not there. @throws Error where the store refuses it */
-export async function makeDemoCard(card: DemoCard, { store, ledger, vault, now }: DemoOutside): Promise<void> {
+export async function makeDemoCard(card: DemoCard, { store, ledger, hsm, now }: DemoOutside): Promise<void> {
   const pan = Pan.parse(card.pan);
   if (pan === undefined) throw new Error('a demo card has a card number');
-  const token = vault.cardToken(pan);
+  const token = hsm.cardToken(pan);
   const accountId = token.slice(0, 12);
   await store.enterAccount(token, accountId);
-  const record: CardRecord = { token, state: card.state, lockCode: card.lockCode, expiry: card.expiry, serviceCode: '201' };
+  const [pvv] = await hsm.produce([{
+    kind: 'pinReference', pin: { clear: new Secret(demoPin), pan }, key: { name: 'demo-pvk' }, keyIndex: demoPvkIndex, rules: { method: 'pvv' },
+  }]);
+  if (pvv === undefined || 'error' in pvv) throw new Error(`the demo card ${pan.masked} could not get its PIN: ${pvv?.error.reason ?? 'no answer'}`);
+  const record: CardRecord = {
+    token, state: card.state, lockCode: card.lockCode, expiry: card.expiry, serviceCode: '201', cvv2Generation: 0, pinVersion: 1,
+    pin: { method: 'pvv', keyIndex: demoPvkIndex, value: pvv.value.reveal() },
+  };
   const receivedAtMs = now();
   const base = { accountId, receivedAtMs };
   const steps = [
     { ...base, kind: 'open', id: `demo-open-${token}`, currency: demoCurrency, program: demoProgram, partner: demoPartner },
-    { ...base, kind: 'cardChange', id: `demo-card-${token}`, card: record, encryptedPan: vault.encryptPan(pan, token), maskedPan: pan.masked },
+    { ...base, kind: 'cardChange', id: `demo-card-${token}`, card: record, encryptedPan: hsm.encryptPan(pan, token), maskedPan: pan.masked },
     { ...base, kind: 'load', id: `demo-load-${token}`, amountMinor: card.amountMinor },
   ] as const;
   for (const step of steps) {
     const outcome = await decideNow(ledger, accountId, step);
-    if (outcome.kind !== 'decided' || outcome.answer.response.reason !== '0000') throw new Error(`the demo card ${pan.masked} could not be made: ${outcome.kind}`);
+    if (outcome.kind !== 'decided' || outcome.answer.kind !== 'answer' || outcome.answer.response.reason !== '0000') throw new Error(`the demo card ${pan.masked} could not be made: ${outcome.kind}`);
   }
 }

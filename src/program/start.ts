@@ -33,18 +33,22 @@ import { SqliteStore } from '../store/sqlite.ts';
 import type { Store } from '../store/store.ts';
 import { Decisions } from '../switch/decisions.ts';
 import { Directory } from '../switch/directory.ts';
+import { HsmTurn } from '../switch/hsm-turn.ts';
+import { noKeyDesk } from '../switch/key-exchange.ts';
 import { Routing } from '../switch/routing.ts';
 import { newStamps } from '../switch/stamp.ts';
 import { Switch } from '../switch/switch.ts';
 import type { StationSetup, StationStatus } from '../switch/switch.ts';
 import type { Config } from './config.ts';
 import { CreditLoads } from './credit-loads.ts';
-import { makeDemoCards, makeDemoKeys } from './demo.ts';
+import { makeDemoCards } from './demo.ts';
+import { makeDemoKeys } from './demo-keys.ts';
 import { decideEvents, linkEvents, LogGate, switchEvents } from './events.ts';
+import { missingKeys, namedKeys } from './key-check.ts';
 import { newMetrics } from './metrics.ts';
 import { Office } from './office.ts';
 import { loadFormat } from './tables-format.ts';
-import type { ProgramRow, StationRow, Tables } from './tables.ts';
+import type { StationRow, Tables } from './tables.ts';
 
 export interface Running {
   /** Where each station listens, and what goes on there. */
@@ -117,22 +121,24 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
     store, now, elapsed, atTurnEnd, after, events: decideEvents(metrics, log, gate),
     findGuardRoom: guards.findGuardRoom,
   });
-  if (config.demo) await makeDemoCards({ store, ledger, vault: hsm, now });
+  if (config.demo) await makeDemoCards({ store, ledger, hsm, now });
 
   const tables = await office.tables();
   const loads = new CreditLoads({ guards, log, after });
   await loads.apply(tables.programs);
+  const hsmTurn = new HsmTurn(hsm, atTurnEnd);
   const decisions = new Decisions({
-    ledger, directory: new Directory(store, atTurnEnd), hsm, routing: new Routing(tables.programs, tables.ranges),
-    stamps: newStamps(config.switchName, now(), Math.random), now, elapsed, atTurnEnd, answerMs: config.deadlines.answerMs,
+    ledger, directory: new Directory(store, atTurnEnd), vault: hsm, hsm: hsmTurn, routing: new Routing(tables.programs, tables.ranges),
+    stamps: newStamps(config.switchName, now(), Math.random), now, elapsed, answerMs: config.deadlines.answerMs,
+    onScriptsFailed: (program, reason) => gate.warning('script for a chip not made', () => ({ program, reason, todo: 'it goes out with the chip\'s next transaction; the program\'s chip keys need smi, and smc for a PIN' })),
     bookIsTooFarBehind: () => office.lagEntries > config.book.lagEntriesMax,
   });
   const deadlines = new Deadlines(elapsed, processSchedule);
   const links: LinkOutside = {
     network: nodeNetwork, deadlines, random: Math.random, turnEnd: new TurnEnd((work) => void setImmediate(work)), events: linkEvents(metrics, log, gate),
   };
-  warnOfKeys(tables.programs, hsm.keys(), log);
-  const switch_ = new Switch(links, { decisions, deadlines, now, events: switchEvents(metrics, log, gate), networkAnswerMs });
+  warnOfKeys(tables, hsm.keys(), log);
+  const switch_ = new Switch(links, { decisions, hsm: hsmTurn, keyDesk: noKeyDesk, deadlines, now, events: switchEvents(metrics, log, gate), networkAnswerMs });
   const setupsOf = ({ stations }: Tables): StationSetup[] => stations.map(stationSetup);
   opened.push(() => switch_.stop(0));
   const failures = await switch_.exchange(setupsOf(tables), config.deadlines.stopMs);
@@ -146,7 +152,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
     const setups = setupsOf(changed);
     decisions.reroute(new Routing(changed.programs, changed.ranges));
     // The tables of the start come here as well.
-    if (changed !== tables) warnOfKeys(changed.programs, hsm.keys(), log);
+    if (changed !== tables) warnOfKeys(changed, hsm.keys(), log);
     void stations.exchange(setups);
     void loads.apply(changed.programs);
   });
@@ -245,7 +251,7 @@ function stationSetup(row: StationRow): StationSetup {
   const tls = row.link.tls === undefined ? undefined : loadTls(row.link.tls, `${path}.link.tls`, (file) => readFileSync(file, 'utf8'));
   return {
     endpoint: endpointConfig(row.name, row.link, tls),
-    station: { name: row.name, codec, dialect, session: row.link.session, classes: row.classes, originalKeys: row.originalKeys },
+    station: { name: row.name, codec, dialect, session: row.link.session, classes: row.classes, originalKeys: row.originalKeys, security: row.security },
     text: JSON.stringify([row, tls]),
   };
 }
@@ -269,11 +275,10 @@ function openHsm(config: Config): SoftwareHsm {
   return new SoftwareHsm(loadKeys(keyFile, master), { random: randomBytes, now: () => Date.now() });
 }
 
-/** Of such a program every card that carries a verification value is declined. */
-function warnOfKeys(programs: readonly ProgramRow[], keys: readonly KeyInfo[], log: Log): void {
-  for (const { name, cvk } of programs) {
-    if (keys.some((key) => key.name === cvk && key.usage === 'cvk')) continue;
-    log.warning('program without its key', { program: name, cvk, todo: `locum key generate ${cvk} --usage cvk, or locum key import, and a restart` });
+/** What such a key would verify or make is refused until it is there. */
+function warnOfKeys(tables: Tables, keys: readonly KeyInfo[], log: Log): void {
+  for (const { place, name, usage } of missingKeys(namedKeys(tables), keys)) {
+    log.warning('key missing', { named: place, key: name, usage, todo: `locum key generate ${name} --usage ${usage}, or locum key import` });
   }
 }
 

@@ -1,64 +1,81 @@
 /**
  * From a card message's meaning to its answer: finds out who decides, adds the facts that need a clock, a key or a table, and
- * hands it to the own issuer. The checks of card verification values of one turn go to the HSM together.
+ * hands it to the own issuer. What a check takes of the card's record is remembered from the last time; where the account has another,
+ * it says so, and the message is checked again.
  */
+import type { ChipAnswer } from '../dialect/answer.ts';
 import type { CardMeaning } from '../dialect/meaning.ts';
-import type { CardValueCheck, Hsm, Verdict } from '../keys/hsm.ts';
-import type { CardMessage, CardValueVerdict, OriginalKey, Response } from '../message/message.ts';
-import type { Pan } from '../message/pan.ts';
+import type { CardVault, Product } from '../keys/hsm.ts';
+import type { CardMessage, CardReferences, OriginalKey, Response } from '../message/message.ts';
+import { isApproval } from '../message/reason.ts';
 import type { Reason } from '../message/reason.ts';
 import type { Ledger, LedgerAnswer } from '../issuer/ledger.ts';
 import type { Outcome } from '../store/decide.ts';
 import type { Directory } from './directory.ts';
 import type { Responder } from './events.ts';
+import type { HsmTurn } from './hsm-turn.ts';
 import { noTerms } from './routing.ts';
-import type { Program, Routing } from './routing.ts';
+import type { Routing } from './routing.ts';
 import type { Stamps } from './stamp.ts';
+import type { StationSecurity } from './station-security.ts';
+import { chipOrders, Verification } from './verification.ts';
+import type { Carried, SecurityFacts } from './verification.ts';
 
 export type Result =
-  | { readonly kind: 'answer'; readonly id: string; readonly response: Response; readonly responder: Responder; readonly note: LedgerAnswer['note'] }
+  | {
+      readonly kind: 'answer'; readonly id: string; readonly response: Response; readonly responder: Responder; readonly note: 'repeat' | 'duplicate' | undefined;
+      /** For a chip whose cryptogram was verified. */
+      readonly chip: ChipAnswer | undefined;
+    }
   /** Whether it happened is not known: silence lets the acquirer reverse it. */
   | { readonly kind: 'unresolved'; readonly id: string };
 
 export interface DecisionsOptions {
   readonly ledger: Ledger;
   readonly directory: Directory;
-  readonly hsm: Hsm;
+  readonly vault: CardVault;
+  readonly hsm: HsmTurn;
   readonly routing: Routing;
   readonly stamps: Stamps;
   /** Unix ms. */
   readonly now: () => number;
   /** Monotonic ms. */
   readonly elapsed: () => number;
-  readonly atTurnEnd: (work: () => void) => void;
+  /** Scripts that could not be made are queued again: the program's log says why. */
+  readonly onScriptsFailed: (program: string, reason: string) => void;
   /** From a request's arrival to its answer. */
   readonly answerMs: number;
   /** Is the book further behind than it may be? Then nothing more is taken in. */
   readonly bookIsTooFarBehind: () => boolean;
 }
 
-/** A message that waits for the verdict on its verification value. */
-interface Checking {
-  readonly arrival: Arrival;
-  readonly check: CardValueCheck;
+/** What a station adds to a message that it took. */
+export interface StationContext {
+  readonly originalKeys: readonly OriginalKey[];
+  readonly security: StationSecurity;
+  /** Two characters of tag 8A for a decision. */
+  authorizationResponseCode(reason: Reason): string;
 }
 
-interface Arrival {
+interface Arrival extends Carried {
   readonly id: string;
-  readonly meaning: CardMeaning;
-  readonly pan: Pan;
-  readonly token: string;
-  readonly program: Program | undefined;
-  readonly originalKeys: readonly OriginalKey[];
+  readonly context: StationContext;
+  readonly approvalCodeOffer: string;
   readonly receivedAtMs: number;
   readonly deadlineMs: number;
   readonly done: (result: Result) => void;
 }
 
+/** Cards whose references are remembered. */
+const referencesMax = 200_000;
+
+/** A card's references change between two checks of one message hardly ever; three times in a row, something else is wrong. */
+const roundsMax = 3;
+
 export class Decisions {
   readonly #options: DecisionsOptions;
   #routing: Routing;
-  #checking: Checking[] = [];
+  readonly #references = new Map<string, CardReferences>();
 
   constructor(options: DecisionsOptions) {
     this.#options = options;
@@ -71,8 +88,8 @@ export class Decisions {
   }
 
   /** Decides a message; `done` is called once, from this turn or a later one. */
-  decide(meaning: CardMeaning, originalKeys: readonly OriginalKey[], done: (result: Result) => void): void {
-    const { stamps, now, elapsed, answerMs, hsm } = this.#options;
+  decide(meaning: CardMeaning, context: StationContext, done: (result: Result) => void): void {
+    const { stamps, now, elapsed, answerMs, vault } = this.#options;
     const id = stamps.messageId();
     const { pan } = meaning;
     if (pan === undefined) {
@@ -84,81 +101,122 @@ export class Decisions {
       return;
     }
     const arrival: Arrival = {
-      id, meaning, pan, token: hsm.cardToken(pan), program: this.#routing.programOf(pan.reveal()), originalKeys, receivedAtMs: now(),
-      deadlineMs: elapsed() + answerMs, done,
+      id, meaning, pan, token: vault.cardToken(pan), program: this.#routing.programOf(pan.reveal()), security: context.security, context,
+      approvalCodeOffer: stamps.approvalCode(), receivedAtMs: now(), deadlineMs: elapsed() + answerMs, done,
     };
-    const check = checkOf(arrival);
-    // Without the expiry date that it is made with, no value is the right one.
-    if (check === 'impossible') this.#proceed(arrival, { kind: meaning.cardValue?.kind ?? 'cvv2', outcome: 'mismatch' });
-    else if (check === undefined) this.#proceed(arrival, undefined);
+    this.#verify(arrival, 1);
+  }
+
+  #verify(arrival: Arrival, round: number): void {
+    const { hsm } = this.#options;
+    const verification = new Verification(arrival, this.#references.get(arrival.token));
+    const { checks, orders } = verification;
+    const ordered = (): void => {
+      if (orders.length === 0) {
+        this.#proceed(arrival, verification, round);
+        return;
+      }
+      hsm.produce(orders, (products) => {
+        verification.settleOrders(products);
+        this.#proceed(arrival, verification, round);
+      });
+    };
+    if (checks.length === 0) ordered();
     else {
-      if (this.#checking.length === 0) this.#options.atTurnEnd(() => void this.#checkAll());
-      this.#checking.push({ arrival, check });
+      hsm.verify(checks, (verdicts) => {
+        verification.settle(verdicts);
+        ordered();
+      });
     }
   }
 
-  async #checkAll(): Promise<void> {
-    const checking = this.#checking;
-    this.#checking = [];
-    let verdicts: readonly Verdict[];
-    try {
-      const answered = this.#options.hsm.verifyCardValues(checking.map(({ check }) => check));
-      verdicts = answered instanceof Promise ? await answered : answered;
-    } catch {
-      // An HSM that fails gives no verdict: the check is an error, and the request is declined for it.
-      verdicts = [];
-    }
-    for (const [index, { arrival, check }] of checking.entries()) {
-      const verdict = verdicts[index];
-      const outcome: CardValueVerdict['outcome'] = verdict === 'match' || verdict === 'mismatch' ? verdict : malformed(verdict) ? 'mismatch' : 'error';
-      this.#proceed(arrival, { kind: check.kind, outcome });
-    }
-  }
-
-  #proceed(arrival: Arrival, cardValue: CardValueVerdict | undefined): void {
-    const message = stamped(arrival, cardValue, this.#options.stamps.approvalCode());
+  #proceed(arrival: Arrival, verification: Verification, round: number): void {
+    const message = stamped(arrival, verification.facts);
     const { token, program, pan } = arrival;
     if (program === undefined || !pan.luhnValid) {
-      this.#submit(arrival, undefined, message);
+      this.#submit(arrival, undefined, message, verification, round);
       return;
     }
     const known = this.#options.directory.known(token);
     if (known !== undefined) {
-      this.#submit(arrival, known, message);
+      this.#submit(arrival, known, message, verification, round);
       return;
     }
     this.#options.directory.find(token, (found) => {
-      if (found.kind === 'found') this.#submit(arrival, found.accountId, message);
+      if (found.kind === 'found') this.#submit(arrival, found.accountId, message, verification, round);
       else arrival.done(bySwitch(arrival.id, '9112', arrival.meaning));
     });
   }
 
-  #submit(arrival: Arrival, accountId: string | undefined, message: CardMessage): void {
+  #submit(arrival: Arrival, accountId: string | undefined, message: CardMessage, verification: Verification, round: number): void {
     this.#options.ledger.submit(accountId, arrival.token, message, arrival.deadlineMs, (outcome) => {
-      arrival.done(resultOf(arrival, outcome));
+      if (outcome.kind !== 'decided') {
+        arrival.done(undecided(arrival, outcome));
+        return;
+      }
+      const { answer } = outcome;
+      if (answer.kind === 'answer') this.#answer(arrival, accountId, answer, message, verification);
+      else if (round === roundsMax) arrival.done(bySwitch(arrival.id, '9109', arrival.meaning));
+      else {
+        this.#remember(arrival.token, answer.references);
+        this.#verify(arrival, round + 1);
+      }
     });
+  }
+
+  /** A chip whose cryptogram was right gets its issuer's, and what else the issuer has for it. */
+  #answer(arrival: Arrival, accountId: string | undefined, { response, note }: Answered, message: CardMessage, { reading }: Verification): void {
+    const { id, context, done } = arrival;
+    const result = { kind: 'answer', id, response, responder: 'account', note } as const;
+    const scripts = response.scripts ?? [];
+    const responseCode = context.authorizationResponseCode(response.reason);
+    const orders = message.chip?.outcome === 'match' && message.class !== 'reversal' && message.function === 'request' && reading !== undefined
+      ? chipOrders(arrival, reading, responseCode, isApproval(response.reason), scripts)
+      : undefined;
+    if (orders === undefined) {
+      done({ ...result, chip: undefined });
+      return;
+    }
+    this.#options.hsm.produce(orders, ([cryptogram, ...commands]) => {
+      const made = commands.flatMap((command) => ('value' in command ? [command.value.reveal()] : []));
+      if (made.length < commands.length && accountId !== undefined && note === undefined) this.#queueAgain(arrival, accountId, scripts, commands);
+      done({
+        ...result,
+        chip: {
+          issuerAuthenticationData: cryptogram !== undefined && 'value' in cryptogram ? cryptogram.value.reveal() : '', responseCode,
+          scripts: made.length === 0 ? [] : [{ template: '72', id: '', commands: made }],
+        },
+      });
+    });
+  }
+
+  /** The account took them for sent. */
+  #queueAgain(arrival: Arrival, accountId: string, scripts: Response['scripts'], commands: readonly Product[]): void {
+    for (const [index, script] of (scripts ?? []).entries()) {
+      const command = commands[index];
+      if (command === undefined || 'value' in command) continue;
+      this.#options.onScriptsFailed(arrival.program?.rules.name ?? '', command.error.reason);
+      this.#options.ledger.submit(accountId, '', {
+        kind: 'scriptQueue', id: `${arrival.id}-script-${index}`, accountId, receivedAtMs: arrival.receivedAtMs, cardToken: arrival.token,
+        script: { id: `${arrival.id}-${index}`, command: script.command, sealed: script.sealed },
+      }, Infinity, () => undefined);
+    }
+  }
+
+  #remember(token: string, references: CardReferences): void {
+    if (this.#references.size >= referencesMax) {
+      const oldest = this.#references.keys().next();
+      if (oldest.done !== true) this.#references.delete(oldest.value);
+    }
+    this.#references.set(token, references);
   }
 }
 
-/** The check that the message asks for; undefined: none; `impossible`: what it would take was not carried. */
-function checkOf({ meaning, pan, program }: Arrival): CardValueCheck | 'impossible' | undefined {
-  const { cardValue } = meaning;
-  if (cardValue === undefined || program === undefined) return undefined;
-  const { kind, value, expiry, serviceCode } = cardValue;
-  if (expiry === undefined) return 'impossible';
-  const subject = { key: { name: program.rules.cvk }, pan, expiry, value };
-  if (kind === 'cvv') return { ...subject, kind, serviceCode };
-  return kind === 'icvv' ? { ...subject, kind } : { ...subject, kind, expiryOrder: program.rules.cvv2ExpiryOrder };
-}
+type Answered = Extract<LedgerAnswer, { kind: 'answer' }>;
 
-/** A value of the wrong form is a wrong value; any other refusal is ours. */
-function malformed(verdict: Verdict | undefined): boolean {
-  return typeof verdict === 'object' && verdict.error.code === 'malformed';
-}
-
-function stamped(arrival: Arrival, cardValue: CardValueVerdict | undefined, approvalCodeOffer: string): CardMessage {
-  const { id, meaning, pan, token, program, receivedAtMs } = arrival;
-  const terms = program?.terms(arrival.originalKeys) ?? noTerms;
+function stamped(arrival: Arrival, facts: SecurityFacts): CardMessage {
+  const { id, meaning, pan, token, program, receivedAtMs, approvalCodeOffer } = arrival;
+  const terms = program?.terms(arrival.context.originalKeys) ?? noTerms;
   const { day, month } = program?.calendar(receivedAtMs) ?? { day: 0, month: 0 };
   const { merchant } = meaning;
   return {
@@ -167,18 +225,14 @@ function stamped(arrival: Arrival, cardValue: CardValueVerdict | undefined, appr
     billing: meaning.billing, actualMinor: meaning.actualMinor, partialAllowed: meaning.partialAllowed, approvalCode: meaning.approvalCode,
     advisedDecline: meaning.advisedDecline, original: meaning.original,
     card: { pan, token, luhnValid: pan.luhnValid, expiry: meaning.expiry, trackExpiry: meaning.trackExpiry },
-    cardPresent: meaning.cardPresent, entryMode: meaning.entryMode, pin: meaning.pin, cardValue,
+    cardPresent: meaning.cardPresent, entryMode: meaning.entryMode,
+    pin: facts.pin, newPin: facts.newPin, cardValue: facts.cardValue, chip: facts.chip, authentication: facts.authentication,
     merchant: { ...merchant, groups: program?.groupsOf(merchant.category) ?? [] },
     fault: meaning.fault, fingerprint: meaning.fingerprint, approvalCodeOffer, terms, receivedAtMs, day, month,
   };
 }
 
-function resultOf(arrival: Arrival, outcome: Outcome<LedgerAnswer>): Result {
-  const { id, meaning } = arrival;
-  if (outcome.kind === 'decided') {
-    const { response, note } = outcome.answer;
-    return { kind: 'answer', id, response, responder: 'account', note };
-  }
+function undecided({ id, meaning }: Arrival, outcome: Exclude<Outcome<LedgerAnswer>, { kind: 'decided' }>): Result {
   if (outcome.kind === 'unresolved') return { kind: 'unresolved', id };
   return bySwitch(id, outcome.cause === 'overload' ? '9109' : '9112', meaning);
 }
@@ -188,5 +242,5 @@ function bySwitch(id: string, reason: Reason, meaning: CardMeaning): Result {
   const response: Response = {
     reason, approvalCode: '', amount: meaning.amount, billing: undefined, balance: undefined, field: meaning.fault?.field,
   };
-  return { kind: 'answer', id, response, responder: 'switch', note: undefined };
+  return { kind: 'answer', id, response, responder: 'switch', note: undefined, chip: undefined };
 }

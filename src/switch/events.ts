@@ -17,6 +17,8 @@ export type DropReason =
   | 'unanswerable'
   /** The commit's outcome was not known by the deadline; the acquirer reverses. */
   | 'unresolved'
+  /** Its message authentication code is wrong or missing, and nobody waits for an answer. */
+  | 'unauthentic'
   /** The answer could not be written in the station's format. */
   | 'unencodable'
   /** The connection was gone before the answer, or the answer is longer than the station's framing can say. */

@@ -1,12 +1,12 @@
 /**
- * A station at work: its link's frames are decoded, understood, decided and answered in its own format.
+ * A station at work: its link's frames are decoded, authenticated, understood, decided and answered in its own format.
  *
  * Every request gets one answer or one counted drop, and its place in the link's limits is freed either way.
  */
 import type { Codec, Message } from '../iso8583/codec.ts';
 import { Draft } from '../iso8583/draft.ts';
 import { DecodeError, EncodeError } from '../iso8583/errors.ts';
-import { draftAnswer, draftNetworkAnswer, draftNetworkRequest, draftRefusal } from '../dialect/answer.ts';
+import { authorizationResponseCode, draftAnswer, draftNetworkAnswer, draftNetworkRequest, draftRefusal } from '../dialect/answer.ts';
 import type { Dialect } from '../dialect/dialect.ts';
 import { draftFormatError } from '../dialect/format-error.ts';
 import type { CardMeaning, Meaning, NetworkMeaning, ResponseMeaning } from '../dialect/meaning.ts';
@@ -18,9 +18,15 @@ import { admits, applySession, newSession, signs, usable } from '../link/session
 import type { ManagementKind, Session, SessionConfig, SessionFact } from '../link/session.ts';
 import type { Deadlines } from '../base/deadlines.ts';
 import type { MessageClass, OriginalKey } from '../message/message.ts';
-import type { Decisions, Result } from './decisions.ts';
+import type { Reason } from '../message/reason.ts';
+import type { Decisions, Result, StationContext } from './decisions.ts';
 import type { SwitchEvents } from './events.ts';
+import type { HsmTurn } from './hsm-turn.ts';
+import { takeKey } from './key-exchange.ts';
+import type { KeyDesk } from './key-exchange.ts';
 import { retrievalReference } from './stamp.ts';
+import { StationMac } from './station-mac.ts';
+import type { StationSecurity } from './station-security.ts';
 
 export interface StationConfig {
   readonly name: string;
@@ -29,10 +35,13 @@ export interface StationConfig {
   readonly session: SessionConfig;
   readonly classes: readonly MessageClass[];
   readonly originalKeys: readonly OriginalKey[];
+  readonly security: StationSecurity;
 }
 
 export interface StationOutside {
   readonly decisions: Decisions;
+  readonly hsm: HsmTurn;
+  readonly keyDesk: KeyDesk;
   readonly deadlines: Deadlines;
   /** Unix ms. */
   readonly now: () => number;
@@ -49,14 +58,30 @@ interface Peer {
   stan: number;
 }
 
+/** A frame on its way to its answer. */
+interface Received {
+  readonly connection: LinkConnection;
+  readonly header: FrameHeader;
+  readonly message: Message;
+  /** Its answer is authenticated as it was. */
+  readonly signed: boolean;
+  /** It holds a place of the link's limits. */
+  readonly begun: boolean;
+}
+
 export class Station implements LinkHandlers {
   readonly #config: StationConfig;
   readonly #outside: StationOutside;
+  readonly #context: StationContext;
+  readonly #mac: StationMac | undefined;
   readonly #draft = new Draft('');
 
   constructor(config: StationConfig, outside: StationOutside) {
+    const { codec, dialect, originalKeys, security } = config;
     this.#config = config;
     this.#outside = outside;
+    this.#mac = security.mac === undefined ? undefined : new StationMac(security.mac, codec, outside.hsm);
+    this.#context = { originalKeys, security, authorizationResponseCode: (reason) => authorizationResponseCode(dialect, dialect.reasons.responseCode(reason)) };
   }
 
   onOpen(connection: LinkConnection): void {
@@ -89,7 +114,16 @@ export class Station implements LinkHandlers {
     const meaning = readMessage(message, dialect, name);
     events.received(name, typeOf(meaning));
     if (message.unknown > 0) events.unknownContent(name, message.unknown);
-    this.#take(connection, header, message, meaning);
+    if (this.#mac === undefined) {
+      this.#take({ connection, header, message, signed: false, begun: false }, meaning);
+      return;
+    }
+    connection.begin();
+    this.#mac.check(message, buffer.subarray(start, end), (authenticity) => {
+      const received = { connection, header, message, signed: authenticity === 'authentic' || this.#mac?.required === true, begun: true };
+      if (authenticity === 'refused') this.#unauthentic(received, meaning);
+      else this.#take(received, meaning);
+    });
   }
 
   /** A request that can be told from others is answered; anything else is dropped. */
@@ -103,43 +137,60 @@ export class Station implements LinkHandlers {
     const type = typeOf(readMessage(recovered, dialect, name));
     events.received(name, type);
     events.refused(name, type, '9100', error.message);
-    this.#answer(connection, header, this.#draft);
+    const signed = this.#mac?.required === true;
+    if (signed) connection.begin();
+    this.#answer({ connection, header, message: recovered, signed, begun: signed }, this.#draft);
   }
 
-  #take(connection: LinkConnection, header: FrameHeader, message: Message, meaning: Meaning): void {
+  /** Nothing that it says is believed: a request is refused, anything else is dropped. */
+  #unauthentic(received: Received, meaning: Meaning): void {
+    const { name } = this.#config;
+    const { mti } = received.message;
+    if (answerMti(mti) === undefined) {
+      this.#outside.events.dropped(name, 'unauthentic', `type ${mti}`);
+      this.#finish(received);
+    } else this.#refuse(received, meaning, '9116');
+  }
+
+  #take(received: Received, meaning: Meaning): void {
     const { name, dialect, classes, session } = this.#config;
+    const { connection, message } = received;
     switch (meaning.kind) {
       case 'card':
-        if (!classes.includes(meaning.class) || !admits(session, peerOf(connection).session)) this.#refuse(connection, header, message, meaning);
-        else this.#decide(connection, header, message, withReference(message, meaning, this.#outside.now()));
+        if (!classes.includes(meaning.class) || !admits(session, peerOf(connection).session)) this.#refuse(received, meaning, '9102');
+        else this.#decide(received, withReference(message, meaning, this.#outside.now()));
         return;
       case 'network':
-        this.#network(connection, header, message, meaning);
+        this.#network(received, meaning);
         return;
       case 'response':
         this.#answered(connection, meaning);
+        this.#finish(received);
         return;
       case 'unsupported':
-        if (meaning.answerable) this.#refuse(connection, header, message, meaning);
-        else this.#outside.events.dropped(name, 'unanswerable', `type ${message.mti} on a link that speaks ${dialect.version}`);
+        if (meaning.answerable) {
+          this.#refuse(received, meaning, '9102');
+          return;
+        }
+        this.#outside.events.dropped(name, 'unanswerable', `type ${message.mti} on a link that speaks ${dialect.version}`);
+        this.#finish(received);
     }
   }
 
-  #decide(connection: LinkConnection, header: FrameHeader, message: Message, meaning: CardMeaning): void {
+  #decide(received: Received, meaning: CardMeaning): void {
     const { decisions, deadlines } = this.#outside;
     const startedMs = deadlines.nowMs();
-    connection.begin();
-    decisions.decide(meaning, this.#config.originalKeys, (result) => {
-      this.#decided(connection, header, message, meaning, result, deadlines.nowMs() - startedMs);
-      connection.done();
-    });
+    const begun: Received = received.begun ? received : { ...received, begun: true };
+    if (!received.begun) received.connection.begin();
+    decisions.decide(meaning, this.#context, (result) => this.#decided(begun, meaning, result, deadlines.nowMs() - startedMs));
   }
 
-  #decided(connection: LinkConnection, header: FrameHeader, message: Message, meaning: CardMeaning, result: Result, elapsedMs: number): void {
+  #decided(received: Received, meaning: CardMeaning, result: Result, elapsedMs: number): void {
     const { name, dialect } = this.#config;
     const { events, now } = this.#outside;
     if (result.kind === 'unresolved') {
       events.dropped(name, 'unresolved', `message ${result.id}`);
+      this.#finish(received);
       return;
     }
     const { response } = result;
@@ -147,20 +198,42 @@ export class Station implements LinkHandlers {
       station: name, mti: meaning.mti, class: meaning.class, responder: result.responder, reason: response.reason, note: result.note, elapsedMs,
       id: result.id, stan: meaning.trace.stan, rrn: meaning.rrn, maskedPan: meaning.pan?.masked ?? '',
     });
-    if (answerMti(meaning.mti) === undefined) return;
-    const rrn = meaning.rrn === '' ? retrievalReference(now(), meaning.trace) : meaning.rrn;
-    this.#answer(connection, header, draftAnswer(message, response, dialect, this.#draft, rrn));
-  }
-
-  #network(connection: LinkConnection, header: FrameHeader, message: Message, meaning: NetworkMeaning): void {
-    if (!meaning.answerable) {
-      this.#outside.events.dropped(this.#config.name, 'unanswerable', `type ${meaning.mti}`);
+    if (answerMti(meaning.mti) === undefined) {
+      this.#finish(received);
       return;
     }
-    this.#session(connection, { kind: 'requested', what: meaning.function }, (accepted) => {
-      this.#outside.events.networkManagement(this.#config.name, meaning.function, accepted);
-      this.#answer(connection, header, draftNetworkAnswer(message, accepted ? undefined : '9102', this.#config.dialect, this.#draft));
+    const rrn = meaning.rrn === '' ? retrievalReference(now(), meaning.trace) : meaning.rrn;
+    this.#answer(received, draftAnswer(received.message, response, dialect, this.#draft, rrn, result.chip));
+  }
+
+  #network(received: Received, meaning: NetworkMeaning): void {
+    const { name, session } = this.#config;
+    if (!meaning.answerable) {
+      this.#outside.events.dropped(name, 'unanswerable', `type ${meaning.mti}`);
+      this.#finish(received);
+      return;
+    }
+    if (meaning.function === 'keyChange' && admits(session, peerOf(received.connection).session)) {
+      void this.#keyChange(received, meaning);
+      return;
+    }
+    this.#session(received.connection, { kind: 'requested', what: meaning.function }, (accepted) => {
+      this.#networkAnswered(received, meaning, accepted ? undefined : '9102');
     });
+  }
+
+  async #keyChange(received: Received, meaning: NetworkMeaning): Promise<void> {
+    const { name, security } = this.#config;
+    const begun: Received = received.begun ? received : { ...received, begun: true };
+    if (!received.begun) received.connection.begin();
+    const taken = await takeKey(meaning, security, this.#outside.keyDesk);
+    if ('fault' in taken) this.#outside.events.refused(name, meaning.mti, '9119', taken.fault);
+    this.#networkAnswered(begun, meaning, 'fault' in taken ? '9119' : undefined, 'fault' in taken ? '' : taken.kcv);
+  }
+
+  #networkAnswered(received: Received, meaning: NetworkMeaning, reason: Reason | undefined, kcv = ''): void {
+    this.#outside.events.networkManagement(this.#config.name, meaning.function, reason === undefined);
+    this.#answer(received, draftNetworkAnswer(received.message, reason, this.#config.dialect, this.#draft, kcv));
   }
 
   /** An answer: to our own echo or sign-on, or to nothing that we sent. */
@@ -175,33 +248,52 @@ export class Station implements LinkHandlers {
     this.#session(connection, { kind: 'answered', what, accepted: meaning.approved });
   }
 
-  /** A type that is not taken. */
-  #refuse(connection: LinkConnection, header: FrameHeader, message: Message, meaning: Meaning): void {
+  /** A type that is not taken, or a message that is not believed. */
+  #refuse(received: Received, meaning: Meaning, reason: '9102' | '9116'): void {
     const { name, dialect } = this.#config;
+    const { message } = received;
     if (answerMti(message.mti) === undefined) {
       this.#outside.events.dropped(name, 'unanswerable', `type ${message.mti}`);
+      this.#finish(received);
       return;
     }
-    this.#outside.events.refused(name, typeOf(meaning), '9102', `type ${message.mti}`);
-    this.#answer(connection, header, draftRefusal(message, '9102', dialect, this.#draft));
+    this.#outside.events.refused(name, typeOf(meaning), reason, `type ${message.mti}`);
+    this.#answer(received, draftRefusal(message, reason, dialect, this.#draft));
   }
 
-  #answer(connection: LinkConnection, header: FrameHeader, draft: Draft): void {
-    const bytes = this.#encode(draft);
-    if (bytes === undefined) return;
-    const outcome = connection.answer(header, bytes, 0, bytes.length);
-    if (outcome !== 'queued') this.#outside.events.dropped(this.#config.name, 'undeliverable', outcome === 'closed' ? 'the connection is gone' : 'the answer is longer than a frame can be');
+  #answer(received: Received, draft: Draft): void {
+    this.#encode(draft, received.signed, (bytes) => {
+      if (bytes !== undefined) {
+        const outcome = received.connection.answer(received.header, bytes, 0, bytes.length);
+        if (outcome !== 'queued') this.#outside.events.dropped(this.#config.name, 'undeliverable', outcome === 'closed' ? 'the connection is gone' : 'the answer is longer than a frame can be');
+      }
+      this.#finish(received);
+    });
   }
 
-  #encode(draft: Draft): Uint8Array | undefined {
+  #finish({ connection, begun }: Received): void {
+    if (begun) connection.done();
+  }
+
+  /** `done` gets undefined where the draft cannot be written, which is counted; the bytes are its own or the codec's, to be used at once. */
+  #encode(draft: Draft, signed: boolean, done: (bytes: Uint8Array | undefined) => void): void {
     const { name, codec } = this.#config;
+    const { events } = this.#outside;
+    let bytes: Uint8Array | undefined;
     try {
-      return codec.encode(draft);
+      if (signed && this.#mac !== undefined) {
+        this.#mac.sign(draft, (frame, fault) => {
+          if (frame === undefined) events.dropped(name, 'unencodable', fault);
+          done(frame);
+        });
+        return;
+      }
+      bytes = codec.encode(draft);
     } catch (error) {
       if (!(error instanceof EncodeError)) throw error;
-      this.#outside.events.dropped(name, 'unencodable', error.message);
-      return undefined;
+      events.dropped(name, 'unencodable', error.message);
     }
+    done(bytes);
   }
 
   #session(connection: LinkConnection, fact: SessionFact, onAnswer?: (accepted: boolean) => void): void {
@@ -244,12 +336,13 @@ export class Station implements LinkHandlers {
     const [date = '', time = ''] = new Date(now()).toISOString().slice(0, 19).split('T');
     const digits = `${date.replaceAll('-', '')}${time.replaceAll(':', '')}`;
     if (!draftNetworkRequest(what, stan, digits.slice(4), digits, this.#config.dialect, this.#draft)) return;
-    const bytes = this.#encode(this.#draft);
-    if (bytes === undefined || connection.request(bytes, 0, bytes.length) !== 'queued') return;
-    peer.waiting.set(stan, what);
-    deadlines.after(networkAnswerMs, () => {
-      if (!peer.waiting.delete(stan) || !connection.open) return;
-      this.#session(connection, { kind: 'timedOut', what });
+    this.#encode(this.#draft, this.#mac?.required === true, (bytes) => {
+      if (bytes === undefined || connection.request(bytes, 0, bytes.length) !== 'queued') return;
+      peer.waiting.set(stan, what);
+      deadlines.after(networkAnswerMs, () => {
+        if (!peer.waiting.delete(stan) || !connection.open) return;
+        this.#session(connection, { kind: 'timedOut', what });
+      });
     });
   }
 }

@@ -7,6 +7,7 @@ import type { FixedCardValueCheck } from '../../src/keys/card-value-operations.t
 import { addKey, createKeyFile, generateKey, loadKeys } from '../../src/keys/key-store.ts';
 import { MasterKey } from '../../src/keys/master-key.ts';
 import { SoftwareHsm } from '../../src/keys/software-hsm.ts';
+import { makeDemoKeys } from '../../src/program/demo-keys.ts';
 import { Pan } from '../../src/message/pan.ts';
 import { Secret } from '../../src/message/secret.ts';
 
@@ -49,4 +50,12 @@ export function checkOf(key: string, digits: string, expiry: string, serviceCode
   if (serviceCode === '999') return { ...subject, kind: 'icvv' };
   if (serviceCode === '000') return { ...subject, kind: 'cvv2' };
   return { ...subject, kind: 'cvv', serviceCode };
+}
+
+/** The demo's key file. */
+export function demoKeyFile(): KeyFixture {
+  const path = join(mkdtempSync(join(tmpdir(), 'locum-keys-')), 'keys.json');
+  const master = MasterKey.fromBytes(randomBytes(32));
+  makeDemoKeys(path, master, randomBytes);
+  return { path, master };
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openBook } from '../../src/book/connection.ts';
 import { MasterKey } from '../../src/keys/master-key.ts';
-import { makeDemoKeys } from '../../src/program/demo.ts';
+import { makeDemoKeys } from '../../src/program/demo-keys.ts';
 import { startPostgres } from '../servers/postgres.ts';
 import type { PostgresServer } from '../servers/postgres.ts';
 import { startRedis } from '../servers/redis.ts';

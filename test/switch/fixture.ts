@@ -20,19 +20,25 @@ import { nodeNetwork } from '../../src/link/node-network.ts';
 import { TurnEnd } from '../../src/link/turn-end.ts';
 import type { MessageClass, OriginalKey } from '../../src/message/message.ts';
 import { makeDemoCards } from '../../src/program/demo.ts';
+import { demoTables } from '../../src/program/demo-tables.ts';
 import { loadFormat } from '../../src/program/tables-format.ts';
+import { readTables } from '../../src/program/tables.ts';
 import type { DecideOptions } from '../../src/store/decide.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
 import { Decisions } from '../../src/switch/decisions.ts';
 import { Directory } from '../../src/switch/directory.ts';
 import type { DecidedEvent, SwitchEvents } from '../../src/switch/events.ts';
+import { HsmTurn } from '../../src/switch/hsm-turn.ts';
+import { noKeyDesk } from '../../src/switch/key-exchange.ts';
+import type { KeyDesk } from '../../src/switch/key-exchange.ts';
 import { Routing } from '../../src/switch/routing.ts';
 import type { ProgramRules } from '../../src/switch/routing.ts';
 import { newStamps } from '../../src/switch/stamp.ts';
+import type { StationSecurity } from '../../src/switch/station-security.ts';
 import { Switch } from '../../src/switch/switch.ts';
 import type { StationSetup } from '../../src/switch/switch.ts';
-import { demoCvk, keyFile, openHsm } from '../keys/fixture.ts';
+import { demoKeyFile, openHsm } from '../keys/fixture.ts';
 
 /** When all of it happens. */
 export const nowMs = Date.UTC(2026, 10, 22, 10, 15);
@@ -44,6 +50,7 @@ export interface StationOptions {
   readonly link?: Readonly<Record<string, unknown>>;
   readonly classes?: readonly MessageClass[];
   readonly originalKeys?: readonly OriginalKey[];
+  readonly security?: StationSecurity;
 }
 
 /** The stations that a switch has unless it is told otherwise. */
@@ -62,15 +69,19 @@ export interface SwitchOptions {
   readonly program?: Partial<ProgramRules>;
   readonly answerMs?: number;
   readonly networkAnswerMs?: number;
+  readonly keyDesk?: KeyDesk;
   readonly bookIsTooFarBehind?: () => boolean;
 }
 
 export type Recorded = [name: keyof SwitchEvents | keyof LinkEvents, ...args: unknown[]];
 
 const demoRules: ProgramRules = {
-  name: 'demo', timeZone: 'UTC', holdDays: { cardPresent: 5, cardNotPresent: 10, preauthorization: 30 }, recordDays: 7,
-  limits: [{ scope: 'overall', period: 'day', amountMinorMax: 900_000_000_000 }], merchantGroups: {}, verificationValueRequired: false,
-  cvk: 'demo-cvk', cvv2ExpiryOrder: 'yymm', creditGuard: false,
+  ...readTables(demoTables, 0).programs[0]!, limits: [{ scope: 'overall', period: 'day', amountMinorMax: 900_000_000_000 }], merchantGroups: {},
+};
+
+/** What the demo's stations share with the switch. */
+export const demoSecurity: StationSecurity = {
+  pinKey: 'demo-zpk', terminalKey: 'demo-bdk', pinFormat: 0, mac: { key: 'demo-zak', algorithm: 'retail', required: false }, transportKey: 'demo-kek', keyOverlapMs: 3_600_000,
 };
 
 const silentDecide: DecideOptions['events'] = { commit() {}, conflict() {}, trouble() {}, recovered() {} };
@@ -147,18 +158,19 @@ export async function startSwitch(options: SwitchOptions = {}): Promise<RunningS
   const atTurnEnd = (work: () => void): void => void setImmediate(work);
   const store = options.store ?? new MemoryStore({ partitions: 1, now });
   const ledger = await openLedger({ store, now, elapsed, atTurnEnd, after: (delayMs, work) => void setTimeout(work, delayMs).unref(), events: silentDecide });
-  const hsm = openHsm(keyFile({ 'demo-cvk': demoCvk }));
-  await makeDemoCards({ store, ledger, vault: hsm, now });
+  const hsm = openHsm(demoKeyFile());
+  await makeDemoCards({ store, ledger, hsm, now });
+  const events: Recorded[] = [];
+  const hsmTurn = new HsmTurn(hsm, atTurnEnd);
   const decisions = new Decisions({
-    ledger, directory: new Directory(store, atTurnEnd), hsm, routing: new Routing([{ ...demoRules, ...options.program }], [{ from: '476173', to: '476173', program: 'demo' }]),
-    stamps: newStamps('t', nowMs, Math.random), now, elapsed, atTurnEnd, answerMs: options.answerMs ?? 20_000,
+    ledger, directory: new Directory(store, atTurnEnd), vault: hsm, hsm: hsmTurn, onScriptsFailed: (program, reason) => void events.push(['scriptsFailed', program, reason] as unknown as Recorded), routing: new Routing([{ ...demoRules, ...options.program }], [{ from: '476173', to: '476173', program: 'demo' }]),
+    stamps: newStamps('t', nowMs, Math.random), now, elapsed, answerMs: options.answerMs ?? 20_000,
     bookIsTooFarBehind: options.bookIsTooFarBehind ?? (() => false),
   });
-  const events: Recorded[] = [];
   const deadlines = new Deadlines(elapsed, processSchedule, 5);
   const switch_ = new Switch(
     { network: nodeNetwork, deadlines, random: Math.random, turnEnd: new TurnEnd(atTurnEnd), events: recordInto(events, Object.keys(silentLinkEvents)) as unknown as LinkEvents },
-    { decisions, deadlines, now, events: recordInto(events, switchEventNames) as unknown as SwitchEvents, networkAnswerMs: options.networkAnswerMs ?? 10_000 },
+    { decisions, hsm: hsmTurn, keyDesk: options.keyDesk ?? noKeyDesk, deadlines, now, events: recordInto(events, switchEventNames) as unknown as SwitchEvents, networkAnswerMs: options.networkAnswerMs ?? 10_000 },
   );
   const setups = Object.entries(options.stations ?? demoStations).map(([name, station]) => setupOf(name, station));
   const started = new RunningSwitch(store, ledger, switch_, setups, events);
@@ -174,12 +186,12 @@ function recordInto(events: Recorded[], names: readonly string[]): Record<string
   return Object.fromEntries(names.map((name) => [name, (...args: unknown[]) => void events.push([name as Recorded[0], ...args])]));
 }
 
-function setupOf(name: string, { spec, link, classes, originalKeys }: StationOptions): StationSetup {
+function setupOf(name: string, { spec, link, classes, originalKeys, security }: StationOptions): StationSetup {
   const { codec, dialect } = loadFormat({ spec }, `stations.${name}`);
   const config = readLinkConfig({ listen: { port: 0 }, ...link }, `stations.${name}.link`);
   return {
     endpoint: endpointConfig(name, config, undefined),
-    station: { name, codec, dialect, session: config.session, classes: classes ?? ['authorization', 'financial', 'reversal'], originalKeys: originalKeys ?? ['rrn'] },
+    station: { name, codec, dialect, session: config.session, classes: classes ?? ['authorization', 'financial', 'reversal'], originalKeys: originalKeys ?? ['rrn'], security: security ?? demoSecurity },
     text: name,
   };
 }

@@ -1,0 +1,47 @@
+/**
+ * The keys that the tables name, compared with those of the key file: what is missing, or is for something else, is known at start and at
+ * each change, and not with the first card that is declined for it.
+ */
+import type { KeyInfo, KeyUsage } from '../keys/hsm.ts';
+import type { Tables } from './tables.ts';
+
+/** A key that a row names. */
+export interface NamedKey {
+  /** The place that names it. */
+  readonly place: string;
+  readonly name: string;
+  readonly usage: KeyUsage;
+}
+
+/** Every key that a program's or a station's row names. */
+export function namedKeys({ programs, stations }: Pick<Tables, 'programs' | 'stations'>): NamedKey[] {
+  const named: NamedKey[] = [];
+  const add = (place: string, name: string | undefined, usage: KeyUsage): void => {
+    if (name !== undefined) named.push({ place, name, usage });
+  };
+  for (const { name, cvk, pin, chip, contactlessStripe, authentication } of programs) {
+    const place = `programs.${name}`;
+    add(`${place}.cvk`, cvk, 'cvk');
+    for (const [index, pvk] of pin?.pvks ?? []) add(`${place}.pin.pvks.${index}`, pvk, 'pvk');
+    for (const [index, { ac, smi, smc }] of chip?.keys ?? []) {
+      add(`${place}.chip.keys.${index}.ac`, ac, 'imk-ac');
+      add(`${place}.chip.keys.${index}.smi`, smi, 'imk-smi');
+      add(`${place}.chip.keys.${index}.smc`, smc, 'imk-smc');
+    }
+    add(`${place}.contactlessStripe.key`, contactlessStripe?.key, 'imk-cvc');
+    add(`${place}.authentication.key`, authentication?.key, 'cavv');
+  }
+  for (const { name, security: { pinKey, terminalKey, mac, transportKey } } of stations) {
+    const place = `stations.${name}.security`;
+    add(`${place}.pinKey`, pinKey, 'zpk');
+    add(`${place}.terminalKey`, terminalKey, 'bdk');
+    add(`${place}.mac.key`, mac?.key, 'zak');
+    add(`${place}.transportKey`, transportKey, 'kek');
+  }
+  return named;
+}
+
+/** Those of them that no key of the file answers to. */
+export function missingKeys(named: readonly NamedKey[], held: readonly KeyInfo[]): NamedKey[] {
+  return named.filter(({ name, usage }) => !held.some((key) => key.name === name && key.usage === usage));
+}
