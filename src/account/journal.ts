@@ -208,7 +208,7 @@ type Row = [
 
 /** @throws SyntaxError where the text is not an entry that `encodeEntry` wrote. */
 export function decodeEntry(text: string): JournalEntry {
-  const parsed = JSON.parse(text) as JournalEntry | Row;
+  const parsed = JSON.parse(text) as Exclude<JournalEntry, CardEntry> | CardRow | Row;
   if (!Array.isArray(parsed)) return parsed.kind === 'card' ? cardEntry(parsed) : parsed;
   const [
     form, accountId, sequence, id, receivedAtMs, decidedAfterMs, version, mti, class_, function_, purpose, station, acquirer, stan, rrn, terminal,
@@ -244,13 +244,16 @@ export function decodeEntry(text: string): JournalEntry {
   };
 }
 
-/** A card's record is whole, also where it was written before a card had all that it has now. */
-function cardEntry(parsed: CardEntry): CardEntry {
-  const stored = parsed.effects.card as unknown as StoredCardEffect | undefined;
+/** Written before a card had all that it has now, its record lacks some of it. */
+type CardRow = Omit<CardEntry, 'card' | 'effects'> & {
+  readonly card: CardRecord | Omit<CardRecord, 'cvv2Generation' | 'pinVersion' | 'pin'>;
+  readonly effects: Omit<Effects, 'card'> & { readonly card?: StoredCardEffect };
+};
+
+function cardEntry(row: CardRow): CardEntry {
+  const { card, effects } = row;
   return {
-    ...parsed, card: { ...newCardFacts, ...parsed.card },
-    effects: { ...parsed.effects, card: stored === undefined ? undefined : loadEffect(stored) },
+    ...row, card: 'pinVersion' in card ? { ...card, pin: card.pin } : { ...card, cvv2Generation: 0, pinVersion: 0, pin: undefined },
+    effects: { ...effects, card: effects.card === undefined ? undefined : loadEffect(effects.card) },
   };
 }
-
-const newCardFacts: Pick<CardRecord, 'cvv2Generation' | 'pinVersion' | 'pin'> = { cvv2Generation: 0, pinVersion: 0, pin: undefined };

@@ -10,6 +10,7 @@
 import type { CardMessage, QueuedScript } from '../message/message.ts';
 import type { Card } from './account.ts';
 import { isFreshAtc, withAtc } from './atc.ts';
+import { scriptsMax } from './card.ts';
 import type { CardEffect, CardRecord, CardSecurity } from './card.ts';
 import { afterChip, scriptsSentBy, withScript } from './scripts.ts';
 
@@ -49,7 +50,7 @@ export function securityChange(index: number, card: Card, message: CardMessage, 
       flags.push(`locked:${pinTriesLock}`);
     }
   } else if (pin === 'verified') security = withoutTries(security);
-  if (changesPin) ({ record, security } = withNewPin(record, security, message));
+  if (changesPin) ({ record, security } = withNewPin(record, security, message, flags));
   let scripts: readonly QueuedScript[] = [];
   if (isMatch) {
     for (const { name, effect } of chip.findings) if (effect !== 'decline') flags.push(`chip:${name}`);
@@ -75,15 +76,16 @@ export function withoutTries(security: CardSecurity): CardSecurity {
   return security.pinTries === 0 ? security : { ...security, pinTries: 0 };
 }
 
-function withNewPin(record: CardRecord, security: CardSecurity, { id, newPin, chip }: CardMessage): Pick<Card, 'record' | 'security'> {
+function withNewPin(record: CardRecord, security: CardSecurity, { id, newPin, chip }: CardMessage, flags: string[]): Pick<Card, 'record' | 'security'> {
   if (newPin?.outcome !== 'ready') return { record, security };
   const { reference, sealed } = newPin;
-  const isTold = sealed !== undefined && (chip !== undefined || security.chip !== undefined);
-  return {
-    record: { ...record, pin: reference, pinVersion: record.pinVersion + 1 },
-    security: {
-      ...security, pinTries: 0,
-      scripts: isTold ? withScript(security.scripts, { id, command: 'pinChange', sealed, sentBy: undefined }) : security.scripts,
-    },
-  };
+  let { scripts } = security;
+  if (sealed !== undefined && (chip !== undefined || security.chip !== undefined)) {
+    scripts = withScript(scripts, { id, command: 'pinChange', sealed, sentBy: undefined });
+    if (scripts.length > scriptsMax) {
+      ({ scripts } = security);
+      flags.push('scriptsFull');
+    }
+  }
+  return { record: { ...record, pin: reference, pinVersion: record.pinVersion + 1 }, security: { ...security, pinTries: 0, scripts } };
 }

@@ -2,6 +2,7 @@
  * Journal entries as the book's rows: what of a batch goes into which table. Rows that are only ever added are COPY text;
  * what changes a row that is there (accounts, holds, cards) is summed up over the batch first.
  */
+import type { CardRecord } from '../account/card.ts';
 import type { CardEntry, HoldChange, JournalEntry, OpenedEntry, TransactionEntry } from '../account/journal.ts';
 import { assert, unreachable } from '../base/assert.ts';
 import { reasons } from '../message/reason.ts';
@@ -41,10 +42,13 @@ export interface HoldState {
   closedAtMs: number | undefined;
 }
 
-/** Where a batch leaves a card. */
+/** Where a batch leaves a card. Its PIN is no business of the book's tables. */
 export interface CardState {
-  readonly entry: CardEntry;
+  readonly accountId: string;
+  readonly index: number;
+  readonly card: Omit<CardRecord, 'pin' | 'pinVersion' | 'cvv2Generation'>;
   readonly addedAtMs: number;
+  readonly changedAtMs: number;
   readonly encryptedPan: string | undefined;
   readonly maskedPan: string | undefined;
 }
@@ -86,6 +90,7 @@ export class Batch {
       case 'transaction':
         this.transactions += this.#transactionRow(entry);
         if (entry.hold !== undefined) this.#addHold(entry, entry.hold);
+        this.#addCardOf(entry);
         break;
       case 'expiry':
         this.#addHold(entry, entry.hold);
@@ -94,7 +99,7 @@ export class Batch {
         this.opened.push(entry);
         break;
       case 'card':
-        this.#addCard(entry);
+        this.#addCard(entry, entry.index, entry.card, entry);
         break;
       case 'loaded':
       case 'guard':
@@ -148,14 +153,23 @@ export class Batch {
     hold.closedAtMs = closedAtMs;
   }
 
-  #addCard(entry: CardEntry): void {
-    const id = `${entry.accountId}/${entry.index}`;
+  /** A card message that changed its card, as a wrong PIN too many does. */
+  #addCardOf(entry: TransactionEntry): void {
+    const { card } = entry.effects;
+    if (card?.record !== undefined) this.#addCard(entry, card.index, card.record, undefined);
+  }
+
+  #addCard({ accountId, decidedAtMs }: JournalEntry, index: number, card: CardState['card'], pan: Pick<CardEntry, 'encryptedPan' | 'maskedPan'> | undefined): void {
+    const id = `${accountId}/${index}`;
     const before = this.cards.get(id);
     this.cards.set(id, {
-      entry,
-      addedAtMs: before?.addedAtMs ?? entry.decidedAtMs,
-      encryptedPan: entry.encryptedPan ?? before?.encryptedPan,
-      maskedPan: entry.maskedPan ?? before?.maskedPan,
+      accountId,
+      index,
+      card,
+      addedAtMs: before?.addedAtMs ?? decidedAtMs,
+      changedAtMs: decidedAtMs,
+      encryptedPan: pan?.encryptedPan ?? before?.encryptedPan,
+      maskedPan: pan?.maskedPan ?? before?.maskedPan,
     });
   }
 

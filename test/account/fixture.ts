@@ -9,11 +9,15 @@ import { apply } from '../../src/account/apply.ts';
 import type { AccountMessage } from '../../src/account/apply.ts';
 import type { DecidedChange } from '../../src/account/decision.ts';
 import { decodeEntry, encodeEntry } from '../../src/account/journal.ts';
-import type { CardRecord, JournalEntry, TransactionEntry } from '../../src/account/journal.ts';
+import { newSecurity, scriptsMax } from '../../src/account/card.ts';
+import type { CardRecord, CardSecurity } from '../../src/account/card.ts';
+import type { JournalEntry, TransactionEntry } from '../../src/account/journal.ts';
 import { decodeRecord, digest, encodeRecord } from '../../src/account/record.ts';
 import type { Leg } from '../../src/account/record.ts';
 import { replay } from '../../src/account/replay.ts';
-import type { CardMessage, MessageClass, OriginalReference, Response, Terms, Trace } from '../../src/message/message.ts';
+import type {
+  CardMessage, CardReferences, CardValueKind, CardValueVerdict, ChipFacts, ChipFinding, MessageClass, OriginalReference, PinVerdict, Response, Terms, Trace,
+} from '../../src/message/message.ts';
 import { Pan } from '../../src/message/pan.ts';
 import type { Reason } from '../../src/message/reason.ts';
 
@@ -33,12 +37,30 @@ export function panOf(card: number): Pan {
   return pan;
 }
 
+/** A card with a PIN, its first. */
 export function cardRecord(card: number, change: Partial<CardRecord> = {}): CardRecord {
-  return { token: `token-${card}`, state: 'active', lockCode: 0, expiry: '3112', serviceCode: '201', ...change };
+  return {
+    token: `token-${card}`, state: 'active', lockCode: 0, expiry: '3112', serviceCode: '201', cvv2Generation: 0, pinVersion: 1,
+    pin: { method: 'pvv', keyIndex: 1, value: '4201' }, ...change,
+  };
+}
+
+export const rightPin: PinVerdict = { outcome: 'verified', pinVersion: 1 };
+export const wrongPin: PinVerdict = { outcome: 'wrong', pinVersion: 1 };
+
+/** A verdict on a value; a CVV2's is of the first generation. */
+export function valueVerdict(kind: CardValueKind, outcome: CardValueVerdict['outcome']): CardValueVerdict {
+  return { kind, outcome, against: kind === 'cvv2' ? { cvv2Generation: 0, expiry: undefined } : undefined };
+}
+
+/** What a chip says whose cryptogram matches. */
+export function chipFacts(atc: number, ...findings: ChipFinding[]): ChipFacts {
+  return { outcome: 'match', atc, findings };
 }
 
 export const terms: Terms = {
-  program: 'demo', limits: [], verificationValueRequired: false,
+  program: 'demo', limits: [], verificationValueRequired: false, pinTriesMax: 3, cryptogramRequired: false, atcWindow: 10, fallbackAllowed: true,
+  authenticationRequired: false,
   holdDays: { cardPresent: 5, cardNotPresent: 10, preauthorization: 30 },
   recordDays: 7, creditGuard: false, originalKeys: [],
 };
@@ -84,7 +106,7 @@ export function message(type: '0100' | '0120' | '0200' | '0220' | '0400' | '0420
     rrn: '', purpose: 'purchase', processingCode: '000000', amount, billing: undefined, actualMinor: undefined, partialAllowed: false,
     approvalCode: '', advisedDecline: false, original,
     card: { pan, token: `token-${card}`, luhnValid: true, expiry: undefined, trackExpiry: undefined, ...cardFacts },
-    cardPresent: true, entryMode: 'chip', pin: 'absent', cardValue: undefined,
+    cardPresent: true, entryMode: 'chip', pin: 'absent', newPin: undefined, cardValue: undefined, chip: undefined, authentication: undefined,
     merchant: { category: '5411', id: 'SHOP', name: 'A shop', groups: [], ...merchant },
     fault: undefined, fingerprint: `f${of}${amountMinor ?? ''}`, approvalCodeOffer: `A${String(drawn).padStart(5, '0')}`,
     terms: { ...terms, ...otherTerms }, receivedAtMs: startMs + afterDays * dayMs, day: startDay + afterDays,
@@ -138,7 +160,12 @@ export interface Played {
   readonly change: DecidedChange | undefined;
   /** How often `apply` was asked. */
   readonly rounds: number;
+  /** What the message was to be checked against anew, each time. */
+  readonly asked: readonly CardReferences[];
 }
+
+/** Checks a message again, as the switch does with its keys. */
+export type Verifier = (message: CardMessage, references: CardReferences) => CardMessage;
 
 /** One account in memory, with the partner's guard. */
 export class Ledger {
@@ -146,6 +173,8 @@ export class Ledger {
   readonly records = new Map<string, StoredRecord>();
   readonly entries: JournalEntry[] = [];
   guardMinor: number;
+  /** Without one no message may be asked to be checked again. */
+  verifier: Verifier | undefined;
   readonly #guardStartMinor: number;
   /** Days are checked against counters only while no record has been forgotten. */
   #hasForgotten = false;
@@ -188,6 +217,17 @@ export class Ledger {
     return `${this.ledgerMinor} ${this.heldMinor} ${this.openHolds}`;
   }
 
+  /** What was counted and queued for a card. */
+  security(card = 0): CardSecurity {
+    return this.account?.cards[card]?.security ?? newSecurity;
+  }
+
+  record(card = 0): CardRecord {
+    const found = this.account?.cards[card]?.record;
+    if (found === undefined) throw new Error('there is no such card');
+    return found;
+  }
+
   /** The last entry, of a card message. */
   get last(): TransactionEntry {
     const entry = this.entries.at(-1);
@@ -212,8 +252,10 @@ export class Ledger {
     return played;
   }
 
-  play(played: AccountMessage, decidedAtMs = played.kind === 'expire' ? played.nowMs : played.receivedAtMs + 3): Played {
+  play(sent: AccountMessage, decidedAtMs = sent.kind === 'expire' ? sent.nowMs : sent.receivedAtMs + 3): Played {
     this.#forget(decidedAtMs);
+    let played = sent;
+    const asked: CardReferences[] = [];
     const known = new Map<string, string | null>();
     let guardRefused = false;
     for (let rounds = 1; rounds < 20; rounds += 1) {
@@ -225,8 +267,14 @@ export class Ledger {
         }
         continue;
       }
+      if (decision.kind === 'verify') {
+        if (played.kind !== 'card' || this.verifier === undefined) throw new Error('nobody checks this message again');
+        asked.push(decision.references);
+        played = this.verifier(played, decision.references);
+        continue;
+      }
       const { change, response, note } = decision;
-      if (change === undefined) return { response, note, change, rounds };
+      if (change === undefined) return { response, note, change, rounds, asked };
       if (change.once.some((id) => this.records.has(id))) {
         for (const id of change.once) known.set(id, this.records.get(id)?.value ?? null);
         continue;
@@ -238,7 +286,7 @@ export class Ledger {
         continue;
       }
       this.#commit(change);
-      return { response, note, change, rounds };
+      return { response, note, change, rounds, asked };
     }
     throw new Error('no decision in twenty rounds');
   }
@@ -260,7 +308,7 @@ export class Ledger {
   legs(): { recordId: string; leg: Leg }[] {
     const legs: { recordId: string; leg: Leg }[] = [];
     for (const [id, { value }] of this.records) {
-      if ('!?#'.includes(id.charAt(accountId.length))) continue;
+      if ('!?#$'.includes(id.charAt(accountId.length))) continue;
       for (const leg of decodeRecord(id, value).legs) legs.push({ recordId: id, leg });
     }
     return legs;
@@ -308,7 +356,10 @@ export class Ledger {
       strictEqual(stored?.keepUntilMs, undefined, 'an open hold is not forgotten');
     }
     for (const [id, { value }] of this.records) {
-      if (!'!?#'.includes(id.charAt(accountId.length))) strictEqual(encodeRecord(decodeRecord(id, value)), value);
+      if (!'!?#$'.includes(id.charAt(accountId.length))) strictEqual(encodeRecord(decodeRecord(id, value)), value);
+    }
+    for (const { security: { pinTries, chip, scripts } } of account.cards) {
+      strictEqual(pinTries <= 15 && scripts.length <= scriptsMax && (chip?.seen ?? 0) >= 0, true, 'what is kept of a card is bounded');
     }
     this.#checkMoney();
     if (!this.#hasForgotten) this.#checkCounters(account, legs);

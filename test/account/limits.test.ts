@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import type { LimitRule } from '../../src/message/message.ts';
-import { cardRecord, dayMs, Ledger, message, reference, reversalOf, startMs } from './fixture.ts';
+import { cardRecord, dayMs, Ledger, message, reference, reversalOf, rightPin, startMs } from './fixture.ts';
 import type { CardMessage, MessageChange, Reason } from './fixture.ts';
 
 function limited(limits: readonly LimitRule[], change: MessageChange = {}): MessageChange {
   return { terms: { limits }, ...change };
 }
 
-const cash: MessageChange = { purpose: 'cash', pin: 'verified' };
+const cash: MessageChange = { purpose: 'cash', pin: rightPin };
 const travel: MessageChange = { merchant: { category: '4511', groups: ['travel'] } };
 
 const answers = (ledger: Ledger, ...messages: readonly CardMessage[]): Reason[] => messages.map((each) => ledger.play(each).response.reason);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { cardRecord, dayMs, Ledger, localReference, message, reference, repeatOf, reversalOf, startMs } from './fixture.ts';
+import { cardRecord, dayMs, Ledger, localReference, message, reference, repeatOf, reversalOf, rightPin, startMs } from './fixture.ts';
 import type { CardMessage, MessageChange, Reason } from './fixture.ts';
 
 /** A message, the reason that answers it, the amount in the answer, and ledger, held and open holds afterwards. */
@@ -34,7 +34,7 @@ describe('requests', () => {
     table(Ledger.with(1000), [
       [message('0100', 300), '0000', 300, '1000 300 1'],
       [message('0200', 200), '0000', 200, '800 300 1'],
-      [message('0100', 100, { purpose: 'cash', pin: 'verified' }), '0000', 100, '800 400 2'],
+      [message('0100', 100, { purpose: 'cash', pin: rightPin }), '0000', 100, '800 400 2'],
       [message('0200', 401), '1016', 401, '800 400 2'],
       [message('0200', 400), '0000', 400, '400 400 2'],
       [message('0100', 1), '1016', 1, '400 400 2'],

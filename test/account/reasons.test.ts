@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { checkNames } from '../../src/message/message.ts';
 import { reasons } from '../../src/message/reason.ts';
-import { againOf, cardRecord, failedCheck, Ledger, message, reference, reversalOf } from './fixture.ts';
+import { againOf, cardRecord, chipFacts, failedCheck, Ledger, message, reference, reversalOf, rightPin, valueVerdict, wrongPin } from './fixture.ts';
 import type { CardMessage, MessageChange, Reason } from './fixture.ts';
 
 interface Row {
@@ -12,9 +12,13 @@ interface Row {
   readonly guardMinor?: number;
   readonly before?: readonly CardMessage[];
   readonly message: CardMessage;
+  /** Of the balance of 100, after what came before. */
+  readonly left?: number;
 }
 
 const limit = { scope: 'overall', period: 'day' } as const;
+const online = { entryMode: 'ecommerce', cardPresent: false } as const;
+const withoutPin = cardRecord(0, { pinVersion: 0, pin: undefined });
 const held = message('0100', 80, { purpose: 'preauthorization' });
 const reversed = message('0100', 80, { purpose: 'preauthorization' });
 const bought = message('0200', 30);
@@ -40,13 +44,15 @@ const rows: readonly Row[] = [
   { reason: '1012', check: 'pin', message: message('0200', 10, { purpose: 'cash' }) },
   { reason: '1015', check: 'content', message: message('0200', 10, { purpose: 'unsupported' }) },
   { reason: '1016', check: 'balance', message: message('0200', 101) },
-  { reason: '1017', check: 'pin', message: message('0200', 10, { pin: 'wrong' }) },
+  { reason: '1017', check: 'pin', message: message('0200', 10, { pin: wrongPin }) },
   { reason: '1018', check: 'cardKnown', message: message('0200', 10, { card: 3 }) },
   { reason: '1021', check: 'limits', message: message('0200', 10, { terms: { limits: [{ ...limit, amountMinorMax: 9 }] } }) },
   { reason: '1023', check: 'limits', message: message('0200', 10, { terms: { limits: [{ ...limit, countMax: 0 }] } }) },
+  { reason: '1026', check: 'pin', message: message('0200', 10, { pin: { outcome: 'malformed', pinVersion: 1 } }) },
   { reason: '1030', check: 'currency', message: message('0200', 10, { currency: '840' }) },
   { reason: '1034', before: [reversed, reversalOf(reversed)], message: message('0100', 5, { purpose: 'increment', original: reference(reversed) }) },
-  { reason: '1045', check: 'cardValue', message: message('0200', 10, { cardValue: { kind: 'cvv2', outcome: 'mismatch' } }) },
+  { reason: '1045', check: 'cardValue', message: message('0200', 10, { cardValue: valueVerdict('cvv2', 'mismatch') }) },
+  { reason: '1048', check: 'pin', message: message('0200', undefined, { purpose: 'pinChange', pin: rightPin, newPin: { outcome: 'malformed' } }) },
   { reason: '1801', check: 'cardState', cards: locked(1), message: message('0200', 10) },
   { reason: '1802', check: 'cardState', cards: locked(2), message: message('0200', 10) },
   { reason: '1803', check: 'cardState', cards: locked(3), message: message('0200', 10) },
@@ -58,11 +64,25 @@ const rows: readonly Row[] = [
   { reason: '1810', check: 'cardState', cards: [cardRecord(0, { state: 'removed' })], message: message('0200', 10) },
   { reason: '1811', check: 'cardState', cards: [cardRecord(0, { state: 'ordered' })], message: message('0200', 10) },
   { reason: '1812', check: 'cardValue', message: message('0200', 10, { terms: { verificationValueRequired: true } }) },
-  { reason: '1813', check: 'pin', message: message('0200', 10, { pin: 'unverified' }) },
-  { reason: '1814', check: 'cardValue', message: message('0200', 10, { cardValue: { kind: 'icvv', outcome: 'error' } }) },
+  { reason: '1813', check: 'pin', cards: [withoutPin], message: message('0200', 10, { pin: 'unverified' }) },
+  { reason: '1814', check: 'cardValue', message: message('0200', 10, { cardValue: valueVerdict('icvv', 'error') }) },
+  { reason: '1815', check: 'pin', message: message('0200', 10, { pin: { outcome: 'error', pinVersion: 1 } }) },
   { reason: '1820', check: 'partnerBalance', guardMinor: 9, message: message('0200', 10, { terms: { creditGuard: true } }) },
   { reason: '1830', before: [reversalOf(later)], message: later },
   { reason: '1832', before: [bought], message: { ...reversalOf(bought), amount: { amountMinor: 31, currency: '978' } } },
+  { reason: '1840', check: 'cryptogram', message: message('0200', 10, { chip: { ...chipFacts(5), outcome: 'mismatch' } }) },
+  { reason: '1841', check: 'cryptogram', message: message('0200', 10, { terms: { cryptogramRequired: true } }) },
+  { reason: '1842', check: 'cryptogram', before: [message('0200', 10, { chip: chipFacts(5) })], message: message('0200', 10, { chip: chipFacts(5) }), left: 90 },
+  { reason: '1843', check: 'cryptogram', message: message('0200', 10, { chip: chipFacts(5, { name: 'cvm', effect: 'decline' }) }) },
+  { reason: '1844', check: 'cryptogram', message: message('0200', 10, { entryMode: 'fallback', terms: { fallbackAllowed: false } }) },
+  { reason: '1845', check: 'cryptogram', message: message('0200', 10, { chip: { ...chipFacts(5), outcome: 'error' } }) },
+  { reason: '1850', check: 'authentication', message: message('0200', 10, { ...online, authentication: { outcome: 'mismatch', useId: 'a' } }) },
+  {
+    reason: '1851', check: 'authentication', before: [message('0200', 10, { ...online, authentication: { outcome: 'match', useId: 'a' } })],
+    message: message('0200', 10, { ...online, authentication: { outcome: 'match', useId: 'a' } }), left: 90,
+  },
+  { reason: '1852', check: 'authentication', message: message('0200', 10, { ...online, terms: { authenticationRequired: true } }) },
+  { reason: '1853', check: 'authentication', message: message('0200', 10, { ...online, authentication: { outcome: 'error', useId: 'a' } }) },
   { reason: '4000', before: [bought], message: reversalOf(bought) },
   { reason: '9000', message: message('0220', 10, { advisedDecline: true }) },
   { reason: '9001', message: advised },
@@ -73,7 +93,7 @@ const rows: readonly Row[] = [
 ];
 
 /** Reasons that others give: the switch, stand-in, a host's answer. */
-const givenElsewhere: readonly Reason[] = ['9102', '9107', '9108', '9109', '9112', '9123'];
+const givenElsewhere: readonly Reason[] = ['9102', '9107', '9108', '9109', '9112', '9116', '9119', '9123'];
 
 function played({ cards, guardMinor = 0, before = [], message: last }: Row): Ledger & { reason?: Reason } {
   const ledger: Ledger & { reason?: Reason } = Ledger.with(100, cards ?? [cardRecord(0)], guardMinor);
@@ -102,9 +122,10 @@ test('a decline moves no money and keeps its reason for a repeat', () => {
   for (const row of rows) {
     if (row.check === undefined) continue;
     const ledger = played(row);
-    expect(ledger.totals).toBe('100 0 0');
+    const totals = `${row.left ?? 100} 0 0`;
+    expect(ledger.totals).toBe(totals);
     expect(ledger.play(againOf(row.message)).response.reason).toBe(row.reason);
-    expect(ledger.totals).toBe('100 0 0');
+    expect(ledger.totals).toBe(totals);
   }
 });
 
@@ -112,8 +133,10 @@ test('a decline moves no money and keeps its reason for a repeat', () => {
 const faults: readonly (readonly [check: string, reason: Reason, change: MessageChange])[] = [
   ['content', '9100', { fault: { field: '11', reason: '9100', text: 'is missing' } }],
   ['luhn', '1011', { cardFacts: { luhnValid: false } }],
-  ['cardValue', '1045', { cardValue: { kind: 'cvv', outcome: 'mismatch' } }],
-  ['pin', '1813', { pin: 'unverified' }],
+  ['cardValue', '1045', { cardValue: valueVerdict('cvv', 'mismatch') }],
+  ['pin', '1017', { pin: wrongPin }],
+  ['cryptogram', '1840', { chip: { ...chipFacts(1), outcome: 'malformed' } }],
+  ['authentication', '1850', { authentication: { outcome: 'malformed', useId: 'a' } }],
   ['limits', '1021', { terms: { limits: [{ scope: 'overall', period: 'transaction', amountMinorMax: 400 }], creditGuard: true } }],
   ['balance', '1016', {}],
 ];
@@ -146,13 +169,13 @@ test('limits come before the currency, the currency before the balance, the bala
 test('a program that demands verification values demands none of a refund, nor of what follows an authorization that stands', () => {
   const demanding: MessageChange = { terms: { verificationValueRequired: true } };
   const ledger = Ledger.with(1000);
-  const first = message('0100', 100, { ...demanding, purpose: 'preauthorization', cardValue: { kind: 'cvv2', outcome: 'match' } });
+  const first = message('0100', 100, { ...demanding, purpose: 'preauthorization', cardValue: valueVerdict('cvv2', 'match') });
   const follow = (type: '0100' | '0200', amountMinor: number, purpose: 'increment' | 'completion'): CardMessage =>
     message(type, amountMinor, { ...demanding, purpose, original: reference(first) });
   const answer = (each: CardMessage): Reason => ledger.play(each).response.reason;
   expect(answer(first)).toBe('0000');
   expect(answer(follow('0100', 20, 'increment'))).toBe('0000');
-  expect(answer({ ...follow('0100', 20, 'increment'), cardValue: { kind: 'cvv2', outcome: 'mismatch' } })).toBe('1045');
+  expect(answer({ ...follow('0100', 20, 'increment'), cardValue: valueVerdict('cvv2', 'mismatch') })).toBe('1045');
   expect(answer(follow('0200', 110, 'completion'))).toBe('0000');
   expect(answer(follow('0200', 110, 'completion'))).toBe('1812');
   expect(answer(message('0200', 5, { ...demanding, purpose: 'refund' }))).toBe('0000');
@@ -179,14 +202,15 @@ test('the lock codes answer the action codes of C8', () => {
 
 test('the journal has each check with its outcome and what was compared', () => {
   const ledger = Ledger.with(100, [cardRecord(0)], 1000);
-  ledger.play(message('0200', 40, { cardValue: { kind: 'icvv', outcome: 'match' }, pin: 'verified', terms: { creditGuard: true } }));
+  ledger.play(message('0200', 40, { cardValue: valueVerdict('icvv', 'match'), pin: rightPin, chip: chipFacts(7), authentication: { outcome: 'match', useId: 'u' }, terms: { creditGuard: true } }));
   expect(ledger.last.checks.map(({ check, outcome, value }) => `${check} ${outcome} ${value}`.trim())).toEqual([
     'content pass', 'luhn pass', 'cardKnown pass', 'cardState pass active', 'expiry pass 3112', 'cardValue pass icvv', 'pin pass verified',
-    'limits pass', 'currency pass 978, balance 978', 'balance pass 40 of 100', 'partnerBalance pass',
+    'cryptogram pass counter 7', 'authentication pass match', 'limits pass', 'currency pass 978, balance 978', 'balance pass 40 of 100', 'partnerBalance pass',
   ]);
   ledger.play(message('0200', 61, {}));
   expect(ledger.last.checks.slice(5).map(({ check, outcome, value }) => `${check} ${outcome} ${value}`.trim())).toEqual([
-    'cardValue skipped nothing carried', 'pin skipped none carried', 'limits pass', 'currency pass 978, balance 978', 'balance fail 61 of 60',
+    'cardValue skipped nothing carried', 'pin skipped none carried', 'cryptogram skipped nothing carried', 'authentication skipped nothing carried',
+    'limits pass', 'currency pass 978, balance 978', 'balance fail 61 of 60',
     'partnerBalance skipped',
   ]);
 });
@@ -202,7 +226,7 @@ test('a card is good through the last day of its month, and DE14 and the track m
 
 test('cash needs a verified PIN, and a message for a card that nobody has is written down without an account', () => {
   const ledger = Ledger.with(100);
-  expect(ledger.play(message('0200', 10, { purpose: 'cash', pin: 'verified' })).response.reason).toBe('0000');
+  expect(ledger.play(message('0200', 10, { purpose: 'cash', pin: rightPin })).response.reason).toBe('0000');
   ledger.play(message('0200', 10, { card: 2 }));
   expect([ledger.last.accountId, ledger.last.sequence, ledger.last.decidedBy]).toEqual(['', 0, 'switch']);
   expect(ledger.play(message('0420', 10, { card: 2 })).response.reason).toBe('4000');

@@ -13,7 +13,7 @@ import type {
 /** A Tuesday noon; every entry is decided a second after the one before. */
 const startMs = Date.UTC(2026, 5, 16, 12);
 const currency = '978';
-export const noEffects: Effects = { ledgerMinor: 0, heldMinor: 0, openHolds: 0, counters: [], postings: [], guard: undefined };
+export const noEffects: Effects = { ledgerMinor: 0, heldMinor: 0, openHolds: 0, counters: [], postings: [], guard: undefined, card: undefined };
 
 export const checks: TransactionEntry['checks'] = [
   { check: 'content', outcome: 'pass', value: '' },
@@ -23,6 +23,8 @@ export const checks: TransactionEntry['checks'] = [
   { check: 'expiry', outcome: 'pass', value: '3112' },
   { check: 'cardValue', outcome: 'skipped', value: 'nothing carried' },
   { check: 'pin', outcome: 'skipped', value: 'absent' },
+  { check: 'cryptogram', outcome: 'skipped', value: '' },
+  { check: 'authentication', outcome: 'skipped', value: '' },
   { check: 'limits', outcome: 'pass', value: '1 of 100' },
   { check: 'currency', outcome: 'pass', value: currency },
   { check: 'balance', outcome: 'pass', value: '1250 of 100000' },
@@ -50,7 +52,7 @@ export class AccountWriter {
       ...this.#base('card', noEffects),
       kind: 'card',
       index,
-      card: { token, state: 'active', lockCode: 0, expiry: '3112', serviceCode: '201', ...change },
+      card: { token, state: 'active', lockCode: 0, expiry: '3112', serviceCode: '201', cvv2Generation: 0, pinVersion: 0, pin: undefined, ...change },
       encryptedPan: added ? `pan/1:${token}` : undefined,
       maskedPan: added ? '476173******0011' : undefined,
     };

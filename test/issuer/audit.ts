@@ -48,7 +48,7 @@ function sumOfOpenHolds(records: ReadonlyMap<string, string>): { heldMinor: numb
   let heldMinor = 0;
   let openHolds = 0;
   for (const [id, value] of records) {
-    if (id.includes('#') || id.includes('!') || id.includes('?')) continue;
+    if (/[#!?$]/.test(id)) continue;
     for (const leg of decodeRecord(id, value).legs) {
       if (leg.state !== 'open') continue;
       heldMinor += leg.nowMinor;

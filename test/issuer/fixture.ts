@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { AccountMessage } from '../../src/account/apply.ts';
 import { decideNow, openLedger, type Ledger, type LedgerAnswer } from '../../src/issuer/ledger.ts';
 import { Pan } from '../../src/message/pan.ts';
-import type { CardMessage, Trace } from '../../src/message/message.ts';
+import type { CardMessage, Response, Trace } from '../../src/message/message.ts';
 import type { DecideEvents, DecideOptions, Outcome } from '../../src/store/decide.ts';
 import { partitionOf, type Store } from '../../src/store/store.ts';
 
@@ -55,11 +55,12 @@ export function cardMessage(accountId: string, changes: CardChanges = {}): CardM
     rrn: id, purpose: 'purchase', processingCode: '000000', amount: { amountMinor, currency: '978' }, billing: undefined, actualMinor: undefined,
     partialAllowed: false, approvalCode: '', advisedDecline: false, original: undefined,
     card: { pan: pan as Pan, token: tokenOf(accountId), luhnValid: true, expiry: undefined, trackExpiry: undefined },
-    cardPresent: true, entryMode: 'chip', pin: 'verified', cardValue: undefined,
+    cardPresent: true, entryMode: 'chip', pin: { outcome: 'verified', pinVersion: 1 }, newPin: undefined, cardValue: undefined, chip: undefined, authentication: undefined,
     merchant: { category: '5411', id: 'M1', name: 'Shop', groups: [] }, fault: undefined,
     fingerprint: `${amountMinor}`, approvalCodeOffer: id.slice(-6).toUpperCase(),
     terms: {
-      program: 'demo', limits: [], verificationValueRequired: false, holdDays: { cardPresent: 5, cardNotPresent: 10, preauthorization: 30 },
+      program: 'demo', limits: [], verificationValueRequired: false, pinTriesMax: 3, cryptogramRequired: false, atcWindow: 10, fallbackAllowed: true,
+      authenticationRequired: false, holdDays: { cardPresent: 5, cardNotPresent: 10, preauthorization: 30 },
       recordDays, creditGuard, originalKeys: [],
     },
     receivedAtMs: nowMs, day: Math.floor(nowMs / dayMs), month: (2098 - 1970) * 12 + 5, ...rest,
@@ -108,7 +109,12 @@ export async function submit(ledger: Ledger, accountId: string, message: Account
 
 /** The answer's reason, or the outcome's kind where there is none. */
 export function reasonOf(outcome: Outcome<LedgerAnswer>): string {
-  return outcome.kind === 'decided' ? outcome.answer.response.reason : outcome.kind;
+  return responseOf(outcome)?.reason ?? (outcome.kind === 'decided' ? outcome.answer.kind : outcome.kind);
+}
+
+/** The account's answer, where there is one. */
+export function responseOf(outcome: Outcome<LedgerAnswer>): Response | undefined {
+  return outcome.kind === 'decided' && outcome.answer.kind === 'answer' ? outcome.answer.response : undefined;
 }
 
 /** Opens the account with one active card and `amountMinor` on it. */
@@ -117,7 +123,10 @@ export async function openAccount(ledger: Ledger, accountId: string, amountMinor
   await decideNow(ledger, accountId, { ...base, kind: 'open', id: `open-${accountId}`, currency: '978', program: 'demo', partner });
   await decideNow(ledger, accountId, {
     ...base, kind: 'cardChange', id: `card-${accountId}`, encryptedPan: undefined, maskedPan: undefined,
-    card: { token: tokenOf(accountId), state: 'active', lockCode: 0, expiry: '9912', serviceCode: '201' },
+    card: {
+      token: tokenOf(accountId), state: 'active', lockCode: 0, expiry: '9912', serviceCode: '201', cvv2Generation: 0, pinVersion: 1,
+      pin: { method: 'pvv', keyIndex: 1, value: '4201' },
+    },
   });
   if (amountMinor > 0) await decideNow(ledger, accountId, { ...base, kind: 'load', id: `load-${accountId}`, amountMinor });
 }

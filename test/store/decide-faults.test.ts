@@ -6,7 +6,7 @@ import { MemoryStore } from '../../src/store/memory.ts';
 import { FaultyStore, type Fault, type FaultKind } from '../fault/faulty-store.ts';
 import { audit, transactionsOf } from '../issuer/audit.ts';
 import {
-  accountIn, cardMessage, draw, nowMs, openAccount, openSwitch, reasonOf, recordDays, repeatOf, reversalOf, submit, until,
+  accountIn, cardMessage, draw, nowMs, openAccount, openSwitch, reasonOf, responseOf, recordDays, repeatOf, reversalOf, submit, until,
 } from '../issuer/fixture.ts';
 
 const partitions = 2;
@@ -96,7 +96,7 @@ async function opened(store: FaultyStore): Promise<Ledger> {
 async function answered(ledger: Ledger, store: FaultyStore, accountId: string, message: AccountMessage): Promise<string> {
   for (let attempt = 1; ; attempt += 1) {
     const outcome = await submit(ledger, accountId, message, 60);
-    if (outcome.kind === 'decided') return outcome.answer.response.reason;
+    if (outcome.kind === 'decided') return reasonOf(outcome);
     expect(attempt).toBeLessThan(20);
     if (attempt === 2) store.heal();
     if (attempt > 2) await until(() => ledger.storeAnswers, 'the store answers');
@@ -136,7 +136,7 @@ describe('the decide loop under faults', () => {
       for (const [index, message] of messages.entries()) {
         const entry = inJournal.get(message.id);
         const outcome = outcomes[index];
-        if (outcome?.kind === 'decided') expect(entry?.approvalCode).toBe(outcome.answer.response.approvalCode);
+        if (outcome?.kind === 'decided') expect(entry?.approvalCode).toBe(responseOf(outcome)?.approvalCode);
         if (outcome?.kind === 'unavailable') expect(entry).toBeUndefined();
       }
       ledger.close();

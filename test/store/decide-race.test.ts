@@ -13,7 +13,7 @@ import type { Store } from '../../src/store/store.ts';
 import { startRedis } from '../servers/redis.ts';
 import { audit, transactionsOf, type Audit } from '../issuer/audit.ts';
 import {
-  accountIn, cardMessage, nowMs, openAccount, openSwitch, reasonOf, repeatOf, reversalOf, submit,
+  accountIn, cardMessage, nowMs, openAccount, openSwitch, reasonOf, responseOf, repeatOf, reversalOf, submit,
 } from '../issuer/fixture.ts';
 
 const partitions = 2;
@@ -97,7 +97,7 @@ interface Sent {
 
 async function send(ledger: Ledger, account: string, message: CardMessage): Promise<Sent> {
   const outcome = await submit(ledger, account, message);
-  return { message, account, reason: reasonOf(outcome), approvalCode: outcome.kind === 'decided' ? outcome.answer.response.approvalCode : '' };
+  return { message, account, reason: reasonOf(outcome), approvalCode: responseOf(outcome)?.approvalCode ?? '' };
 }
 
 /** Adds to the authorization, or posts what it came to. */

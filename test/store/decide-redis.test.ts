@@ -4,7 +4,7 @@ import type { CardMessage } from '../../src/message/message.ts';
 import { RedisStore } from '../../src/store/redis.ts';
 import { startRedis } from '../servers/redis.ts';
 import { audit, transactionsOf } from '../issuer/audit.ts';
-import { accountIn, cardMessage, openAccount, openSwitch, reasonOf, repeatOf, silent, submit, until } from '../issuer/fixture.ts';
+import { accountIn, cardMessage, openAccount, openSwitch, reasonOf, repeatOf, responseOf, silent, submit, until } from '../issuer/fixture.ts';
 
 const partitions = 4;
 
@@ -24,8 +24,9 @@ async function load(ledgers: readonly Ledger[], accounts: readonly string[], isO
       for (let attempt = 0; ; attempt += 1) {
         const ledger = ledgers[(sender + attempt) % ledgers.length] as Ledger;
         const outcome = await submit(ledger, account, attempt === 0 ? message : repeatOf(message), 400);
-        if (outcome.kind === 'decided') {
-          const { reason, approvalCode } = outcome.answer.response;
+        const response = responseOf(outcome);
+        if (response !== undefined) {
+          const { reason, approvalCode } = response;
           answered.push({ message, account, reason, approvalCode });
           break;
         }

@@ -169,7 +169,10 @@ describe('the decide loop', () => {
     expect(await submitAll(ledger, [{ ...another, id: 'before' }])).toEqual(['1018']);
     await decideNow(other, accountId, {
       kind: 'cardChange', id: 'second card', accountId, receivedAtMs: nowMs, encryptedPan: undefined, maskedPan: undefined,
-      card: { token: 'second', state: 'active', lockCode: 0, expiry: '9912', serviceCode: '201' },
+      card: {
+        token: 'second', state: 'active', lockCode: 0, expiry: '9912', serviceCode: '201', cvv2Generation: 0, pinVersion: 1,
+        pin: { method: 'pvv', keyIndex: 1, value: '4201' },
+      },
     });
     expect(await submitAll(ledger, [another])).toEqual(['0000']);
     await decideNow(other, accountId, { kind: 'load', id: 'out', accountId, receivedAtMs: nowMs, amountMinor: -800 });
