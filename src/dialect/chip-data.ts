@@ -44,9 +44,13 @@ function checkPan(tags: ReadonlyMap<string, string>, pan: Pan | undefined, fault
 }
 
 function takeOutCardData(tags: Map<string, string>, pan: Pan | undefined): void {
-  const digits = pan?.reveal();
   for (const [path, value] of tags) {
-    // A tag of a network's own may repeat the card number.
-    if (cardDataTags.has(path.slice(path.lastIndexOf('.') + 1)) || (digits !== undefined && value.includes(digits))) tags.delete(path);
+    if (cardDataTags.has(path.slice(path.lastIndexOf('.') + 1)) || (pan !== undefined && holds(value, pan.reveal()))) tags.delete(path);
   }
+}
+
+/** A tag of a network's own may repeat the card number, packed or in ASCII. */
+function holds(value: string, digits: string): boolean {
+  if (value.length < digits.length) return false;
+  return value.includes(digits) || (value.length >= 2 * digits.length && value.includes(digits.replace(/./g, '3$&')));
 }

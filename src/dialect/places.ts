@@ -147,9 +147,12 @@ export function writePlace(draft: Draft, spec: Spec, place: ValuePlace, value: s
   const text = bytes && coding === 'characters' ? hexOfCharacters(value) : value;
   const held = draft.get(place.field);
   const before = typeof held === 'string' ? held : '';
+  const filling = bytes || field.kind === 'n' ? '0' : ' ';
+  // A short value of a fixed field would be filled where its kind has it, digits on the left: then nothing stood at its place.
+  const wholeLength = field.prefix === undefined ? field.max * (bytes ? 2 : 1) : 0;
   switch (place.form) {
     case 'text':
-      draft.set(place.field, overlaid(before, place, text, bytes ? '0' : ' '));
+      draft.set(place.field, overlaid(before, place, text, filling).padEnd(wholeLength, filling));
       return true;
     case 'element':
       draft.set(place.field, withElement(before.padEnd(place.skip), place.skip, place.element, place.lengthDigits, (content) =>
@@ -158,7 +161,7 @@ export function writePlace(draft: Draft, spec: Spec, place: ValuePlace, value: s
     case 'subfield': {
       if (spec.fields.get(place.field)?.subfields?.layout !== 'bitmapped') return false;
       const inner = held instanceof Draft ? held.get(Number(place.subfield)) : undefined;
-      draft.setSub(place.field, Number(place.subfield), overlaid(typeof inner === 'string' ? inner : '', place, text, bytes ? '0' : ' '));
+      draft.setSub(place.field, Number(place.subfield), overlaid(typeof inner === 'string' ? inner : '', place, text, filling).padEnd(wholeLength, filling));
       return true;
     }
     case 'dataset':

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { draftAnswer, draftNetworkAnswer, draftNetworkRequest, draftRefusal } from '../../src/dialect/answer.ts';
+import { authorizationResponseCode, draftAnswer, draftNetworkAnswer, draftNetworkRequest, draftRefusal } from '../../src/dialect/answer.ts';
+import type { ChipAnswer } from '../../src/dialect/answer.ts';
+import { loadDialect } from '../../src/dialect/load.ts';
 import { readMessage } from '../../src/dialect/read.ts';
 import type { Codec, Message } from '../../src/iso8583/codec.ts';
 import { Draft } from '../../src/iso8583/draft.ts';
@@ -7,7 +9,7 @@ import type { Response, Version } from '../../src/message/message.ts';
 import { reasons } from '../../src/message/reason.ts';
 import type { Reason } from '../../src/message/reason.ts';
 import { codecOf, smallCodec } from '../iso8583/codecs.ts';
-import { codecs, decoded, dialects, digitOf, pan, purchase, request, versions } from './stations.ts';
+import { codecs, decoded, dialects, digitOf, json, pan, purchase, request, versions } from './stations.ts';
 import type { Fields } from './stations.ts';
 
 const approved: Response = { reason: '0000', approvalCode: 'A1B2C3', amount: undefined, billing: undefined, balance: undefined };
@@ -137,6 +139,70 @@ describe('a balance', () => {
 
   it('that twelve digits cannot hold is left out', () => {
     expect(answer('1987', '100', {}, { ...approved, balance: { ...balance, ledgerMinor: 1e12 } }).has(54)).toBe(false);
+  });
+});
+
+describe('what a chip is told', () => {
+  const data = 'A1B2C3D4E5F607183030';
+  const chip: ChipAnswer = { issuerAuthenticationData: data, responseCode: '00', scripts: [] };
+  const block = { template: '71', id: '00000001', commands: ['8424000004AABBCCDD', '8418000004AABBCCDD'] } as const;
+  const later = { template: '72', id: '', commands: ['8416000004AABBCCDD'] } as const;
+
+  function told(version: Version, said: ChipAnswer | undefined, dialect = dialects[version], codec = codecs[version]): Message {
+    const message = decoded(codec, `${digitOf(version)}100`, { ...purchase[version], 55: '9F2608A1B2C3D4E5F607189F360201A7' });
+    return sent(codec, draftAnswer(message, approved, dialect, new Draft(''), '', said));
+  }
+
+  it.each(versions)('of %s is in DE55: the issuer’s authentication, the response code, and scripts in their order', (version) => {
+    const answered = told(version, { ...chip, scripts: [block, later] });
+    const script = '711D9F18040000000186098424000004AABBCCDD86098418000004AABBCCDD';
+    expect(answered.text(55)).toBe(`910A${data}8A023030${script}720B86098416000004AABBCCDD`);
+    expect([answered.sub(55, '91'), answered.sub(55, '8A'), answered.sub(55, '71.9F18'), answered.sub(55, '72.86')]).toEqual([data, '3030', '00000001', '8416000004AABBCCDD']);
+  });
+
+  it.each(versions)('of %s is nothing where nothing is said: what the chip sent does not go back', (version) => {
+    expect(told(version, undefined).has(55)).toBe(false);
+  });
+
+  it('may be the response code alone, or without it', () => {
+    expect(told('1987', { issuerAuthenticationData: '', responseCode: '51', scripts: [] }).text(55)).toBe('8A023531');
+    const content = json('dialects/iso8583-1987.json') as { answer: object };
+    const silent = loadDialect({ ...content, answer: { ...content.answer, chipResponseCode: false } }, 'mine.json', dialects['1987'].reasons);
+    expect(told('1987', chip, silent).text(55)).toBe(`910A${data}`);
+    expect(told('1987', { issuerAuthenticationData: '', responseCode: '51', scripts: [] }, silent).has(55)).toBe(false);
+  });
+
+  it('is without the last scripts where the format has no room for them', () => {
+    const long = { template: '72', id: '00000002', commands: ['84'.repeat(200)] } as const;
+    expect(told('1993', { ...chip, scripts: [block, long] }).sub(55, '71.9F18')).toBe('00000001');
+    expect(told('1993', { ...chip, scripts: [block, long] }).text(55)).not.toContain('72');
+    expect(told('1987', { ...chip, scripts: [block, long] }).sub(55, '72.86')).toBe('84'.repeat(200));
+    expect(told('1993', { ...chip, scripts: [{ ...long, commands: ['84'.repeat(300)] }] }).text(55)).toBe(`910A${data}8A023030`);
+  });
+
+  it('is nothing where the format has no DE55, or no room in it', () => {
+    const n = (length: number): object => ({ name: 'x', kind: 'n', length });
+    const fields = { 3: n(6), 4: n(12), 11: n(6), 39: { name: 'x', kind: 'an', length: 2 }, 49: n(3) };
+    const ask = (codec: Codec): Message => sent(codec, draftAnswer(decoded(codec, '0100', { 11: '000001' }), approved, dialects['1987'], new Draft(''), '', chip));
+    expect(ask(smallCodec({ fields })).has(55)).toBe(false);
+    expect(ask(smallCodec({ fields: { ...fields, 55: { name: 'x', kind: 'b', prefix: 'LL', max: 8 } } })).has(55)).toBe(false);
+  });
+});
+
+describe('the authorization response code', () => {
+  it('of 1987 is DE39 itself', () => {
+    expect(['00', '51', 'N7'].map((code) => authorizationResponseCode(dialects['1987'], code))).toEqual(['00', '51', 'N7']);
+  });
+
+  it('of the others is what 1987 would say of the commonest, 00 of another approval and 05 of another decline', () => {
+    expect(['000', '002', '116', '117', '101', '208', '125', '900', '999'].map((code) => authorizationResponseCode(dialects['1993'], code))).toEqual(['00', '10', '51', '55', '54', '41', '05', '00', '05']);
+    expect(['0000', '0003', '1016', '1017', '1107', '9111', '1045', 'none'].map((code) => authorizationResponseCode(dialects['2003'], code))).toEqual(['00', '00', '51', '55', '05', '91', '82', '05']);
+  });
+
+  it.each(versions)('of %s is two characters for every reason', (version) => {
+    for (const reason of Object.keys(reasons) as Reason[]) {
+      expect.soft(authorizationResponseCode(dialects[version], dialects[version].reasons.responseCode(reason)), reason).toMatch(/^[0-9A-Z]{2}$/);
+    }
   });
 });
 

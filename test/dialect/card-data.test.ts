@@ -20,12 +20,12 @@ function dataset(id: string, content: string): string {
 describe('how the card was read', () => {
   it.each<[Version, Fields, CardMeaning['entryMode'], boolean]>([
     ['1987', { 22: '011' }, 'manual', true], ['1987', { 22: '011', 25: '08' }, 'manual', false], ['1987', { 22: '021' }, 'stripe', true], ['1987', { 22: '051' }, 'chip', true],
-    ['1987', { 22: '071' }, 'contactless', true], ['1987', { 22: '801' }, 'stripe', true], ['1987', { 22: '810' }, 'ecommerce', false], ['1987', { 22: '901' }, 'stripe', true],
+    ['1987', { 22: '071' }, 'contactless', true], ['1987', { 22: '801' }, 'fallback', true], ['1987', { 22: '971' }, 'fallback', true], ['1987', { 22: '810' }, 'ecommerce', false], ['1987', { 22: '901' }, 'stripe', true],
     ['1987', { 22: '911' }, 'contactless', true], ['1987', { 22: '951' }, 'chip', true], ['1987', { 22: '001' }, 'unknown', true], ['1987', { 25: '59' }, 'unknown', false],
     ['1993', { 22: '000001100000' }, 'manual', true], ['1993', { 22: '210101211003' }, 'stripe', true], ['1993', { 22: '510101513344' }, 'chip', true],
-    ['1993', { 22: '0000500S0000' }, 'unknown', false], ['1993', { 22: '000050S00000' }, 'ecommerce', false], ['1993', { 22: '510101M13344' }, 'contactless', true],
+    ['1993', { 22: '0000500S0000' }, 'unknown', false], ['1993', { 22: '000050S00000' }, 'ecommerce', false], ['1993', { 22: '510101M13344' }, 'contactless', true], ['1993', { 22: '510101913344' }, 'fallback', true],
     ['2003', { 22: posData('04') }, 'manual', true], ['2003', { 22: posData('04', '08') }, 'manual', false], ['2003', { 22: posData('10') }, 'stripe', true],
-    ['2003', { 22: posData('20') }, 'chip', true], ['2003', { 22: posData('22') }, 'contactless', true], ['2003', { 22: posData('1020') }, 'stripe', true],
+    ['2003', { 22: posData('20') }, 'chip', true], ['2003', { 22: posData('22') }, 'contactless', true], ['2003', { 22: posData('1020') }, 'fallback', true], ['2003', { 22: posData('1008') }, 'fallback', true],
     ['2003', { 22: posData('02', '10') }, 'ecommerce', false], ['2003', { 22: posData('40') }, 'ecommerce', false], ['2003', { 22: posData('01') }, 'unknown', true],
   ])('%s %j: %s, present: %s', (version, fields, entryMode, cardPresent) => {
     expect(card(version, '100', fields)).toMatchObject({ entryMode, cardPresent, fault: undefined });
@@ -53,7 +53,8 @@ describe('the card number', () => {
 });
 
 describe('the verification value', () => {
-  const seen = ({ cardValue }: CardMeaning): unknown => cardValue && [cardValue.kind, cardValue.value.reveal(), cardValue.expiry, cardValue.serviceCode];
+  const seen = ({ cardValue }: CardMeaning): unknown =>
+    cardValue && [cardValue.kind, cardValue.kind === 'contactlessStripe' ? cardValue.discretionary.reveal() : cardValue.value.reveal(), cardValue.expiry, cardValue.serviceCode];
   const cvv2of2003 = dataset('72', '0000') + dataset('71', '40000789');
 
   it.each<[string, Version, Fields, unknown]>([
@@ -63,7 +64,13 @@ describe('the verification value', () => {
     ['the CVV of a fallback', '1987', { 22: '801', 35: track2 }, ['cvv', '123', '2812', '201']],
     ['the iCVV of a chip', '1987', { 22: '051', 35: track2 }, ['icvv', '123', '2812', '999']],
     ['the iCVV of a chip without contact', '1987', { 22: '071', 35: track2 }, ['icvv', '123', '2812', '999']],
-    ['no value of a stripe without contact', '1987', { 22: '911', 35: track2 }, undefined],
+    ['all that follows the service code, of a stripe without contact', '1987', { 22: '911', 35: track2 }, ['contactlessStripe', '0000012300', '2812', '201']],
+    ['the same', '1993', { 22: '000000A00000', 35: track2 }, ['contactlessStripe', '0000012300', '2812', '201']],
+    ['the same', '2003', { 22: posData('12'), 35: track2 }, ['contactlessStripe', '0000012300', '2812', '201']],
+    ['nothing of a stripe without contact in track 1', '1987', { 22: '911', 45: track1 }, undefined],
+    ['nothing of a stripe without contact that ends early', '1987', { 22: '911', 35: `${pan}=2812201` }, undefined],
+    ['the CVV of a fallback', '1993', { 22: '000000900000', 35: track2 }, ['cvv', '123', '2812', '201']],
+    ['the CVV of a fallback', '2003', { 22: posData('1020'), 35: track2 }, ['cvv', '123', '2812', '201']],
     ['the CVV of a track where DE22 is silent', '1987', { 35: track2 }, ['cvv', '123', '2812', '201']],
     ['the iCVV where DE22 is silent and there is chip data', '1987', { 35: track2, 55: '9F270180' }, ['icvv', '123', '2812', '999']],
     ['the CVV2 of DE48', '1987', { 22: '810', 48: '9203789' }, ['cvv2', '789', '2812', '000']],
@@ -98,7 +105,7 @@ describe('a meaning', () => {
   const meanings = [card('1987', '100', secrets), card('1993', '100', secrets), card('2003', '100', { ...secrets, 22: posData('10') }), card('1987', '100', { ...secrets, 2: undefined, 35: undefined, 45: track1 })];
 
   it('carries the PIN block and the card number', () => {
-    expect(meanings.map((meaning) => [meaning.pin, meaning.pinBlock?.reveal(), meaning.pan?.reveal()])).toEqual(meanings.map(() => ['unverified', 'A1B2C3D4E5F60718', pan]));
+    expect(meanings.map((meaning) => [meaning.pin?.block.reveal(), meaning.pan?.reveal()])).toEqual(meanings.map(() => ['A1B2C3D4E5F60718', pan]));
   });
 
   it.each([['JSON', (value: unknown) => JSON.stringify(value)], ['inspect', (value: unknown) => inspect(value, { depth: 20, showHidden: true })]])(
@@ -107,7 +114,7 @@ describe('a meaning', () => {
       for (const meaning of meanings) {
         const text = print(meaning);
         expect(text).toContain('476173******0119');
-        for (const secret of [pan, '9001010', 'A1B2C3D4', '2812201', meaning.cardValue!.value.reveal() === '123' ? '\'123\'' : '\'456\'', '"123"', '"456"']) expect(text).not.toContain(secret);
+        for (const secret of [pan, '9001010', 'A1B2C3D4', '2812201', '\'123\'', '\'456\'', '"123"', '"456"']) expect(text).not.toContain(secret);
       }
     },
   );

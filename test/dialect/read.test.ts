@@ -19,7 +19,7 @@ describe.each(versions)('a purchase of %s', (version) => {
       kind: 'card', version, mti: `${digitOf(version)}100`, class: 'authorization', function: 'request', repeat: false, rrn: '', purpose: 'purchase',
       processingCode: '000000', amount: { amountMinor: 1250, currency: '978' }, billing: undefined, actualMinor: undefined, partialAllowed: false,
       approvalCode: '', advisedDecline: false, original: undefined, expiry: '2812', trackExpiry: undefined, cardPresent: true, entryMode: 'unknown',
-      pin: 'absent', pinBlock: undefined, cardValue: undefined, fault: undefined,
+      pin: undefined, newPinBlock: undefined, cardValue: undefined, chip: undefined, panSequence: '', authentication: undefined, fault: undefined,
       merchant: { category: '5411', id: 'MERCHANT1', name: version === '2003' ? '' : 'ACME' },
     });
     expect(meaning.pan?.reveal()).toBe('4761739001010119');
@@ -53,6 +53,8 @@ describe.each(versions)('a purchase of %s', (version) => {
 
 const zero: Readonly<Record<Version, Fields>> = { '1987': { 4: '000000000000' }, '1993': { 4: '000000000000' }, '2003': { 4: '9782000000000000' } };
 
+const newPin: Readonly<Record<Version, Fields>> = { '1987': { 110: 'PN0160102030405060708' }, '1993': { 111: 'PN0160102030405060708' }, '2003': { 111: '01000BDF02080102030405060708' } };
+
 interface PurposeCase {
   readonly what: string;
   readonly mti: string;
@@ -72,6 +74,10 @@ const purposeCases: readonly PurposeCase[] = [
   { what: 'DE3 31', mti: '100', purpose: 'balanceInquiry', fields: (version) => ({ 3: '310000', ...zero[version] }) },
   { what: 'DE3 38', mti: '100', purpose: 'verification', fields: () => ({ 3: '380000', 4: undefined, 49: undefined }) },
   { what: 'DE3 33', mti: '100', purpose: 'verification', fields: () => ({ 3: '330000', 4: undefined, 49: undefined }) },
+  { what: 'DE3 92', mti: '100', purpose: 'pinChange', fields: (version) => ({ 3: '920000', 4: undefined, 49: undefined, ...newPin[version] }) },
+  { what: 'DE3 92 and an amount of zero', mti: '100', purpose: 'pinChange', fields: (version) => ({ 3: '920000', ...zero[version], ...newPin[version] }) },
+  { what: 'DE3 92 and DE24 113', mti: '100', purpose: 'pinChange', versions: later, fields: (version) => ({ 3: '920000', 24: '113', ...newPin[version] }) },
+  { what: 'DE3 92', mti: '400', purpose: 'pinChange', fields: (version) => ({ 3: '920000', 4: undefined, 49: undefined, ...(version === '1987' ? {} : { 24: '400' }) }) },
   { what: 'DE3 21', mti: '100', purpose: 'unsupported', fields: () => ({ 3: '210000' }) },
   { what: 'an amount of zero', mti: '100', purpose: 'verification', fields: (version) => zero[version] },
   { what: 'DE25 06', mti: '100', purpose: 'preauthorization', versions: first, fields: () => ({ 25: '06' }) },
@@ -215,6 +221,8 @@ describe('faults', () => {
     ['a track of another card', '1987', '100', { 35: '4761739001010127=28122010000000000' }, '35', '9100'],
     ['a track without a separator', '1987', '100', { 35: '47617390010101192812' }, '35', '9100'],
     ['a track with month 00', '1987', '100', { 35: '4761739001010119=28002010000000000' }, '35', '9100'],
+    ['a PIN change without a new PIN', '1987', '100', { 3: '920000' }, '110', '9100'],
+    ['a PIN change without a new PIN', '2003', '100', { 3: '920000' }, '111', '9100'],
     ['a payment of nothing', '1987', '200', { 4: '000000000000' }, '4', '1010'],
     ['cash of nothing', '1987', '100', { 3: '010000', 4: '000000000000' }, '4', '1010'],
     ['a refund of nothing', '1987', '100', { 3: '200000', 4: '000000000000' }, '4', '1010'],
