@@ -94,9 +94,14 @@ export function switchEvents({ switch: counted }: Metrics, log: Log, gate: LogGa
       counted.refused(station, type, reason, detail);
       gate.warning('message refused', () => ({ station, reason, detail }));
     },
-    networkManagement: (station, kind, accepted) => {
-      counted.networkManagement(station, kind, accepted);
-      gate.event('network management', () => ({ station, kind, accepted }));
+    networkManagement: (station, kind, accepted, detail) => {
+      counted.networkManagement(station, kind, accepted, detail);
+      gate.event('network management', () => ({ station, kind, accepted, ...(detail === '' ? {} : { detail }) }));
+    },
+    keyRenewed: (station, purpose, accepted, detail) => {
+      counted.keyRenewed(station, purpose, accepted, detail);
+      if (accepted) log.event('zone key renewed', { station, purpose });
+      else log.warning('zone key not renewed', { station, purpose, detail });
     },
     usable: (station, connection, usable, signed) => {
       counted.usable(station, connection, usable, signed);

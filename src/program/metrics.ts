@@ -58,6 +58,7 @@ export function newMetrics(): Metrics {
   const dropped = counter('locum_messages_dropped_total', 'Messages that got no answer', ['station', 'reason']);
   const refused = counter('locum_messages_refused_total', 'Messages of a type that is not taken', ['station', 'mti', 'reason']);
   const network = counter('locum_network_management_total', 'Network management requests', ['station', 'kind', 'accepted']);
+  const renewals = counter('locum_zone_key_renewals_total', 'Zone keys that were brought to a station', ['station', 'purpose', 'accepted']);
   const unknown = counter('locum_unknown_content_total', 'Fields and tags that the spec does not define', ['station']);
   const latencyMetric = new Histogram({
     name: 'locum_answer_seconds', help: 'From a message’s arrival to its answer', labelNames: ['station', 'mti', 'responder'], buckets: latencyBuckets, registers,
@@ -120,6 +121,7 @@ export function newMetrics(): Metrics {
       dropped: (station, reason) => dropped(station, reason).inc(),
       refused: (station, mti, reason) => refused(station, mti, reason).inc(),
       networkManagement: (station, what, accepted) => network(station, what, String(accepted)).inc(),
+      keyRenewed: (station, purpose, accepted) => renewals(station, purpose, String(accepted)).inc(),
       usable: (station, _id, usable) => usableConnections.labels(station).inc(usable ? 1 : -1),
       unknownContent: (station, count) => unknown(station).inc(count),
     },

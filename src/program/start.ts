@@ -20,9 +20,8 @@ import { GuardRoom } from '../issuer/guard-room.ts';
 import { expireDue, openLedger } from '../issuer/ledger.ts';
 import type { ExpiryOptions } from '../issuer/ledger.ts';
 import type { KeyInfo } from '../keys/hsm.ts';
-import { loadKeys } from '../keys/key-store.ts';
 import { MasterKey } from '../keys/master-key.ts';
-import { SoftwareHsm } from '../keys/software-hsm.ts';
+import { openMasterKey } from '../keys/master-key-place.ts';
 import { endpointConfig } from '../link/config.ts';
 import type { LinkOutside } from '../link/link.ts';
 import { nodeNetwork } from '../link/node-network.ts';
@@ -34,7 +33,6 @@ import type { Store } from '../store/store.ts';
 import { Decisions } from '../switch/decisions.ts';
 import { Directory } from '../switch/directory.ts';
 import { HsmTurn } from '../switch/hsm-turn.ts';
-import { noKeyDesk } from '../switch/key-exchange.ts';
 import { Routing } from '../switch/routing.ts';
 import { newStamps } from '../switch/stamp.ts';
 import { Switch } from '../switch/switch.ts';
@@ -42,9 +40,10 @@ import type { StationSetup, StationStatus } from '../switch/switch.ts';
 import type { Config } from './config.ts';
 import { CreditLoads } from './credit-loads.ts';
 import { makeDemoCards } from './demo.ts';
-import { makeDemoKeys } from './demo-keys.ts';
 import { decideEvents, linkEvents, LogGate, switchEvents } from './events.ts';
 import { missingKeys, namedKeys } from './key-check.ts';
+import { openKeys } from './keys.ts';
+import type { Keys } from './keys.ts';
 import { newMetrics } from './metrics.ts';
 import { Office } from './office.ts';
 import { loadFormat } from './tables-format.ts';
@@ -105,7 +104,9 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   const gate = new LogGate(log, now);
   const atTurnEnd = (work: () => void): void => void setImmediate(work);
 
-  const hsm = openHsm(config);
+  const keys = openKeysOf(config, log, now);
+  opened.push(async () => keys.close());
+  const { hsm } = keys;
   const store = await openStore(config, now, (reason) => end('store lost', reason));
   opened.push(() => store.close());
   const found = await store.durability();
@@ -137,8 +138,10 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   const links: LinkOutside = {
     network: nodeNetwork, deadlines, random: Math.random, turnEnd: new TurnEnd((work) => void setImmediate(work)), events: linkEvents(metrics, log, gate),
   };
-  warnOfKeys(tables, hsm.keys(), log);
-  const switch_ = new Switch(links, { decisions, hsm: hsmTurn, keyDesk: noKeyDesk, deadlines, now, events: switchEvents(metrics, log, gate), networkAnswerMs });
+  let current = tables;
+  warnOfKeys(current, hsm.keys(), log);
+  keys.onChange(() => warnOfKeys(current, hsm.keys(), log));
+  const switch_ = new Switch(links, { decisions, hsm: hsmTurn, keyDesk: keys.desk, deadlines, now, events: switchEvents(metrics, log, gate), networkAnswerMs });
   const setupsOf = ({ stations }: Tables): StationSetup[] => stations.map(stationSetup);
   opened.push(() => switch_.stop(0));
   const failures = await switch_.exchange(setupsOf(tables), config.deadlines.stopMs);
@@ -153,6 +156,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
     decisions.reroute(new Routing(changed.programs, changed.ranges));
     // The tables of the start come here as well.
     if (changed !== tables) warnOfKeys(changed, hsm.keys(), log);
+    current = changed;
     void stations.exchange(setups);
     void loads.apply(changed.programs);
   });
@@ -179,6 +183,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
       ledger.close();
       await office.stop(leftMs(Math.min(drainMsMin, config.deadlines.stopMs)));
       await store.close();
+      keys.close();
       folder.release();
       log.event('stopped', { unanswered });
       await delay(settleMs);
@@ -256,23 +261,18 @@ function stationSetup(row: StationRow): StationSetup {
   };
 }
 
-/** The software HSM on the configured key file; on the demo's first start both keys and master key are made. */
-function openHsm(config: Config): SoftwareHsm {
-  const { keyFile, masterKey } = config.keys;
-  if (!config.demo && !existsSync(keyFile)) {
+/** The keys of the configured key file; on the demo's first start both keys and master key are made. */
+function openKeysOf(config: Config, log: Log, now: () => number): Keys {
+  const { demo, switchName, keys: { keyFile, masterKey } } = config;
+  if (!demo && !existsSync(keyFile)) {
     const what = 'file' in masterKey && !existsSync(masterKey.file) ? `the master key file ${masterKey.file} cannot be opened, and there is no` : 'there is no';
     throw new StartRefused(`${what} key file ${keyFile}; locum key init makes what is missing`);
   }
-  let master: MasterKey;
-  if ('variable' in masterKey) {
-    const text = process.env[masterKey.variable];
-    if (text === undefined) throw new StartRefused(`the environment variable ${masterKey.variable} must hold the master key: 64 hexadecimal digits, or 32 bytes in base64`);
-    master = MasterKey.fromText(text);
-  } else {
-    master = config.demo && !existsSync(masterKey.file) ? MasterKey.createFile(masterKey.file, randomBytes) : MasterKey.fromFile(masterKey.file);
+  if ('variable' in masterKey && (process.env[masterKey.variable] ?? '') === '') {
+    throw new StartRefused(`the environment variable ${masterKey.variable} must hold the master key: 64 hexadecimal digits, or 32 bytes in base64`);
   }
-  if (config.demo) makeDemoKeys(keyFile, master, randomBytes);
-  return new SoftwareHsm(loadKeys(keyFile, master), { random: randomBytes, now: () => Date.now() });
+  if (demo && 'file' in masterKey && !existsSync(masterKey.file) && !existsSync(keyFile)) MasterKey.createFile(masterKey.file, randomBytes);
+  return openKeys({ keyFile, demo, switchName, openMaster: () => openMasterKey(masterKey, process.env, keyFile), log, now });
 }
 
 /** What such a key would verify or make is refused until it is there. */

@@ -46,7 +46,10 @@ export interface SwitchEvents {
   dropped(station: string, reason: DropReason, detail: string): void;
   /** Answered without being taken: 9102, a type that the station may not send or that is not known; 9100, bytes that do not decode. */
   refused(station: string, type: string, reason: Reason, detail: string): void;
-  networkManagement(station: string, what: string, accepted: boolean): void;
+  /** @param detail why it was not accepted, where more is known than that it is not supported */
+  networkManagement(station: string, what: string, accepted: boolean, detail: string): void;
+  /** A key of ours was brought to the station, or was not taken there. */
+  keyRenewed(station: string, purpose: string, accepted: boolean, detail: string): void;
   /**
    * Requests may, or may no longer, be sent on the connection.
    * @param signed somebody signed on or off, or was signed on and is gone; false where nobody has to, and a connection only came or went

@@ -3,15 +3,16 @@
  * transport key, and one of ours is brought to it. The old key stays usable for the station's overlap, so that what is under way still
  * verifies.
  */
-import type { CarriedKey, NetworkMeaning } from '../dialect/meaning.ts';
-import type { Eventually, KeyUsage, Refusal } from '../keys/hsm.ts';
+import type { CarriedKey } from '../dialect/meaning.ts';
+import type { Eventually, Refusal } from '../keys/hsm.ts';
+import type { ZoneUsage } from '../keys/key-custody.ts';
 import type { StationSecurity } from './station-security.ts';
 
 /** A new key that the other side has to accept first. */
 export interface PreparedKey {
   readonly key: CarriedKey;
   /** Makes it the current one. */
-  accept(): Eventually<void>;
+  accept(): Eventually<Refusal | undefined>;
   /** Leaves everything as it was. */
   forget(): void;
 }
@@ -19,10 +20,11 @@ export interface PreparedKey {
 /** Who holds the keys: what an exchange asks of it. */
 export interface KeyDesk {
   receive(wish: {
-    readonly transportKey: string; readonly name: string; readonly usage: KeyUsage; readonly key: CarriedKey; readonly overlapMs: number;
+    readonly transportKey: string; readonly name: string; readonly usage: ZoneUsage; readonly key: CarriedKey; readonly overlapMs: number;
   }): Eventually<{ readonly kcv: string } | { readonly error: Refusal }>;
+  /** A key that was prepared, and neither accepted nor forgotten, is given again. */
   prepare(wish: {
-    readonly transportKey: string; readonly name: string; readonly usage: KeyUsage; readonly overlapMs: number;
+    readonly transportKey: string; readonly name: string; readonly usage: ZoneUsage; readonly overlapMs: number;
   }): Eventually<PreparedKey | { readonly error: Refusal }>;
 }
 
@@ -34,17 +36,62 @@ export function zoneKeyName(security: StationSecurity, purpose: CarriedKey['purp
   return purpose === 'pin' ? security.pinKey : security.mac?.key;
 }
 
-export const zoneKeyUsage: Readonly<Record<CarriedKey['purpose'], KeyUsage>> = { pin: 'zpk', mac: 'zak' };
+export const zoneKeyUsage: Readonly<Record<CarriedKey['purpose'], ZoneUsage>> = { pin: 'zpk', mac: 'zak' };
 
-/** Takes the key that a message brings. */
-export async function takeKey({ key }: NetworkMeaning, security: StationSecurity, desk: KeyDesk): Promise<KeyTaken> {
-  const { transportKey, keyOverlapMs } = security;
-  if (transportKey === undefined) return { fault: 'the station has no transport key' };
-  if (key === undefined) return { fault: 'no key was carried' };
-  const name = zoneKeyName(security, key.purpose);
-  if (name === undefined) return { fault: `the station has no key for ${key.purpose === 'pin' ? 'PINs' : 'message authentication'}` };
-  const taken = await desk.receive({ transportKey, name, usage: zoneKeyUsage[key.purpose], key, overlapMs: keyOverlapMs });
-  return 'error' in taken ? { fault: taken.error.reason } : taken;
+/** Brings a key to the station; `done` gets its answer, undefined where none came in time. */
+export type BringKey = (key: CarriedKey, done: (accepted: boolean | undefined) => void) => void;
+
+/** The zone keys of one station: taken from it, and brought to it. */
+export class ZoneKeys {
+  readonly #security: StationSecurity;
+  readonly #desk: KeyDesk;
+  readonly #underWay = new Set<CarriedKey['purpose']>();
+
+  constructor(security: StationSecurity, desk: KeyDesk) {
+    this.#security = security;
+    this.#desk = desk;
+  }
+
+  /** What the station has keys for. */
+  get purposes(): readonly CarriedKey['purpose'][] {
+    return this.#security.transportKey === undefined ? [] : (['pin', 'mac'] as const).filter((purpose) => zoneKeyName(this.#security, purpose) !== undefined);
+  }
+
+  /** Takes a key that the station brings. */
+  async take(key: CarriedKey): Promise<KeyTaken> {
+    const { transportKey, keyOverlapMs } = this.#security;
+    if (transportKey === undefined) return { fault: 'the station has no transport key' };
+    const name = zoneKeyName(this.#security, key.purpose);
+    if (name === undefined) return { fault: `the station has no key for ${key.purpose === 'pin' ? 'PINs' : 'message authentication'}` };
+    const taken = await this.#desk.receive({ transportKey, name, usage: zoneKeyUsage[key.purpose], key, overlapMs: keyOverlapMs });
+    return 'error' in taken ? { fault: taken.error.reason } : taken;
+  }
+
+  /**
+   * Makes a new key and brings it to the station; it is used once the station has accepted it.
+   * @returns why it was not done; empty where it was, or where one is under way already
+   */
+  async renew(purpose: CarriedKey['purpose'], bring: BringKey): Promise<string> {
+    const { transportKey, keyOverlapMs } = this.#security;
+    const name = zoneKeyName(this.#security, purpose);
+    if (transportKey === undefined || name === undefined) return 'the station has no transport key, or no such key';
+    if (this.#underWay.has(purpose)) return '';
+    this.#underWay.add(purpose);
+    try {
+      const prepared = await this.#desk.prepare({ transportKey, name, usage: zoneKeyUsage[purpose], overlapMs: keyOverlapMs });
+      if ('error' in prepared) return prepared.error.reason;
+      const { promise, resolve } = Promise.withResolvers<boolean | undefined>();
+      bring(prepared.key, resolve);
+      const accepted = await promise;
+      // It may be in use there: the same key is brought again, and not another.
+      if (accepted === undefined) return 'no answer came';
+      if (accepted) return (await prepared.accept())?.reason ?? '';
+      prepared.forget();
+      return 'the station refused it';
+    } finally {
+      this.#underWay.delete(purpose);
+    }
+  }
 }
 
 /** Where keys are not exchanged. */

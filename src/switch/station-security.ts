@@ -13,4 +13,6 @@ export interface StationSecurity {
   readonly transportKey: string | undefined;
   /** How long the old key may be used after an exchange. */
   readonly keyOverlapMs: number;
+  /** How often we bring the station new keys, while it is connected; 0: never by ourselves. */
+  readonly keyRenewalMs: number;
 }

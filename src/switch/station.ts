@@ -9,7 +9,7 @@ import { DecodeError, EncodeError } from '../iso8583/errors.ts';
 import { authorizationResponseCode, draftAnswer, draftNetworkAnswer, draftNetworkRequest, draftRefusal } from '../dialect/answer.ts';
 import type { Dialect } from '../dialect/dialect.ts';
 import { draftFormatError } from '../dialect/format-error.ts';
-import type { CardMeaning, Meaning, NetworkMeaning, ResponseMeaning } from '../dialect/meaning.ts';
+import type { CardMeaning, CarriedKey, Meaning, NetworkMeaning, ResponseMeaning } from '../dialect/meaning.ts';
 import { answerMti } from '../dialect/mti.ts';
 import { readMessage } from '../dialect/read.ts';
 import type { FrameHeader } from '../link/framing.ts';
@@ -22,7 +22,7 @@ import type { Reason } from '../message/reason.ts';
 import type { Decisions, Result, StationContext } from './decisions.ts';
 import type { SwitchEvents } from './events.ts';
 import type { HsmTurn } from './hsm-turn.ts';
-import { takeKey } from './key-exchange.ts';
+import { ZoneKeys } from './key-exchange.ts';
 import type { KeyDesk } from './key-exchange.ts';
 import { retrievalReference } from './stamp.ts';
 import { StationMac } from './station-mac.ts';
@@ -53,10 +53,13 @@ export interface StationOutside {
 /** What a connection's context holds. */
 interface Peer {
   session: Session;
-  /** Our network management request that waits for its answer: one at a time of each kind. */
-  readonly waiting: Map<string, ManagementKind>;
+  /** Our network management requests that wait for their answers, by their STAN. */
+  readonly waiting: Map<string, Waiting>;
   stan: number;
 }
+
+/** A request of ours: the session is told of its answer, or who else asked for it. */
+type Waiting = { readonly what: ManagementKind } | { readonly done: (accepted: boolean | undefined) => void };
 
 /** A frame on its way to its answer. */
 interface Received {
@@ -74,19 +77,25 @@ export class Station implements LinkHandlers {
   readonly #outside: StationOutside;
   readonly #context: StationContext;
   readonly #mac: StationMac | undefined;
+  readonly #zoneKeys: ZoneKeys;
   readonly #draft = new Draft('');
+  readonly #connections = new Set<LinkConnection>();
+  #renewalIsDue = false;
 
   constructor(config: StationConfig, outside: StationOutside) {
     const { codec, dialect, originalKeys, security } = config;
     this.#config = config;
     this.#outside = outside;
+    this.#zoneKeys = new ZoneKeys(security, outside.keyDesk);
     this.#mac = security.mac === undefined ? undefined : new StationMac(security.mac, codec, outside.hsm);
     this.#context = { originalKeys, security, authorizationResponseCode: (reason) => authorizationResponseCode(dialect, dialect.reasons.responseCode(reason)) };
   }
 
   onOpen(connection: LinkConnection): void {
     connection.context = { session: newSession, waiting: new Map(), stan: 0 } satisfies Peer;
+    this.#connections.add(connection);
     this.#session(connection, { kind: 'opened' });
+    this.#renewLater();
   }
 
   onIdle(connection: LinkConnection): void {
@@ -97,6 +106,8 @@ export class Station implements LinkHandlers {
     const peer = peerOf(connection);
     const { name, session } = this.#config;
     if (usable(peer.session)) this.#outside.events.usable(name, connection.id, false, session.signOn !== 'none');
+    this.#connections.delete(connection);
+    for (const waiting of peer.waiting.values()) if ('done' in waiting) waiting.done(undefined);
     peer.waiting.clear();
   }
 
@@ -213,7 +224,8 @@ export class Station implements LinkHandlers {
       this.#finish(received);
       return;
     }
-    if (meaning.function === 'keyChange' && admits(session, peerOf(received.connection).session)) {
+    const takesKeys = meaning.key !== undefined || this.#config.security.transportKey !== undefined;
+    if (meaning.function === 'keyChange' && takesKeys && admits(session, peerOf(received.connection).session)) {
       void this.#keyChange(received, meaning);
       return;
     }
@@ -223,29 +235,55 @@ export class Station implements LinkHandlers {
   }
 
   async #keyChange(received: Received, meaning: NetworkMeaning): Promise<void> {
-    const { name, security } = this.#config;
     const begun: Received = received.begun ? received : { ...received, begun: true };
     if (!received.begun) received.connection.begin();
-    const taken = await takeKey(meaning, security, this.#outside.keyDesk);
-    if ('fault' in taken) this.#outside.events.refused(name, meaning.mti, '9119', taken.fault);
-    this.#networkAnswered(begun, meaning, 'fault' in taken ? '9119' : undefined, 'fault' in taken ? '' : taken.kcv);
+    if (meaning.key === undefined) {
+      // Who brings none asks for one.
+      this.#networkAnswered(begun, meaning, undefined);
+      await this.#renew(received.connection);
+      return;
+    }
+    const taken = await this.#zoneKeys.take(meaning.key);
+    this.#networkAnswered(begun, meaning, 'fault' in taken ? '9119' : undefined, 'fault' in taken ? '' : taken.kcv, 'fault' in taken ? taken.fault : '');
   }
 
-  #networkAnswered(received: Received, meaning: NetworkMeaning, reason: Reason | undefined, kcv = ''): void {
-    this.#outside.events.networkManagement(this.#config.name, meaning.function, reason === undefined);
+  /** Brings the station a new key for each purpose that it has one for. */
+  async #renew(connection: LinkConnection): Promise<void> {
+    for (const purpose of this.#zoneKeys.purposes) {
+      const fault = await this.#zoneKeys.renew(purpose, (key, done) => this.#send(connection, 'keyChange', { done }, key));
+      this.#outside.events.keyRenewed(this.#config.name, purpose, fault === '', fault);
+    }
+  }
+
+  /** One timer at a time, and none while nobody is connected. */
+  #renewLater(): void {
+    const { security: { keyRenewalMs } } = this.#config;
+    if (keyRenewalMs === 0 || this.#renewalIsDue) return;
+    this.#renewalIsDue = true;
+    this.#outside.deadlines.after(keyRenewalMs, () => {
+      this.#renewalIsDue = false;
+      const connection = [...this.#connections].find((each) => each.open && usable(peerOf(each).session));
+      if (connection !== undefined) void this.#renew(connection);
+      if (this.#connections.size > 0) this.#renewLater();
+    });
+  }
+
+  #networkAnswered(received: Received, meaning: NetworkMeaning, reason: Reason | undefined, kcv = '', detail = ''): void {
+    this.#outside.events.networkManagement(this.#config.name, meaning.function, reason === undefined, detail);
     this.#answer(received, draftNetworkAnswer(received.message, reason, this.#config.dialect, this.#draft, kcv));
   }
 
   /** An answer: to our own echo or sign-on, or to nothing that we sent. */
   #answered(connection: LinkConnection, meaning: ResponseMeaning): void {
     const { waiting } = peerOf(connection);
-    const what = meaning.class === 'network' ? waiting.get(meaning.stan) : undefined;
-    if (what === undefined) {
+    const found = meaning.class === 'network' ? waiting.get(meaning.stan) : undefined;
+    if (found === undefined) {
       this.#outside.events.dropped(this.#config.name, 'unmatchedAnswer', `type ${meaning.mti}`);
       return;
     }
     waiting.delete(meaning.stan);
-    this.#session(connection, { kind: 'answered', what, accepted: meaning.approved });
+    if ('done' in found) found.done(meaning.approved);
+    else this.#session(connection, { kind: 'answered', what: found.what, accepted: meaning.approved });
   }
 
   /** A type that is not taken, or a message that is not believed. */
@@ -308,7 +346,7 @@ export class Station implements LinkHandlers {
           onAnswer?.(action.answer === 'accepted');
           break;
         case 'send':
-          this.#send(connection, peer, action.what);
+          this.#send(connection, action.what, { what: action.what });
           break;
         case 'mark':
           events.usable(name, connection.id, action.usable, signs(config, fact));
@@ -329,19 +367,30 @@ export class Station implements LinkHandlers {
   }
 
   /** Sends a network management request of ours, and waits for its answer. */
-  #send(connection: LinkConnection, peer: Peer, what: 'signOn' | 'signOff' | 'echo'): void {
+  #send(connection: LinkConnection, what: 'signOn' | 'signOff' | 'echo' | 'keyChange', waiting: Waiting, key?: CarriedKey): void {
     const { deadlines, now, networkAnswerMs } = this.#outside;
+    const { dialect, codec } = this.#config;
+    const peer = peerOf(connection);
+    const ended = (): void => {
+      if ('done' in waiting) waiting.done(undefined);
+      else if (connection.open) this.#session(connection, { kind: 'timedOut', what: waiting.what });
+    };
     peer.stan = (peer.stan % 999_999) + 1;
     const stan = String(peer.stan);
     const [date = '', time = ''] = new Date(now()).toISOString().slice(0, 19).split('T');
     const digits = `${date.replaceAll('-', '')}${time.replaceAll(':', '')}`;
-    if (!draftNetworkRequest(what, stan, digits.slice(4), digits, this.#config.dialect, this.#draft)) return;
+    if (!draftNetworkRequest(what, stan, digits.slice(4), digits, dialect, this.#draft, key === undefined ? undefined : { key, spec: codec.spec })) {
+      if ('done' in waiting) waiting.done(undefined);
+      return;
+    }
     this.#encode(this.#draft, this.#mac?.required === true, (bytes) => {
-      if (bytes === undefined || connection.request(bytes, 0, bytes.length) !== 'queued') return;
-      peer.waiting.set(stan, what);
+      if (bytes === undefined || connection.request(bytes, 0, bytes.length) !== 'queued') {
+        if ('done' in waiting) waiting.done(undefined);
+        return;
+      }
+      peer.waiting.set(stan, waiting);
       deadlines.after(networkAnswerMs, () => {
-        if (!peer.waiting.delete(stan) || !connection.open) return;
-        this.#session(connection, { kind: 'timedOut', what });
+        if (peer.waiting.delete(stan)) ended();
       });
     });
   }

@@ -81,7 +81,7 @@ const demoRules: ProgramRules = {
 
 /** What the demo's stations share with the switch. */
 export const demoSecurity: StationSecurity = {
-  pinKey: 'demo-zpk', terminalKey: 'demo-bdk', pinFormat: 0, mac: { key: 'demo-zak', algorithm: 'retail', required: false }, transportKey: 'demo-kek', keyOverlapMs: 3_600_000,
+  pinKey: 'demo-zpk', terminalKey: 'demo-bdk', pinFormat: 0, mac: { key: 'demo-zak', algorithm: 'retail', required: false }, transportKey: undefined, keyOverlapMs: 3_600_000, keyRenewalMs: 0,
 };
 
 const silentDecide: DecideOptions['events'] = { commit() {}, conflict() {}, trouble() {}, recovered() {} };
@@ -180,7 +180,7 @@ export async function startSwitch(options: SwitchOptions = {}): Promise<RunningS
   return started;
 }
 
-const switchEventNames: readonly (keyof SwitchEvents)[] = ['received', 'decided', 'dropped', 'refused', 'networkManagement', 'usable', 'unknownContent'];
+const switchEventNames: readonly (keyof SwitchEvents)[] = ['received', 'decided', 'dropped', 'refused', 'networkManagement', 'keyRenewed', 'usable', 'unknownContent'];
 
 function recordInto(events: Recorded[], names: readonly string[]): Record<string, (...args: unknown[]) => void> {
   return Object.fromEntries(names.map((name) => [name, (...args: unknown[]) => void events.push([name as Recorded[0], ...args])]));
