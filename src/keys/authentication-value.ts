@@ -6,10 +6,12 @@
  * - Visa CAVV usage 3 version 0: every byte, with an example (the Go package gocavv, after Visa's table "Assembling CAVV Data Field").
  * - Mastercard SPA1 (AAV) with HMAC: every byte, with two examples (US patent application 2007/0143227 A1, paragraphs 96 to 122).
  *   Its other MAC, by the CVC2 method, is not taken.
- * - Mastercard SPA2 (IAV): what the HMAC is over and its place, with an example (gocavv). That the number in it is the beginning of
- *   the directory server's transaction id, and that the hash of the merchant's name is carried behind the MAC, are our own.
+ * - Mastercard SPA2: the IAV that an access control server gives the directory server: what its HMAC is over and where it stands, with
+ *   an example (gocavv). That the number in it is the beginning of the directory server's transaction id, and that the hash of the
+ *   merchant's name is carried behind the MAC, are our own. The AAV that the directory server makes of an IAV is not public, so what is
+ *   verified here is the IAV itself.
  * - Visa CAVV version 7: that it is the CVV algorithm over other inputs (AWS Payment Cryptography user guide, "Generate card data"),
- *   amount among them. Which inputs, in which order, is our own, and so another party's value will not verify.
+ *   and that it has version 0's room. What the inputs are is our own, and so another party's value will not verify.
  *
  * Invariant: a value verifies as a whole or not at all; of what a form carries, what its cryptography does not cover is named at it.
  */
@@ -38,7 +40,9 @@ export interface MadeOf extends BoundFacts {
   readonly merchantName: string;
 }
 
-export type ValueOrFault = Buffer | { readonly fault: string };
+type Fault = { readonly fault: string };
+
+export type ValueOrFault = Buffer | Fault;
 
 /** Under a triple DES key. */
 export interface VisaForm {
@@ -71,7 +75,8 @@ export function authenticationIdentity(form: AuthenticationForm, value: string):
  *   1   second factor code                               15   version, authentication action
  *   2   key indicator                                    16   four bytes of zeros
  *   3   output, three digits
- *   5   "unpredictable number": version 0: the tracking number's last four digits; version 7: four digits over all the rest
+ *   5   "unpredictable number": version 0: the tracking number's last four digits; version 7: four digits of a MAC (ISO/IEC 9797-1,
+ *       algorithm 3, padding 3) over the whole PAN, all other bytes of the value but the output, amount and currency
  *
  * All decimal digits, two a byte. The output is the CVV algorithm over the PAN's rightmost sixteen digits (zeros before a shorter
  * one), the unpredictable number in the expiry's place, and results and second factor code in the service code's.
@@ -122,9 +127,10 @@ function cavvOf(key: TdesKey, version: 0 | 7, facts: BoundFacts, cavv: Cavv): Va
   value[15] = cavv.versionAndAction;
   if (version === 0) value.copyWithin(5, 13, 15);
   else {
-    const bound = amountDigits(facts.amount);
-    if (typeof bound !== 'string') return bound;
-    const covered = Buffer.concat([panNibbles(facts.pan), value, Buffer.from(bound, 'hex')]);
+    const bound = boundAmount(facts.amount);
+    if ('fault' in bound) return bound;
+    const amount = `${String(bound.amountMinor).padStart(12, '0')}0${bound.currency}`;
+    const covered = Buffer.concat([panNibbles(facts.pan), value, Buffer.from(amount, 'hex')]);
     value.write(decimalDigits(retailMac(key, covered, 3), 4), 5, 'hex');
   }
   const unpredictable = value.toString('hex', 5, 7);
@@ -135,16 +141,12 @@ function cavvOf(key: TdesKey, version: 0 | 7, facts: BoundFacts, cavv: Cavv): Va
   return value;
 }
 
-/** Twelve digits of amount and three of currency, with a zero before: eight bytes. */
-function amountDigits(amount: Amount | undefined): string | { readonly fault: string } {
-  const fault = amountFault(amount);
-  return amount === undefined || fault !== undefined ? { fault: fault ?? '' } : `${String(amount.amountMinor).padStart(12, '0')}0${amount.currency}`;
-}
-
-function amountFault(amount: Amount | undefined): string | undefined {
-  if (amount === undefined) return 'the amount that the authentication was for is missing';
-  if (!isDigits(String(amount.amountMinor), String(amount.amountMinor).length) || amount.amountMinor > amountMinorMax) return 'the amount is not zero to twelve digits';
-  return isDigits(amount.currency, 3) ? undefined : 'the currency is not three digits';
+/** The amount of a form that binds it. */
+function boundAmount(amount: Amount | undefined): Amount | Fault {
+  if (amount === undefined) return { fault: 'the amount that the authentication was for is missing' };
+  const { amountMinor, currency } = amount;
+  if (!Number.isInteger(amountMinor) || amountMinor < 0 || amountMinor > amountMinorMax) return { fault: 'the amount is not zero to twelve digits' };
+  return isDigits(currency, 3) ? amount : { fault: 'the currency is not three digits' };
 }
 
 const amountMinorMax = 999_999_999_999;
@@ -214,15 +216,15 @@ const spa2: MastercardForm = {
 };
 
 function spa2Value(key: KeyObject, facts: BoundFacts, merchant: Uint8Array): ValueOrFault {
-  const { amount, transactionId } = facts;
-  const fault = amountFault(amount);
-  if (amount === undefined || fault !== undefined) return { fault: fault ?? '' };
+  const { transactionId } = facts;
+  const bound = boundAmount(facts.amount);
+  if ('fault' in bound) return bound;
   if (!/^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$/.test(transactionId)) return { fault: 'the transaction id is missing, or is no UUID' };
   const covered = Buffer.alloc(22);
   covered.set(panNibbles(facts.pan), 0);
   covered.set(merchant, 10);
-  covered.writeUInt16BE(spa2AmountCode(amount.amountMinor), 14);
-  covered.write(`0${amount.currency}${transactionId.slice(0, 8)}`, 16, 'hex');
+  covered.writeUInt16BE(spa2AmountCode(bound.amountMinor), 14);
+  covered.write(`0${bound.currency}${transactionId.slice(0, 8)}`, 16, 'hex');
   const value = Buffer.alloc(authenticationValueBytes);
   value.writeUInt16BE(0xc604, 0);
   value.set(createHmac('sha256', key).update(covered).digest().subarray(0, 4), 2);

@@ -6,6 +6,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { Secret } from '../message/secret.ts';
 import { authenticationForms, authenticationValueBytes } from './authentication-value.ts';
 import type { BoundFacts, MadeOf, ValueOrFault } from './authentication-value.ts';
+import { isHex, toHex } from './hex.ts';
 import type { Product, Refusal, Verdict } from './hsm.ts';
 import type { AuthenticationCheck, AuthenticationForm, AuthenticationOrder, MacCheck, MacOrder } from './hsm-message.ts';
 import { refusal, verifyUnderAny } from './key-finder.ts';
@@ -29,7 +30,7 @@ export function produceMac(keys: KeyFinder, order: MacOrder): Product {
   const found = keys.find(order.key, 'zak');
   if ('code' in found) return { error: found };
   const mac = macOf(found[0], order);
-  return 'code' in mac ? { error: mac } : { value: new Secret(mac.toString('hex').toUpperCase()) };
+  return 'code' in mac ? { error: mac } : { value: new Secret(toHex(mac)) };
 }
 
 export function verifyAuthentication(keys: KeyFinder, check: AuthenticationCheck): Verdict {
@@ -53,7 +54,7 @@ export function produceAuthentication(keys: KeyFinder, order: AuthenticationOrde
   const value = madeValue(found[0], order.form, { pan: order.pan.reveal(), amount, transactionId, trackingNumber, outcome, merchantName });
   if ('code' in value) return { error: value };
   if ('fault' in value) return { error: refusal('malformed', value.fault) };
-  return { value: new Secret(value.toString('hex').toUpperCase()) };
+  return { value: new Secret(toHex(value)) };
 }
 
 function macOf({ info, tdes, aes }: KeyVersion, { algorithm, data, length }: MacOrder): Buffer | Refusal {
@@ -89,5 +90,5 @@ function otherFamily({ info }: KeyVersion, form: AuthenticationForm): Refusal {
 
 /** Hexadecimal of so many bytes, and nothing else. */
 function bytesOf(text: string, bytes: number): Buffer | undefined {
-  return text.length === bytes * 2 && /^[0-9A-Fa-f]+$/.test(text) ? Buffer.from(text, 'hex') : undefined;
+  return text.length === bytes * 2 && isHex(text) ? Buffer.from(text, 'hex') : undefined;
 }
