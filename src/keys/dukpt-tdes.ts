@@ -7,6 +7,7 @@
  * Refused: a serial number that is not ten bytes, and a counter that no terminal reaches: zero, or with more than ten ones.
  * Invariant: keys on the way are wiped; only ciphers leave, and the transaction key's bytes where asked for.
  */
+import { createCipheriv } from 'node:crypto';
 import { TdesKey } from './block-cipher.ts';
 
 const serialBytes = 10;
@@ -111,12 +112,21 @@ function step(key: Buffer, register: Uint8Array): void {
   right.fill(0);
 }
 
-/** The register xor the key's right half, under single DES with its left half, xor the right half again. */
+const doubled = Buffer.alloc(16);
+const block = Buffer.alloc(8);
+
+/**
+ * The register xor the key's right half, under single DES with its left half, xor the right half again. A walk is up to twenty of
+ * these, each under a key that is used once, so making the cipher is what it costs: two keys are the least that the library takes.
+ */
 function half(key: Buffer, register: Uint8Array): Buffer {
-  const right = key.subarray(8);
-  const block = xored(register, right);
-  const sum = new TdesKey(key.subarray(0, 8)).encrypt(block);
-  for (let index = 0; index < 8; index++) sum[index]! ^= right[index]!;
+  for (let index = 0; index < 8; index++) {
+    doubled[index] = doubled[index + 8] = key[index]!;
+    block[index] = register[index]! ^ key[index + 8]!;
+  }
+  const sum = createCipheriv('des-ede-ecb', doubled, null).update(block);
+  for (let index = 0; index < 8; index++) sum[index]! ^= key[index + 8]!;
+  doubled.fill(0);
   block.fill(0);
   return sum;
 }
