@@ -64,10 +64,10 @@ export function receiveKeyBlock(protection: ProtectionKey, block: string, wanted
   if ('fault' in unwrapped) return unwrapped;
   const { header, clear } = unwrapped;
   const algorithm = algorithmOf(header.algorithm, clear.length);
-  const fault = keyBlockUsageFault(header, wanted) ?? (algorithm === undefined ? 'the key has a length that its algorithm does not have here' : undefined);
+  const fault = keyBlockUsageFault(header, wanted);
   if (algorithm === undefined || fault !== undefined) {
     clear.fill(0);
-    return { fault: fault ?? '' };
+    return { fault: fault ?? 'the key has a length that its algorithm does not have here' };
   }
   if (clear.length === keyBytes[algorithm]) return { header, algorithm, clear };
   const whole = Buffer.alloc(keyBytes[algorithm]);

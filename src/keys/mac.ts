@@ -67,7 +67,12 @@ function beforeLastCipher(cipher: BlockCipher, data: Uint8Array, method: Padding
 function chained(cipher: BlockCipher, data: Uint8Array, bytes: number, iv: Buffer): Buffer {
   const { blockBytes } = cipher;
   const start = iv.subarray(0, blockBytes);
-  return bytes === 0 ? start : cipher.encryptChained(data.subarray(0, bytes), start).subarray(bytes - blockBytes);
+  if (bytes === 0) return start;
+  if (bytes > blockBytes) return cipher.encryptChained(data.subarray(0, bytes), start).subarray(bytes - blockBytes);
+  // A single block is no chain, and a cipher that is keyed already costs a third of a new one.
+  const block = Buffer.from(data.subarray(0, bytes));
+  addTo(block, start);
+  return cipher.encrypt(block);
 }
 
 function bytesBeforeLast(method: PaddingMethod, dataBytes: number, blockBytes: number): number {
