@@ -1,14 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { hasOddParity, withOddParity } from '../../src/keys/block-cipher.ts';
-import type { KeyAlgorithm, KeyUsage } from '../../src/keys/hsm.ts';
 import { readKeyBlockHeader, writeKeyBlockHeader } from '../../src/keys/key-block-header.ts';
 import type { KeyBlockHeader, KeyBlockVersion } from '../../src/keys/key-block-header.ts';
-import { keyBlockHeaderOf, keyBlockUsageFault, keyBlockUsages, parityFault, receiveKeyBlock } from '../../src/keys/key-block-usage.ts';
 import { blockKeys, unwrapKeyBlock, wrapFault, wrapKeyBlock } from '../../src/keys/key-block.ts';
 import type { ProtectionKey } from '../../src/keys/key-block.ts';
-import { usageRules } from '../../src/keys/key-usage.ts';
 import { blockKeyVectors, headerVectors, keyBlockRefused, keyBlockVectors, refusedProtectionKey } from '../vectors/key-block.ts';
 import type { KeyBlockVector } from '../vectors/key-block.ts';
 import { published } from '../vectors/published.ts';
@@ -192,50 +188,4 @@ test('a key is wrapped by no old version, under no weaker key, and not if it is 
   expect(wrapFault(tripleDes, header(), randomBytes(16))).toMatch(/^a key block of version D takes an AES key/);
   expect(() => wrapKeyBlock(tripleDes, header(), randomBytes(16), randomBytes)).toThrow();
   expect(wrapFault(aes, header({ algorithm: 'A' }), randomBytes(32))).toBeUndefined();
-});
-
-test('a key of each usage that travels is received by its usage and by no other, save where one key usage serves two', () => {
-  const usages = Object.keys(usageRules) as KeyUsage[];
-  const travelling = usages.filter((usage) => keyBlockUsages[usage] !== undefined);
-  expect(usages.filter((usage) => !travelling.includes(usage))).toEqual(['token', 'pan', 'pin']);
-  for (const usage of travelling) {
-    for (const algorithm of usageRules[usage].algorithms) {
-      const of = keyBlockHeaderOf('D', usage, algorithm, 'E');
-      if ('fault' in of) throw new Error(`${usage} ${algorithm}: ${of.fault}`);
-      const key = withOddParity(randomBytes({ 'tdes-2key': 16, 'tdes-3key': 24, 'aes-128': 16, 'aes-192': 24, 'aes-256': 32, 'hmac-sha256': 32 }[algorithm]));
-      const block = wrapKeyBlock(aes, of, key, randomBytes);
-      for (const wanted of usages) {
-        const received = receiveKeyBlock(aes, block, wanted);
-        const shared = of.keyUsage === 'C0' && (wanted === 'cvk' || wanted === 'cavv');
-        if (wanted === usage || shared) expect(received).toEqual({ header: of, algorithm, clear: key });
-        else expect(faultOf(received)).toMatch(/^wrong key type|goes? in|own and comes in no key block/);
-      }
-    }
-  }
-});
-
-test('a block of the right usage with another algorithm, mode of use or length of key is refused with its reason', () => {
-  expect(keyBlockUsageFault(header({ keyUsage: 'V2', modeOfUse: 'C' }), 'zpk')).toBe('wrong key type: the key block is of usage V2, and zpk takes P0');
-  expect(keyBlockUsageFault(header({ keyUsage: 'C0', algorithm: 'A', modeOfUse: 'C' }), 'cvk')).toBe('wrong key type: the key block is of algorithm A, and cvk with usage C0 takes T');
-  expect(keyBlockUsageFault(header({ keyUsage: 'B0', modeOfUse: 'E' }), 'bdk')).toBe("wrong key type: the key block's mode of use is E, and bdk takes one of XN");
-  expect(keyBlockUsageFault(header(), 'pan')).toBe("a key of usage pan is the switch's own and comes in no key block");
-  expect(keyBlockUsageFault(header(), 'zpk')).toBeUndefined();
-  const single = wrapKeyBlock(aes, header(), randomBytes(8), randomBytes);
-  expect(faultOf(receiveKeyBlock(aes, single, 'zpk'))).toBe('the key has a length that its algorithm does not have here');
-});
-
-test('a shorter HMAC key is received filled up with zeros, which is the same key', () => {
-  const of = header({ keyUsage: 'M7', algorithm: 'H', modeOfUse: 'C' });
-  const received = receiveKeyBlock(aes, wrapKeyBlock(aes, of, bytes('0B'.repeat(20)), randomBytes), 'cavv');
-  expect(received).toEqual({ header: of, algorithm: 'hmac-sha256' satisfies KeyAlgorithm, clear: bytes('0B'.repeat(20) + '00'.repeat(12)) });
-});
-
-test('a triple DES key with a byte of even parity is told, an AES key has none', () => {
-  const odd = withOddParity(randomBytes(16));
-  const even = Buffer.from(odd);
-  even[5]! ^= 1;
-  expect(hasOddParity(odd)).toBe(true);
-  expect(parityFault(header(), odd)).toBeUndefined();
-  expect(parityFault(header(), even)).toBe('the key has bytes of even parity, which no DES key has');
-  expect(parityFault(header({ algorithm: 'A' }), even)).toBeUndefined();
 });
