@@ -2,7 +2,9 @@
 import type { Command } from './command.ts';
 import { decodeCommand } from './decode.ts';
 import { doctorCommand } from './doctor.ts';
-import { keyGenerateCommand, keyImportCommand, keyInitCommand, keyListCommand } from './key.ts';
+import { keyComponentCommand, keyExportCommand, keyImportCommand } from './key-import.ts';
+import { keyLogCommand, keyRetireCommand, keyRotateCommand, keyRotateMasterCommand } from './key-life.ts';
+import { keyGenerateCommand, keyInitCommand, keyListCommand } from './key.ts';
 import { sendCommand } from './send.ts';
 import { specCheckCommand, specListCommand } from './spec.ts';
 import { startCommand } from './start.ts';
@@ -10,5 +12,6 @@ import { traceCommand } from './trace.ts';
 
 export const commands: readonly Command[] = [
   startCommand, sendCommand, decodeCommand, traceCommand, specCheckCommand, specListCommand,
-  keyInitCommand, keyGenerateCommand, keyImportCommand, keyListCommand, doctorCommand,
+  keyInitCommand, keyGenerateCommand, keyComponentCommand, keyImportCommand, keyExportCommand, keyListCommand,
+  keyRotateCommand, keyRetireCommand, keyRotateMasterCommand, keyLogCommand, doctorCommand,
 ];

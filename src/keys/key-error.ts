@@ -16,8 +16,9 @@ export type KeyErrorCode =
   | 'key_damaged'
   | 'key_unknown'
   | 'key_mismatch'
+  | 'key_wrong_usage'
   | 'key_refused'
-  | 'log_damaged';
+  | 'log_unwritable';
 
 export class KeyError extends Error {
   override readonly name = 'KeyError';

@@ -7,7 +7,7 @@
  *     "retired": [ { "name", "version", "usage", "algorithm", "kcv" } ] }
  *
  * What is beside a wrapped key is the label that it is bound to: a key renamed, moved to another usage or version, or given more time
- * for checks, does not open. `retired` keeps names and versions that were used up from being used again. locum-keys/1, which has
+ * for checks or leave to be exported, does not open. `retired` keeps names and versions that were used up from being used again. locum-keys/1, which has
  * `keys` alone, is read as well; the next change makes it /2.
  *
  * A change is written beside the file, made durable, and renamed over it: the file is the old one or the new one, never half of one.
@@ -28,6 +28,8 @@ const labelFormat = 'locum-keys/1';
 export const keyNamePattern = /^[a-z0-9][a-z0-9.-]{0,63}$/;
 
 export interface WrappedKey extends KeyInfo {
+  /** Whoever gave it to us did not allow that it is given on. */
+  readonly noExport?: boolean;
   /** Base64 of nonce, ciphertext and tag. */
   readonly wrapped: string;
 }
@@ -66,8 +68,8 @@ export function infoOf({ name, version, usage, algorithm, kcv, checksUntilMs }: 
 }
 
 /** Wraps a clear key, which the caller wipes, for what it is to be known by. */
-export function wrapKey(master: MasterKey, info: KeyInfo, clear: Uint8Array, random: RandomBytes): WrappedKey {
-  return { ...infoOf(info), wrapped: master.wrap(clear, labelOf(info), random).toString('base64') };
+export function wrapKey(master: MasterKey, key: Omit<WrappedKey, 'wrapped'>, clear: Uint8Array, random: RandomBytes): WrappedKey {
+  return { ...infoOf(key), ...(key.noExport === true ? { noExport: true } : {}), wrapped: master.wrap(clear, labelOf(key), random).toString('base64') };
 }
 
 /** The clear key, which the caller wipes, compared with its check value. @throws KeyError `key_damaged` */
@@ -80,8 +82,9 @@ export function unwrapKey(path: string, master: MasterKey, key: WrappedKey): Buf
   return clear;
 }
 
-function labelOf({ name, version, usage, algorithm, kcv, checksUntilMs }: KeyInfo): string {
-  return [labelFormat, name, version, usage, algorithm, kcv, ...(checksUntilMs === undefined ? [] : [checksUntilMs])].join('|');
+function labelOf({ name, version, usage, algorithm, kcv, checksUntilMs, noExport }: Omit<WrappedKey, 'wrapped'>): string {
+  const restrictions = [...(checksUntilMs === undefined ? [] : [checksUntilMs]), ...(noExport === true ? ['no-export'] : [])];
+  return [labelFormat, name, version, usage, algorithm, kcv, ...restrictions].join('|');
 }
 
 export function byNameAndVersion(a: KeyInfo, b: KeyInfo): number {
@@ -180,7 +183,7 @@ function isKeyInfo(value: unknown): value is KeyInfo {
 }
 
 function isWrappedKey(value: unknown): value is WrappedKey {
-  return isRecord(value) && typeof value['wrapped'] === 'string' && isKeyInfo(value);
+  return isRecord(value) && typeof value['wrapped'] === 'string' && (value['noExport'] === undefined || value['noExport'] === true) && isKeyInfo(value);
 }
 
 function isPendingKey(value: unknown): value is PendingKey {

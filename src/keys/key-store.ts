@@ -34,6 +34,8 @@ export interface NewKey {
   readonly expectedKcv?: string | undefined;
   /** Until when (Unix ms) checks may still be made with the version that this one replaces; not any more where it is not given. */
   readonly checksUntilMs?: number | undefined;
+  /** It is never exported. */
+  readonly noExport?: boolean | undefined;
 }
 
 /** Makes an empty key file under this master key; refuses one that exists. */
@@ -114,6 +116,11 @@ export function currentKey<T extends KeyInfo>(keys: readonly T[], name: string):
   return current;
 }
 
+/** Versions that were retired are not given again. */
+export function nextVersion({ keys, retired }: KeyFile, name: string): number {
+  return Math.max(0, ...[...keys, ...retired].filter((key) => key.name === name).map(({ version }) => version)) + 1;
+}
+
 /** What the key is, or is by default. @throws KeyError where its usage does not allow it */
 export function algorithmOf({ usage, algorithm }: Pick<NewKey, 'usage' | 'algorithm'>): KeyAlgorithm {
   const { algorithms } = usageRules[usage];
@@ -134,10 +141,10 @@ export function withKey(path: string, master: MasterKey, file: KeyFile, key: New
   try {
     refuseAgain(path, master, file, key.name, material);
     const replaced = currentKey(file.keys, key.name);
-    const version = Math.max(0, ...[...file.keys, ...file.retired].filter(({ name }) => name === key.name).map((one) => one.version)) + 1;
+    const version = nextVersion(file, key.name);
     const info = { name: key.name, version, usage: key.usage, algorithm, kcv: checkValueOf(algorithm, material) };
     const others = file.keys.map((one) => (one === replaced ? withChecksUntil(path, master, one, key.checksUntilMs, random) : one));
-    const keys = [...others, wrapKey(master, info, material, random)].sort(byNameAndVersion);
+    const keys = [...others, wrapKey(master, key.noExport === true ? { ...info, noExport: true } : info, material, random)].sort(byNameAndVersion);
     const fault = faultOfSet([...file.retired, ...keys].sort(byNameAndVersion));
     if (fault !== undefined) throw new KeyError('key_refused', fault);
     return { file: { ...file, keys }, info };
