@@ -8,7 +8,9 @@
  */
 import { hash } from 'node:crypto';
 import { assert } from '../base/assert.ts';
-import { TdesKey, withOddParity } from './block-cipher.ts';
+import { withOddParity } from './block-cipher.ts';
+import type { TdesKey } from './block-cipher.ts';
+import { encryptOnce } from './single-use-cipher.ts';
 
 const keyBytes = 16;
 const halfBytes = 8;
@@ -50,7 +52,7 @@ export function commonSessionKey(cardKey: Uint8Array, diversifier: Uint8Array): 
   halves.set(diversifier, halfBytes);
   halves[2] = 0xf0;
   halves[halfBytes + 2] = 0x0f;
-  return asKey(new TdesKey(cardKey).encrypt(halves));
+  return asKey(encryptOnce(cardKey, halves));
 }
 
 /** Visa's session keys for scripts (VIS 1.4, B.4): the ATC added to the end of the left half, its complement to that of the right one. */
@@ -97,7 +99,7 @@ function treeChild(key: Uint8Array, parent: Uint8Array, branch: number): Buffer 
   const halves = Buffer.from(parent);
   halves[7]! ^= branch;
   halves[15]! ^= branch ^ 0xf0;
-  return new TdesKey(key).encrypt(halves);
+  return encryptOnce(key, halves);
 }
 
 /** With odd parity; what was given is wiped. */

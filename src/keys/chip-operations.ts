@@ -92,7 +92,7 @@ export function produceResponseCryptogram(keys: KeyFinder, order: ResponseCrypto
 const mChipApproved = Buffer.from('0012', 'hex');
 const mChipDeclined = Buffer.from('0000', 'hex');
 
-/** EMV Book 4, A6: `00`, and what the schemes' approvals with conditions are. */
+/** Tag 8A has what DE39 of 1987 says: approved, to be identified, in part, and for a very important person. */
 const approvals: ReadonlySet<string> = new Set(['00', '08', '10', '11']);
 
 function responseCodeBytes(code: string, profile: ChipProfile): Buffer | Refusal {

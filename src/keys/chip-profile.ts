@@ -9,9 +9,9 @@
  * of the CVR. CVN 10, 18, '22' and M/Chip's 16 and 17, with their scripts: knovichikhin/pyemv (`cvn.py`), whose results the tests
  * restate. `emv-common`: the Common Core Definitions of EMV Book 2 and 3.
  */
-import type { CryptogramPadding } from './cryptogram.ts';
 import { isHex } from './hex.ts';
 import type { ChipProfileName } from './hsm-chip.ts';
+import type { BlockPadding } from './single-use-cipher.ts';
 
 /** `none`: the card's own key. `mastercard`: the common derivation over ATC, two zeros and the unpredictable number. */
 export type SessionKeyMethod = 'none' | 'emv-common' | 'emv2000' | 'mastercard';
@@ -36,7 +36,7 @@ export interface ScriptProfile {
   readonly sessionKey: 'visa-xor' | 'emv-common';
   /**
    * What the MAC covers of the transaction, beside the command. `afterHeader`: ATC and cryptogram between header and data; `before`: the
-   * cryptogram before the header, the following commands' being the MAC of the one before (EMV Book 2, 9.2.3.1).
+   * cryptogram before the header, the following commands' being the MAC of the one before (EMV Book 2, 9.2.3).
    */
   readonly transactionData: 'afterHeader' | 'before';
   /** M/Chip adds the number of the command to the cryptogram that keys and MAC are made with. */
@@ -54,7 +54,7 @@ export interface ChipProfile {
   /** Comes last. */
   readonly iadPart: IadPart;
   readonly iadLayout: IadLayout;
-  readonly padding: CryptogramPadding;
+  readonly padding: BlockPadding;
   readonly sessionKey: SessionKeyMethod;
   readonly responseMethod: 1 | 2;
   /** Under the card's master key, or the session key that the cryptogram was made with. */
@@ -68,7 +68,7 @@ const amount: CoveredTag = { tag: '9F02', bytes: 6, zerosIfAbsent: false };
 const unpredictableNumber: CoveredTag = { tag: '9F37', bytes: 4, zerosIfAbsent: false };
 const counter: CoveredTag = { tag: '9F36', bytes: 2, zerosIfAbsent: false };
 
-/** EMV Book 2, table 26: amounts, the terminal's country, its results, currency, date, type, its number; the card's profile, its counter. */
+/** EMV Book 2, 8.1.1: amounts, the terminal's country, its results, currency, date, type, its number; the card's profile, its counter. */
 const minimumSet: readonly CoveredTag[] = [
   amount,
   { tag: '9F03', bytes: 6, zerosIfAbsent: true },

@@ -5,9 +5,8 @@
  *
  * The class byte 84 says that data and MAC are in a form which the card's issuer knows (format 2). Keys come from outside.
  */
-import { TdesKey } from './block-cipher.ts';
 import type { ScriptProfile } from './chip-profile.ts';
-import { padded, retailMac } from './mac.ts';
+import { encryptChainedOnce, encryptOnce, inBlocks, retailMacOnce } from './single-use-cipher.ts';
 
 /** INS, P1 and P2 (Book 3: 6.5.1, 6.5.2, 6.5.10). A PIN change carries its new PIN alone: P2 is 02. */
 const instructions = {
@@ -31,7 +30,7 @@ export interface ScriptTransaction {
 export function scriptCommand(instruction: Instruction, data: Buffer, integrityKey: Uint8Array, { atc, cryptogram }: ScriptTransaction, profile: ScriptProfile): Buffer {
   const header = Buffer.concat([instructions[instruction], Buffer.of(data.length + profile.macBytes)]);
   const covered = profile.transactionData === 'before' ? [cryptogram, header, data] : [header, atc, cryptogram, data];
-  const mac = retailMac(new TdesKey(integrityKey), Buffer.concat(covered), 2);
+  const mac = retailMacOnce(integrityKey, Buffer.concat(covered), 'always80');
   return Buffer.concat([header, data, mac.subarray(0, profile.macBytes)]);
 }
 
@@ -46,7 +45,7 @@ export function countedCryptogram(cryptogram: Buffer, sequence: number): Buffer 
  * The new PIN as its card takes it; eight bytes, to be wiped.
  *
  * @param pin its digits, 4 to 12
- * @param cardKey the card's master key for cryptograms: of Visa's block its fifth to eighth byte are part (VIS 1.4, C: PIN CHANGE/UNBLOCK)
+ * @param cardKey the card's master key for cryptograms: of Visa's block its fifth to eighth byte are part
  */
 export function pinBlock(pin: Uint8Array, form: ScriptProfile['pinBlock'], cardKey: Uint8Array | undefined): Buffer {
   const block = Buffer.alloc(8, 0xff);
@@ -61,18 +60,17 @@ export function pinBlock(pin: Uint8Array, form: ScriptProfile['pinBlock'], cardK
 }
 
 export function encipherData(data: Buffer, key: Uint8Array, profile: ScriptProfile): Buffer {
-  const cipher = new TdesKey(key);
   const clear = paddedData(data, profile.dataPadding);
-  const enciphered = profile.encipherment === 'ecb' ? cipher.encrypt(clear) : cipher.encryptChained(clear, Buffer.alloc(8));
+  const enciphered = profile.encipherment === 'ecb' ? encryptOnce(key, clear) : encryptChainedOnce(key, clear);
   clear.fill(0);
   return enciphered;
 }
 
 function paddedData(data: Buffer, padding: ScriptProfile['dataPadding']): Buffer {
-  if (padding === 'always80') return padded(2, data, 8);
-  if (padding === 'onlyIfShort') return data.length % 8 === 0 ? Buffer.from(data) : padded(2, data, 8);
+  if (padding === 'always80') return inBlocks(data, 'always80');
+  if (padding === 'onlyIfShort') return data.length % 8 === 0 ? Buffer.from(data) : inBlocks(data, 'always80');
   const prefixed = Buffer.concat([Buffer.of(data.length), data]);
-  const result = padded(2, prefixed, 8);
+  const result = inBlocks(prefixed, 'always80');
   prefixed.fill(0);
   return result;
 }
