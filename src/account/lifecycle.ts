@@ -45,7 +45,11 @@ export function applyLifecycle(account: Account | undefined, message: LifecycleM
   if (typeof mark === 'string') return { kind: 'decided', response: plainResponse('0000'), change: undefined, note: 'repeat' };
   const outcome = account === undefined || message.kind === 'open' || message.kind === 'load' ? undefined : cardAfter(account, message);
   const refused = outcome?.kind === 'refused' ? outcome.reason : refusal(account, message);
-  if (refused !== undefined) return { kind: 'decided', response: plainResponse(refused), change: undefined, note: undefined };
+  if (refused !== undefined) {
+    // What is refused now may have been done before: then it is a repeat, and answered as one.
+    if (markId !== undefined && mark === undefined && account !== undefined) return { kind: 'read', ids: [markId] };
+    return { kind: 'decided', response: plainResponse(refused), change: undefined, note: undefined };
+  }
   const entry = entryOf(account, message, outcome, markId);
   return {
     kind: 'decided', response: plainResponse('0000'), note: undefined,

@@ -1,0 +1,163 @@
+import { describe, expect, test } from 'vitest';
+import { accountId, cardRecord, dayMs, Ledger, message, rightPin, startMs, wrongPin } from './fixture.ts';
+import type { CardMessage } from './fixture.ts';
+
+const base = { accountId, receivedAtMs: startMs, cardToken: 'token-0' } as const;
+const reversible = [3, 4, 6, 7];
+const irreversible = [1, 2, 5, 8];
+const reasonOfCode = ['', '1801', '1802', '1803', '1804', '1805', '1806', '1807', '1808'];
+let drawn = 0;
+const id = (): string => {
+  drawn += 1;
+  return `life-${drawn}`;
+};
+const lock = (lockCode: number) => ({ ...base, kind: 'cardLock', id: id(), lockCode }) as const;
+const unlock = () => ({ ...base, kind: 'cardUnlock', id: id() }) as const;
+const change = (lockCode: number) =>
+  ({ ...base, kind: 'cardChange', id: id(), card: cardRecord(0, { lockCode }), encryptedPan: undefined, maskedPan: undefined }) as const;
+
+describe('lock codes (C8)', () => {
+  test('that are irreversible are never replaced nor lifted, and the others are', () => {
+    for (const before of [0, ...reversible, ...irreversible]) {
+      for (const after of [1, 2, 3, 4, 5, 6, 7, 8]) {
+        const ledger = Ledger.with(100, [cardRecord(0, { lockCode: before })]);
+        const stays = irreversible.includes(before) && after !== before;
+        for (const asked of [lock(after), change(after)]) {
+          expect(ledger.play(asked).response.reason).toBe(stays ? reasonOfCode[before] : '0000');
+          expect(ledger.record().lockCode).toBe(stays ? before : after);
+        }
+      }
+      for (const asked of [unlock(), change(0)]) {
+        const ledger = Ledger.with(100, [cardRecord(0, { lockCode: before })]);
+        const stays = irreversible.includes(before);
+        expect(ledger.play(asked).response.reason).toBe(stays ? reasonOfCode[before] : '0000');
+        expect(ledger.play(message('0200', 1)).response.reason).toBe(stays ? reasonOfCode[before] : '0000');
+        ledger.checkReplay();
+      }
+    }
+  });
+
+  test('are 1 to 8', () => {
+    const ledger = Ledger.with(100);
+    for (const code of [0, 9, -1, 1.5, NaN]) expect(ledger.play(lock(code)).response.reason).toBe('9100');
+    for (const code of [9, -1, 1.5]) expect(ledger.play(change(code)).response.reason).toBe('9100');
+    expect(ledger.record().lockCode).toBe(0);
+  });
+});
+
+describe('what is done to a card', () => {
+  test('is done once by its id, whatever became of the card since', () => {
+    const ledger = Ledger.with(100);
+    const messages = [
+      { ...base, kind: 'pinSet', id: 'a', reference: { method: 'pvv', keyIndex: 2, value: '9999' }, sealed: undefined },
+      { ...base, kind: 'cvv2Reset', id: 'b' },
+      { ...base, kind: 'scriptQueue', id: 'c', script: { id: 's', command: 'pinUnblock', sealed: undefined } },
+      { ...base, kind: 'cardLock', id: 'd', lockCode: 3 },
+      { ...base, kind: 'cardUnlock', id: 'e' },
+      { ...base, kind: 'cardLock', id: 'f', lockCode: 2 },
+    ] as const;
+    for (const each of messages) expect(ledger.play(each)).toMatchObject({ response: { reason: '0000' }, note: undefined });
+    const { account } = ledger;
+    for (const each of messages) expect(ledger.play(each)).toMatchObject({ response: { reason: '0000' }, note: 'repeat', change: undefined });
+    expect(ledger.account).toBe(account);
+    expect(ledger.record()).toMatchObject({ pinVersion: 2, cvv2Generation: 1, lockCode: 2 });
+    for (const [recordId, { keepUntilMs }] of ledger.records) if (recordId.includes('#')) expect(keepUntilMs).toBe(startMs + 400 * dayMs);
+    ledger.checkReplay();
+  });
+
+  test('is refused for a card that nobody has, and for one that was removed', () => {
+    const asked = (cardToken: string) => [
+      { ...base, cardToken, kind: 'pinSet', id: id(), reference: { method: 'pvv', keyIndex: 2, value: '9999' }, sealed: undefined },
+      { ...base, cardToken, kind: 'cvv2Reset', id: id() },
+      { ...base, cardToken, kind: 'cardLock', id: id(), lockCode: 1 },
+      { ...base, cardToken, kind: 'cardUnlock', id: id() },
+      { ...base, cardToken, kind: 'scriptQueue', id: id(), script: { id: 's', command: 'pinUnblock', sealed: undefined } },
+    ] as const;
+    const ledger = Ledger.with(100, [cardRecord(0, { state: 'removed' })]);
+    for (const each of asked('token-0')) expect(ledger.play(each).response.reason).toBe('1810');
+    for (const each of asked('token-9')) expect(ledger.play(each).response.reason).toBe('1018');
+    for (const each of asked('token-0')) expect(new Ledger().play(each).response.reason).toBe('1018');
+  });
+
+  test('a PIN that is set is the only one from then on, ends the count and does not unlock', () => {
+    const ledger = Ledger.with(100);
+    const set = (value: string, keyIndex = 1, method: 'pvv' | 'ibm3624' = 'pvv'): string =>
+      ledger.play({ ...base, kind: 'pinSet', id: id(), reference: { method, keyIndex, value }, sealed: undefined }).response.reason;
+    ledger.playAll(message('0200', 1, { pin: wrongPin }), message('0200', 1, { pin: wrongPin }));
+    expect(set('5678')).toBe('0000');
+    expect([ledger.record().pinVersion, ledger.security().pinTries]).toEqual([2, 0]);
+    ledger.play(lock(6));
+    expect(set('12345', 0, 'ibm3624')).toBe('0000');
+    expect([ledger.record().pinVersion, ledger.record().lockCode]).toEqual([3, 6]);
+    expect([set('123'), set('12345'), set('12a4'), set('1234', 10), set('1234', -1), set('1234567890123', 1, 'ibm3624')]).toEqual(Array(6).fill('9100'));
+    expect(ledger.record().pinVersion).toBe(3);
+    ledger.checkReplay();
+  });
+
+  test('a card that is changed keeps its PIN and the generation of its CVV2', () => {
+    const ledger = Ledger.with(100);
+    ledger.playAll(
+      { ...base, kind: 'pinSet', id: id(), reference: { method: 'pvv', keyIndex: 2, value: '9999' }, sealed: undefined }, { ...base, kind: 'cvv2Reset', id: id() },
+    );
+    const stale = cardRecord(0, { expiry: '3512' });
+    ledger.play({ ...base, kind: 'cardChange', id: id(), card: stale, encryptedPan: undefined, maskedPan: undefined });
+    expect(ledger.record()).toEqual({ ...stale, cvv2Generation: 1, pinVersion: 2, pin: { method: 'pvv', keyIndex: 2, value: '9999' } });
+  });
+});
+
+describe('a message whose verdicts are of something else than the record', () => {
+  const pins = new Map<string, string>();
+  const typed = (pin: string, sent: CardMessage): CardMessage => {
+    pins.set(sent.id, pin);
+    return sent;
+  };
+  const checking = (ledger: Ledger): Ledger => {
+    ledger.verifier = (sent, { pin, pinVersion, cvv2Generation, expiry }) => ({
+      ...sent,
+      pin: sent.pin === 'absent' ? 'absent' : { outcome: pin?.value === pins.get(sent.id) ? 'verified' : 'wrong', pinVersion },
+      cardValue: sent.cardValue === undefined ? undefined : { kind: 'cvv2', outcome: 'match', against: { cvv2Generation, expiry } },
+    });
+    return ledger;
+  };
+
+  test('is checked again once, and then decided', () => {
+    const ledger = checking(Ledger.with(100));
+    const references = { expiry: '3112', cvv2Generation: 0, pinVersion: 1, pin: { method: 'pvv', keyIndex: 1, value: '4201' } };
+    expect(ledger.play(typed('4201', message('0200', 1, { pin: 'unverified' })))).toMatchObject({ response: { reason: '0000' }, asked: [references] });
+    expect(ledger.play(typed('1', message('0200', 1, { pin: 'unverified' })))).toMatchObject({ response: { reason: '1017' }, asked: [references] });
+    expect(ledger.play(typed('4201', message('0220', 1, { pin: 'unverified' }))).asked).toHaveLength(1);
+    expect(ledger.play(message('0200', 1, { cardValue: { kind: 'cvv2', outcome: 'unchecked', against: undefined } }))).toMatchObject({ response: { reason: '0000' }, asked: [references] });
+    ledger.play({ ...base, kind: 'cvv2Reset', id: id() });
+    const ofFirst = { kind: 'cvv2', outcome: 'match', against: { cvv2Generation: 0, expiry: undefined } } as const;
+    expect(ledger.play(message('0200', 1, { cardValue: ofFirst })).asked).toMatchObject([{ cvv2Generation: 1 }]);
+    expect(ledger.play(message('0200', 1, { cardValue: { ...ofFirst, against: undefined } })).asked).toHaveLength(1);
+    expect(ledger.play(message('0200', 1, { cardValue: { ...ofFirst, against: { cvv2Generation: 1, expiry: '3012' } } })).asked).toHaveLength(1);
+    ledger.play({ ...base, kind: 'pinSet', id: id(), reference: { method: 'pvv', keyIndex: 2, value: '9999' }, sealed: undefined });
+    expect(ledger.play(typed('4201', message('0200', 1, { pin: rightPin })))).toMatchObject({ response: { reason: '1017' }, asked: [{ pinVersion: 2 }] });
+    expect(ledger.play(typed('9999', message('0200', 1, { pin: wrongPin })))).toMatchObject({ response: { reason: '0000' }, asked: [{ pinVersion: 2 }] });
+  });
+
+  test('is not checked again where its verdicts are of the record, whatever they say', () => {
+    const ledger = Ledger.with(100);
+    const against = { cvv2Generation: 0, expiry: '3112' };
+    expect(ledger.play(message('0200', 1, { cardValue: { kind: 'cvv2', outcome: 'error', against } })).response.reason).toBe('1814');
+    expect(ledger.play(message('0200', 1, { cardValue: { kind: 'cvv2', outcome: 'mismatch', against: { ...against, expiry: undefined } } })).response.reason).toBe('1045');
+    expect(ledger.play(message('0200', 1, { cardValue: { kind: 'cvv', outcome: 'match', against: undefined } })).response.reason).toBe('0000');
+    for (const outcome of ['error', 'malformed', 'wrong', 'verified'] as const) {
+      expect(ledger.play(message('0200', 1, { pin: { outcome, pinVersion: 1 } })).asked).toEqual([]);
+    }
+  });
+
+  test('is not checked for a card that is declined anyway, a reversal, or a message that came before', () => {
+    const unverified = { pin: 'unverified' } as const;
+    for (const record of [{ lockCode: 3 }, { state: 'removed' }, { state: 'ordered' }, { pin: undefined, pinVersion: 0 }] as const) {
+      expect(Ledger.with(100, [cardRecord(0, record)]).play(message('0200', 1, unverified)).asked).toEqual([]);
+    }
+    const ledger = Ledger.with(100);
+    expect(ledger.play(message('0200', 1, { ...unverified, card: 3 })).response.reason).toBe('1018');
+    expect(ledger.play(message('0420', 1, unverified)).response.reason).toBe('4000');
+    const bought = message('0200', 1, { pin: rightPin });
+    ledger.play(bought);
+    expect(ledger.play({ ...bought, pin: 'unverified', repeat: true })).toMatchObject({ response: { reason: '0000' }, note: 'repeat', asked: [] });
+  });
+});

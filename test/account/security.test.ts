@@ -1,0 +1,335 @@
+import { describe, expect, test } from 'vitest';
+import type { QueuedScript } from '../../src/message/message.ts';
+import {
+  accountId, againOf, cardRecord, chipFacts, Ledger, localReference, message, reference, repeatOf, reversalOf, rightPin, startMs, wrongPin,
+} from './fixture.ts';
+import type { CardMessage, MessageChange } from './fixture.ts';
+
+const base = { accountId, receivedAtMs: startMs, cardToken: 'token-0' } as const;
+const wrong = (change: MessageChange = {}): CardMessage => message('0200', 10, { pin: wrongPin, ...change });
+const right = (amountMinor = 10): CardMessage => message('0200', amountMinor, { pin: rightPin });
+const unlock = (id: string) => ({ ...base, kind: 'cardUnlock', id }) as const;
+
+describe('wrong PINs', () => {
+  test('are counted with their decline, and the one that reaches the limit locks the card with code 6 and is told so', () => {
+    const ledger = Ledger.with(100);
+    expect(ledger.playAll(wrong()).response.reason).toBe('1017');
+    expect(ledger.last.effects.card).toMatchObject({ index: 0, record: undefined, security: { pinTries: 1 } });
+    expect(ledger.playAll(wrong()).response.reason).toBe('1017');
+    expect(ledger.record().lockCode).toBe(0);
+    expect(ledger.playAll(wrong()).response.reason).toBe('1806');
+    expect([ledger.record().lockCode, ledger.last.flags]).toEqual([6, ['locked:6']]);
+    expect(ledger.play(right()).response.reason).toBe('1806');
+    expect(ledger.security().pinTries).toBe(3);
+    ledger.checkReplay();
+  });
+
+  test('are counted once per transaction, whatever repeats it', () => {
+    const ledger = Ledger.with(100);
+    const tried = wrong();
+    ledger.play(tried);
+    for (const again of [repeatOf(tried), againOf(tried), repeatOf(tried)]) {
+      expect(ledger.play(again)).toMatchObject({ response: { reason: '1017' }, note: 'repeat', change: undefined });
+    }
+    expect(ledger.security().pinTries).toBe(1);
+  });
+
+  test('do not count where another check failed first, nor does a block that holds no PIN', () => {
+    const ledger = Ledger.with(100);
+    expect(ledger.play(wrong({ cardFacts: { expiry: '2001' } })).response.reason).toBe('1001');
+    expect(ledger.play(message('0200', 10, { pin: { outcome: 'malformed', pinVersion: 1 } })).response.reason).toBe('1026');
+    expect(ledger.play(message('0200', 10, { pin: { outcome: 'error', pinVersion: 1 } })).response.reason).toBe('1815');
+    expect(ledger.security().pinTries).toBe(0);
+  });
+
+  test('are forgotten with a right one, also where a later check declines', () => {
+    const ledger = Ledger.with(100);
+    ledger.playAll(wrong(), wrong());
+    expect(ledger.play(right(101)).response.reason).toBe('1016');
+    expect(ledger.security().pinTries).toBe(0);
+    ledger.playAll(wrong(), wrong());
+    expect(ledger.play(right()).response.reason).toBe('0000');
+    expect(ledger.security().pinTries).toBe(0);
+    ledger.checkReplay();
+  });
+
+  test('of an advice count too, and lock, but not where what it tells of is on record', () => {
+    const ledger = Ledger.with(100, [cardRecord(0)]);
+    const request = wrong();
+    ledger.play(request);
+    ledger.play(message('0220', 10, { pin: wrongPin, advisedDecline: true, trace: { ...request.trace, function: 'advice' } }));
+    expect(ledger.security().pinTries).toBe(1);
+    ledger.play(message('0220', 10, { pin: wrongPin, advisedDecline: true }));
+    expect(ledger.security().pinTries).toBe(2);
+    expect(ledger.play(message('0220', 10, { pin: wrongPin })).response.reason).toBe('9001');
+    expect(ledger.last.flags).toEqual(['wouldDecline:1806', 'locked:6']);
+    expect([ledger.record().lockCode, ledger.totals]).toEqual([6, '90 0 0']);
+    ledger.checkReplay();
+  });
+
+  test('are forgotten with an advised approval whose PIN was right', () => {
+    const ledger = Ledger.with(100);
+    ledger.playAll(wrong(), wrong(), message('0220', 10, { pin: rightPin }));
+    expect(ledger.security().pinTries).toBe(0);
+  });
+
+  test('count for one card of an account alone, and start anew when code 6 is lifted or replaced', () => {
+    const ledger = Ledger.with(100, [cardRecord(0), cardRecord(1)]);
+    ledger.playAll(wrong(), wrong(), wrong());
+    expect(ledger.play(message('0200', 10, { card: 1, pin: rightPin })).response.reason).toBe('0000');
+    expect(ledger.play(unlock('u1')).response.reason).toBe('0000');
+    expect([ledger.record().lockCode, ledger.security().pinTries]).toEqual([0, 0]);
+    ledger.playAll(wrong(), wrong(), wrong(), { ...base, kind: 'cardLock', id: 'l1', lockCode: 3 });
+    expect([ledger.record().lockCode, ledger.security().pinTries]).toEqual([3, 0]);
+    ledger.playAll(unlock('u2'), wrong(), wrong(), wrong());
+    ledger.play({ ...base, kind: 'cardChange', id: 'c1', card: cardRecord(0, { lockCode: 7 }), encryptedPan: undefined, maskedPan: undefined });
+    expect([ledger.record().lockCode, ledger.security().pinTries]).toEqual([7, 0]);
+    ledger.checkReplay();
+  });
+});
+
+describe('cash', () => {
+  test('needs a verified PIN or a cryptogram that matches', () => {
+    const ledger = Ledger.with(100);
+    const cash = (change: MessageChange): string => ledger.play(message('0200', 10, { purpose: 'cash', ...change })).response.reason;
+    expect(cash({})).toBe('1012');
+    expect(cash({ chip: { ...chipFacts(1), outcome: 'mismatch' } })).toBe('1012');
+    expect(cash({ chip: chipFacts(1) })).toBe('0000');
+    expect(cash({ pin: rightPin })).toBe('0000');
+    expect(cash({ chip: chipFacts(1) })).toBe('1842');
+  });
+});
+
+describe('cryptograms', () => {
+  const demanding = { terms: { cryptogramRequired: true } } as const;
+  const reasonOf = (ledger: Ledger, change: MessageChange): string => ledger.play(message('0200', 1, { ...demanding, ...change })).response.reason;
+
+  test('are demanded of what a chip was read for, and of nothing else', () => {
+    const ledger = Ledger.with(100);
+    expect(reasonOf(ledger, { entryMode: 'chip' })).toBe('1841');
+    expect(reasonOf(ledger, { entryMode: 'contactless' })).toBe('1841');
+    for (const kind of ['dcvv', 'cvc3'] as const) {
+      expect(reasonOf(ledger, { entryMode: 'contactless', cardValue: { kind, outcome: 'match', against: undefined } })).toBe('0000');
+      expect(reasonOf(ledger, { entryMode: 'chip', cardValue: { kind, outcome: 'match', against: undefined } })).toBe('1841');
+    }
+    for (const entryMode of ['stripe', 'fallback', 'manual', 'ecommerce', 'unknown'] as const) expect(reasonOf(ledger, { entryMode })).toBe('0000');
+    expect(reasonOf(ledger, { purpose: 'refund' })).toBe('0000');
+    expect(ledger.play(message('0220', 1, demanding)).response.reason).toBe('9001');
+    expect(ledger.last.flags).toEqual([]);
+  });
+
+  test('are not demanded of what follows an authorization that stands, and may come again with it', () => {
+    const ledger = Ledger.with(100);
+    const first = message('0100', 10, { ...demanding, purpose: 'preauthorization', chip: chipFacts(9) });
+    ledger.play(first);
+    expect(reasonOf(ledger, { purpose: 'completion', original: reference(first), chip: chipFacts(9) })).toBe('0000');
+    expect(reasonOf(ledger, { chip: chipFacts(9) })).toBe('1842');
+    const second = message('0100', 10, { ...demanding, chip: chipFacts(10) });
+    ledger.play(second);
+    ledger.play(message('0220', 10, { purpose: 'completion', original: localReference(second), chip: chipFacts(10) }));
+    expect(ledger.last.flags).toEqual([]);
+  });
+
+  test('use their counter up, whatever declines, unless they do not match', () => {
+    const ledger = Ledger.with(100);
+    const mismatch = { ...chipFacts(50), outcome: 'mismatch' } as const;
+    expect(reasonOf(ledger, { chip: mismatch })).toBe('1840');
+    expect(ledger.security().chip).toBe(undefined);
+    expect(ledger.play(message('0200', 101, { chip: chipFacts(3) })).response.reason).toBe('1016');
+    expect(ledger.security().chip).toEqual({ highestAtc: 3, seen: 0 });
+    expect(reasonOf(ledger, { chip: chipFacts(4), pin: wrongPin })).toBe('1017');
+    expect(reasonOf(ledger, { chip: chipFacts(4), pin: rightPin })).toBe('1842');
+    expect(reasonOf(ledger, { chip: chipFacts(6, { name: 'offlineFailed', effect: 'decline' }) })).toBe('1843');
+    expect(reasonOf(ledger, { chip: chipFacts(6) })).toBe('1842');
+    expect(reasonOf(ledger, { chip: chipFacts(5) })).toBe('0000');
+    ledger.checkReplay();
+  });
+
+  test('tell an operator what the rules only note', () => {
+    const ledger = Ledger.with(100);
+    expect(reasonOf(ledger, { chip: chipFacts(1, { name: 'onlineForced', effect: 'note' }) })).toBe('0000');
+    expect(ledger.last.flags).toEqual(['chip:onlineForced']);
+    expect(reasonOf(ledger, { chip: { ...chipFacts(2, { name: 'x', effect: 'decline' }), outcome: 'malformed' } })).toBe('1840');
+    expect(ledger.last.flags).toEqual([]);
+  });
+
+  test('of an advice use their counter up too, and one that came before is flagged and nothing more', () => {
+    const ledger = Ledger.with(100);
+    ledger.play(message('0220', 10, { chip: chipFacts(8) }));
+    expect(ledger.security().chip?.highestAtc).toBe(8);
+    expect(ledger.play(message('0220', 10, { chip: chipFacts(8) })).response.reason).toBe('9001');
+    expect(ledger.last.flags).toEqual(['wouldDecline:1842']);
+    expect(reasonOf(ledger, { chip: chipFacts(8) })).toBe('1842');
+  });
+});
+
+describe('authentication values', () => {
+  const online = { entryMode: 'ecommerce', cardPresent: false } as const;
+  const bought = (useId: string, amountMinor = 10, change: MessageChange = {}): CardMessage =>
+    message('0200', amountMinor, { ...online, authentication: { outcome: 'match', useId }, ...change });
+  const reasonOf = (ledger: Ledger, sent: CardMessage): string => ledger.play(sent).response.reason;
+
+  test('are used once, by an approval; a declined attempt may be made again', () => {
+    const ledger = Ledger.with(100);
+    expect(reasonOf(ledger, bought('a', 101))).toBe('1016');
+    const paid = bought('a');
+    expect(ledger.play(paid)).toMatchObject({ response: { reason: '0000' }, rounds: 1 });
+    expect(ledger.play(repeatOf(paid))).toMatchObject({ response: { reason: '0000' }, note: 'repeat' });
+    expect(ledger.play(bought('a'))).toMatchObject({ response: { reason: '1851' }, rounds: 2 });
+    expect(reasonOf(ledger, reversalOf(paid))).toBe('4000');
+    expect(reasonOf(ledger, bought('a'))).toBe('1851');
+    expect(reasonOf(ledger, bought('b'))).toBe('0000');
+    ledger.checkReplay();
+  });
+
+  test('may come again with what follows their authorization, and are used up by an advice', () => {
+    const ledger = Ledger.with(100);
+    const first = message('0100', 10, { ...online, purpose: 'preauthorization', authentication: { outcome: 'match', useId: 'a' } });
+    ledger.play(first);
+    expect(reasonOf(ledger, bought('a', 10, { purpose: 'completion', original: reference(first) }))).toBe('0000');
+    ledger.play(message('0220', 10, { ...online, authentication: { outcome: 'match', useId: 'b' } }));
+    expect(ledger.last.flags).toEqual([]);
+    expect(reasonOf(ledger, bought('b'))).toBe('1851');
+    ledger.play(message('0220', 10, { ...online, authentication: { outcome: 'match', useId: 'b' } }));
+    expect(ledger.last.flags).toEqual(['wouldDecline:1851']);
+  });
+
+  test('are demanded of payments in e-commerce alone, and remembered for 120 days', () => {
+    const ledger = Ledger.with(100);
+    const demanding = { terms: { authenticationRequired: true } } as const;
+    expect(reasonOf(ledger, message('0200', 1, { ...online, ...demanding }))).toBe('1852');
+    expect(reasonOf(ledger, message('0100', 1, { ...online, ...demanding, purpose: 'preauthorization' }))).toBe('1852');
+    expect(reasonOf(ledger, message('0200', 1, { ...online, ...demanding, purpose: 'refund' }))).toBe('0000');
+    expect(reasonOf(ledger, message('0200', 1, { ...demanding, entryMode: 'manual' }))).toBe('0000');
+    ledger.play(bought('late', 1));
+    expect(reasonOf(ledger, bought('late', 1, { afterDays: 119 }))).toBe('1851');
+    expect(reasonOf(ledger, bought('late', 1, { afterDays: 121 }))).toBe('0000');
+  });
+});
+
+describe('scripts', () => {
+  const queue = (id: string, command: QueuedScript['command'] = 'applicationBlock') =>
+    ({ ...base, kind: 'scriptQueue', id: `q-${id}`, script: { id, command, sealed: command === 'pinChange' ? 'sealed' : undefined } }) as const;
+  const atChip = (atc: number, change: MessageChange = {}): CardMessage => message('0200', 1, { chip: chipFacts(atc), ...change });
+  const failing = (atc: number): CardMessage => message('0200', 1, { chip: chipFacts(atc, { name: 'script', effect: 'scriptFailed' }) });
+  const sent = (ledger: Ledger, each: CardMessage): string[] => (ledger.play(each).response.scripts ?? []).map(({ id }) => id);
+  const waiting = (ledger: Ledger): string[] => ledger.security().scripts.map(({ id, sentBy }) => `${id} ${sentBy ?? '-'}`);
+
+  test('go out with the next cryptogram that matches, and are done when the chip comes again', () => {
+    const ledger = Ledger.with(100);
+    ledger.playAll(queue('a'), queue('b', 'pinUnblock'));
+    expect(sent(ledger, message('0200', 1, { entryMode: 'stripe' }))).toEqual([]);
+    expect(sent(ledger, message('0200', 1, { chip: { ...chipFacts(1), outcome: 'mismatch' } }))).toEqual([]);
+    expect(sent(ledger, message('0220', 1, { chip: chipFacts(1) }))).toEqual([]);
+    const first = atChip(2);
+    expect(sent(ledger, first)).toEqual(['a', 'b']);
+    expect(waiting(ledger)).toEqual([`a ${first.id}`, `b ${first.id}`]);
+    ledger.play(queue('c', 'applicationUnblock'));
+    expect(sent(ledger, atChip(3))).toEqual(['c']);
+    expect(sent(ledger, atChip(4))).toEqual([]);
+    expect(waiting(ledger)).toEqual([]);
+    ledger.checkReplay();
+  });
+
+  test('go out again with the answer to a repeat, with a failure that the chip reports, and after a reversal', () => {
+    const ledger = Ledger.with(100);
+    ledger.play(queue('a'));
+    const first = atChip(1);
+    const answer = ledger.play(first).response;
+    expect(ledger.play(repeatOf(first)).response).toEqual(answer);
+    expect(sent(ledger, failing(2))).toEqual(['a']);
+    expect(sent(ledger, repeatOf(first))).toEqual([]);
+    const third = failing(3);
+    expect(sent(ledger, third)).toEqual(['a']);
+    ledger.play(reversalOf(third));
+    expect(waiting(ledger)).toEqual(['a -']);
+    const fourth = atChip(4);
+    expect(sent(ledger, fourth)).toEqual(['a']);
+    ledger.play(reversalOf(fourth, 1));
+    expect(waiting(ledger)).toEqual([`a ${fourth.id}`]);
+    expect(sent(ledger, atChip(5))).toEqual([]);
+    ledger.checkReplay();
+  });
+
+  test('go out with a decline too, though neither with a counter that came before nor with what was reversed already', () => {
+    const ledger = Ledger.with(100, [cardRecord(0, { lockCode: 2 })]);
+    ledger.play(queue('a'));
+    const reversed = atChip(1);
+    ledger.play(reversalOf(reversed));
+    expect(sent(ledger, reversed)).toEqual([]);
+    expect(sent(ledger, atChip(1))).toEqual([]);
+    const declined = atChip(2);
+    expect(ledger.play(declined).response).toMatchObject({ reason: '1802', scripts: [{ id: 'a' }] });
+    ledger.play(reversalOf(declined));
+    expect(sent(ledger, atChip(3))).toEqual(['a']);
+    ledger.checkReplay();
+  });
+
+  test('are eight at most, and different', () => {
+    const ledger = Ledger.with(100);
+    for (let index = 0; index < 8; index += 1) expect(ledger.play(queue(String(index))).response.reason).toBe('0000');
+    expect(ledger.play({ ...queue('3'), id: 'other' }).response.reason).toBe('9113');
+    expect(ledger.play(queue('8')).response.reason).toBe('9109');
+    expect(ledger.play(queue('8', 'pinChange')).response.reason).toBe('9109');
+    expect(ledger.play({ ...base, kind: 'pinSet', id: 'p', reference: { method: 'pvv', keyIndex: 1, value: '1111' }, sealed: 's' }).response.reason).toBe('9109');
+    expect(ledger.play(queue('3'))).toMatchObject({ note: 'repeat', change: undefined });
+    expect(ledger.play({ ...queue('x'), id: 'q', script: { id: 'x', command: 'pinChange', sealed: undefined } }).response.reason).toBe('9100');
+    expect(sent(ledger, atChip(1))).toHaveLength(8);
+  });
+});
+
+describe('a PIN change', () => {
+  const ready = { outcome: 'ready', reference: { method: 'ibm3624', keyIndex: 3, value: '0417' }, sealed: 'sealed' } as const;
+  const change = (with_: MessageChange = {}): CardMessage => message('0200', undefined, { purpose: 'pinChange', pin: rightPin, newPin: ready, ...with_ });
+
+  test('needs the current PIN and a new one, and moves no money', () => {
+    const ledger = Ledger.with(100);
+    const answer = (with_: MessageChange): string => ledger.play(change(with_)).response.reason;
+    expect(answer({ pin: 'absent' })).toBe('1012');
+    expect(answer({ pin: wrongPin })).toBe('1017');
+    expect(answer({ newPin: undefined })).toBe('1048');
+    expect(ledger.security().pinTries).toBe(0);
+    expect(answer({ newPin: { outcome: 'malformed' } })).toBe('1048');
+    expect(answer({ newPin: { outcome: 'error' } })).toBe('1815');
+    expect(answer({ chip: { ...chipFacts(1), outcome: 'mismatch' } })).toBe('1840');
+    expect(ledger.record().pinVersion).toBe(1);
+    expect(answer({})).toBe('0000');
+    expect([ledger.record().pinVersion, ledger.record().pin, ledger.totals]).toEqual([2, ready.reference, '100 0 0']);
+    expect(ledger.security().scripts).toEqual([]);
+    ledger.checkReplay();
+  });
+
+  test('is made once, ends the count of wrong ones, and is not taken back', () => {
+    const ledger = Ledger.with(100);
+    const changed = change();
+    ledger.playAll(message('0200', 1, { pin: wrongPin }), changed);
+    expect(ledger.play(repeatOf(changed)).response.reason).toBe('0000');
+    expect([ledger.record().pinVersion, ledger.security().pinTries]).toEqual([2, 0]);
+    expect(ledger.play(reversalOf(changed)).response.reason).toBe('4000');
+    expect(ledger.record().pin).toEqual(ready.reference);
+    expect(ledger.play(message('0220', undefined, { purpose: 'pinChange', pin: { outcome: 'verified', pinVersion: 2 }, newPin: ready })).response.reason).toBe('9000');
+    expect([ledger.last.flags, ledger.record().pinVersion]).toEqual([['pinNotChanged'], 2]);
+    ledger.checkReplay();
+  });
+
+  test('is told to a chip, in the same answer where it is read, the last PIN alone', () => {
+    const ledger = Ledger.with(100);
+    const first = change({ chip: chipFacts(1) });
+    expect(ledger.play(first).response.scripts).toEqual([{ id: first.id, command: 'pinChange', sealed: 'sealed', sentBy: first.id }]);
+    ledger.play(reversalOf(first));
+    const second = change({ entryMode: 'stripe', pin: { outcome: 'verified', pinVersion: 2 } });
+    expect(ledger.play(second).response.scripts).toBe(undefined);
+    ledger.play({ ...base, kind: 'pinSet', id: 'app', reference: ready.reference, sealed: 'other' });
+    expect(ledger.security().scripts).toEqual([{ id: 'app', command: 'pinChange', sealed: 'other', sentBy: undefined }]);
+    ledger.checkReplay();
+  });
+
+  test('is made, and flagged, where no more scripts fit', () => {
+    const ledger = Ledger.with(100);
+    for (let index = 0; index < 8; index += 1) {
+      ledger.play({ ...base, kind: 'scriptQueue', id: `q${index}`, script: { id: `s${index}`, command: 'pinUnblock', sealed: undefined } });
+    }
+    expect(ledger.play(change({ chip: { ...chipFacts(1) } })).response.reason).toBe('0000');
+    expect([ledger.last.flags, ledger.record().pinVersion, ledger.security().scripts.length]).toEqual([['scriptsFull'], 2, 8]);
+  });
+});
