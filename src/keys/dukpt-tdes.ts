@@ -1,7 +1,7 @@
 /**
  * Keys that a terminal derives for one transaction, triple DES (ANSI X9.24-1:2009).
  *
- *   key serial number, 10 bytes: what names the terminal's initial key (59 bits) | transaction counter (21 bits)
+ *   key serial number, 10 bytes: what names the terminal's initial key (59 bits; annex A.6) | transaction counter (21 bits)
  *   base derivation key -> initial key -> one step for each one of the counter, the highest first -> transaction key -> variants
  *
  * Refused: a serial number that is not ten bytes, and a counter that no terminal reaches: zero, or with more than ten ones.
@@ -101,7 +101,7 @@ function counterOf(serial: Uint8Array): number {
   return ((serial[7]! << 16) | (serial[8]! << 8) | serial[9]!) & counterBits;
 }
 
-/** One step from a key to the next, in place (non-reversible key generation, annex A.2). */
+/** One step from a key to the next, in place (non-reversible key generation, annex A). */
 function step(key: Buffer, register: Uint8Array): void {
   const right = half(key, register);
   for (let index = 0; index < key.length; index++) key[index]! ^= keyMask[index]!;

@@ -1,5 +1,5 @@
 /**
- * PIN blocks (ISO 9564-1:2017, 9.3): the clear ones, and the same enciphered.
+ * PIN blocks (ISO 9564-1:2017, 9.3 and 9.4): the clear ones, and the same enciphered.
  *
  *   0   0 L PPPP..PP FF..F        xor   0000 and the 12 rightmost PAN digits without the check digit
  *   1   1 L PPPP..PP RR..R              random fill, bound to no card
@@ -40,7 +40,7 @@ const places = 14;
 const shortBytes = 8;
 const longBytes = 16;
 
-/** The PAN part of formats 0 and 3, and the least that format 4 shows. */
+/** Of the PAN, in formats 0 and 3; the least that format 4's PAN field has. */
 const panPartDigits = 12;
 const panDigitsMax = 19;
 
@@ -67,7 +67,7 @@ export function decodePinBlock(format: ShortFormat, block: Uint8Array, pan: stri
   return pin;
 }
 
-/** Format 4's plain text PIN field, sixteen bytes (9.4.2.2), or why there is none. */
+/** Format 4's plain text PIN field, sixteen bytes (9.4.2), or why there is none. */
 export function encodePinField(pin: Uint8Array, random: RandomBytes): Buffer | string {
   const fault = faultOfPin(pin);
   if (fault !== undefined) return fault;
@@ -81,7 +81,7 @@ export function decodePinField(field: Uint8Array): Buffer | string {
   return field.length === longBytes ? readPin(field, 4) : 'the PIN field does not have 16 bytes';
 }
 
-/** Format 4's plain text PAN field, sixteen bytes (9.4.2.3), or why there is none: 1 to 19 digits, short ones with zeros before them. */
+/** Format 4's plain text PAN field, sixteen bytes (9.4.2), or why there is none: 1 to 19 digits, short ones with zeros before them. */
 export function panField(pan: string): Buffer | string {
   const fault = faultOfPan(4, pan);
   if (fault !== undefined) return fault;

@@ -112,7 +112,10 @@ export function openSealedPin(keys: KeyFinder, sealed: string, boundTo: string):
   return clear === undefined || typeof clear === 'string' ? refusal('malformed', 'this sealed PIN was changed, or is of another card') : { clear };
 }
 
-/** ISO 9564-1:2017, 9.5: a block keeps its binding to the card. The PAN is the same on both sides, as an order has but one. */
+/**
+ * The translations that ISO 9564-1 permits: what is bound to a card stays bound. It permits another PAN nowhere but in issuing; an order
+ * has one PAN for both sides.
+ */
 function mayBecome(from: PinFormat, to: PinFormat): boolean {
   return to !== 1 || from === 1;
 }
