@@ -4,7 +4,7 @@ import { Secret } from '../message/secret.ts';
 import type { Dialect } from './dialect.ts';
 import { isHex } from './digits.ts';
 import type { CarriedAuthentication } from './meaning.ts';
-import { firstText } from './places.ts';
+import { firstText, placeText } from './places.ts';
 
 /** A directory server transaction id is a UUID. */
 const transactionIdLength = 36;
@@ -13,10 +13,12 @@ const transactionIdLength = 36;
 export function readAuthentication(message: Message, dialect: Dialect): CarriedAuthentication | undefined {
   for (const place of dialect.authentication.values) {
     if (!message.has(place.field)) continue;
-    const text = firstText(message, [place], 'hex');
-    if (text === '') continue;
+    const text = placeText(message, place, 'hex');
+    if (text === undefined || text === '') continue;
+    // A place of bytes may hold the characters of either form as well.
+    const value = bytesOf(text) ?? bytesOf(placeText(message, place, 'characters') ?? '') ?? text;
     const transactionId = firstText(message, dialect.authentication.transactionIds, 'characters');
-    return { value: new Secret(bytesOf(text) ?? bytesOf(firstText(message, [place], 'characters')) ?? text), transactionId: transactionId.length === transactionIdLength ? transactionId : '' };
+    return { value: new Secret(value), transactionId: transactionId.length === transactionIdLength ? transactionId : '' };
   }
   return undefined;
 }

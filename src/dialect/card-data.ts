@@ -40,13 +40,15 @@ export function readCardData(message: Message, dialect: Dialect, faults: Faults)
   if (expiry !== undefined && !isExpiry(expiry)) faults.add(14, 'is not a month');
   const entry = readEntry(message, dialect);
   const pan = readPan(message, track, dialect, faults);
+  const chip = readChip(message, tags, pan, faults);
   return {
     pan,
     expiry,
     trackExpiry: track === undefined || track.expiry === '' ? undefined : track.expiry,
     entry,
     cardValue: chooseCardValue(message, dialect, entry, track, expiry),
-    ...readChip(message, tags, pan, faults),
+    chip: chip.chip,
+    panSequence: chip.panSequence,
   };
 }
 

@@ -45,7 +45,7 @@ function checkPan(tags: ReadonlyMap<string, string>, pan: Pan | undefined, fault
 
 function takeOutCardData(tags: Map<string, string>, pan: Pan | undefined): void {
   for (const [path, value] of tags) {
-    if (cardDataTags.has(path.slice(path.lastIndexOf('.') + 1)) || (pan !== undefined && holds(value, pan.reveal()))) tags.delete(path);
+    if (cardDataTags.has(path.length <= 4 ? path : path.slice(path.lastIndexOf('.') + 1)) || (pan !== undefined && holds(value, pan.reveal()))) tags.delete(path);
   }
 }
 

@@ -42,15 +42,23 @@ export function anyHolds(conditions: readonly Condition[], message: Message): bo
  * @param lengthDigits of each element's length
  */
 export function elementOf(text: string, element: string, skip: number, lengthDigits = 2): string | undefined {
+  const at = elementAt(text, element, skip, lengthDigits);
+  if (at < 0) return undefined;
+  const start = at + 2 + lengthDigits;
+  return text.slice(start, start + numberAt(text, at + 2, start));
+}
+
+/** Where an element begins, with its identifier; -1 where `elementOf` is undefined. */
+export function elementAt(text: string, element: string, skip: number, lengthDigits: number): number {
   let at = skip;
   while (at + 2 + lengthDigits <= text.length) {
     const start = at + 2 + lengthDigits;
     const length = numberAt(text, at + 2, start);
-    if (length < 0 || start + length > text.length) return undefined;
-    if (text.startsWith(element, at)) return text.slice(start, start + length);
+    if (length < 0 || start + length > text.length) return -1;
+    if (text.startsWith(element, at)) return at;
     at = start + length;
   }
-  return undefined;
+  return -1;
 }
 
 /** -1: not digits. */

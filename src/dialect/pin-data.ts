@@ -16,6 +16,7 @@ const keySerialDigits: readonly number[] = [20, 24];
 /** Undefined where no PIN is carried: then nothing is read of what would go with it. */
 export function readPin(message: Message, dialect: Dialect, faults: Faults): CarriedPin | undefined {
   for (const { place, format } of dialect.pin.blocks) {
+    if (!message.has(place.field)) continue;
     const block = placeText(message, place, 'hex');
     if (block === undefined || block === '') continue;
     return {

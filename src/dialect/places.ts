@@ -7,7 +7,7 @@
 import type { Message } from '../iso8583/codec.ts';
 import { Draft } from '../iso8583/draft.ts';
 import type { Field, Spec } from '../iso8583/spec.ts';
-import { elementOf } from './conditions.ts';
+import { elementAt, elementOf } from './conditions.ts';
 import type { ValuePlace } from './dialect.ts';
 
 /** What a value is: its characters, or bytes in hexadecimal. */
@@ -179,9 +179,11 @@ function overlaid(before: string, place: { readonly at: number }, value: string,
 
 /** A list of elements with one of them changed, or appended. */
 function withElement(text: string, skip: number, element: string, digits: number, change: (content: string) => string): string {
-  const found = elementOf(text, element, skip, digits);
+  const at = elementAt(text, element, skip, digits);
   const write = (content: string): string => element + String(content.length).padStart(digits, '0') + content;
-  return found === undefined ? text + write(change('')) : text.replace(write(found), () => write(change(found)));
+  if (at < 0) return text + write(change(''));
+  const found = elementOf(text, element, skip, digits)!;
+  return text.slice(0, at) + write(change(found)) + text.slice(at + 2 + digits + found.length);
 }
 
 function withinDataset(text: string, dataset: string, more: string): string {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Draft } from '../../src/iso8583/draft.ts';
+import type { TagEntry } from '../../src/iso8583/tlv.ts';
 import { malformedVectors, messageVectors } from '../vectors/iso8583.ts';
 import { bytes, codecOf, encodeRefusal, hex, refusal, shippedNames, smallCodec, variantNames } from './codecs.ts';
 
@@ -239,6 +240,16 @@ describe('BER-TLV', () => {
     expect(message.sub(55, '9A')).toBe('01');
     expect(message.sub(55, '9F18')).toBeUndefined();
     expect(message.tags(55).get('9A')).toBe('01');
+  });
+
+  it('is written with objects inside a constructed tag, and with none inside a primitive one', () => {
+    const scripts = codec.decode(Buffer.from(codec.encode(new Draft('0100').setTags(55, [['91', 'AA'], ['71', [['9F18', '00000001'], ['86', '84']]], ['72', []], ['E1', [['E2', [['9A', '01']]]]]]))));
+    expect(scripts.text(55)).toBe('9101AA710A9F1804000000018601847200E105E2039A0101');
+    expect(encodeRefusal(() => new Draft('0100').setTags(55, [['91', [['86', '84']]]]))).toMatchObject({ path: '55.91', reason: 'bad-content' });
+    expect(encodeRefusal(() => new Draft('0100').setTags(55, [['71', [['86', '8']]]]))).toMatchObject({ path: '55.71.86', reason: 'bad-hex' });
+    let deep: TagEntry = ['9A', '01'];
+    for (let depth = 0; depth < 8; depth++) deep = ['E1', [deep]];
+    expect(encodeRefusal(() => new Draft('0100').setTags(55, [deep]))).toMatchObject({ reason: 'bad-content' });
   });
 
   it('that nests deeper than the limit is refused', () => {
