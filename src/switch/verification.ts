@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { CardMeaning } from '../dialect/meaning.ts';
+import { authenticationIdentity } from '../keys/authentication-value.ts';
 import type { CardValueCheck } from '../keys/hsm-card-value.ts';
 import type { ResponseCryptogramOrder, ScriptOrder } from '../keys/hsm-chip.ts';
 import type { EncipheredPin, PinKey, PinSealOrder } from '../keys/hsm-pin.ts';
@@ -162,7 +163,9 @@ export class Verification {
   #authentication({ meaning: { authentication, amount }, pan }: Carried, { rules: { authentication: rules } }: Program): void {
     if (authentication === undefined || rules === undefined) return;
     const { value, transactionId } = authentication;
-    const useId = createHash('sha256').update(value.reveal()).digest('base64url').slice(0, 22);
+    // What the form does not cover may be changed at will, and makes no other value of it.
+    const covered = authenticationIdentity(rules.form, value.reveal()) ?? value.reveal();
+    const useId = createHash('sha256').update(covered).digest('base64url').slice(0, 22);
     const check: Check = { kind: 'authentication', key: { name: rules.key }, form: rules.form, pan, amount, transactionId, value };
     this.#ask(check, (verdict) => this.#put({ authentication: { outcome: outcomeOf(verdict, 'malformed'), useId } }));
   }

@@ -13,6 +13,7 @@ import { openLedger } from '../../src/issuer/ledger.ts';
 import type { Ledger } from '../../src/issuer/ledger.ts';
 import type { Codec, Message } from '../../src/iso8583/codec.ts';
 import { Draft } from '../../src/iso8583/draft.ts';
+import type { SoftwareHsm } from '../../src/keys/software-hsm.ts';
 import { endpointConfig, readLinkConfig } from '../../src/link/config.ts';
 import { silentLinkEvents } from '../../src/link/events.ts';
 import type { LinkEvents } from '../../src/link/events.ts';
@@ -91,15 +92,17 @@ export class RunningSwitch {
   readonly store: Store;
   readonly ledger: Ledger;
   readonly switch: Switch;
+  readonly hsm: SoftwareHsm;
   readonly setups: ReadonlyMap<string, StationSetup>;
   /** All events of stations and links, in their order. */
   readonly events: Recorded[];
   readonly #acquirers: Acquirer[] = [];
 
-  constructor(store: Store, ledger: Ledger, switch_: Switch, setups: readonly StationSetup[], events: Recorded[]) {
+  constructor(store: Store, ledger: Ledger, switch_: Switch, hsm: SoftwareHsm, setups: readonly StationSetup[], events: Recorded[]) {
     this.store = store;
     this.ledger = ledger;
     this.switch = switch_;
+    this.hsm = hsm;
     this.setups = new Map(setups.map((setup) => [setup.station.name, setup]));
     this.events = events;
   }
@@ -173,7 +176,7 @@ export async function startSwitch(options: SwitchOptions = {}): Promise<RunningS
     { decisions, hsm: hsmTurn, keyDesk: options.keyDesk ?? noKeyDesk, deadlines, now, events: recordInto(events, switchEventNames) as unknown as SwitchEvents, networkAnswerMs: options.networkAnswerMs ?? 10_000 },
   );
   const setups = Object.entries(options.stations ?? demoStations).map(([name, station]) => setupOf(name, station));
-  const started = new RunningSwitch(store, ledger, switch_, setups, events);
+  const started = new RunningSwitch(store, ledger, switch_, hsm, setups, events);
   running.push(started);
   const [failure] = await switch_.exchange(setups, 1_000);
   if (failure !== undefined) throw failure.error;
