@@ -64,6 +64,26 @@ describe.each(['embedded', 'server'] as const)('the drain into the %s book', (ki
     expect(await memory.journalLength({ partition: 0, epoch: 1 })).toBe(0);
   });
 
+  test('a card that a message locked is locked in the book, which knows no PIN but in the journal', async () => {
+    const book = await books.open();
+    const writer = new AccountWriter('tried');
+    const pin = { method: 'pvv', keyIndex: 1, value: '4201' } as const;
+    const opened = writer.opened();
+    const added = writer.card(0, 'tok-2', { pin, pinVersion: 1 });
+    const security = { pinTries: 3, chip: undefined, scripts: [] };
+    const wrong = writer.declined(5);
+    const tried = { ...wrong, effects: { ...noEffects, card: { index: 0, record: { ...added.card, lockCode: 6 }, security } }, flags: ['locked:6'] };
+    const memory = store();
+    await journal(memory, 0, [opened, added]);
+    await drainAll(memory, book);
+    await journal(memory, 0, [tried]);
+    await drainAll(memory, book);
+    expect(await book.query('select card_token, masked_pan, state, lock_code, changed_at from card')).toEqual([
+      { card_token: 'tok-2', masked_pan: '476173******0011', state: 'active', lock_code: 6, changed_at: new Date(tried.decidedAtMs) },
+    ]);
+    for (const table of ['account', 'card', 'transaction']) expect(JSON.stringify(await book.query(`select * from ${table}`))).not.toContain(pin.value);
+  });
+
   test('characters that PostgreSQL cannot hold do not stop the money', async () => {
     const book = await books.open();
     const writer = new AccountWriter('odd');
