@@ -22,7 +22,7 @@ export type SessionKeyMethod = 'none' | 'emv-common' | 'emv2000' | 'mastercard';
  */
 export type IadPart = 'whole' | 'cvr' | 'cvrAndCounters' | 'byte5';
 
-export type IadLayout = 'visa' | 'mastercard';
+export type IadLayout = 'visa' | 'mastercard' | 'common';
 
 export interface CoveredTag {
   readonly tag: string;
@@ -117,7 +117,7 @@ export const chipProfiles: Readonly<Record<ChipProfileName, ChipProfile>> = {
   'visa-cvn22': { ...cvn18, script: { ...visaScript, sessionKey: 'emv-common', pinBlock: 'iso-2' } },
   'mastercard-cvn16': mastercard16,
   'mastercard-cvn17': { ...mastercard16, iadPart: 'cvrAndCounters' },
-  'emv-common': { ...cvn18, script: commonScript },
+  'emv-common': { ...cvn18, iadLayout: 'common', script: commonScript },
 };
 
 /** What issuer application data say of their card. */
@@ -126,7 +126,7 @@ export interface ReadIad {
   readonly keyIndex: number;
   /** Visa's version called '22' is 34 here. */
   readonly cvn: number;
-  /** Card verification results, hexadecimal: four bytes (Visa formats 0, 1 and 3), five (format 2) or six (M/Chip). */
+  /** Card verification results, hexadecimal: four bytes (Visa formats 0, 1 and 3), five (format 2, common) or six (M/Chip). */
   readonly cvr: string;
 }
 
@@ -138,6 +138,7 @@ const mastercardCounters: ReadonlyMap<number, number> = new Map([[18, 8], [20, 8
 
 /**
  *   Visa 0, 1, 3:  06 | key index | CVN | CVR (4) | issuer's data          Visa 2:  1F | CVN | key index | CVR (5) | issuer's data (24)
+ *   Common:        0F | CCI | key index | CVR (5) | counters (8) | 0F | issuer's data (15): EMV Book 3, C7; the CCI is the version
  *   M/Chip:        key index | CVN | CVR (6) | DAC (2) | counters (8 or 16) | last online ATC (2, may be absent)
  *
  * Undefined: it is none of these.
@@ -147,6 +148,7 @@ const mastercardCounters: ReadonlyMap<number, number> = new Map([[18, 8], [20, 8
 export function readIad(iad: string, layout: IadLayout): ReadIad | undefined {
   if (iad.length % 2 !== 0 || iad.length > 2 * iadBytesMax || !isHex(iad)) return undefined;
   if (layout === 'mastercard') return mastercardCounters.has(iad.length / 2) ? at(iad, 0, 1, 2, 6) : undefined;
+  if (layout === 'common') return iad.length === 64 && /^0f/i.test(iad) && /^0f/i.test(iad.slice(32)) ? at(iad, 2, 1, 3, 5) : undefined;
   if (iad.startsWith('06')) return iad.length >= 14 ? at(iad, 1, 2, 3, 4) : undefined;
   if (iad.startsWith('1F') || iad.startsWith('1f')) return iad.length === 64 ? at(iad, 2, 1, 3, 5) : undefined;
   return undefined;

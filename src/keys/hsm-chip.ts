@@ -66,7 +66,7 @@ export interface ScriptOrder extends ChipSubject {
   readonly cryptogramKey: KeyName;
   readonly tags: ChipTags;
   readonly command: ScriptCommand;
-  /** 0 for the first command in one answer: each next one's MAC goes on from it. */
+  /** 0 for the first command in one answer. A profile whose commands' MACs go on from each other takes one command an answer. */
   readonly sequence: number;
 }
 

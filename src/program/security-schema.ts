@@ -101,7 +101,7 @@ export const chipSchema: ObjectSchema = {
   additionalProperties: false,
   required: ['keys'],
   properties: {
-    applicationData: choice('how the issuer application data (tag 9F10) is laid out', ['visa', 'mastercard'], 'visa'),
+    applicationData: choice('how the issuer application data (tag 9F10) is laid out: as Visa\'s cards have it, as M/Chip\'s, or as the Common Core Definitions of EMV Book 3', ['visa', 'mastercard', 'common'], 'visa'),
     masterKeyOption: choice('how a card\'s keys are derived (EMV Book 2, A1.4): B differs where card numbers have more than sixteen digits', ['A', 'B'], 'A'),
     keys: chipKeysSchema,
     profiles: {

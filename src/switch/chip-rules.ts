@@ -3,6 +3,7 @@
  * finds in what chip and terminal report (TVR, CVR, CID). Pure; all of it is data of the program.
  */
 import { readIad } from '../keys/chip-profile.ts';
+import type { IadLayout } from '../keys/chip-profile.ts';
 import type { ChipProfileName, ChipTags } from '../keys/hsm-chip.ts';
 import type { ChipFinding } from '../message/message.ts';
 
@@ -26,7 +27,7 @@ export interface FindingRule {
 }
 
 export interface ChipRules {
-  readonly applicationData: 'visa' | 'mastercard';
+  readonly applicationData: IadLayout;
   readonly masterKeyOption: 'A' | 'B';
   /** By the key index that the chip names. */
   readonly keys: ReadonlyMap<number, ChipKeys>;
@@ -42,7 +43,8 @@ export interface ChipRules {
 
 /** The schemes' own cryptogram versions (tag 9F10). */
 export const schemeProfiles: Readonly<Record<ChipRules['applicationData'], ReadonlyMap<number, ChipProfileName>>> = {
-  visa: new Map([[10, 'visa-cvn10'], [14, 'visa-cvn14'], [17, 'visa-cvn17'], [18, 'visa-cvn18'], [34, 'visa-cvn22']]),
+  visa: new Map([[10, 'visa-cvn10'], [14, 'visa-cvn14'], [17, 'visa-cvn17'], [18, 'visa-cvn18'], [0x22, 'visa-cvn22']]),
+  common: new Map([[0xa5, 'emv-common']]),
   mastercard: new Map([[16, 'mastercard-cvn16'], [17, 'mastercard-cvn17']]),
 };
 
