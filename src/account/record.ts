@@ -6,6 +6,7 @@
  *   record   one per card, station, acquirer and STAN: [leg, leg, …]
  *   leg      one per message under that trace: a request, its advice, its reversal where they share the STAN
  *   alias    where a leg is, by another name (retrieval reference, approval code), where the link's rules ask for it
+ *   mark     that something was done once: a lifecycle call (`#`), or an authentication value used (`$`)
  *
  *   id       account (12) digest of card and station . acquirer . STAN [. digest of type, time and terminal]
  *
