@@ -2,10 +2,11 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { macField } from '../../src/dialect/mac-place.ts';
 import { writePlace } from '../../src/dialect/places.ts';
+import { decideNow } from '../../src/issuer/ledger.ts';
 import type { Draft } from '../../src/iso8583/draft.ts';
 import type { Message } from '../../src/iso8583/codec.ts';
 import { Secret } from '../../src/message/secret.ts';
-import { card, demoSecurity, demoStationNames, demoStations, loadCard, purchase, startSwitch, stopAll } from './fixture.ts';
+import { card, demoSecurity, demoStationNames, demoStations, loadCard, nowMs, purchase, startSwitch, stopAll } from './fixture.ts';
 import type { Fields, RunningSwitch } from './fixture.ts';
 import { answerToChip, chipTags, make, panOf, withAuthentication, withChip, withPin } from './secured.ts';
 import type { At } from './secured.ts';
@@ -159,5 +160,25 @@ describe.for(demoStationNames)('on the station %s', (name) => {
     expect(await at.ask(draft)).toBe(of.approved);
     expect(await at.ask(withPin(at, at.draft(2, cash), '1234'))).toBe(of.wrongPin);
     expect(await at.ask(withPin(at, at.draft(3, cash), '8642'))).toBe(of.approved);
+  });
+
+  it('a command that waits for the chip goes out with the answer to its next cryptogram, once, and again where that was reversed', async () => {
+    const at = await open();
+    const { running } = at;
+    const token = running.hsm.cardToken(panOf(card));
+    const accountId = token.slice(0, 12);
+    const queued = await decideNow(running.ledger, accountId, {
+      kind: 'scriptQueue', id: 'block-1', accountId, receivedAtMs: nowMs, cardToken: token, script: { id: 'block-1', command: 'applicationBlock', sealed: undefined },
+    });
+    expect(queued).toMatchObject({ kind: 'decided', answer: { response: { reason: '0000' } } });
+    const chip = (stan: number, atc: number): Draft => withChip(at, at.draft(stan, chipRead[name]), { atc });
+    const commandIn = (answer: Message): string | undefined => answer.tags(55).get('72.86');
+    const first = chip(1, 1);
+    const answered = await at.answer(first);
+    expect(commandIn(answered)).toMatch(/^841E000008[0-9A-F]{16}$/);
+    expect(commandIn(await at.answer(first))).toBe(commandIn(answered));
+    expect((await at.answer(purchase(running.setups.get(name)!.station.codec, 1, name === 'iso2003' ? { 24: '400' } : {}, '400'))).text(39)).toMatch(/^0000$|^00$|^4000$/);
+    expect(commandIn(await at.answer(chip(2, 2)))).toMatch(/^841E000008[0-9A-F]{16}$/);
+    expect(commandIn(await at.answer(chip(3, 3)))).toBeUndefined();
   });
 });
