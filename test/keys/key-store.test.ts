@@ -1,11 +1,15 @@
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
-import { addKey, createKeyFile, generateKey, listKeys, loadKeys, rewrapKeyFile } from '../../src/keys/key-store.ts';
+import { describe, expect, test } from 'vitest';
+import { hasOddParity, withOddParity } from '../../src/keys/block-cipher.ts';
+import type { KeyAlgorithm, KeyUsage } from '../../src/keys/hsm.ts';
+import { addKey, createKeyFile, generateKey, listKeys, loadKeys, retireKey, rewrapKeyFile, rotateKey } from '../../src/keys/key-store.ts';
 import { withKeyLock } from '../../src/keys/key-file.ts';
-import { keyCheckValue } from '../../src/keys/key-usage.ts';
+import { drawKey, keyBytes, keyCheckValue, usageRules } from '../../src/keys/key-usage.ts';
 import { MasterKey } from '../../src/keys/master-key.ts';
 import { checkValueVectors } from '../vectors/cvv.ts';
 import { published } from '../vectors/published.ts';
@@ -202,3 +206,154 @@ test.runIf(process.platform !== 'win32')('a master key file that others could re
     expect(codeOf(() => MasterKey.fromFile(path))).toBe('none');
   }
 });
+
+describe('what no key may be', () => {
+  test.for<[what: string, usage: KeyUsage, algorithm: KeyAlgorithm, hex: string, words: RegExp]>([
+    ['a byte of even parity', 'zpk', 'tdes-2key', '0123456789ABCDEFFEDCBA9876543211', /even parity/],
+    ['a weak half', 'zpk', 'tdes-2key', '0101010101010101FEDCBA9876543210', /weak/],
+    ['a semi-weak half', 'kek', 'tdes-2key', '0123456789ABCDEF1FE01FE00EF10EF1', /weak/],
+    ['two equal halves', 'pvk', 'tdes-2key', '0123456789ABCDEF0123456789ABCDEF', /same part twice/],
+    ['a last third that is the first', 'zak', 'tdes-3key', '0123456789ABCDEFFEDCBA98765432100123456789ABCDEF', /same part twice/],
+    ['a last third that is the second', 'zak', 'tdes-3key', '0123456789ABCDEFFEDCBA9876543210FEDCBA9876543210', /same part twice/],
+    ['nothing but zeros', 'kek', 'aes-128', '00'.repeat(16), /nothing but zeros/],
+    ['another length', 'kek', 'aes-256', '11'.repeat(16), /aes-256 and has 32 bytes; this one has 16/],
+  ])('%s is refused', ([, usage, algorithm, hex, words]) => {
+    const { path, master } = newKeyFile();
+    const before = readFileSync(path, 'utf8');
+    expect(() => addKey(path, master, { name: 'one', usage, algorithm }, Buffer.from(hex, 'hex'), randomBytes)).toThrow(words);
+    expect(readFileSync(path, 'utf8')).toBe(before);
+  });
+
+  test('each algorithm is had by the usages that name it, and by no other', () => {
+    for (const usage of Object.keys(usageRules) as KeyUsage[]) {
+      for (const algorithm of Object.keys(keyBytes) as KeyAlgorithm[]) {
+        const { path, master } = newKeyFile();
+        const { algorithms } = usageRules[usage];
+        expect(codeOf(() => generateKey(path, master, { name: 'one', usage, algorithm }, randomBytes)), `${usage} ${algorithm}`).toBe(algorithms.includes(algorithm) ? 'none' : 'key_refused');
+        for (const { info, key } of loadKeys(path, master)) expect([info.algorithm, key.symmetricKeySize]).toEqual([algorithm, keyBytes[algorithm]]);
+      }
+    }
+  });
+});
+
+test('a key of wrong parity is taken where that is meant, with odd parity and the same check value', () => {
+  const { path, master } = newKeyFile();
+  const info = addKey(path, master, { name: 'zpk', usage: 'zpk', adjustParity: true }, Buffer.from('0022446688AACCEEFFDDBB9977553311', 'hex'), randomBytes);
+  const [loaded] = loadKeys(path, master);
+  expect(loaded?.key.export().toString('hex').toUpperCase()).toBe('0123456789ABCDEFFEDCBA9876543210');
+  expect(info.kcv).toBe('08D7B4');
+});
+
+test('published parity adjustment is ours', () => {
+  const all = [
+    { key: '1A2B3C4D5F0A1B2C4D5F6A7B8C9D0F1A', adjusted: '1A2A3D4C5E0B1A2C4C5E6B7A8C9D0E1A' },
+    ...(published('cavv_aav_kcv.json', 'odd_parity_adjust') as { key: string; adjusted: string }[]),
+  ];
+  for (const { key, adjusted } of all) expect(withOddParity(Buffer.from(key, 'hex')).toString('hex').toUpperCase()).toBe(adjusted);
+});
+
+test('generated DES keys have odd parity, and an unlucky draw is drawn again', () => {
+  const draws = [Buffer.alloc(16, 1), Buffer.from('0123456789ABCDEF0123456789ABCDEF', 'hex'), Buffer.from(demoCvk, 'hex')];
+  const { path, master } = newKeyFile();
+  generateKey(path, master, { name: 'zpk', usage: 'zpk' }, (bytes) => (bytes === 16 ? draws.shift()! : randomBytes(bytes)));
+  expect(loadKeys(path, master)[0]?.key.export().toString('hex').toUpperCase()).toBe(demoCvk);
+  for (let index = 0; index < 50; index++) expect(hasOddParity(drawKey('tdes-3key', randomBytes))).toBe(true);
+});
+
+test('a key that has not the expected check value is refused, one that has is taken', () => {
+  const { path, master } = newKeyFile();
+  const add = (expectedKcv: string): unknown => addKey(path, master, { name: 'cvk', usage: 'cvk', expectedKcv }, Buffer.from(demoCvk, 'hex'), randomBytes);
+  for (const wrong of ['08D7B5', '08D8', '08', '', 'x', '08D7B4000000']) expect(codeOf(() => add(wrong)), wrong).toBe('key_mismatch');
+  add('08d7');
+  expect(listKeys(path)).toHaveLength(1);
+});
+
+describe('versions', () => {
+  test('a rotated key has a next version of its kind, and the old one its time for checks, bound to it', () => {
+    const { path, master } = newKeyFile();
+    const first = generateKey(path, master, { name: 'zpk', usage: 'zpk', algorithm: 'aes-192' }, randomBytes);
+    const second = rotateKey(path, master, { name: 'zpk', checksUntilMs: 5000 }, randomBytes);
+    expect(second).toMatchObject({ version: 2, usage: 'zpk', algorithm: 'aes-192' });
+    expect(loadKeys(path, master).map(({ info }) => info)).toEqual([{ ...first, checksUntilMs: 5000 }, second]);
+    rotateKey(path, master, { name: 'zpk' }, randomBytes);
+    expect(listKeys(path).map(({ checksUntilMs }) => checksUntilMs)).toEqual([5000, undefined, undefined]);
+    tamper(path, (document) => (document.keys[0]!['checksUntilMs'] = 9_000_000));
+    expect(codeOf(() => loadKeys(path, master))).toBe('key_damaged');
+    tamper(path, (document) => delete document.keys[0]!['checksUntilMs']);
+    expect(codeOf(() => loadKeys(path, master))).toBe('key_damaged');
+  });
+
+  test('the key that a name has already is no next version, in whatever version it is', () => {
+    const { path, master } = keyFile();
+    const again = (): unknown => addKey(path, master, { name: 'cvk', usage: 'cvk' }, Buffer.from(demoCvk, 'hex'), randomBytes);
+    expect(again).toThrow('the key cvk is this one already, in version 1');
+    generateKey(path, master, { name: 'cvk', usage: 'cvk' }, randomBytes);
+    expect(again).toThrow('in version 1');
+  });
+
+  test('a retired version is gone, and neither it nor a retired name is given to another key', () => {
+    const { path, master } = keyFile();
+    rotateKey(path, master, { name: 'cvk' }, randomBytes);
+    expect(retireKey(path, master, { name: 'cvk', version: 1 })).toMatchObject([{ name: 'cvk', version: 1, kcv: '08D7B4' }]);
+    expect(loadKeys(path, master).map(({ info }) => `${info.name} ${info.version}`)).toEqual(['cvk 2', 'pan 1', 'token 1']);
+    retireKey(path, master, { name: 'cvk' });
+    expect(listKeys(path)).toHaveLength(2);
+    expect(codeOf(() => generateKey(path, master, { name: 'cvk', usage: 'zpk' }, randomBytes))).toBe('key_refused');
+    expect(generateKey(path, master, { name: 'cvk', usage: 'cvk' }, randomBytes).version).toBe(3);
+  });
+
+  test('the version in use is not retired alone, and keys that seal are not retired', () => {
+    const { path, master } = keyFile();
+    rotateKey(path, master, { name: 'pan' }, randomBytes);
+    expect(codeOf(() => retireKey(path, master, { name: 'cvk', version: 1 }))).toBe('key_refused');
+    for (const retired of [{ name: 'pan', version: 1 }, { name: 'pan' }, { name: 'token' }]) expect(codeOf(() => retireKey(path, master, retired))).toBe('key_refused');
+    expect(codeOf(() => retireKey(path, master, { name: 'none' }))).toBe('key_unknown');
+    expect(codeOf(() => retireKey(path, master, { name: 'cvk', version: 7 }))).toBe('key_unknown');
+    expect(listKeys(path)).toHaveLength(4);
+  });
+});
+
+test('a key file of the former format is read, and the next change makes it the present one', () => {
+  const { path, master } = keyFile();
+  const document = JSON.parse(readFileSync(path, 'utf8')) as KeyDocument;
+  writeFileSync(path, JSON.stringify({ format: 'locum-keys/1', masterKcv: document.masterKcv, keys: document.keys }));
+  expect(loadKeys(path, master)).toHaveLength(3);
+  rotateKey(path, master, { name: 'cvk' }, randomBytes);
+  expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({ format: 'locum-keys/2', pending: [], retired: [] });
+  expect(loadKeys(path, master)).toHaveLength(4);
+});
+
+describe('several processes', () => {
+  test('a change that is killed gives its lock back', async () => {
+    const { path, master } = keyFile();
+    const child = spawn(process.execPath, ['--input-type=module', '-e', `
+      const { withKeyLock } = await import(${JSON.stringify(source('key-file.ts'))});
+      withKeyLock(${JSON.stringify(path)}, () => { process.stdout.write('held'); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0); });
+    `], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(child.stdout, 'data');
+    expect(codeOf(() => rotateKey(path, master, { name: 'cvk' }, randomBytes))).toBe('key_file_busy');
+    child.kill('SIGKILL');
+    await once(child, 'close');
+    expect(rotateKey(path, master, { name: 'cvk' }, randomBytes).version).toBe(2);
+  });
+
+  test('changes at once lose none', async () => {
+    const { path } = newKeyFile();
+    const masterFile = `${path}.master`;
+    rmSync(path);
+    createKeyFile(path, MasterKey.createFile(masterFile, randomBytes));
+    const children = ['a', 'b', 'c', 'd'].map((name) => spawn(process.execPath, ['--input-type=module', '-e', `
+      const { randomBytes } = await import('node:crypto');
+      const { generateKey } = await import(${JSON.stringify(source('key-store.ts'))});
+      const { MasterKey } = await import(${JSON.stringify(source('master-key.ts'))});
+      const master = MasterKey.fromFile(${JSON.stringify(masterFile)});
+      for (let version = 1; version <= 5; version++) generateKey(${JSON.stringify(path)}, master, { name: '${name}', usage: 'zpk' }, randomBytes);
+    `], { stdio: 'inherit' }));
+    expect(await Promise.all(children.map(async (child) => (await once(child, 'close'))[0] as number))).toEqual([0, 0, 0, 0]);
+    expect(loadKeys(path, MasterKey.fromFile(masterFile))).toHaveLength(20);
+  });
+});
+
+function source(file: string): string {
+  return new URL(`../../src/keys/${file}`, import.meta.url).href;
+}
