@@ -1,12 +1,13 @@
 /** What `locum doctor` looks at in ports: free, or taken by a switch that answers, or by something else. */
 import { createServer } from 'node:net';
+import { draftNetworkRequest } from '../dialect/answer.ts';
+import { Draft } from '../iso8583/draft.ts';
 import type { Config } from '../program/config.ts';
 import { loadFormat } from '../program/tables-format.ts';
 import type { StationRow } from '../program/tables.ts';
 import type { Outside } from './command.ts';
 import type { Finding } from './finding.ts';
 import { Acquirer } from './send-client.ts';
-import { draftOf } from './send-draft.ts';
 
 /** What a running switch says of itself over HTTP. */
 export interface RunningSwitch {
@@ -109,15 +110,13 @@ async function echoFailure(station: StationRow, outside: Outside): Promise<strin
   const { codec, dialect } = loadFormat(station, `stations.${station.name}`);
   const { link, name } = station;
   const now = new Date(outside.now()).toISOString().replace(/\D/g, '').slice(0, 14);
-  const nothing = { type: undefined, pan: undefined, amount: undefined, actual: undefined, expiry: undefined, track2: undefined, cvv2: undefined, approvalCode: undefined, original: undefined };
-  const wish = {
-    ...nothing, kind: 'echo', stan: '1', rrn: '', acquirer: '', terminal: '', merchant: '', category: '', partial: false, times: { transmitted: now.slice(4), local: now }, fields: new Map<number, string>(),
-  } as const;
+  const draft = new Draft('0000');
+  if (!draftNetworkRequest('echo', '1', now.slice(4), now, dialect, draft)) return `the dialect ${dialect.name} has no code for an echo`;
   try {
     const target = { name, host: reachable(link.host), port: link.port, framing: link.framing, codec, tls: undefined };
     const acquirer = await Acquirer.connect(target, answerMs, outside.elapsed, () => undefined);
     try {
-      await acquirer.exchange(draftOf(wish, dialect, codec.spec), answerMs);
+      await acquirer.exchange(draft, answerMs);
       return undefined;
     } finally {
       acquirer.close();

@@ -13,6 +13,7 @@ import { DecodeError } from '../iso8583/errors.ts';
 import { FrameSplitter, writeFrame } from '../link/framing.ts';
 import type { Framing } from '../link/framing.ts';
 import { Failure } from './command.ts';
+import type { Authenticity, MessageCodes } from './send-mac.ts';
 
 export interface Target {
   /** For a person. */
@@ -24,12 +25,20 @@ export interface Target {
   readonly tls: ConnectionOptions | undefined;
 }
 
+/** What comes back for a request; it lives until the answer was checked. */
+interface Answer {
+  readonly message: Message;
+  readonly payload: Buffer;
+}
+
 export interface Exchange {
   readonly request: Message;
   readonly requestBytes: number;
   readonly response: Message;
   readonly responseBytes: number;
   readonly elapsedMs: number;
+  /** Of the answer's message authentication code; undefined where the request had none made here. */
+  readonly authenticity: Authenticity | undefined;
 }
 
 export class Acquirer {
@@ -39,7 +48,7 @@ export class Acquirer {
   readonly #elapsed: () => number;
   /** Told of messages that answer nothing of ours. */
   readonly #onOther: (message: Message) => void;
-  #waiting: { readonly mti: string; readonly stan: string; readonly resolve: (message: Message, bytes: number) => void; readonly reject: (error: Error) => void } | undefined;
+  #waiting: { readonly mti: string; readonly stan: string; readonly resolve: (answer: Answer) => void; readonly reject: (error: Error) => void } | undefined;
 
   private constructor(target: Target, socket: Socket, elapsed: () => number, onOther: (message: Message) => void) {
     this.#target = target;
@@ -65,21 +74,23 @@ export class Acquirer {
     return new Acquirer(target, socket, elapsed, onOther);
   }
 
-  /** Sends and waits for the answer. @throws Failure, EncodeError */
-  async exchange(draft: Draft, timeoutMs: number): Promise<Exchange> {
+  /**
+   * Sends and waits for the answer.
+   * @param codes makes the message's authentication code and checks the answer's; undefined: the message is sent as it is
+   * @throws Failure, EncodeError
+   */
+  async exchange(draft: Draft, timeoutMs: number, codes?: MessageCodes): Promise<Exchange> {
     const { codec, framing, name } = this.#target;
-    const payload = Buffer.from(codec.encode(draft));
+    const payload = codes === undefined ? Buffer.from(codec.encode(draft)) : await codes.encode(draft, codec);
     const request = codec.decode(payload);
     const frame = Buffer.alloc(framing.overheadBytes + payload.length);
     writeFrame(framing, frame, 0, framing.requestHeader, payload, 0, payload.length);
-    const { promise, resolve, reject } = Promise.withResolvers<Exchange>();
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
     const sentAtMs = this.#elapsed();
     this.#waiting = {
       mti: `${draft.mti.slice(0, 2)}${String(Number(draft.mti[2]) + 1)}`,
       stan: request.text(11) ?? '',
-      resolve: (response, responseBytes) => {
-        resolve({ request, requestBytes: payload.length, response, responseBytes, elapsedMs: this.#elapsed() - sentAtMs });
-      },
+      resolve,
       reject,
     };
     const timer = setTimeout(() => {
@@ -87,7 +98,9 @@ export class Acquirer {
     }, timeoutMs);
     this.#socket.write(frame);
     try {
-      return await promise;
+      const { message: response, payload: answered } = await promise;
+      const elapsedMs = this.#elapsed() - sentAtMs;
+      return { request, requestBytes: payload.length, response, responseBytes: answered.length, elapsedMs, authenticity: await codes?.check(response, answered) };
     } finally {
       clearTimeout(timer);
       this.#waiting = undefined;
@@ -123,7 +136,7 @@ export class Acquirer {
       return;
     }
     const answers = waiting !== undefined && message.mti.startsWith(waiting.mti) && (message.text(11) ?? '') === waiting.stan;
-    if (answers) waiting.resolve(message, payload.length);
+    if (answers) waiting.resolve({ message, payload });
     else this.#onOther(message);
   }
 }

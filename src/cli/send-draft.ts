@@ -6,14 +6,16 @@
 import { actions } from '../dialect/actions.ts';
 import { compositeText, twelveDigits } from '../dialect/amounts.ts';
 import { draftNetworkRequest } from '../dialect/answer.ts';
-import type { Dialect, ValuePlace } from '../dialect/dialect.ts';
+import type { Dialect } from '../dialect/dialect.ts';
 import { Draft } from '../iso8583/draft.ts';
 import type { Spec } from '../iso8583/spec.ts';
 import type { Amount } from '../message/money.ts';
 import { UsageError } from './command.ts';
+import { setPresented } from './send-draft-card.ts';
+import type { Presented } from './send-draft-card.ts';
 
 export const kinds = [
-  'purchase', 'cash', 'refund', 'balance', 'verify', 'preauth', 'increment', 'completion', 'reversal', 'advice', 'echo', 'signon', 'signoff', 'raw',
+  'purchase', 'cash', 'refund', 'balance', 'verify', 'pinchange', 'preauth', 'increment', 'completion', 'reversal', 'advice', 'echo', 'signon', 'signoff', 'raw',
 ] as const;
 
 export type Kind = (typeof kinds)[number];
@@ -23,14 +25,10 @@ export interface Wish {
   readonly kind: Kind;
   /** Three digits after the edition's; the kind's own where undefined. */
   readonly type: string | undefined;
-  readonly pan: string | undefined;
+  readonly presented: Presented;
   readonly amount: Amount | undefined;
   /** Reversal: what the transaction came to after all. */
   readonly actual: Amount | undefined;
-  /** YYMM. */
-  readonly expiry: string | undefined;
-  readonly track2: string | undefined;
-  readonly cvv2: string | undefined;
   /** Digits; at most six, or twelve in 2003. */
   readonly stan: string;
   readonly rrn: string;
@@ -62,7 +60,7 @@ export interface Times {
 }
 
 const types: Readonly<Record<Kind, string>> = {
-  purchase: '100', cash: '100', refund: '100', balance: '100', verify: '100', preauth: '100', increment: '100',
+  purchase: '100', cash: '100', refund: '100', balance: '100', verify: '100', pinchange: '100', preauth: '100', increment: '100',
   completion: '220', reversal: '400', advice: '120', echo: '800', signon: '800', signoff: '800', raw: '',
 };
 
@@ -84,39 +82,16 @@ export function draftOf(wish: Wish, dialect: Dialect, spec: Spec): Draft {
     draft.clear(editionDigits[dialect.version] + wish.type);
   } else {
     draft.clear(editionDigits[dialect.version] + (wish.type ?? types[wish.kind]));
-    setCard(draft, wish, dialect);
     setTransaction(draft, wish, dialect);
     setOriginal(draft, wish, dialect);
     for (const field of draft.numbers.filter((number) => !spec.fields.has(number))) draft.remove(field);
+    setPresented(draft, wish.presented, dialect, spec);
   }
   for (const [field, text] of wish.fields) {
     if (text === '') draft.remove(field);
     else draft.set(field, text);
   }
   return draft;
-}
-
-function setCard(draft: Draft, wish: Wish, dialect: Dialect): void {
-  const { pan, expiry, track2, cvv2 } = wish;
-  if (pan !== undefined) draft.set(2, pan);
-  if (expiry !== undefined) draft.set(14, expiry);
-  if (track2 !== undefined) draft.set(35, track2);
-  draft.set(22, entryMode(track2 !== undefined, dialect));
-  if (cvv2 !== undefined) setCvv2(draft, cvv2, dialect.cvv2[0], dialect);
-}
-
-/** DE22: by stripe where there is a track, keyed in otherwise; by terminal with a PIN pad that was not used (1987). */
-function entryMode(stripe: boolean, { version }: Dialect): string {
-  if (version === '1987') return stripe ? '902' : '012';
-  if (version === '1993') return stripe ? '000001200000' : '000001600000';
-  return (stripe ? '10' : '04').padEnd(32, '0');
-}
-
-function setCvv2(draft: Draft, cvv2: string, place: ValuePlace | undefined, dialect: Dialect): void {
-  if (place?.form === 'element') appendElement(draft, place.field, place.skip, place.element, cvv2);
-  else if (place?.form === 'dataset') draft.set(place.field, `${place.dataset}00044000${cvv2.padStart(4, '0')}`);
-  else if (place?.form === 'text') draft.set(place.field, `${' '.repeat(place.at)}${cvv2.padEnd(place.length)}`);
-  else throw new UsageError(`the dialect ${dialect.name} has no place for a CVV2`);
 }
 
 /** Two characters of name, two digits of length, the content. */
@@ -129,8 +104,8 @@ function appendElement(draft: Draft, field: number, skip: number, element: strin
 function setTransaction(draft: Draft, wish: Wish, dialect: Dialect): void {
   const { kind, times, amount } = wish;
   const { version } = dialect;
-  draft.set(3, processingCodes[kind] ?? '000000').set(7, times.transmitted).set(11, wish.stan.padStart(version === '2003' ? 12 : 6, '0'));
-  if (version === '1987') draft.set(12, times.local.slice(8)).set(13, times.local.slice(4, 8)).set(25, isPreauthorized(kind) ? '06' : '00');
+  draft.set(3, processingCodeOf(kind, dialect)).set(7, times.transmitted).set(11, wish.stan.padStart(version === '2003' ? 12 : 6, '0'));
+  if (version === '1987') draft.set(12, times.local.slice(8)).set(13, times.local.slice(4, 8)).set(25, condition(wish));
   else draft.set(12, version === '1993' ? times.local.slice(2) : times.local).set(24, functionCode(wish, draft.mti));
   draft.set(version === '1987' ? 18 : 26, wish.category).set(32, wish.acquirer).set(37, wish.rrn);
   if (wish.approvalCode !== undefined) draft.set(38, wish.approvalCode);
@@ -138,6 +113,19 @@ function setTransaction(draft: Draft, wish: Wish, dialect: Dialect): void {
   draft.set(41, wish.terminal).set(42, wish.merchant);
   if (amount !== undefined) setAmount(draft, amount, dialect);
   if (wish.partial && version === '1987') allowPartial(draft, dialect);
+}
+
+/** DE3 in the dialect's words: of a PIN change networks have different codes. */
+export function processingCodeOf(kind: Kind, dialect: Dialect): string {
+  if (kind !== 'pinchange') return processingCodes[kind] ?? '000000';
+  for (const [code, purpose] of dialect.processingCodes) if (purpose === 'pinChange') return `${code}0000`;
+  throw new UsageError(`the dialect ${dialect.name} has no processing code for a PIN change`);
+}
+
+/** DE25 of 1987. */
+function condition({ kind, presented: { entry } }: Wish): string {
+  if (isPreauthorized(kind)) return '06';
+  return entry === 'ecommerce' ? '59' : '00';
 }
 
 function isPreauthorized(kind: Kind): boolean {

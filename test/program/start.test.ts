@@ -3,7 +3,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { openNeighbour } from '../../src/book/connection.ts';
-import { CardValues } from '../../src/cli/send-card.ts';
+import { TestCard, TestKeys } from '../../src/cli/send-card.ts';
 import type { Outside } from '../../src/cli/command.ts';
 import { Pan } from '../../src/message/pan.ts';
 import { loadConfig } from '../../src/program/config.ts';
@@ -66,9 +66,8 @@ test('the demo accepts within ten seconds, answers its health, and says nothing 
 /** Purchases with everything that a card has, right and wrong. @returns what must not be found in the output */
 async function spend(program: ProgramProcess): Promise<readonly string[]> {
   const config = loadConfig({ environment: {}, cwd: program.folder, hostName: 'test' });
-  const values = new CardValues(config, { environment: {} } as Outside);
-  const pan = Pan.parse(card)!;
-  const [cvv2, track] = [await values.cvv2(pan, '3112'), await values.track2(pan, '3112', 5)];
+  const own = new TestCard(new TestKeys(config, { environment: {}, now: () => Date.now() } as Outside), Pan.parse(card)!, '00');
+  const [cvv2, track] = [await own.cvv2('3112', 0), await own.track2('cvv', '3112', 5)];
   const wrongTrack = `${card}=311220100000777`;
   const acquirer = await program.call(ascii);
   const answers = [
