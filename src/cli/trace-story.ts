@@ -36,6 +36,8 @@ const checkWords: Readonly<Record<string, string>> = {
   expiry: 'expiry',
   cardValue: 'verification value',
   pin: 'PIN',
+  cryptogram: 'chip\'s cryptogram',
+  authentication: 'cardholder authentication',
   limits: 'limits',
   currency: 'currency',
   balance: 'balance',
@@ -51,6 +53,7 @@ const purposeWords: Readonly<Record<string, string>> = {
   preauthorization: 'pre-authorization',
   increment: 'incremental authorization',
   completion: 'completion',
+  pinChange: 'PIN change',
 };
 
 function headSentence(transaction: TracedTransaction, before: TracedTransaction | undefined): string {
