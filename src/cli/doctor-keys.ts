@@ -1,15 +1,16 @@
-/** What `locum doctor` looks at in keys: the master key, the key file under it, and whether programs find theirs. */
+/** What `locum doctor` looks at in keys: the master key, the key file under it, and whether programs and stations find theirs. */
 import { existsSync } from 'node:fs';
-import type { KeyInfo } from '../keys/hsm.ts';
+import type { KeyInfo, KeyUsage } from '../keys/hsm.ts';
+import { listPending } from '../keys/key-components.ts';
 import { KeyError } from '../keys/key-error.ts';
 import { loadKeys } from '../keys/key-store.ts';
 import type { MasterKey } from '../keys/master-key.ts';
+import { nextPlace, openMasterKey } from '../keys/master-key-place.ts';
 import type { Config } from '../program/config.ts';
-import { Failure } from './command.ts';
+import { missingKeys, namedKeys } from '../program/key-check.ts';
 import type { Outside } from './command.ts';
 import { counted, sentence } from './finding.ts';
 import type { Finding } from './finding.ts';
-import { openMasterKey } from './send-card.ts';
 
 export function checkKeys(config: Config, { environment }: Outside): Finding[] {
   const { keyFile, masterKey } = config.keys;
@@ -17,7 +18,7 @@ export function checkKeys(config: Config, { environment }: Outside): Finding[] {
   if (config.demo && masterMissing && !existsSync(keyFile)) return [{ check: 'keys', state: 'ok', text: 'There are none yet; the demo\'s first start makes them.' }];
   let master: MasterKey;
   try {
-    master = openMasterKey(masterKey, environment);
+    master = openMasterKey(masterKey, environment, keyFile);
   } catch (error) {
     return [wrong(error, masterTodo(error, config))];
   }
@@ -26,14 +27,14 @@ export function checkKeys(config: Config, { environment }: Outside): Finding[] {
   if (config.demo && !existsSync(keyFile)) return [...found, { check: 'keys', state: 'ok', text: `${keyFile} is not there yet; the demo's first start makes it.` }];
   try {
     const keys = loadKeys(keyFile, master).map(({ info }) => info);
-    return [...found, { check: 'keys', state: 'ok', text: `${counted(keys.length, 'key')} in ${keyFile} open with it.` }, ...missingKeys(keys, config)];
+    return [...found, { check: 'keys', state: 'ok', text: `${counted(keys.length, 'key')} in ${keyFile} open with it.` }, ...lackingKeys(keys, config), ...unfinished(config)];
   } catch (error) {
     return [...found, wrong(error, fileTodo(error))];
   }
 }
 
 function wrong(error: unknown, todo: string): Finding {
-  if (!(error instanceof KeyError) && !(error instanceof Failure)) throw error;
+  if (!(error instanceof KeyError)) throw error;
   return { check: 'keys', state: 'wrong', text: sentence(error), todo };
 }
 
@@ -52,18 +53,40 @@ function fileTodo(error: unknown): string {
   return 'Take the key file from its backup.';
 }
 
-/** Keys that the switch itself and its programs name. */
-function missingKeys(keys: readonly KeyInfo[], { programs }: Config): Finding[] {
-  const missing: Finding[] = [];
-  for (const usage of ['token', 'pan'] as const) {
+/** Keys that the switch itself needs, and those that its programs and stations name. */
+function lackingKeys(keys: readonly KeyInfo[], config: Config): Finding[] {
+  const lacking: Finding[] = [];
+  for (const usage of ['token', 'pan', 'pin'] as const) {
     if (keys.some((key) => key.usage === usage)) continue;
-    missing.push({ check: 'keys', state: 'wrong', text: `There is no key of usage ${usage}.`, todo: 'Every switch needs one. Take the key file from its backup; where there are no cards yet, locum key init adds the key.' });
+    lacking.push({ check: 'keys', state: 'wrong', text: `There is no key of usage ${usage}.`, todo: usage === 'pin' ? 'locum key init adds it.' : 'Every switch needs one. Take the key file from its backup; where there are no cards yet, locum key init adds the key.' });
   }
-  for (const { name, cvk } of programs) {
-    const key = keys.find((candidate) => candidate.name === cvk);
-    if (key?.usage === 'cvk') continue;
-    const text = key === undefined ? `there is no key ${cvk}` : `the key ${cvk} is for ${key.usage}`;
-    missing.push({ check: 'keys', state: 'wrong', text: `The program ${name} computes verification values with ${cvk}, and ${text}.`, todo: key === undefined ? `locum key generate ${cvk} --usage cvk makes it, locum key import ${cvk} --usage cvk takes one that others have; or correct the program's cvk.` : 'Correct the program\'s cvk; locum key list shows the keys.' });
+  for (const { place, name, usage } of missingKeys(namedKeys(config), keys)) {
+    const key = keys.find((candidate) => candidate.name === name);
+    const text = key === undefined ? `${place} names the key ${name}, which is not there.` : `${place} names the key ${name}, which is for ${key.usage}, not for ${usage}.`;
+    const todo = key === undefined ? `${howToGet(name, usage)}; or correct ${place}.` : `Correct ${place}; locum key list shows the keys.`;
+    lacking.push({ check: 'keys', state: 'wrong', text, todo });
   }
-  return missing;
+  return lacking;
+}
+
+/** Keys of two parties come from the other one most often. */
+function howToGet(name: string, usage: KeyUsage): string {
+  if (usage === 'kek') return `locum key component ${name} --usage kek takes it from its custodians, locum key generate ${name} --usage kek --components 2 draws it for them`;
+  const shared = usage === 'zpk' || usage === 'zak' || usage === 'bdk';
+  const generate = `locum key generate ${name} --usage ${usage} makes ${shared ? 'one to be exported' : 'it'}`;
+  const take = `locum key import ${name} --usage ${usage} takes one that others have`;
+  return shared ? `${take}, ${generate}` : `${generate}, ${take}`;
+}
+
+/** What was begun, and waits for somebody. */
+function unfinished({ keys: { keyFile, masterKey } }: Config): Finding[] {
+  const found: Finding[] = listPending(keyFile).map(({ name, of, components }) => ({
+    check: 'keys', state: 'note', text: `The key ${name} waits for ${counted(of - components.length, 'component')} of ${of}.`,
+    todo: `locum key component ${name} takes the next one; --cancel forgets them.`,
+  }));
+  const next = nextPlace(masterKey);
+  if ('file' in next && existsSync(next.file)) {
+    found.push({ check: 'keys', state: 'note', text: `A change of the master key was interrupted: ${next.file} is there.`, todo: 'Everything works meanwhile; locum key rotate-master completes it. Do not remove either file.' });
+  }
+  return found;
 }

@@ -5,6 +5,7 @@ import { commandsMarkdown } from '../../src/cli/commands-docs.ts';
 import { commands } from '../../src/cli/commands.ts';
 import { emptyFolder, eventually, launched, locum, root, startDemo } from './locum.ts';
 import type { RunningLocum } from './locum.ts';
+import { keyInputs } from './key-inputs.ts';
 
 describe('docs/commands.md', () => {
   test('is what the commands say of themselves (npx vitest run -u writes it)', async () => {
@@ -52,8 +53,9 @@ describe('its examples do what they say', () => {
     expect(lines.length).toBeGreaterThan(0);
     for (const line of lines) {
       const [words = '', file] = line.split(' < ');
-      const input = file === undefined ? '' : '0123456789ABCDEF0123456789ABCDEF\nFEDCBA9876543210FEDCBA9876543211\n';
-      const { code, out, err } = await launched(words.split(' '), { cwd, input });
+      const input = file === undefined ? '' : keyInputs[file];
+      expect(input, line).toBeDefined();
+      const { code, out, err } = await launched(words.split(' '), { cwd, input: input ?? '' });
       expect({ code, err }, line).toEqual({ code: 0, err: '' });
       expect(out).not.toBe('');
     }
