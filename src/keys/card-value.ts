@@ -37,7 +37,7 @@ export class CardValueKey {
    */
   generation(generation: number): CardValueKey {
     if (generation === 0) return this;
-    const halves = Buffer.from('4356563200000001' + '4356563200000002', 'hex');
+    const halves = Buffer.from('43565632000000014356563200000002', 'hex');
     halves.writeUInt16BE(generation, 4);
     halves.writeUInt16BE(generation, 12);
     const clear = this.#key.encrypt(halves);
