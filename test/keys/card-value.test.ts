@@ -14,7 +14,7 @@ import { cvvRefused, cvvVectors } from '../vectors/cvv.ts';
 import type { CvvVector } from '../vectors/cvv.ts';
 import { digits } from '../vectors/digits.ts';
 import { published } from '../vectors/published.ts';
-import { checkOf, demoCvk, keyFile, newKeyFile, openHsm, pan } from './fixture.ts';
+import { checkOf, demoCvk, hsmOf, keyFile, newKeyFile, openHsm, pan } from './fixture.ts';
 
 interface PublishedCvv {
   readonly source: string;
@@ -57,7 +57,7 @@ const generate = (value: FixedCardValue): string => {
 
 test('every published value is computed and verified', () => {
   const byKey = new Map(vectors.map((vector) => [vector.cvk, `k${vector.cvk.toLowerCase()}`]));
-  const vectorHsm = openHsm(keyFile(Object.fromEntries([...byKey].map(([hex, name]) => [name, hex]))));
+  const vectorHsm = hsmOf(Object.fromEntries([...byKey].map(([hex, name]) => [name, hex])));
   const checks = vectors.map((vector) => checkOf(byKey.get(vector.cvk)!, vector.pan, vector.expiry, vector.serviceCode, vector.value));
   expect(vectorHsm.verify(checks)).toEqual(vectors.map(() => 'match'));
   const generated = vectorHsm.produce(checks).map((result) => ('value' in result ? result.value.reveal() : result.error.code));
@@ -81,7 +81,7 @@ test.each(refused)('$why is refused', ({ cvk, pan: number, expiry, serviceCode }
     expect(number).toMatch(/[^0-9]/);
     return;
   }
-  const verdict = openHsm(keyFile({ cvk })).verify([checkOf('cvk', number, expiry, serviceCode, '123')])[0];
+  const verdict = hsmOf({ cvk }).verify([checkOf('cvk', number, expiry, serviceCode, '123')])[0];
   expect(codeOf(verdict)).toBe('malformed');
 });
 

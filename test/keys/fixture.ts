@@ -1,10 +1,13 @@
 /** A key file in a folder of its own, with a token key, a PAN key and the CVK of the demo program's published test keys. */
-import { randomBytes } from 'node:crypto';
+import { createSecretKey, randomBytes } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FixedCardValueCheck } from '../../src/keys/card-value-operations.ts';
+import type { KeyInfo } from '../../src/keys/hsm.ts';
 import { addKey, createKeyFile, generateKey, loadKeys } from '../../src/keys/key-store.ts';
+import type { LoadedKey } from '../../src/keys/key-store.ts';
+import { checkValueOf } from '../../src/keys/key-usage.ts';
 import { MasterKey } from '../../src/keys/master-key.ts';
 import { SoftwareHsm } from '../../src/keys/software-hsm.ts';
 import { makeDemoKeys } from '../../src/program/demo-keys.ts';
@@ -36,6 +39,16 @@ export function keyFile(cvks: Readonly<Record<string, string>> = { cvk: demoCvk 
 
 export function openHsm({ path, master }: KeyFixture): SoftwareHsm {
   return new SoftwareHsm(loadKeys(path, master), { random: randomBytes, now: () => Date.now() });
+}
+
+/** The CVKs (name to hex) without a key file: published ones are weak, repeated or of any parity, and would be refused there. */
+export function hsmOf(cvks: Readonly<Record<string, string>>): SoftwareHsm {
+  const loaded = (name: string, usage: KeyInfo['usage'], algorithm: KeyInfo['algorithm'], clear: Uint8Array): LoadedKey => ({
+    info: { name, version: 1, usage, algorithm, kcv: checkValueOf(algorithm, clear) }, key: createSecretKey(clear),
+  });
+  const vault = [loaded('token', 'token', 'hmac-sha256', randomBytes(32)), loaded('pan', 'pan', 'aes-256', randomBytes(32))];
+  const keys = Object.entries(cvks).map(([name, hex]) => loaded(name, 'cvk', 'tdes-2key', Buffer.from(hex, 'hex')));
+  return new SoftwareHsm([...vault, ...keys], { random: randomBytes, now: () => 0 });
 }
 
 export function pan(digits: string): Pan {
