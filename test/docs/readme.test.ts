@@ -45,6 +45,12 @@ test('the purchases that the README has decline are declined as it says', async 
   expect(codes).toEqual(['51', '43', '54']);
 });
 
+test('cards are presented right and wrong, and answered as the README says', async () => {
+  const codes = [];
+  for (const command of commands.filter((line) => line.includes('4761730000001001'))) codes.push(responseCode(await asWritten(command)));
+  expect(codes).toEqual(['00', '82', '00', '82', '00', '55', '00', '82']);
+});
+
 test('trace tells the story of a purchase by the reference that send printed', async () => {
   const run = await asWritten('npx locum send purchase --pan 4761730000000011 --amount 12.50');
   const reference = /^ +37 .* (\S+)$/m.exec(run.out)?.[1] ?? '';
