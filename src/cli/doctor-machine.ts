@@ -3,7 +3,9 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { compile } from '../iso8583/compile.ts';
 import type { Config } from '../program/config.ts';
+import { leavesCoreDump, ownLimits, waysOut } from '../program/memory-safety.ts';
 import { loadSpecByName, shippedFormats } from '../program/tables-format.ts';
+import type { Outside } from './command.ts';
 import { counted, sentence } from './finding.ts';
 import type { Finding } from './finding.ts';
 
@@ -17,6 +19,18 @@ export function checkNode(version: string): Finding {
     text: `Node ${version}.`,
     todo: right ? undefined : `Node ${nodeMajorMin} or later is needed; npm ci installs it beside the packages.`,
   };
+}
+
+/** What would let out the memory of a switch that is started from here, which has keys in it. */
+export function checkMemory({ demo }: Config, { environment }: Outside, limits = ownLimits()): Finding[] {
+  const found = waysOut({ execArgv: [], options: environment['NODE_OPTIONS'] }).map((way): Finding => ({
+    check: 'node', state: demo ? 'note' : 'wrong', text: `In NODE_OPTIONS, ${way}, which lets the switch's keys out of its memory.`,
+    todo: demo ? 'Without the demo the switch does not start so.' : 'Take it out: the switch does not start so.',
+  }));
+  if (!demo && leavesCoreDump(limits)) {
+    found.push({ check: 'node', state: 'note', text: 'A process that crashes leaves a core dump here, with its keys in it.', todo: 'Start the switch where ulimit -c is 0, or as a service with LimitCORE=0.' });
+  }
+  return found;
 }
 
 export function checkDataDir({ dataDir }: Config): Finding {

@@ -7,7 +7,7 @@ import { configOf, configOption } from './configured.ts';
 import { checkBook, checkTables } from './doctor-book.ts';
 import { checkKeys } from './doctor-keys.ts';
 import { checkPorts, runningSwitch } from './doctor-ports.ts';
-import { checkDataDir, checkNode, checkSpecs } from './doctor-machine.ts';
+import { checkDataDir, checkMemory, checkNode, checkSpecs } from './doctor-machine.ts';
 import { checkStore } from './doctor-store.ts';
 import { counted, sentence } from './finding.ts';
 import type { Finding } from './finding.ts';
@@ -47,6 +47,7 @@ async function look(config: Config, outside: Outside): Promise<Finding[]> {
   const running = await runningSwitch(config);
   const store = await checkStore(config, running, outside);
   return [
+    ...checkMemory(config, outside),
     checkDataDir(config),
     ...(await checkPorts(config, running, outside)),
     ...checkKeys(config, outside),

@@ -5,7 +5,6 @@
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { userInfo } from 'node:os';
 import { AccessLog } from '../keys/access-log.ts';
 import type { AccessEntry } from '../keys/access-log.ts';
 import type { KeyAlgorithm, KeyInfo, KeyUsage } from '../keys/hsm.ts';
@@ -14,6 +13,7 @@ import { isKeyAlgorithm, isKeyUsage, keyBytes, usageRules } from '../keys/key-us
 import type { MasterKey } from '../keys/master-key.ts';
 import { openMasterKey, underMasterKey } from '../keys/master-key-place.ts';
 import type { Config } from '../program/config.ts';
+import { userName } from '../program/user-name.ts';
 import { Failure, UsageError } from './command.ts';
 import type { Command, Given, Options, Outside } from './command.ts';
 import { configOf } from './configured.ts';
@@ -65,23 +65,15 @@ export class KeyDesk {
     return info;
   }
 
-  /** Does something under the master key; a refusal is written down. */
+  /** Does something under the master key, where it can be written down; a refusal is written down here. */
   attempt<T>(entry: AccessEntry, action: (master: MasterKey) => T): T {
+    this.log.refuseUnwritable();
     try {
       return underMasterKey(() => openMasterKey(this.config.keys.masterKey, this.#outside.environment, this.keyFile), action);
     } catch (error) {
       if (error instanceof KeyError) this.log.record({ ...entry, refused: error.code });
       throw error;
     }
-  }
-}
-
-/** Of the operating system; its number where it has no name. */
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return `uid ${process.getuid?.() ?? 'unknown'}`;
   }
 }
 

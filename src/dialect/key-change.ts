@@ -17,34 +17,53 @@ export interface SentKey {
   readonly spec: Spec;
 }
 
-/** Undefined where there is none, or nothing that could be one. */
-export function readKey(message: Message, dialect: Dialect): CarriedKey | undefined {
+/** What a key change holds where keys are: a key, or why what is there is none, in words that show nothing of it; neither where nothing is. */
+export interface ReadKey {
+  readonly key: CarriedKey | undefined;
+  readonly keyFault: string;
+}
+
+const nothingRead: ReadKey = { key: undefined, keyFault: '' };
+
+/** Each place is read until one holds a key. */
+export function readKey(message: Message, dialect: Dialect): ReadKey {
+  let found = nothingRead;
   for (const place of dialect.keyChange.blocks) {
-    const text = placeText(message, place, 'characters');
-    const purpose = text === undefined ? undefined : purposeOfBlock(text);
-    if (text !== undefined && purpose !== undefined) return { purpose, form: 'block', text: new Secret(text), kcv: '' };
+    const text = placeText(message, place, 'characters') ?? '';
+    const read = text === '' ? nothingRead : readBlock(text);
+    if (read.key !== undefined) return read;
+    if (read.keyFault !== '') found = read;
   }
   for (const rules of dialect.keyChange.cryptograms) {
-    const key = readCryptogram(message, rules);
-    if (key !== undefined) return key;
+    const read = readCryptogram(message, rules);
+    if (read.key !== undefined) return read;
+    if (read.keyFault !== '') found = read;
   }
-  return undefined;
+  return found;
 }
 
 /** TR-31 header: version, four digits of length, key usage. P0 is for PINs, M0 to M8 are for message authentication. */
-function purposeOfBlock(text: string): CarriedKey['purpose'] | undefined {
-  if (!/^[A-D][0-9]{4}(P0|M[0-8])/.test(text) || Number(text.slice(1, 5)) !== text.length) return undefined;
-  return text.charAt(5) === 'P' ? 'pin' : 'mac';
+function readBlock(text: string): ReadKey {
+  const [, length = '', usage = ''] = /^[A-D]([0-9]{4})([A-Z0-9]{2})/.exec(text) ?? [];
+  if (length === '') return unread('what came is no key block');
+  if (Number(length) !== text.length) return unread('the key block is not as long as it says');
+  if (!/^(?:P0|M[0-8])$/.test(usage)) return unread(`the key in the key block is for ${usage}, and keys for PINs (P0) and for message authentication (M0 to M8) are exchanged`);
+  return { key: { purpose: usage === 'P0' ? 'pin' : 'mac', form: 'block', text: new Secret(text), kcv: '' }, keyFault: '' };
 }
 
-function readCryptogram(message: Message, rules: KeyChangeRules['cryptograms'][number]): CarriedKey | undefined {
-  const text = placeText(message, rules.key, 'hex');
-  if (text === undefined || !(text.length === 32 || text.length === 48) || !isHex(text)) return undefined;
+function readCryptogram(message: Message, rules: KeyChangeRules['cryptograms'][number]): ReadKey {
+  const text = placeText(message, rules.key, 'hex') ?? '';
+  if (text === '') return nothingRead;
+  if (!(text.length === 32 || text.length === 48) || !isHex(text)) return unread('an enciphered key has 32 or 48 hexadecimal digits');
   const code = rules.purpose === undefined ? undefined : placeText(message, rules.purpose.place, 'characters');
   const purpose = rules.purpose === undefined ? 'pin' : rules.purpose.codes.get(code ?? '');
-  if (purpose === undefined) return undefined;
+  if (purpose === undefined) return unread('the key class is none that the station has');
   const kcv = rules.checkValue === undefined ? '' : (placeText(message, rules.checkValue, 'hex') ?? '');
-  return { purpose, form: 'ecb', text: new Secret(text.toUpperCase()), kcv: kcv.toUpperCase() };
+  return { key: { purpose, form: 'ecb', text: new Secret(text.toUpperCase()), kcv: kcv.toUpperCase() }, keyFault: '' };
+}
+
+function unread(keyFault: string): ReadKey {
+  return { key: undefined, keyFault };
 }
 
 /** False where the dialect or the format has no place for it. */

@@ -104,6 +104,8 @@ export interface NetworkMeaning {
   readonly transmittedAt: string;
   /** Of a key change; undefined: none, or not where the dialect has it. */
   readonly key: CarriedKey | undefined;
+  /** Why what stands where a key would is none, in words that show nothing of it; empty where there is a key, or nothing. */
+  readonly keyFault: string;
 }
 
 /** What an answer answers: MTI position 2. */

@@ -206,6 +206,8 @@ function firstText(message: Message, fields: readonly number[]): string {
   return '';
 }
 
+const noKey = { key: undefined, keyFault: '' } as const;
+
 function readNetwork(message: Message, dialect: Dialect): NetworkMeaning {
   const code = message.text(dialect.network.field) ?? '';
   const function_ = dialect.network.codes.get(code) ?? 'other';
@@ -218,7 +220,7 @@ function readNetwork(message: Message, dialect: Dialect): NetworkMeaning {
     answerable: isRequest(message.mti),
     stan: withoutZeros(message.text(11) ?? ''),
     transmittedAt: message.text(7) ?? '',
-    key: function_ === 'keyChange' ? readKey(message, dialect) : undefined,
+    ...(function_ === 'keyChange' ? readKey(message, dialect) : noKey),
   };
 }
 

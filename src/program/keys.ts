@@ -3,7 +3,6 @@
  * the access log of all of it.
  */
 import { randomBytes } from 'node:crypto';
-import { userInfo } from 'node:os';
 import type { Log } from '../base/log.ts';
 import { AccessLog, KeyUseCounter } from '../keys/access-log.ts';
 import { KeyCustody } from '../keys/key-custody.ts';
@@ -17,6 +16,7 @@ import type { CarriedKey } from '../dialect/meaning.ts';
 import { Secret } from '../message/secret.ts';
 import type { KeyDesk } from '../switch/key-exchange.ts';
 import { makeDemoKeys } from './demo-keys.ts';
+import { userName } from './user-name.ts';
 
 export interface KeysOptions {
   readonly keyFile: string;
@@ -44,7 +44,7 @@ const usesMs = 60_000;
 /** Opens the key file, with the demo's keys made where they are not there. @throws KeyError */
 export function openKeys({ keyFile, demo, switchName, openMaster, log, now }: KeysOptions): Keys {
   if (demo) underMasterKey(openMaster, (master) => makeDemoKeys(keyFile, master, randomBytes));
-  const accessLog = new AccessLog({ keyFile, user: userInfo().username, process: switchName, now });
+  const accessLog = new AccessLog({ keyFile, user: userName(), process: switchName, now });
   const uses = new KeyUseCounter(accessLog, now);
   let changed = (): void => undefined;
   const { watch, keys: first } = KeyWatch.open({
@@ -94,7 +94,7 @@ function deskOf(custody: KeyCustody, watch: KeyWatch): KeyDesk {
       const taken = custody.receive({ kek: transportKey, name, usage, form, text: key.text.reveal(), kcv, overlapMs });
       if ('code' in taken) return { error: taken };
       watch.look();
-      return { kcv: taken.kcv };
+      return { kcv: taken.kcv, version: taken.version };
     },
     prepare({ transportKey, name, usage, overlapMs }) {
       const prepared = custody.prepare({ kek: transportKey, name, usage, form: 'block' });

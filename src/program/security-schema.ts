@@ -26,7 +26,7 @@ export const stationSecuritySchema: ObjectSchema = {
       },
     },
     transportKey: keyName('the key (usage kek) that keys are exchanged under (0800 with DE70 161, 1804 and 2804 with DE24 811); without it a key change is refused'),
-    keyRenewalHours: count('how often the switch brings the station new keys while it is connected, in hours; 0: only when the station asks for one, by a key change that brings none', 0, 500, 0),
+    keyRenewalHours: count('how often the switch brings the station new keys while it is connected, in hours, the first ones a minute after it has connected; 0: only when the station asks for one, by a key change that brings none', 0, 500, 0),
     keyOverlapSeconds: count('how long the old key may be used after an exchange', 0, 604_800, 3600),
   },
 };

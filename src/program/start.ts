@@ -44,6 +44,7 @@ import { decideEvents, linkEvents, LogGate, switchEvents } from './events.ts';
 import { missingKeys, namedKeys } from './key-check.ts';
 import { openKeys } from './keys.ts';
 import type { Keys } from './keys.ts';
+import { keepMemoryIn, ownWaysOut } from './memory-safety.ts';
 import { newMetrics } from './metrics.ts';
 import { Office } from './office.ts';
 import { loadFormat } from './tables-format.ts';
@@ -90,6 +91,7 @@ export async function start(config: Config): Promise<Running> {
 
 /** @param opened gets what has to be closed where the start fails */
 async function compose(config: Config, opened: (() => Promise<unknown>)[]): Promise<Running> {
+  if (!config.demo) refuseWaysOut();
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
   const folder = FolderLock.take(join(config.dataDir, 'lock'));
   if (folder === undefined) throw new StartRefused(`${config.dataDir} is in use by another switch; stop that one, or give this one a folder of its own (dataDir, or LOCUM_DATA_DIR)`);
@@ -104,6 +106,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   const gate = new LogGate(log, now);
   const atTurnEnd = (work: () => void): void => void setImmediate(work);
 
+  keepMemoryIn(config.demo, log);
   const keys = openKeysOf(config, log, now);
   opened.push(async () => keys.close());
   const { hsm } = keys;
@@ -261,6 +264,12 @@ function stationSetup(row: StationRow): StationSetup {
   };
 }
 
+/** Keys that matter are not opened where anybody may look at them. */
+function refuseWaysOut(): void {
+  const [way] = ownWaysOut();
+  if (way !== undefined) throw new StartRefused(`${way}, and with it the keys in this process's memory get out; take it from NODE_OPTIONS and from the command line, or try it with the demo`);
+}
+
 /** The keys of the configured key file; on the demo's first start both keys and master key are made. */
 function openKeysOf(config: Config, log: Log, now: () => number): Keys {
   const { demo, switchName, keys: { keyFile, masterKey } } = config;
@@ -278,7 +287,9 @@ function openKeysOf(config: Config, log: Log, now: () => number): Keys {
 /** What such a key would verify or make is refused until it is there. */
 function warnOfKeys(tables: Tables, keys: readonly KeyInfo[], log: Log): void {
   for (const { place, name, usage } of missingKeys(namedKeys(tables), keys)) {
-    log.warning('key missing', { named: place, key: name, usage, todo: `locum key generate ${name} --usage ${usage}, or locum key import` });
+    const held = keys.find((key) => key.name === name)?.usage;
+    const todo = held === undefined ? `locum key generate ${name} --usage ${usage}, or locum key import` : `${name} is for ${held}; name another key there`;
+    log.warning('key missing', { named: place, key: name, usage, todo });
   }
 }
 

@@ -17,19 +17,34 @@ export interface PreparedKey {
   forget(): void;
 }
 
+/** What a key that came is known by from now on. */
+export interface TakenKey {
+  readonly kcv: string;
+  /** Of the station's key. */
+  readonly version: number;
+}
+
 /** Who holds the keys: what an exchange asks of it. */
 export interface KeyDesk {
   receive(wish: {
     readonly transportKey: string; readonly name: string; readonly usage: ZoneUsage; readonly key: CarriedKey; readonly overlapMs: number;
-  }): Eventually<{ readonly kcv: string } | { readonly error: Refusal }>;
+  }): Eventually<TakenKey | { readonly error: Refusal }>;
   /** A key that was prepared, and neither accepted nor forgotten, is given again. */
   prepare(wish: {
     readonly transportKey: string; readonly name: string; readonly usage: ZoneUsage; readonly overlapMs: number;
   }): Eventually<PreparedKey | { readonly error: Refusal }>;
 }
 
-/** What comes of a key change: the check value of the key that is current now, or why it was not taken. */
-export type KeyTaken = { readonly kcv: string } | { readonly fault: string };
+/** What comes of a key change: the key that is current now, or why it was not taken. */
+export type KeyTaken = TakenKey | { readonly fault: string };
+
+/** What comes of bringing a key. */
+export type Renewal =
+  | { readonly kind: 'renewed' }
+  /** The same is under way already. */
+  | { readonly kind: 'underWay' }
+  /** `settled`: both sides are as before. Otherwise the station may use a key that is not current here. */
+  | { readonly kind: 'failed'; readonly fault: string; readonly settled: boolean };
 
 /** The name of the station's key for a purpose; undefined where it has none. */
 export function zoneKeyName(security: StationSecurity, purpose: CarriedKey['purpose']): string | undefined {
@@ -38,23 +53,31 @@ export function zoneKeyName(security: StationSecurity, purpose: CarriedKey['purp
 
 export const zoneKeyUsage: Readonly<Record<CarriedKey['purpose'], ZoneUsage>> = { pin: 'zpk', mac: 'zak' };
 
-/** Brings a key to the station; `done` gets its answer, undefined where none came in time. */
-export type BringKey = (key: CarriedKey, done: (accepted: boolean | undefined) => void) => void;
+/** Brings a key to the station; `done` gets its answer, undefined where none came in time. False where it cannot be brought at all; then `done` is not called. */
+export type BringKey = (key: CarriedKey, done: (accepted: boolean | undefined) => void) => boolean;
 
 /** The zone keys of one station: taken from it, and brought to it. */
 export class ZoneKeys {
   readonly #security: StationSecurity;
   readonly #desk: KeyDesk;
   readonly #underWay = new Set<CarriedKey['purpose']>();
+  readonly #unsettled = new Set<CarriedKey['purpose']>();
 
   constructor(security: StationSecurity, desk: KeyDesk) {
     this.#security = security;
     this.#desk = desk;
+    // What was under way at the end of the process before, the station may have taken.
+    if (security.keyRenewalMs > 0) for (const purpose of this.purposes) this.#unsettled.add(purpose);
   }
 
   /** What the station has keys for. */
   get purposes(): readonly CarriedKey['purpose'][] {
     return this.#security.transportKey === undefined ? [] : (['pin', 'mac'] as const).filter((purpose) => zoneKeyName(this.#security, purpose) !== undefined);
+  }
+
+  /** Those whose last exchange had no answer, or is not known: the station may use a key that is not current here. */
+  get unsettled(): readonly CarriedKey['purpose'][] {
+    return this.purposes.filter((purpose) => this.#unsettled.has(purpose));
   }
 
   /** Takes a key that the station brings. */
@@ -67,30 +90,38 @@ export class ZoneKeys {
     return 'error' in taken ? { fault: taken.error.reason } : taken;
   }
 
-  /**
-   * Makes a new key and brings it to the station; it is used once the station has accepted it.
-   * @returns why it was not done; empty where it was, or where one is under way already
-   */
-  async renew(purpose: CarriedKey['purpose'], bring: BringKey): Promise<string> {
-    const { transportKey, keyOverlapMs } = this.#security;
-    const name = zoneKeyName(this.#security, purpose);
-    if (transportKey === undefined || name === undefined) return 'the station has no transport key, or no such key';
-    if (this.#underWay.has(purpose)) return '';
+  /** Makes a new key and brings it to the station; it is used once the station has accepted it. What had no answer is brought again as it was. */
+  async renew(purpose: CarriedKey['purpose'], bring: BringKey): Promise<Renewal> {
+    if (this.#underWay.has(purpose)) return { kind: 'underWay' };
     this.#underWay.add(purpose);
     try {
-      const prepared = await this.#desk.prepare({ transportKey, name, usage: zoneKeyUsage[purpose], overlapMs: keyOverlapMs });
-      if ('error' in prepared) return prepared.error.reason;
-      const { promise, resolve } = Promise.withResolvers<boolean | undefined>();
-      bring(prepared.key, resolve);
-      const accepted = await promise;
-      // It may be in use there: the same key is brought again, and not another.
-      if (accepted === undefined) return 'no answer came';
-      if (accepted) return (await prepared.accept())?.reason ?? '';
-      prepared.forget();
-      return 'the station refused it';
+      const renewal = await this.#renew(purpose, bring);
+      if (renewal.kind === 'failed' && !renewal.settled) this.#unsettled.add(purpose);
+      else this.#unsettled.delete(purpose);
+      return renewal;
     } finally {
       this.#underWay.delete(purpose);
     }
+  }
+
+  async #renew(purpose: CarriedKey['purpose'], bring: BringKey): Promise<Renewal> {
+    const { transportKey, keyOverlapMs } = this.#security;
+    const name = zoneKeyName(this.#security, purpose);
+    const settled = !this.#unsettled.has(purpose);
+    if (transportKey === undefined || name === undefined) return { kind: 'failed', fault: 'the station has no transport key, or no such key', settled };
+    const prepared = await this.#desk.prepare({ transportKey, name, usage: zoneKeyUsage[purpose], overlapMs: keyOverlapMs });
+    if ('error' in prepared) return { kind: 'failed', fault: prepared.error.reason, settled };
+    const { promise, resolve } = Promise.withResolvers<boolean | undefined>();
+    if (!bring(prepared.key, resolve)) return { kind: 'failed', fault: 'the station\'s messages have no place for a key', settled };
+    const accepted = await promise;
+    // It may be in use there: the same key is brought again, and not another.
+    if (accepted === undefined) return { kind: 'failed', fault: 'no answer came', settled: false };
+    if (!accepted) {
+      prepared.forget();
+      return { kind: 'failed', fault: 'the station refused it', settled: true };
+    }
+    const refused = await prepared.accept();
+    return refused === undefined ? { kind: 'renewed' } : { kind: 'failed', fault: refused.reason, settled: false };
   }
 }
 

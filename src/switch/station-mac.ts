@@ -48,12 +48,26 @@ export class StationMac {
     });
   }
 
+  /** Whether the code of a frame that is authentic was made with this version of the key; `done` is called in a later turn. */
+  isUnder(version: number, message: Message, frame: Uint8Array, done: (isUnder: boolean) => void): void {
+    const carried = carriedMac(message, frame.length);
+    if (carried === undefined || carried === 'misplaced') {
+      done(false);
+      return;
+    }
+    const { key, algorithm } = this.#rules;
+    const { mac, place, coveredBytes } = carried;
+    this.#hsm.verify([{ kind: 'mac', key: { name: key, version }, algorithm, data: frame.subarray(0, coveredBytes), length: place.bytes, mac }], ([verdict]) => done(verdict === 'match'));
+  }
+
   /**
    * Encodes the draft with its code. `done` gets the frame in a later turn, or why there is none, in a sentence.
+   * @param version of the key; undefined: the current one
    * @throws EncodeError
    */
-  sign(draft: Draft, done: (frame: Uint8Array | undefined, fault: string) => void): void {
-    const { key, algorithm } = this.#rules;
+  sign(draft: Draft, version: number | undefined, done: (frame: Uint8Array | undefined, fault: string) => void): void {
+    const { key: name, algorithm } = this.#rules;
+    const key = version === undefined ? { name } : { name, version };
     const place = macPlace(this.#codec.spec, macField(draft.numbers));
     if (place === undefined) {
       done(undefined, 'the message format has no field for a message authentication code');
@@ -62,7 +76,7 @@ export class StationMac {
     draft.set(place.field, emptyMac(place));
     const frame = Uint8Array.from(this.#codec.encode(draft));
     const data = frame.subarray(0, frame.length - place.wireBytes);
-    this.#hsm.produce([{ kind: 'mac', key: { name: key }, algorithm, data, length: place.bytes }], ([product]) => {
+    this.#hsm.produce([{ kind: 'mac', key, algorithm, data, length: place.bytes }], ([product]) => {
       if (product === undefined || 'error' in product) {
         done(undefined, `the message authentication code cannot be made: ${product?.error.reason ?? 'no answer'}`);
         return;

@@ -70,7 +70,12 @@ interface Received {
   readonly signed: boolean;
   /** It holds a place of the link's limits. */
   readonly begun: boolean;
+  /** The version of the key that the answer is authenticated with; undefined: the current one. */
+  readonly macVersion?: number;
 }
+
+/** What had no answer is brought again after so many times the time that an answer may take. */
+const retryAnswerTimes = 6;
 
 export class Station implements LinkHandlers {
   readonly #config: StationConfig;
@@ -81,6 +86,7 @@ export class Station implements LinkHandlers {
   readonly #draft = new Draft('');
   readonly #connections = new Set<LinkConnection>();
   #renewalIsDue = false;
+  #retryIsDue = false;
 
   constructor(config: StationConfig, outside: StationOutside) {
     const { codec, dialect, originalKeys, security } = config;
@@ -96,6 +102,7 @@ export class Station implements LinkHandlers {
     this.#connections.add(connection);
     this.#session(connection, { kind: 'opened' });
     this.#renewLater();
+    if (this.#zoneKeys.unsettled.length > 0) this.#retryLater();
   }
 
   onIdle(connection: LinkConnection): void {
@@ -133,6 +140,7 @@ export class Station implements LinkHandlers {
     this.#mac.check(message, buffer.subarray(start, end), (authenticity) => {
       const received = { connection, header, message, signed: authenticity === 'authentic' || this.#mac?.required === true, begun: true };
       if (authenticity === 'refused') this.#unauthentic(received, meaning);
+      else if (authenticity === 'authentic' && meaning.kind === 'network' && meaning.key?.purpose === 'mac') this.#take(received, meaning, Uint8Array.from(buffer.subarray(start, end)));
       else this.#take(received, meaning);
     });
   }
@@ -163,7 +171,8 @@ export class Station implements LinkHandlers {
     } else this.#refuse(received, meaning, '9116');
   }
 
-  #take(received: Received, meaning: Meaning): void {
+  /** @param frame of a key change that replaces the key that it is authenticated with */
+  #take(received: Received, meaning: Meaning, frame?: Uint8Array): void {
     const { name, dialect, classes, session } = this.#config;
     const { connection, message } = received;
     switch (meaning.kind) {
@@ -172,7 +181,7 @@ export class Station implements LinkHandlers {
         else this.#decide(received, withReference(message, meaning, this.#outside.now()));
         return;
       case 'network':
-        this.#network(received, meaning);
+        this.#network(received, meaning, frame);
         return;
       case 'response':
         this.#answered(connection, meaning);
@@ -217,42 +226,58 @@ export class Station implements LinkHandlers {
     this.#answer(received, draftAnswer(received.message, response, dialect, this.#draft, rrn, result.chip));
   }
 
-  #network(received: Received, meaning: NetworkMeaning): void {
+  #network(received: Received, meaning: NetworkMeaning, frame: Uint8Array | undefined): void {
     const { name, session } = this.#config;
     if (!meaning.answerable) {
       this.#outside.events.dropped(name, 'unanswerable', `type ${meaning.mti}`);
       this.#finish(received);
       return;
     }
-    const takesKeys = meaning.key !== undefined || this.#config.security.transportKey !== undefined;
-    if (meaning.function === 'keyChange' && takesKeys && admits(session, peerOf(received.connection).session)) {
-      void this.#keyChange(received, meaning);
+    const admitted = admits(session, peerOf(received.connection).session);
+    const brings = meaning.key !== undefined || meaning.keyFault !== '';
+    if (meaning.function === 'keyChange' && admitted && (brings || this.#zoneKeys.purposes.length > 0)) {
+      void this.#keyChange(received, meaning, frame);
       return;
     }
     this.#session(received.connection, { kind: 'requested', what: meaning.function }, (accepted) => {
-      this.#networkAnswered(received, meaning, accepted ? undefined : '9102');
+      const detail = meaning.function !== 'keyChange' ? '' : admitted ? 'the station has no transport key, or no key to be exchanged' : 'the station has not signed on';
+      this.#networkAnswered(received, meaning, accepted ? undefined : '9102', '', detail);
     });
   }
 
-  async #keyChange(received: Received, meaning: NetworkMeaning): Promise<void> {
+  async #keyChange(received: Received, meaning: NetworkMeaning, frame: Uint8Array | undefined): Promise<void> {
     const begun: Received = received.begun ? received : { ...received, begun: true };
     if (!received.begun) received.connection.begin();
     if (meaning.key === undefined) {
       // Who brings none asks for one.
-      this.#networkAnswered(begun, meaning, undefined);
-      await this.#renew(received.connection);
+      this.#networkAnswered(begun, meaning, meaning.keyFault === '' ? undefined : '9119', '', meaning.keyFault);
+      if (meaning.keyFault === '') await this.#renew(received.connection, this.#zoneKeys.purposes);
       return;
     }
     const taken = await this.#zoneKeys.take(meaning.key);
-    this.#networkAnswered(begun, meaning, 'fault' in taken ? '9119' : undefined, 'fault' in taken ? '' : taken.kcv, 'fault' in taken ? taken.fault : '');
+    if ('fault' in taken) {
+      this.#networkAnswered(begun, meaning, '9119', '', taken.fault);
+      return;
+    }
+    const macVersion = frame === undefined ? undefined : await this.#versionOf(received.message, frame, taken.version);
+    this.#networkAnswered(macVersion === undefined ? begun : { ...begun, macVersion }, meaning, undefined, taken.kcv);
   }
 
-  /** Brings the station a new key for each purpose that it has one for. */
-  async #renew(connection: LinkConnection): Promise<void> {
-    for (const purpose of this.#zoneKeys.purposes) {
-      const fault = await this.#zoneKeys.renew(purpose, (key, done) => this.#send(connection, 'keyChange', { done }, key));
-      this.#outside.events.keyRenewed(this.#config.name, purpose, fault === '', fault);
+  /** The answer to whoever brought this version is authenticated as the request was: whoever repeats it may have the new key in use, or not yet. */
+  async #versionOf(message: Message, frame: Uint8Array, current: number): Promise<number> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    if (this.#mac === undefined) resolve(true);
+    else this.#mac.isUnder(current, message, frame, resolve);
+    return (await promise) ? current : current - 1;
+  }
+
+  /** Brings the station a new key for each of these purposes. */
+  async #renew(connection: LinkConnection, purposes: readonly CarriedKey['purpose'][]): Promise<void> {
+    for (const purpose of purposes) {
+      const renewal = await this.#zoneKeys.renew(purpose, (key, done) => this.#send(connection, 'keyChange', { done }, key));
+      if (renewal.kind !== 'underWay') this.#outside.events.keyRenewed(this.#config.name, purpose, renewal.kind === 'renewed', renewal.kind === 'failed' ? renewal.fault : '');
     }
+    if (this.#zoneKeys.unsettled.length > 0) this.#retryLater();
   }
 
   /** One timer at a time, and none while nobody is connected. */
@@ -262,10 +287,28 @@ export class Station implements LinkHandlers {
     this.#renewalIsDue = true;
     this.#outside.deadlines.after(keyRenewalMs, () => {
       this.#renewalIsDue = false;
-      const connection = [...this.#connections].find((each) => each.open && usable(peerOf(each).session));
-      if (connection !== undefined) void this.#renew(connection);
+      this.#renewSomewhere(this.#zoneKeys.purposes);
       if (this.#connections.size > 0) this.#renewLater();
     });
+  }
+
+  /** What had no answer is brought again soon: the station may use it already, and what it sends under it is refused until then. */
+  #retryLater(): void {
+    if (this.#retryIsDue) return;
+    this.#retryIsDue = true;
+    this.#outside.deadlines.after(this.#outside.networkAnswerMs * retryAnswerTimes, () => {
+      this.#retryIsDue = false;
+      const { unsettled } = this.#zoneKeys;
+      if (unsettled.length === 0 || this.#renewSomewhere(unsettled) || this.#connections.size === 0) return;
+      this.#retryLater();
+    });
+  }
+
+  /** On a connection that may be used. @returns whether there is one */
+  #renewSomewhere(purposes: readonly CarriedKey['purpose'][]): boolean {
+    const connection = [...this.#connections].find((each) => each.open && usable(peerOf(each).session));
+    if (connection !== undefined) void this.#renew(connection, purposes);
+    return connection !== undefined;
   }
 
   #networkAnswered(received: Received, meaning: NetworkMeaning, reason: Reason | undefined, kcv = '', detail = ''): void {
@@ -300,7 +343,7 @@ export class Station implements LinkHandlers {
   }
 
   #answer(received: Received, draft: Draft): void {
-    this.#encode(draft, received.signed, (bytes) => {
+    this.#encode(draft, received.signed, received.macVersion, (bytes) => {
       if (bytes !== undefined) {
         const outcome = received.connection.answer(received.header, bytes, 0, bytes.length);
         if (outcome !== 'queued') this.#outside.events.dropped(this.#config.name, 'undeliverable', outcome === 'closed' ? 'the connection is gone' : 'the answer is longer than a frame can be');
@@ -314,13 +357,13 @@ export class Station implements LinkHandlers {
   }
 
   /** `done` gets undefined where the draft cannot be written, which is counted; the bytes are its own or the codec's, to be used at once. */
-  #encode(draft: Draft, signed: boolean, done: (bytes: Uint8Array | undefined) => void): void {
+  #encode(draft: Draft, signed: boolean, macVersion: number | undefined, done: (bytes: Uint8Array | undefined) => void): void {
     const { name, codec } = this.#config;
     const { events } = this.#outside;
     let bytes: Uint8Array | undefined;
     try {
       if (signed && this.#mac !== undefined) {
-        this.#mac.sign(draft, (frame, fault) => {
+        this.#mac.sign(draft, macVersion, (frame, fault) => {
           if (frame === undefined) events.dropped(name, 'unencodable', fault);
           done(frame);
         });
@@ -366,8 +409,8 @@ export class Station implements LinkHandlers {
     }
   }
 
-  /** Sends a network management request of ours, and waits for its answer. */
-  #send(connection: LinkConnection, what: 'signOn' | 'signOff' | 'echo' | 'keyChange', waiting: Waiting, key?: CarriedKey): void {
+  /** Sends a network management request of ours, and waits for its answer. False where the dialect or the format has no place for it. */
+  #send(connection: LinkConnection, what: 'signOn' | 'signOff' | 'echo' | 'keyChange', waiting: Waiting, key?: CarriedKey): boolean {
     const { deadlines, now, networkAnswerMs } = this.#outside;
     const { dialect, codec } = this.#config;
     const peer = peerOf(connection);
@@ -379,11 +422,8 @@ export class Station implements LinkHandlers {
     const stan = String(peer.stan);
     const [date = '', time = ''] = new Date(now()).toISOString().slice(0, 19).split('T');
     const digits = `${date.replaceAll('-', '')}${time.replaceAll(':', '')}`;
-    if (!draftNetworkRequest(what, stan, digits.slice(4), digits, dialect, this.#draft, key === undefined ? undefined : { key, spec: codec.spec })) {
-      if ('done' in waiting) waiting.done(undefined);
-      return;
-    }
-    this.#encode(this.#draft, this.#mac?.required === true, (bytes) => {
+    if (!draftNetworkRequest(what, stan, digits.slice(4), digits, dialect, this.#draft, key === undefined ? undefined : { key, spec: codec.spec })) return false;
+    this.#encode(this.#draft, this.#mac?.required === true, undefined, (bytes) => {
       if (bytes === undefined || connection.request(bytes, 0, bytes.length) !== 'queued') {
         if ('done' in waiting) waiting.done(undefined);
         return;
@@ -393,6 +433,7 @@ export class Station implements LinkHandlers {
         if (peer.waiting.delete(stan)) ended();
       });
     });
+    return true;
   }
 }
 

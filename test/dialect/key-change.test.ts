@@ -55,11 +55,13 @@ describe.each(versions)('a key change of %s', (version) => {
     expect(seen(asked(version, withBlock(block.replace('P0', 'M6'))))).toEqual(['mac', 'block', block.replace('P0', 'M6'), '']);
   });
 
-  it.each<[string, Fields]>([
-    ['nothing', {}], ['a key class that is another', { 48: `1138XX0101${key}` }], ['a key of other characters', { 48: `1138PK0101${'X'.repeat(32)}` }], ['half a key', { 48: `1122PK0101${key.slice(16)}` }],
-    ['a key block of another usage', withBlock(block.replace('P0', 'K0'))], ['a key block of another length', withBlock(block.slice(2))], ['what is no key block', withBlock('Z'.repeat(80))],
-  ])('with %s brings no key', (_what, fields) => {
-    expect(asked(version, fields)).toMatchObject({ function: 'keyChange', key: undefined });
+  it.each<[string, Fields, RegExp]>([
+    ['nothing', {}, /^$/], ['blanks', { 48: `1138PK0101${' '.repeat(32)}`, ...withBlock(' '.repeat(8)) }, /^$/],
+    ['a key class that is another', { 48: `1138XX0101${key}` }, /key class/], ['a key of other characters', { 48: `1138PK0101${'X'.repeat(32)}` }, /32 or 48 hexadecimal digits/],
+    ['half a key', { 48: `1122PK0101${key.slice(16)}` }, /32 or 48 hexadecimal digits/], ['a key block of another usage', withBlock(block.replace('P0', 'K0')), /is for K0/],
+    ['a key block of another length', withBlock(`${block}00`), /not as long as it says/], ['what is no key block', withBlock('Z'.repeat(80)), /no key block/],
+  ])('with %s brings no key, and says why where something stands for one', (_what, fields, fault) => {
+    expect(asked(version, fields)).toMatchObject({ function: 'keyChange', key: undefined, keyFault: expect.stringMatching(fault) as string });
   });
 
   it('is nothing else: an echo brings no key', () => {

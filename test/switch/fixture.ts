@@ -71,6 +71,8 @@ export interface SwitchOptions {
   readonly answerMs?: number;
   readonly networkAnswerMs?: number;
   readonly keyDesk?: KeyDesk;
+  /** By default one with the demo's keys. */
+  readonly hsm?: SoftwareHsm;
   readonly bookIsTooFarBehind?: () => boolean;
 }
 
@@ -161,7 +163,7 @@ export async function startSwitch(options: SwitchOptions = {}): Promise<RunningS
   const atTurnEnd = (work: () => void): void => void setImmediate(work);
   const store = options.store ?? new MemoryStore({ partitions: 1, now });
   const ledger = await openLedger({ store, now, elapsed, atTurnEnd, after: (delayMs, work) => void setTimeout(work, delayMs).unref(), events: silentDecide });
-  const hsm = openHsm(demoKeyFile());
+  const hsm = options.hsm ?? openHsm(demoKeyFile());
   await makeDemoCards({ store, ledger, hsm, now });
   const events: Recorded[] = [];
   const hsmTurn = new HsmTurn(hsm, atTurnEnd);
