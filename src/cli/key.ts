@@ -165,6 +165,7 @@ function generateForCustodians(desk: KeyDesk, key: NewKey, count: number, folder
   const files = components.map((_, index) => join(folder, `${key.name}-${index + 1}-of-${count}.txt`));
   const written: string[] = [];
   const words: string[] = [];
+  let info: KeyInfo;
   try {
     for (const [index, component] of components.entries()) {
       const file = files[index]!;
@@ -172,16 +173,17 @@ function generateForCustodians(desk: KeyDesk, key: NewKey, count: number, folder
       written.push(file);
       words.push(`Component ${index + 1}, check value ${checkValueOf(algorithm, component)}: ${file}, for its owner alone.`);
     }
-    const info = desk.change(entry, (master) => addKey(desk.keyFile, master, key, Buffer.from(clear), random));
-    for (const line of words) outside.print(line);
-    printAdded(info, key.checksUntilMs, desk, outside);
-    outside.print('Each custodian gets one of the files and no other; remove them from here when they were handed over.');
+    info = desk.attempt(entry, (master) => addKey(desk.keyFile, master, key, Buffer.from(clear), random));
   } catch (error) {
     for (const file of written) rmSync(file, { force: true });
     throw error;
   } finally {
     for (const part of [clear, ...components]) part.fill(0);
   }
+  for (const line of words) outside.print(line);
+  printAdded(info, key.checksUntilMs, desk, outside);
+  outside.print('Each custodian gets one of the files and no other; remove them from here when they were handed over.');
+  desk.log.record({ ...entry, version: info.version, usage: info.usage, kcv: info.kcv });
 }
 
 function writeComponent(path: string, component: Buffer): void {

@@ -65,6 +65,11 @@ export class AccessLog {
     this.#options = options;
   }
 
+  /** To be asked before what is to be written down is done. @throws KeyError where the log cannot be opened */
+  refuseUnwritable(): void {
+    closeSync(openLog(accessLogOf(this.#options.keyFile)));
+  }
+
   /** Appends one line, durable when it returns. @throws KeyError where it cannot */
   record(entry: AccessEntry): void {
     this.#append([entry], true);

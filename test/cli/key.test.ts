@@ -340,6 +340,17 @@ describe('locum key log', () => {
   });
 });
 
+test('what cannot be written down is not done', async () => {
+  const cwd = await withKeys();
+  const before = readFileSync(join(cwd, 'data/keys.json'), 'utf8');
+  rmSync(join(cwd, 'data/keys.json.log'));
+  mkdirSync(join(cwd, 'data/keys.json.log'));
+  for (const words of ['generate gift-cvk --usage cvk', 'rotate pan', 'rotate-master', 'generate zone --usage kek --components 2 --out-dir ceremony', 'retire pan --all']) {
+    expect(await locum(['key', ...words.split(' ')], { cwd })).toMatchObject({ code: 1, out: '', err: expect.stringMatching(/keys\.json\.log cannot be opened/) as string });
+  }
+  expect(readFileSync(join(cwd, 'data/keys.json'), 'utf8')).toBe(before);
+});
+
 test('the doctor tells of components that are waited for, and of a change of the master key that was interrupted', async () => {
   const cwd = await withKeys();
   await locum('key generate gift-cvk --usage cvk'.split(' '), { cwd });
