@@ -218,7 +218,7 @@ function ofTables(environment: Environment): Environment {
 function knownVariables(rows: readonly TableDocument[]): string[] {
   const document: Record<string, Record<string, unknown>> = {};
   for (const { kind, name, document: row } of rows) document[tableNames[kind]] = { ...document[tableNames[kind]], [name]: row };
-  return ['LOCUM_CONFIG', masterKeyVariable, ...settingsOf(configSchema, document, []).map(({ path }) => variableOf(path))];
+  return ['LOCUM_CONFIG', masterKeyVariable, `${masterKeyVariable}_NEXT`, ...settingsOf(configSchema, document, []).map(({ path }) => variableOf(path))];
 }
 
 function storeOf(store: ConfigJson['store'], dataDir: string): StoreConfig {
