@@ -36,13 +36,13 @@ interface At {
 async function open(name: Station, security: Partial<StationSecurity> = {}, options: SwitchOptions & { readonly link?: Readonly<Record<string, unknown>> } = {}): Promise<At> {
   const { path: keyFile, master } = demoKeyFile();
   const log = createLog({ destination: { write: () => undefined }, level: 'info', nowMs: Date.now });
-  const { hsm, desk, close } = openKeys({ keyFile, demo: true, switchName: 't', openMaster: () => master, log, now: Date.now });
+  const keys = openKeys({ keyFile, demo: true, switchName: 't', openMaster: () => master, log, now: Date.now });
   onTestFinished(() => {
-    close();
+    keys.close();
     rmSync(dirname(keyFile), { recursive: true });
   });
   const { link = {}, ...rest } = options;
-  const running = await startSwitch({ ...rest, hsm, keyDesk: desk, stations: { [name]: { ...demoStations[name], link, security: { ...exchanging, ...security } } } });
+  const running = await startSwitch({ ...rest, hsm: keys.hsm, keyDesk: keys.desk, stations: { [name]: { ...demoStations[name], link, security: { ...exchanging, ...security } } } });
   return { running, name, keyFile, held: (key) => listKeys(keyFile).filter((each) => each.name === key).map(({ version, kcv }) => `${version} ${kcv}`) };
 }
 
@@ -168,7 +168,7 @@ describe('a key change', () => {
     const acquirer = await at.running.call('ascii');
     const key = newKey();
     for (const carried of [keyBlock(key), ecbKey(key), undefined]) expect((await acquirer.ask(ask(at, acquirer, 1, carried))).text(39)).toBe('12');
-    expect(at.running.of('networkManagement')).toEqual(Array(3).fill(['ascii', 'keyChange', false, 'the station has not signed on']));
+    expect(at.running.of('networkManagement')).toEqual(Array.from({ length: 3 }, () => ['ascii', 'keyChange', false, 'the station has not signed on']));
     expect(at.held('demo-zpk')).toHaveLength(1);
     expect((await acquirer.ask(management(acquirer.codec, 2, '001'))).text(39)).toBe('00');
     expect((await acquirer.ask(ask(at, acquirer, 3, keyBlock(key)))).text(39)).toBe('00');

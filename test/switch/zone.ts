@@ -36,13 +36,14 @@ export function kcvOf(key: Uint8Array): string {
 }
 
 /** @param usage of the header: P0, M3 or another */
-export function keyBlock(key: Uint8Array, { usage = 'P0', kek = demoKey('demo-kek'), mode = usage === 'P0' ? 'B' : 'C' } = {}): CarriedKey {
+export function keyBlock(key: Uint8Array, { usage = 'P0', kek = demoKey('demo-kek') as Uint8Array } = {}): CarriedKey {
+  const mode = usage === 'P0' ? 'B' : 'C';
   const header = { version: 'B', keyUsage: usage, algorithm: 'T', modeOfUse: mode, keyVersion: '00', exportability: 'N', optionalBlocks: [] } as const;
   const text = wrapKeyBlock({ family: 'tdes', key: kek }, header, key, randomBytes);
   return { purpose: usage.startsWith('M') ? 'mac' : 'pin', form: 'block', text: new Secret(text), kcv: '' };
 }
 
-export function ecbKey(key: Uint8Array, { purpose = 'pin' as CarriedKey['purpose'], kek = demoKey('demo-kek'), kcv = kcvOf(key) } = {}): CarriedKey {
+export function ecbKey(key: Uint8Array, { purpose = 'pin' as CarriedKey['purpose'], kek = demoKey('demo-kek') as Uint8Array, kcv = kcvOf(key) } = {}): CarriedKey {
   return { purpose, form: 'ecb', text: new Secret(encipher(kek, key).toString('hex').toUpperCase()), kcv };
 }
 
