@@ -5,14 +5,15 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { CardValue } from '../keys/hsm-card-value.ts';
 import type { Hsm, Order } from '../keys/hsm.ts';
+import { AccessLog, KeyUseCounter } from '../keys/access-log.ts';
 import { loadKeys } from '../keys/key-store.ts';
-import { MasterKey } from '../keys/master-key.ts';
-import { openMasterKey as openPlace, underMasterKey } from '../keys/master-key-place.ts';
+import { openMasterKey, underMasterKey } from '../keys/master-key-place.ts';
 import { SoftwareHsm } from '../keys/software-hsm.ts';
 import type { Amount } from '../message/money.ts';
 import type { Pan } from '../message/pan.ts';
 import { Secret } from '../message/secret.ts';
 import type { Config } from '../program/config.ts';
+import { userName } from '../program/user-name.ts';
 import { contactlessCheck } from '../switch/contactless-stripe.ts';
 import { Routing } from '../switch/routing.ts';
 import type { ProgramRules } from '../switch/routing.ts';
@@ -22,16 +23,26 @@ import type { Outside } from './command.ts';
 /** Of the demo's cards. */
 const serviceCode = '201';
 
-/** The key file, opened once for all that a message needs of it. */
+/** The key file, opened once for all that a message needs of it. Uses of keys are in the access log, as a switch's are. */
 export class TestKeys {
   readonly hsm: Hsm;
   readonly #routing: Routing;
+  readonly #uses: KeyUseCounter;
 
   /** @throws KeyError */
   constructor({ keys: { keyFile, masterKey }, programs, ranges }: Config, { environment, now }: Outside) {
-    const keys = underMasterKey(() => openPlace(masterKey, environment, keyFile), (master) => loadKeys(keyFile, master));
-    this.hsm = new SoftwareHsm(keys, { random: randomBytes, now });
+    const keys = underMasterKey(() => openMasterKey(masterKey, environment, keyFile), (master) => loadKeys(keyFile, master));
+    const log = new AccessLog({ keyFile, user: userName(), process: 'locum send', now });
+    log.refuseUnwritable();
+    this.#uses = new KeyUseCounter(log, now);
+    this.hsm = new SoftwareHsm(keys, { random: randomBytes, now, onUse: (operation, name, version, refused) => this.#uses.count(operation, name, version, refused) });
     this.#routing = new Routing(programs, ranges);
+  }
+
+  /** Writes the uses down. @throws KeyError where that cannot be */
+  close(): void {
+    const failed = this.#uses.flush();
+    if (failed !== undefined) throw failed;
   }
 
   /** @throws Failure where no program has the card */
@@ -131,12 +142,4 @@ export class TestCard {
   async #value(value: CardValue): Promise<string> {
     return await this.#keys.make(value, 'the verification value');
   }
-}
-
-/** @throws KeyError, Failure */
-export function openMasterKey(named: Config['keys']['masterKey'], environment: Outside['environment']): MasterKey {
-  if ('file' in named) return MasterKey.fromFile(named.file);
-  const text = environment[named.variable];
-  if (text === undefined || text === '') throw new Failure(`the environment variable ${named.variable} is not set, and the master key is to be there`);
-  return MasterKey.fromText(text);
 }

@@ -151,8 +151,8 @@ async function isIssuers(data: string, issuer: Issuer): Promise<boolean> {
   const read = subjectOf(issuer);
   if (read === undefined) return false;
   const { reading: { keys: { ac } }, subject } = read;
-  const told = data.length === 20 ? Buffer.from(data.slice(16), 'hex').toString('latin1') : '';
-  const responseCodes = /^[0-9A-Za-z]{2}$/.test(told) ? [told] : ['00', '05'];
+  const told = Buffer.from(data.slice(16), 'hex').toString('latin1');
+  const responseCodes = data.length === 16 ? [''] : /^[0-9A-Za-z]{2}$/.test(told) ? [told] : ['00', '05'];
   const made = await Promise.all(responseCodes.map(async (responseCode) => await attempt(issuer.keys, {
     ...subject, kind: 'responseCryptogram', key: { name: ac }, responseCode, cardStatusUpdate: data.length === 16 ? data.slice(8) : '00000000',
   })));

@@ -245,6 +245,16 @@ test('a message\'s story in the book has the reason of each refusal', async () =
   expect(await story(['--cavv', cavv ?? ''])).toMatch(/authentication: fail.*used before/);
 });
 
+test('what was done with which key is in the access log, and it says nothing of cards', async () => {
+  const pan = card();
+  await one(['cash', '--amount', '1', '--pan', pan, '--pin', '1234', '--with-chip']);
+  const lines = readFileSync(join(demo.cwd, 'data/keys.json.log'), 'utf8');
+  const last = lines.trim().split('\n').map((line) => JSON.parse(line) as { by: { process: string }; uses?: readonly (readonly unknown[])[] }).findLast(({ by }) => by.process === 'locum send');
+  expect(last?.uses).toEqual([['produce pinBlock', 'demo-zpk', 1, 1, 0], ['produce cryptogram', 'demo-imk-ac', 1, 1, 0], ['produce responseCryptogram', 'demo-imk-ac', 1, 1, 0]]);
+  expect(lines).not.toContain(pan.slice(6));
+  expect(await locum(['key', 'log'], demo)).toMatchObject({ code: 0 });
+});
+
 test('a station that asks for codes gets them without being asked, in repeats as well, and takes nothing without', async () => {
   const purchase = ['purchase', '--amount', '1', '--pan', card(), '--station', 'strict-1993'];
   const right = { responseCode: '000', messageAuthentication: 'authentic' };
