@@ -7,12 +7,24 @@ import type { ChipCounter } from './card.ts';
 /** Counters below the highest of which it is known whether they came. */
 const knownBelow = 31;
 const allBelow = 0x7fff_ffff;
+const atcMax = 0xffff;
 
 /** @param window 0 to 31 */
 export function isFreshAtc(chip: ChipCounter | undefined, atc: number, window: number): boolean {
   if (chip === undefined || atc > chip.highestAtc) return true;
   const below = chip.highestAtc - atc;
   return below > 0 && below <= Math.min(window, knownBelow) && (chip.seen & (1 << (below - 1))) === 0;
+}
+
+/**
+ * The whole counter of which only the rest by `modulus` is known: the one nearest to the next.
+ * @param atc below `modulus`
+ */
+export function wholeAtc(chip: ChipCounter | undefined, atc: number, modulus: number): number {
+  const expected = (chip?.highestAtc ?? -1) + 1;
+  const whole = atc + modulus * Math.round((expected - atc) / modulus);
+  if (whole < 0) return atc;
+  return whole > atcMax ? whole - modulus : whole;
 }
 
 /** The counters after a fresh one. */

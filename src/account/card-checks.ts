@@ -4,7 +4,7 @@
  * verdict that was made against anything but the record is none.
  */
 import type { CardMessage } from '../message/message.ts';
-import { isFreshAtc } from './atc.ts';
+import { isFreshAtc, wholeAtc } from './atc.ts';
 import type { Card } from './account.ts';
 import type { Leg } from './record.ts';
 import { fail, pass, skip } from './verdict.ts';
@@ -72,10 +72,23 @@ function newPin({ newPin: asked }: CardMessage): Verdict {
   return asked?.outcome === 'error' ? fail('1815', 'the new PIN: error') : fail('1048', asked === undefined ? 'no new PIN' : 'the new PIN: malformed');
 }
 
+/** The chip's transaction counter, where something that only its chip can make came with it: a cryptogram, or a stripe's value of one payment. */
+export function provenAtc({ chip, cardValue }: CardMessage, card: Card | undefined): number | undefined {
+  if (chip !== undefined) return chip.outcome === 'match' ? chip.atc : undefined;
+  if (cardValue?.outcome !== 'match' || cardValue.counter === undefined) return undefined;
+  return wholeAtc(card?.security.chip, cardValue.counter.atc, cardValue.counter.modulus);
+}
+
 export function checkCryptogram(presented: Presented): Verdict {
-  const { message: { chip, entryMode, terms, cardValue }, card, follows } = presented;
+  const { message, card, follows } = presented;
+  const { chip, entryMode, terms, cardValue } = message;
+  const used = card?.security.chip;
+  const atc = provenAtc(message, card);
+  const isUsed = atc !== undefined && !follows && !isFreshAtc(used, atc, terms.atcWindow);
+  const replayed = (): Verdict => fail('1842', `counter ${atc ?? ''}, highest ${used?.highestAtc ?? ''}`);
   if (entryMode === 'fallback' && !terms.fallbackAllowed) return fail('1844', 'fallback');
   if (chip === undefined) {
+    if (isUsed) return replayed();
     if (entryMode !== 'chip' && entryMode !== 'contactless') return skip('nothing carried');
     // A contactless card that answers as a stripe has a value of this payment instead.
     if (entryMode === 'contactless' && cardValue?.outcome === 'match' && (cardValue.kind === 'dcvv' || cardValue.kind === 'cvc3')) return pass(cardValue.kind);
@@ -83,8 +96,7 @@ export function checkCryptogram(presented: Presented): Verdict {
   }
   if (chip.outcome === 'error') return fail('1845', 'error');
   if (chip.outcome !== 'match') return fail('1840', chip.outcome);
-  const used = card?.security.chip;
-  if (!follows && !isFreshAtc(used, chip.atc, terms.atcWindow)) return fail('1842', `counter ${chip.atc}, highest ${used?.highestAtc ?? ''}`);
+  if (isUsed) return replayed();
   const declining = chip.findings.find(({ effect }) => effect === 'decline');
   return declining === undefined ? pass(`counter ${chip.atc}`) : fail('1843', declining.name);
 }

@@ -4,12 +4,13 @@
  *
  * - A wrong PIN that was judged counts once per transaction, of an advice too; at the program's limit it locks the card with code 6.
  *   One behind a check that failed is not judged, and not counted. A right one ends the count, whatever declines after it.
- * - A counter whose cryptogram matched is used up, whatever declined the transaction: else the same cryptogram could be tried again.
+ * - A counter whose cryptogram matched, or whose value on a contactless stripe did, is used up, whatever declined the transaction: else the same cryptogram could be tried again.
  * - A new PIN takes effect with its approval. Reversing that leaves it: only its holder knows which PIN was meant.
  */
 import type { CardMessage, QueuedScript } from '../message/message.ts';
 import type { Card } from './account.ts';
 import { isFreshAtc, withAtc } from './atc.ts';
+import { provenAtc } from './card-checks.ts';
 import { scriptsMax } from './card.ts';
 import type { CardEffect, CardRecord, CardSecurity } from './card.ts';
 import { afterChip, scriptsSentBy, withScript } from './scripts.ts';
@@ -39,8 +40,8 @@ export function securityChange(index: number, card: Card, message: CardMessage, 
   const { pin } = facts;
   const isRequest = message.function === 'request';
   const changesPin = facts.isApproved && isRequest && message.purpose === 'pinChange';
-  const isMatch = chip?.outcome === 'match' && message.fault === undefined;
-  if (pin === undefined && !changesPin && !isMatch) return noSecurityChange;
+  const atc = message.fault === undefined ? provenAtc(message, card) : undefined;
+  if (pin === undefined && !changesPin && atc === undefined) return noSecurityChange;
   let { record, security } = card;
   const flags: string[] = [];
   if (pin === 'wrong') {
@@ -52,11 +53,11 @@ export function securityChange(index: number, card: Card, message: CardMessage, 
   } else if (pin === 'verified') security = withoutTries(security);
   if (changesPin) ({ record, security } = withNewPin(record, security, message, flags));
   let scripts: readonly QueuedScript[] = [];
-  if (isMatch) {
-    for (const { name, effect } of chip.findings) if (effect !== 'decline') flags.push(`chip:${name}`);
-    if (isFreshAtc(security.chip, chip.atc, message.terms.atcWindow)) {
-      security = { ...security, chip: withAtc(security.chip, chip.atc) };
-      if (isRequest) {
+  if (atc !== undefined) {
+    for (const { name, effect } of chip?.findings ?? []) if (effect !== 'decline') flags.push(`chip:${name}`);
+    if (isFreshAtc(security.chip, atc, message.terms.atcWindow)) {
+      security = { ...security, chip: withAtc(security.chip, atc) };
+      if (isRequest && chip !== undefined) {
         const hasFailed = chip.findings.some(({ effect }) => effect === 'scriptFailed');
         security = { ...security, scripts: afterChip(security.scripts, facts.isAwaited ? message.id : undefined, hasFailed) };
         scripts = scriptsSentBy(security.scripts, message.id);

@@ -91,6 +91,8 @@ export interface CardValueVerdict {
   readonly outcome: 'match' | 'mismatch' | 'error' | 'unchecked';
   /** Of a CVV2: what it was checked against. The expiry is the record's where the message has none, and then only counts. */
   readonly against: { readonly cvv2Generation: number; readonly expiry: string | undefined } | undefined;
+  /** Of a value that a chip made for one payment: the transaction counter that it was made with, of which `modulus` says how much is known. */
+  readonly counter?: { readonly atc: number; readonly modulus: number } | undefined;
 }
 
 /** The result of checking a PIN. `malformed`: the block holds no PIN of this card. */

@@ -115,6 +115,7 @@ export const chipSchema: ObjectSchema = {
     atcWindow: count('how far below the highest transaction counter one may come late', 0, 31, 8),
     fallback: { type: 'boolean', description: 'whether the stripe may be read where the chip could not', default: true },
     findings: { type: 'array', description: 'what the issuer makes of what chip and terminal report, besides what is always so: docs/security.md', items: findingSchema, default: [] },
+    otherAmount: choice('what is made of a purchase, cash or pre-authorization whose cryptogram is over another amount (tag 9F02) or currency (tag 5F2A); note: a flag in the journal', ['decline', 'note'], 'decline'),
     cardStatusUpdate: {
       type: 'object',
       description: 'what a chip is told with ARPC method 2, four bytes in hexadecimal',

@@ -6,6 +6,7 @@ import { readIad } from '../keys/chip-profile.ts';
 import type { IadLayout } from '../keys/chip-profile.ts';
 import type { ChipProfileName, ChipTags } from '../keys/hsm-chip.ts';
 import type { ChipFinding } from '../message/message.ts';
+import type { Amount } from '../message/money.ts';
 
 /** Names of keys in the key file. */
 export interface ChipKeys {
@@ -37,6 +38,8 @@ export interface ChipRules {
   readonly atcWindow: number;
   readonly fallback: boolean;
   readonly findings: readonly FindingRule[];
+  /** Of a cryptogram that is over another amount, or in another currency, than the message asks for. */
+  readonly otherAmount: 'decline' | 'note';
   /** Four bytes each, hexadecimal. */
   readonly cardStatusUpdate: { readonly approved: string; readonly declined: string };
 }
@@ -68,8 +71,21 @@ export interface ChipReading {
 }
 
 const noFindings: readonly ChipFinding[] = [];
+const declinedByCard: ChipFinding = { name: 'declinedByCard', effect: 'decline' };
 
-export function readChip(tags: ChipTags, rules: ChipRules): ChipReading | undefined {
+/** Where the types of its cryptograms are in the CVR: Visa's of four bytes begin with a length. */
+function cvrTypesAt({ applicationData }: ChipRules, cvr: string): number {
+  return applicationData === 'visa' && cvr.length === 8 ? 2 : 0;
+}
+
+function isOver(tags: ChipTags, { amountMinor, currency }: Amount): boolean {
+  const ofTag = tags.get('5F2A');
+  // A cryptogram of few values may be over no currency.
+  return Number(tags.get('9F02')) === amountMinor && (ofTag === undefined || ofTag.slice(-3) === currency);
+}
+
+/** @param asked what the cryptogram should be over; undefined: it need not say */
+export function readChip(tags: ChipTags, rules: ChipRules, asked?: Amount): ChipReading | undefined {
   const applicationData = tags.get('9F10');
   const counter = tags.get('9F36');
   if (applicationData === undefined || counter?.length !== 4) return undefined;
@@ -78,12 +94,16 @@ export function readChip(tags: ChipTags, rules: ChipRules): ChipReading | undefi
   const keys = rules.keys.get(iad.keyIndex);
   const profile = rules.profiles.get(iad.cvn);
   if (keys === undefined || profile === undefined) return undefined;
-  return { atc: Number.parseInt(counter, 16), keys, profile, findings: findingsOf(tags, iad.cvr, rules.findings) };
+  return { atc: Number.parseInt(counter, 16), keys, profile, findings: findingsOf(tags, iad.cvr, rules, asked) };
 }
 
-function findingsOf(tags: ChipTags, cvr: string, rules: readonly FindingRule[]): readonly ChipFinding[] {
+function findingsOf(tags: ChipTags, cvr: string, rules: ChipRules, asked: Amount | undefined): readonly ChipFinding[] {
   let found: ChipFinding[] | undefined;
-  for (const { name, tag, byte, mask, value, effect } of rules) {
+  // No cryptogram covers 9F27, which a terminal may have changed; what the card itself says of its first answer, most do.
+  const types = cvrTypesAt(rules, cvr);
+  if ((Number.parseInt(cvr.slice(types, types + 2), 16) & 0x30) === 0) (found ??= []).push(declinedByCard);
+  if (asked !== undefined && !isOver(tags, asked)) (found ??= []).push({ name: 'otherAmount', effect: rules.otherAmount });
+  for (const { name, tag, byte, mask, value, effect } of rules.findings) {
     const text = tag === 'cvr' ? cvr : tags.get(tag);
     const bits = text === undefined ? Number.NaN : Number.parseInt(text.slice(2 * byte - 2, 2 * byte), 16);
     if (Number.isNaN(bits)) continue;

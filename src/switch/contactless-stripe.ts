@@ -4,6 +4,7 @@
  */
 import type { CarriedCardValue } from '../dialect/meaning.ts';
 import type { CardValueCheck } from '../keys/hsm-card-value.ts';
+import type { CardValueVerdict } from '../message/message.ts';
 import type { Pan } from '../message/pan.ts';
 import { Secret } from '../message/secret.ts';
 
@@ -42,6 +43,12 @@ export function contactlessCheck(
     ...subject, kind: 'cvc3', staticTrack: new Secret(track.length % 2 === 0 ? track : `${track}F`), unpredictableNumber: number.padStart(8, '0'),
     digits: rules.value.length,
   };
+}
+
+/** What is known of the counter that a value was made with: a dCVV covers its last four digits, a CVC3 all of it. */
+export function counterOf(check: CardValueCheck): CardValueVerdict['counter'] {
+  if (check.kind === 'dcvv') return { atc: check.atc % 10_000, modulus: 10_000 };
+  return check.kind === 'cvc3' ? { atc: check.atc, modulus: 0x1_0000 } : undefined;
 }
 
 function digitsAt(text: string, { at, length }: Place): string | undefined {

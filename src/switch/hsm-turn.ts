@@ -15,7 +15,7 @@ export class HsmTurn {
   readonly #checks: Turn<Check, Verdict>;
   readonly #orders: Turn<Order, Product>;
 
-  constructor(hsm: Hsm, atTurnEnd: (work: () => void) => void) {
+  constructor(hsm: Pick<Hsm, 'verify' | 'produce'>, atTurnEnd: (work: () => void) => void) {
     this.#checks = new Turn((checks) => hsm.verify(checks), atTurnEnd);
     this.#orders = new Turn((orders) => hsm.produce(orders), atTurnEnd);
   }

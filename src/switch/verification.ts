@@ -15,7 +15,7 @@ import type { CardMessage, CardReferences, CardValueVerdict, NewPin, QueuedScrip
 import type { Pan } from '../message/pan.ts';
 import { readChip } from './chip-rules.ts';
 import type { ChipReading } from './chip-rules.ts';
-import { contactlessCheck } from './contactless-stripe.ts';
+import { contactlessCheck, counterOf } from './contactless-stripe.ts';
 import type { Program } from './routing.ts';
 import type { StationSecurity } from './station-security.ts';
 
@@ -110,7 +110,7 @@ export class Verification {
   #askCardValue(kind: CardValueVerdict['kind'], check: CardValueCheck | undefined, against: CardValueVerdict['against']): void {
     if (check === undefined) this.#put({ cardValue: { kind, outcome: 'mismatch', against } });
     // A value of the wrong form is a wrong value.
-    else this.#ask(check, (verdict) => this.#put({ cardValue: { kind, outcome: outcomeOf(verdict, 'mismatch'), against } }));
+    else this.#ask(check, (verdict) => this.#put({ cardValue: { kind, outcome: outcomeOf(verdict, 'mismatch'), against, counter: counterOf(check) } }));
   }
 
   #pin(carried: Carried, program: Program, references: CardReferences | undefined): void {
@@ -147,9 +147,11 @@ export class Verification {
     if (program.rules.chip !== undefined) this.orders.push({ kind: 'pinSeal', pin, boundTo: token } satisfies PinSealOrder);
   }
 
-  #chip({ meaning: { chip: tags, panSequence }, pan }: Carried, { rules: { chip: rules } }: Program): void {
+  #chip({ meaning: { chip: tags, panSequence, purpose, amount }, pan }: Carried, { rules: { chip: rules } }: Program): void {
     if (tags === undefined || rules === undefined) return;
-    const reading = readChip(tags, rules);
+    // What follows an authorization comes with that one's cryptogram, and a refund may be over nothing.
+    const isSpent = purpose === 'purchase' || purpose === 'cash' || purpose === 'preauthorization';
+    const reading = readChip(tags, rules, isSpent ? amount : undefined);
     if (reading === undefined) {
       this.#put({ chip: { outcome: 'malformed', atc: 0, findings: [] } });
       return;

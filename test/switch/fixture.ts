@@ -13,6 +13,7 @@ import { openLedger } from '../../src/issuer/ledger.ts';
 import type { Ledger } from '../../src/issuer/ledger.ts';
 import type { Codec, Message } from '../../src/iso8583/codec.ts';
 import { Draft } from '../../src/iso8583/draft.ts';
+import type { Hsm } from '../../src/keys/hsm.ts';
 import type { SoftwareHsm } from '../../src/keys/software-hsm.ts';
 import { endpointConfig, readLinkConfig } from '../../src/link/config.ts';
 import { silentLinkEvents } from '../../src/link/events.ts';
@@ -71,9 +72,13 @@ export interface SwitchOptions {
   readonly answerMs?: number;
   readonly networkAnswerMs?: number;
   readonly keyDesk?: KeyDesk;
-  /** By default one with the demo's keys. */
-  readonly hsm?: SoftwareHsm;
   readonly bookIsTooFarBehind?: () => boolean;
+  /** By default one with keys of its own; switches over one store have one vault. */
+  readonly hsm?: SoftwareHsm;
+  /** What checks and values are asked of, in front of the HSM; by default itself. */
+  readonly inFront?: (hsm: SoftwareHsm) => Pick<Hsm, 'verify' | 'produce'>;
+  /** How long an HSM may take. */
+  readonly hsmAnswerMs?: number;
 }
 
 export type Recorded = [name: keyof SwitchEvents | keyof LinkEvents, ...args: unknown[]];
@@ -152,6 +157,9 @@ export class RunningSwitch {
 
 const running: RunningSwitch[] = [];
 
+/** Each names its messages by its own name, as switches over one store must. */
+let switchesStarted = 0;
+
 /** For `afterEach`. */
 export async function stopAll(): Promise<void> {
   for (const each of running.splice(0)) await each.stop();
@@ -166,10 +174,10 @@ export async function startSwitch(options: SwitchOptions = {}): Promise<RunningS
   const hsm = options.hsm ?? openHsm(demoKeyFile());
   await makeDemoCards({ store, ledger, hsm, now });
   const events: Recorded[] = [];
-  const hsmTurn = new HsmTurn(hsm, atTurnEnd);
+  const hsmTurn = new HsmTurn(options.inFront?.(hsm) ?? hsm, atTurnEnd);
   const decisions = new Decisions({
     ledger, directory: new Directory(store, atTurnEnd), vault: hsm, hsm: hsmTurn, onScriptsFailed: (program, reason) => void events.push(['scriptsFailed', program, reason] as unknown as Recorded), routing: new Routing([{ ...demoRules, ...options.program }], [{ from: '476173', to: '476173', program: 'demo' }]),
-    stamps: newStamps('t', nowMs, Math.random), now, elapsed, answerMs: options.answerMs ?? 20_000,
+    stamps: newStamps(`t${(switchesStarted += 1)}`, nowMs, Math.random), now, elapsed, answerMs: options.answerMs ?? 20_000,
     bookIsTooFarBehind: options.bookIsTooFarBehind ?? (() => false),
   });
   const deadlines = new Deadlines(elapsed, processSchedule, 5);

@@ -1,0 +1,136 @@
+/** What a thief with a card tries against its PIN, chip and authentication values: on many connections, and on two switches over one store at once. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { MemoryStore } from '../../src/store/memory.ts';
+import { SqliteStore } from '../../src/store/sqlite.ts';
+import { RedisStore } from '../../src/store/redis.ts';
+import type { Store } from '../../src/store/store.ts';
+import { startRedis } from '../servers/redis.ts';
+import { card, demoStationNames, nowMs, purchase, startSwitch, stopAll } from './fixture.ts';
+import type { Acquirer, Fields, RunningSwitch } from './fixture.ts';
+import { make, panOf, withAuthentication, withChip, withPin } from './secured.ts';
+import type { ChipWish } from './secured.ts';
+
+const atEnd: (() => Promise<void>)[] = [];
+
+afterEach(async () => {
+  await stopAll();
+  for (const each of atEnd.splice(0)) await each();
+});
+
+const name = 'ascii';
+const chipRead: Fields = { 22: '051' };
+const online: Fields = { 22: '100', 25: '59' };
+
+/** Two views of one store. */
+const engines: Record<string, () => Promise<readonly [Store, Store]>> = {
+  memory: async () => {
+    const store = new MemoryStore({ partitions: 1, now: () => nowMs });
+    return [store, store];
+  },
+  SQLite: async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'locum-attacks-'));
+    atEnd.push(() => rm(folder, { recursive: true }));
+    const store = await SqliteStore.open({ file: join(folder, 'store.db'), partitions: 2, now: () => nowMs });
+    return [store, await SqliteStore.connect(store.port(), () => nowMs)];
+  },
+  Redis: async () => {
+    const server = await startRedis();
+    atEnd.push(() => server.stop());
+    const options = { url: server.url, partitions: 2, commandTimeoutMs: 10_000, replicasMin: 0 };
+    return [await RedisStore.open(options), await RedisStore.open(options)];
+  },
+};
+
+describe.for(Object.keys(engines))('on the store %s', (engine) => {
+  async function two(): Promise<{ switches: RunningSwitch[]; lines: Acquirer[]; reasons: () => string[] }> {
+    const [store, other] = await engines[engine]!();
+    const first = await startSwitch({ store });
+    const second = await startSwitch({ store: other, hsm: first.hsm });
+    const switches = [second, first];
+    const lines = await Promise.all(switches.flatMap((running) => [running.call(name), running.call(name), running.call(name)]));
+    return { switches, lines, reasons: () => switches.flatMap(({ decided }) => decided.map(({ reason }) => reason)).sort() };
+  }
+
+  it('sixty wrong PINs at once on six connections of two switches are three tries', async () => {
+    const { switches, lines, reasons } = await two();
+    const at = { running: switches[0]!, name };
+    for (let stan = 1; stan <= 60; stan += 1) lines[stan % 6]!.send(withPin(at, purchase(lines[0]!.codec, stan), String(5000 + stan)));
+    await Promise.all(lines.map(async (line) => { for (let n = 0; n < 10; n += 1) await line.next(); }));
+    expect(reasons().filter((reason) => reason === '1017')).toHaveLength(2);
+    expect(reasons().filter((reason) => reason === '1806')).toHaveLength(58);
+  });
+
+  it('one cryptogram at once on six connections of two switches pays once', async () => {
+    const { switches, lines, reasons } = await two();
+    const at = { running: switches[0]!, name };
+    for (let stan = 1; stan <= 60; stan += 1) lines[stan % 6]!.send(withChip(at, purchase(lines[0]!.codec, stan, chipRead), { atc: 7 }));
+    await Promise.all(lines.map(async (line) => { for (let n = 0; n < 10; n += 1) await line.next(); }));
+    expect(reasons().filter((reason) => reason === '0000')).toHaveLength(1);
+    expect(reasons().filter((reason) => reason === '1842')).toHaveLength(59);
+  });
+
+  it('one authentication value at once on six connections of two switches pays once', async () => {
+    const { switches, lines, reasons } = await two();
+    const at = { running: switches[0]!, name };
+    for (let stan = 1; stan <= 60; stan += 1) lines[stan % 6]!.send(withAuthentication(at, purchase(lines[0]!.codec, stan, online), '1000000000000001'));
+    await Promise.all(lines.map(async (line) => { for (let n = 0; n < 10; n += 1) await line.next(); }));
+    expect(reasons().filter((reason) => reason === '0000')).toHaveLength(1);
+    expect(reasons().filter((reason) => reason === '1851')).toHaveLength(59);
+  });
+});
+
+describe.for(demoStationNames)('on the station %s', (name) => {
+  const chip: Fields = name === 'iso2003' ? { 22: '20000000000000000000000000000000' } : { 22: '051' };
+  const stripe: Fields = name === 'iso2003' ? { 22: '12000000000000000000000000000000' } : { 22: '911' };
+  const of = (amountMinor: number): Fields => ({ 4: name === 'iso2003' ? `9782${String(amountMinor).padStart(12, '0')}` : String(amountMinor).padStart(12, '0') });
+
+  async function open() {
+    const running = await startSwitch();
+    const acquirer = await running.call(name);
+    const at = { running, name };
+    return {
+      running,
+      reasons: () => running.decided.map(({ reason }) => reason),
+      pay: async (stan: number, fields: Fields, wish?: ChipWish) => {
+        const draft = purchase(acquirer.codec, stan, fields);
+        await acquirer.ask(wish === undefined ? draft : withChip(at, draft, wish));
+      },
+    };
+  }
+
+  it('a value that a contactless chip made for one payment pays once, and its counter is the chip’s', async () => {
+    const { running, reasons, pay } = await open();
+    const track = (atc: number): Fields => {
+      const value = make(running, { kind: 'dcvv', key: { name: 'demo-imk-cvc' }, pan: panOf(card), panSequence: '00', expiry: '3112', serviceCode: '201', atc });
+      return { ...stripe, 35: `${card}=311220100000${value}${String(atc).padStart(4, '0')}0` };
+    };
+    await pay(1, track(5));
+    await pay(2, track(5));
+    await pay(3, { ...track(5), ...of(1) });
+    await pay(4, chip, { atc: 5 });
+    await pay(5, chip, { atc: 6 });
+    await pay(6, track(6));
+    await pay(7, track(4));
+    expect(reasons()).toEqual(['0000', '1842', '1842', '1842', '0000', '1842', '0000']);
+  });
+
+  it('a cryptogram over another amount or currency than the one asked for is none, also for cash', async () => {
+    const { reasons, pay } = await open();
+    await pay(1, { ...chip, ...of(90_000) }, { atc: 1 });
+    await pay(2, { ...chip, ...of(90_000), 3: '010000' }, { atc: 2 });
+    await pay(3, chip, { atc: 3, tags: { '5F2A': '0840' } });
+    await pay(4, { ...chip, ...of(90_000) }, { atc: 4, tags: { '9F02': '000000090000' } });
+    expect(reasons()).toEqual(['1843', '1843', '1843', '0000']);
+  });
+
+  it('what the card declined stays declined where the terminal says that it did not', async () => {
+    const { reasons, pay } = await open();
+    const declined = { '9F10': '06011203800000' };
+    await pay(1, chip, { atc: 1, tags: { ...declined, '9F27': '00' } });
+    await pay(2, chip, { atc: 2, tags: { ...declined, '9F27': '00' }, changed: { '9F27': '80' } });
+    expect(reasons()).toEqual(['1843', '1843']);
+  });
+});
