@@ -1,0 +1,433 @@
+/**
+ * The advice file: every advice on this node's disk before the answer that it tells of leaves, and there until its destination
+ * has answered it.
+ *
+ *   a.<id>  the advice, due at its place in the order; when it has its end, with the end, and kept for tracing only
+ *   d.<id>  how far its delivery has come; absent: it was never sent
+ *
+ * The place is a number of our own and not a time, so that no jump of a clock can change the order. That an advice may have
+ * been sent is on disk before it is sent. Invariants: what `write` called durable is found again at every start until its end
+ * is on disk; what it called failed is not. What is in memory beside it is order and counts, not contents.
+ */
+import { assert } from '../base/assert.ts';
+import type { Deadline, Deadlines } from '../base/deadlines.ts';
+import { calling } from '../store/calling.ts';
+import type { CommitItem, PartitionEpoch, RecordPut, Store } from '../store/store.ts';
+import { AdviceQueue, type Backlog, type Entry, type QueuedAdvice } from './advice-queue.ts';
+import { AdviceWriter } from './advice-writer.ts';
+import {
+  decodeAdvice, decodeMark, encodeAdvice, encodeMark, unsent, withEnd, type Advice, type AdviceEnd, type DeliveryMark,
+} from './advice.ts';
+
+/** Called synchronously; none may throw. */
+export interface AdviceFileEvents {
+  /** A change could not be written, or nobody can tell; what has to be written is tried again. */
+  trouble(error: Error): void;
+}
+
+export interface AdviceFileOptions {
+  /** With one partition; the one who opened it closes it, after the file. */
+  readonly store: Store;
+  /** Unix ms: for people and for how long ends are kept; nothing is ordered by it. */
+  readonly now: () => number;
+  /** Runs at the end of this turn of the event loop. */
+  readonly atTurnEnd: (work: () => void) => void;
+  /** Monotonic: tries again when the disk is full or the store away. */
+  readonly deadlines: Deadlines;
+  readonly events: AdviceFileEvents;
+  /** Days that an advice is kept after its end, for tracing. */
+  readonly keepDays?: number;
+  /** Advices that wait; one more is not taken. Far below what the disk holds: to deliver takes a little room too. */
+  readonly advicesMax?: number;
+}
+
+/**
+ * `failed`: it is not on disk, and never will be. `unknown`: it may be there, and then goes out after the next start at the
+ * latest; an answer that says the contrary of it must not leave.
+ */
+export type WriteOutcome = 'durable' | 'failed' | 'unknown';
+
+export interface FoundAdvice {
+  readonly advice: Advice;
+  /** Undefined: it waits, or is set aside. */
+  readonly end: AdviceEnd | undefined;
+  /** Undefined where it has its end. */
+  readonly queued: QueuedAdvice | undefined;
+}
+
+/** An advice that may be sent now: that it may have been sent is on disk. */
+export interface BegunAdvice {
+  readonly advice: Advice;
+  readonly isRepeat: boolean;
+  /** Earlier advices of this card that are set aside, and that this one goes before. */
+  readonly overtaken: number;
+}
+
+const dayMs = 86_400_000;
+const idsPerRead = 512;
+const dueMost = 100_000_000;
+const writeAttempts = 3;
+const retryMs = 250;
+
+/** Texts of the latest advices stay in memory: where the destination is there, it gets them without a read. */
+const textsMax = 4_096;
+
+export class AdviceFile {
+  readonly #store: Store;
+  readonly #at: PartitionEpoch;
+  readonly #options: AdviceFileOptions;
+  readonly #keepMs: number;
+  readonly #advicesMax: number;
+  readonly #writer: AdviceWriter;
+  readonly #queues = new Map<string, AdviceQueue>();
+  readonly #listeners = new Map<string, () => void>();
+  readonly #retries = new Set<{ readonly deadline: Deadline; readonly go: () => void }>();
+  /** Ids that `write` could not say anything about. */
+  readonly #doubts = new Set<string>();
+  readonly #texts: Entry[] = [];
+  #textNext = 0;
+  readonly #reads: Read[] = [];
+  #sequence = 0;
+  #count = 0;
+  #isClosed = false;
+
+  private constructor(options: AdviceFileOptions, at: PartitionEpoch) {
+    assert(options.store.partitions === 1, 'an advice file has one order, and so one partition');
+    this.#options = options;
+    this.#store = options.store;
+    this.#at = at;
+    this.#keepMs = (options.keepDays ?? 14) * dayMs;
+    this.#advicesMax = options.advicesMax ?? 2_000_000;
+    this.#writer = new AdviceWriter(options.store, at, options.atTurnEnd);
+  }
+
+  /**
+   * Finds everything again that waits, in its order.
+   *
+   * @throws AdviceFormError where a newer program wrote the file; what the store throws
+   */
+  static async open(options: AdviceFileOptions): Promise<AdviceFile> {
+    const [epoch = 1] = await options.store.epochs();
+    const file = new AdviceFile(options, { partition: 0, epoch });
+    await file.#recover();
+    return file;
+  }
+
+  /** Destinations that advices are waiting for, or were since the start. */
+  get destinations(): readonly string[] {
+    return [...this.#queues.keys()];
+  }
+
+  backlog(destination: string): Backlog {
+    return this.#queues.get(destination)?.backlog ?? { count: 0, oldestAtMs: undefined };
+  }
+
+  setAside(destination: string): readonly QueuedAdvice[] {
+    return this.#queues.get(destination)?.setAside ?? [];
+  }
+
+  /** Comes back when it is on disk, or cannot be. An id that was written before is durable, and is not queued again. */
+  async write(advice: Advice): Promise<WriteOutcome> {
+    if (this.#isClosed || this.#count >= this.#advicesMax) return 'failed';
+    const { id } = advice;
+    const text = encodeAdvice(advice);
+    this.#sequence += 1;
+    this.#count += 1;
+    const entry = entryOf(advice, this.#sequence, undefined);
+    entry.text = text;
+    const recordId = adviceId(id);
+    const item = itemOf([{ id: recordId, value: text, dueAtMs: entry.sequence }], [recordId]);
+    let isInDoubt = false;
+    for (let attempt = 0; attempt < writeAttempts; attempt += 1) {
+      const outcome = await this.#writer.change(id, item);
+      if (outcome.kind === 'committed') {
+        this.#enter(entry);
+        return 'durable';
+      }
+      if (outcome.kind === 'duplicate') {
+        this.#count -= 1;
+        this.#adopt(id, outcome.records.get(recordId) ?? text);
+        return 'durable';
+      }
+      assert(outcome.kind === 'unavailable' || outcome.kind === 'unknown', 'an advice has no head and moves no counter');
+      this.#options.events.trouble(outcome.error);
+      isInDoubt ||= outcome.kind === 'unknown';
+      if (!isInDoubt) break;
+    }
+    this.#count -= 1;
+    if (!isInDoubt) return 'failed';
+    this.#doubts.add(id);
+    void this.#resolveDoubts();
+    return 'unknown';
+  }
+
+  /** The advice as it is on disk, waiting or with its end. */
+  async find(id: string): Promise<FoundAdvice | undefined> {
+    const [text] = await this.#store.records(this.#at, [adviceId(id)]);
+    if (text === undefined) return undefined;
+    return { ...decodeAdvice(text), queued: this.#entryOf(id) };
+  }
+
+  /** The destination answered that it has it, now or in a late answer. @returns false where it was not waiting any more */
+  async taken(id: string): Promise<boolean> {
+    return await this.#end(this.#entryOf(id), 'accepted', '');
+  }
+
+  /** An operator gives up an advice that is set aside. */
+  async drop(id: string, by: string): Promise<boolean> {
+    const entry = this.#entryOf(id);
+    return entry?.state === 'setAside' && await this.#end(entry, 'dropped', by);
+  }
+
+  /** An operator has an advice that is set aside sent again, as a repeat, in its old place among its card's. */
+  async replay(id: string): Promise<boolean> {
+    const entry = this.#entryOf(id);
+    if (entry?.state !== 'setAside') return false;
+    await this.#mark(entry, { ...entry.mark, refusals: 0, ignored: 0, isSetAside: false });
+    if (this.#isClosed || this.#entryOf(id)?.state !== 'setAside') return false;
+    this.#queueOf(entry.destination).putBack(entry);
+    this.#tell(entry.destination);
+    return true;
+  }
+
+  /** Calls back when the destination has an advice that it did not have before; one at a time per destination. */
+  listen(destination: string, listener: (() => void) | undefined): void {
+    if (listener === undefined) this.#listeners.delete(destination);
+    else this.#listeners.set(destination, listener);
+  }
+
+  /** For its delivery: the earliest advice whose card has none out. Until `free`, its card waits. */
+  next(destination: string): QueuedAdvice | undefined {
+    return this.#isClosed ? undefined : this.#queues.get(destination)?.next();
+  }
+
+  /** Puts on disk that it may have been sent. @returns undefined where it has its end already, or the file was closed */
+  async begin(queued: QueuedAdvice): Promise<BegunAdvice | undefined> {
+    const entry = this.#entryOf(queued.id);
+    if (entry === undefined) return undefined;
+    const isRepeat = entry.mayHaveBeenSent;
+    const { mark } = entry;
+    const [isWritten, text] = await Promise.all([
+      this.#mark(entry, { ...mark, attempts: mark.attempts + 1, lastAttemptAtMs: this.#options.now() }),
+      entry.text ?? this.#read(entry.id),
+    ]);
+    if (entry.ending !== undefined) await entry.ending;
+    assert(text !== undefined || this.#isClosed, 'what waits is on record');
+    if (!isWritten || text === undefined || this.#entryOf(entry.id) === undefined) return undefined;
+    entry.mayHaveBeenSent = true;
+    const { advice } = decodeAdvice(text);
+    return { advice, isRepeat, overtaken: this.#queueOf(entry.destination).overtaken(entry) };
+  }
+
+  /** It is certain that the attempt that `begin` began never left. */
+  notSent(queued: QueuedAdvice, { isRepeat }: BegunAdvice): void {
+    const entry = this.#entryOf(queued.id);
+    if (entry !== undefined) entry.mayHaveBeenSent = isRepeat;
+  }
+
+  /** The destination refuses it. @returns whether that was once too often, and it is set aside now */
+  async refused(queued: QueuedAdvice, why: string, refusalsMax: number): Promise<boolean> {
+    const { mark } = queued;
+    const refusals = mark.refusals + 1;
+    return await this.#judge(queued, { ...mark, refusals, why, isSetAside: refusals >= refusalsMax });
+  }
+
+  /** It was not answered while others were. @returns whether that was once too often, and it is set aside now */
+  async ignored(queued: QueuedAdvice, ignoredMax: number): Promise<boolean> {
+    const { mark } = queued;
+    const ignored = mark.ignored + 1;
+    return await this.#judge(queued, { ...mark, ignored, why: 'it is not answered, and others are', isSetAside: ignored >= ignoredMax });
+  }
+
+  /** For its delivery: the next advice of the card may go, or this one again where it still waits. */
+  free(queued: QueuedAdvice): void {
+    this.#queueOf(queued.destination).free(queued as Entry);
+  }
+
+  /** Takes nothing more; what was being tried again is left as it is on disk. */
+  close(): void {
+    this.#isClosed = true;
+    for (const { deadline, go } of this.#retries) {
+      deadline.cancel();
+      go();
+    }
+    this.#retries.clear();
+  }
+
+  async #recover(): Promise<void> {
+    const due = await this.#store.due(this.#at, Infinity, dueMost);
+    for (let from = 0; from < due.length; from += idsPerRead) {
+      const page = due.slice(from, from + idsPerRead);
+      const ids = page.map((record) => record.id.slice(2));
+      const texts = await this.#store.records(this.#at, [...page.map((record) => record.id), ...ids.map(markId)]);
+      for (const [index, { dueAtMs: sequence }] of page.entries()) {
+        const text = texts[index];
+        const mark = texts[page.length + index];
+        assert(text !== undefined, 'what is due is on record');
+        this.#count += 1;
+        this.#sequence = sequence;
+        this.#queue(entryOf(decodeAdvice(text).advice, sequence, mark === undefined ? undefined : decodeMark(mark)));
+      }
+    }
+  }
+
+  #queueOf(destination: string): AdviceQueue {
+    let queue = this.#queues.get(destination);
+    if (queue === undefined) this.#queues.set(destination, queue = new AdviceQueue());
+    return queue;
+  }
+
+  #entryOf(id: string): Entry | undefined {
+    for (const queue of this.#queues.values()) {
+      const entry = queue.find(id);
+      if (entry !== undefined) return entry;
+    }
+    return undefined;
+  }
+
+  #queue(entry: Entry): void {
+    this.#queueOf(entry.destination).add(entry);
+  }
+
+  /** Takes over what was just written. */
+  #enter(entry: Entry): void {
+    const oldest = this.#texts[this.#textNext];
+    if (oldest !== undefined) oldest.text = undefined;
+    this.#texts[this.#textNext] = entry;
+    this.#textNext = (this.#textNext + 1) % textsMax;
+    this.#queue(entry);
+    this.#tell(entry.destination);
+  }
+
+  /** Takes over what turned out to be on disk, if it still has to go out. */
+  #adopt(id: string, text: string): void {
+    if (this.#entryOf(id) !== undefined) return;
+    const { advice, end } = decodeAdvice(text);
+    if (end !== undefined) return;
+    this.#sequence += 1;
+    this.#count += 1;
+    this.#queue(entryOf(advice, this.#sequence, undefined));
+    this.#tell(advice.destination);
+  }
+
+  #tell(destination: string): void {
+    this.#listeners.get(destination)?.();
+  }
+
+  async #end(entry: Entry | undefined, how: AdviceEnd['how'], by: string): Promise<boolean> {
+    if (entry === undefined) return false;
+    entry.ending ??= this.#writeEnd(entry, how, by);
+    return await entry.ending;
+  }
+
+  async #writeEnd(entry: Entry, how: AdviceEnd['how'], by: string): Promise<boolean> {
+    const text = entry.text ?? await this.#read(entry.id);
+    assert(text !== undefined || this.#isClosed, 'what waits is on record');
+    if (text === undefined) return false;
+    const atMs = this.#options.now();
+    const value = withEnd(text, { how, atMs, by, attempts: entry.mark.attempts });
+    const item = itemOf([{ id: adviceId(entry.id), value, keepUntilMs: atMs + this.#keepMs }], [], [markId(entry.id)]);
+    if (!await this.#persist(entry.id, item)) return false;
+    this.#queueOf(entry.destination).remove(entry);
+    this.#count -= 1;
+    return true;
+  }
+
+  async #judge(queued: QueuedAdvice, mark: DeliveryMark): Promise<boolean> {
+    const entry = this.#entryOf(queued.id);
+    if (entry === undefined || !await this.#mark(entry, mark) || entry.ending !== undefined || !mark.isSetAside) return false;
+    this.#queueOf(entry.destination).putAside(entry);
+    return true;
+  }
+
+  /** @returns false where its end comes before, or the file was closed */
+  async #mark(entry: Entry, mark: DeliveryMark): Promise<boolean> {
+    if (entry.ending !== undefined) return false;
+    entry.mark = mark;
+    return await this.#persist(entry.id, itemOf([{ id: markId(entry.id), value: encodeMark(mark) }]));
+  }
+
+  /** Until it is on disk. @returns false where the file was closed before */
+  async #persist(id: string, item: CommitItem): Promise<boolean> {
+    while (!this.#isClosed) {
+      const outcome = await this.#writer.change(id, item);
+      if (outcome.kind === 'committed') return true;
+      assert(outcome.kind === 'unavailable' || outcome.kind === 'unknown', 'a change of an advice has no condition');
+      this.#options.events.trouble(outcome.error);
+      await this.#pause();
+    }
+    return false;
+  }
+
+  /** Reads of one turn go together. @returns undefined where the file was closed before it could be read */
+  #read(id: string): Promise<string | undefined> {
+    return new Promise((resolve) => {
+      if (this.#reads.length === 0) this.#options.atTurnEnd(() => void this.#readAll(this.#reads.splice(0)));
+      this.#reads.push({ id, resolve });
+    });
+  }
+
+  async #readAll(reads: readonly Read[]): Promise<void> {
+    while (!this.#isClosed) {
+      const called = await calling(this.#store.records(this.#at, reads.map(({ id }) => adviceId(id))));
+      if ('answer' in called) {
+        for (const [index, { resolve }] of reads.entries()) resolve(called.answer[index]);
+        return;
+      }
+      this.#options.events.trouble(called.error);
+      await this.#pause();
+    }
+    for (const { resolve } of reads) resolve(undefined);
+  }
+
+  async #resolveDoubts(): Promise<void> {
+    await this.#pause();
+    const ids = [...this.#doubts];
+    this.#doubts.clear();
+    for (const id of ids) {
+      const text = await this.#read(id);
+      if (text !== undefined) this.#adopt(id, text);
+    }
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#isClosed) {
+        resolve();
+        return;
+      }
+      const retry = {
+        deadline: this.#options.deadlines.after(retryMs, () => {
+          this.#retries.delete(retry);
+          resolve();
+        }),
+        go: resolve,
+      };
+      this.#retries.add(retry);
+    });
+  }
+}
+
+interface Read {
+  readonly id: string;
+  readonly resolve: (text: string | undefined) => void;
+}
+
+function adviceId(id: string): string {
+  return `a.${id}`;
+}
+
+function markId(id: string): string {
+  return `d.${id}`;
+}
+
+function entryOf({ id, destination, cardKey, kind, createdAtMs }: Advice, sequence: number, mark: DeliveryMark | undefined): Entry {
+  return {
+    id, destination, cardKey, kind, createdAtMs, sequence, state: mark?.isSetAside === true ? 'setAside' : 'waiting', mark: mark ?? unsent,
+    mayHaveBeenSent: mark !== undefined, text: undefined, ending: undefined,
+  };
+}
+
+function itemOf(puts: readonly RecordPut[], once: readonly string[] = [], deletes: readonly string[] = []): CommitItem {
+  return { puts, once, deletes, entries: [], guards: [] };
+}

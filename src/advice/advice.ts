@@ -1,0 +1,206 @@
+/**
+ * An advice: what the switch decided or has to pass on in somebody's absence, and has to tell a destination, an issuer as a
+ * rule. It owns the facts that the message is written from, and their form on disk.
+ *
+ * It refuses secrets: only the fields named here are written, the card number is sealed before it comes here, and there is no
+ * place for track data, a PIN block or a card verification value. Invariant: what was encoded decodes to the same facts.
+ */
+import { assert } from '../base/assert.ts';
+import type { EntryMode, OriginalReference, Purpose, Trace } from '../message/message.ts';
+import type { Amount } from '../message/money.ts';
+import type { Reason } from '../message/reason.ts';
+
+/** The first three tell an issuer of a decision; the others are messages of an issuer to an acquirer that was away. */
+export type AdviceKind = 'authorization' | 'financial' | 'reversal' | 'chargeback' | 'feeCollection' | 'fundsDisbursement' | 'text';
+
+/** A request of ours that the destination may have got, as it went out there. */
+export interface SentReference {
+  readonly class: 'authorization' | 'financial' | 'reversal';
+  readonly stan: string;
+  /** DE7, ten digits MMDDhhmmss. */
+  readonly transmittedAt: string;
+  /** Digits, as the destination's version has it; empty where it has none. */
+  readonly localAt: string;
+  readonly acquirer: string;
+}
+
+/** A decision that was taken in the issuer's place: the facts of 0120, 0220 and 0420, and of their later forms. */
+export interface DecisionContent {
+  readonly what: 'decision';
+  /** Message id of what was decided, by which the log and the book know it. */
+  readonly messageId: string;
+  /** What the acquirer sent: it is not always a request that is decided in stand-in. */
+  readonly function: 'request' | 'advice';
+  readonly trace: Trace;
+  readonly rrn: string;
+  readonly purpose: Purpose;
+  readonly processingCode: string;
+  /** What was asked. */
+  readonly amount: Amount | undefined;
+  readonly billing: Amount | undefined;
+  /** What was approved, where it is less. */
+  readonly approved: Amount | undefined;
+  /** Reversal: what it came to after all, in minor units of the transaction's currency; undefined: nothing. */
+  readonly actualMinor: number | undefined;
+  /** The decision. A reversal that is the switch's own has the reason that it gives for it. */
+  readonly reason: Reason;
+  /** DE38; empty where there is none. */
+  readonly approvalCode: string;
+  /** Why the issuer did not decide itself (its code or name). */
+  readonly standInReason: string;
+  /** YYMM. */
+  readonly expiry: string | undefined;
+  /** DE23; undefined where not carried. */
+  readonly panSequence: string | undefined;
+  readonly entryMode: EntryMode;
+  /** DE22 as it was carried; empty where absent. */
+  readonly pointOfService: string;
+  /** DE25 of 1987 as it was carried; empty where absent. */
+  readonly condition: string;
+  readonly cardPresent: boolean;
+  readonly merchant: { readonly category: string; readonly id: string; readonly name: string; /** DE19 or of DE43; empty where absent. */ readonly country: string };
+  /** Wrong PINs in a row that stand-in has counted, with this one. */
+  readonly wrongPins: number;
+  /** Stand-in has verified the PIN, and it was right. */
+  readonly pinVerified: boolean;
+  /** What a reversal, completion or increment is of, as the acquirer names it. */
+  readonly original: OriginalReference | undefined;
+  /** The request of ours that this reverses or replaces. */
+  readonly replaces: SentReference | undefined;
+  readonly receivedAtMs: number;
+  readonly decidedAtMs: number;
+}
+
+/** A message that is passed on as it came: it is sealed whole, as it may carry a card's number. */
+export interface MessageContent {
+  readonly what: 'message';
+  readonly messageId: string;
+  readonly mti: string;
+  readonly sealedMessage: string;
+  readonly receivedAtMs: number;
+}
+
+export type AdviceContent = DecisionContent | MessageContent;
+
+export interface Advice {
+  /** Unique over switches and restarts: writing it again changes nothing. */
+  readonly id: string;
+  /** Whom it is for. */
+  readonly destination: string;
+  /** What stores know the card by. Advices of one card go out in the order in which they were written. */
+  readonly cardKey: string;
+  readonly kind: AdviceKind;
+  /** Unix ms. */
+  readonly createdAtMs: number;
+  /** As the HSM sealed it; empty where there is no card. */
+  readonly sealedPan: string;
+  readonly content: AdviceContent;
+}
+
+/** What became of an advice in the end: the destination answered that it has it, or an operator gave it up. */
+export interface AdviceEnd {
+  readonly how: 'accepted' | 'dropped';
+  readonly atMs: number;
+  /** The operator; empty where the destination accepted it. */
+  readonly by: string;
+  readonly attempts: number;
+}
+
+/** How far its delivery has come. */
+export interface DeliveryMark {
+  /** Times that it may have been sent. */
+  readonly attempts: number;
+  /** Unix ms; 0: never. */
+  readonly lastAttemptAtMs: number;
+  readonly refusals: number;
+  /** Times that it was not answered while others were. */
+  readonly ignored: number;
+  /** The last refusal; empty where there was none. */
+  readonly why: string;
+  readonly isSetAside: boolean;
+}
+
+export const unsent: DeliveryMark = { attempts: 0, lastAttemptAtMs: 0, refusals: 0, ignored: 0, why: '', isSetAside: false };
+
+/** A record that this program cannot read: a newer one wrote it. */
+export class AdviceFormError extends Error {
+  override readonly name = 'AdviceFormError';
+}
+
+const form = '1';
+
+const clearNumber = /^[0-9]{8,19}$/;
+
+/** One line of text. @throws AssertionError where the card's number is not sealed */
+export function encodeAdvice(advice: Advice): string {
+  assert(!clearNumber.test(advice.sealedPan), 'a card number is sealed before it is written');
+  return form + JSON.stringify(adviceFacts(advice));
+}
+
+/** The same text with its end, as it is kept for tracing. */
+export function withEnd(text: string, { how, atMs, by, attempts }: AdviceEnd): string {
+  return `${text.slice(0, -1)},"end":${JSON.stringify({ how, atMs, by, attempts })}}`;
+}
+
+/** @throws AdviceFormError */
+export function decodeAdvice(text: string): { readonly advice: Advice; readonly end: AdviceEnd | undefined } {
+  const value = parsed(text) as Advice & { readonly end?: AdviceEnd };
+  return { advice: adviceFacts(value), end: value.end };
+}
+
+/** What the queue in memory needs of an advice. */
+export type AdviceHead = Pick<Advice, 'id' | 'destination' | 'cardKey' | 'kind' | 'createdAtMs'>;
+
+export function encodeMark({ attempts, lastAttemptAtMs, refusals, ignored, why, isSetAside }: DeliveryMark): string {
+  return form + JSON.stringify([attempts, lastAttemptAtMs, refusals, ignored, why, isSetAside ? 1 : 0]);
+}
+
+/** @throws AdviceFormError */
+export function decodeMark(text: string): DeliveryMark {
+  const [attempts, lastAttemptAtMs, refusals, ignored, why, isSetAside] = parsed(text) as [number, number, number, number, string, number];
+  return { attempts, lastAttemptAtMs, refusals, ignored, why, isSetAside: isSetAside === 1 };
+}
+
+function parsed(text: string): unknown {
+  if (!text.startsWith(form)) throw new AdviceFormError('an advice on disk is in a form that this program does not know: a newer one wrote it');
+  return JSON.parse(text.slice(form.length));
+}
+
+function adviceFacts({ id, destination, cardKey, kind, createdAtMs, sealedPan, content }: Advice): Advice {
+  return { id, destination, cardKey, kind, createdAtMs, sealedPan, content: content.what === 'decision' ? decisionFacts(content) : messageFacts(content) };
+}
+
+function messageFacts({ what, messageId, mti, sealedMessage, receivedAtMs }: MessageContent): MessageContent {
+  return { what, messageId, mti, sealedMessage, receivedAtMs };
+}
+
+/** Field by field, so that nothing else that an object may have with it is written. */
+function decisionFacts(content: DecisionContent): DecisionContent {
+  const { trace, merchant, original, replaces } = content;
+  return {
+    what: 'decision', messageId: content.messageId, function: content.function,
+    trace: {
+      station: trace.station, acquirer: trace.acquirer, class: trace.class, function: trace.function, stan: trace.stan,
+      transmittedAt: trace.transmittedAt, localAt: trace.localAt, terminal: trace.terminal,
+    },
+    rrn: content.rrn, purpose: content.purpose, processingCode: content.processingCode,
+    amount: amountFacts(content.amount), billing: amountFacts(content.billing), approved: amountFacts(content.approved), actualMinor: content.actualMinor,
+    reason: content.reason, approvalCode: content.approvalCode, standInReason: content.standInReason, expiry: content.expiry,
+    panSequence: content.panSequence, entryMode: content.entryMode, pointOfService: content.pointOfService, condition: content.condition,
+    cardPresent: content.cardPresent,
+    merchant: { category: merchant.category, id: merchant.id, name: merchant.name, country: merchant.country },
+    wrongPins: content.wrongPins, pinVerified: content.pinVerified,
+    original: original === undefined ? undefined : {
+      class: original.class, function: original.function, stan: original.stan, transmittedAt: original.transmittedAt, localAt: original.localAt,
+      acquirer: original.acquirer,
+    },
+    replaces: replaces === undefined ? undefined : {
+      class: replaces.class, stan: replaces.stan, transmittedAt: replaces.transmittedAt, localAt: replaces.localAt, acquirer: replaces.acquirer,
+    },
+    receivedAtMs: content.receivedAtMs, decidedAtMs: content.decidedAtMs,
+  };
+}
+
+function amountFacts(amount: Amount | undefined): Amount | undefined {
+  return amount === undefined ? undefined : { amountMinor: amount.amountMinor, currency: amount.currency };
+}
