@@ -55,14 +55,15 @@ export function openStation(store: Store, ledger: Ledger, hsm: Hsm, originalKeys
   const atTurnEnd = (work: () => void): void => void setImmediate(work);
   const elapsed = (): number => performance.now();
   const now = (): number => Date.now();
-  const hsmTurn = new HsmTurn(hsm, atTurnEnd);
+  const deadlines = new Deadlines(elapsed, processSchedule);
+  const hsmTurn = new HsmTurn(hsm, { atTurnEnd, deadlines, answerMs: 5_000 });
   const decisions = new Decisions({
     ledger, directory: new Directory(store, atTurnEnd), vault: hsm, hsm: hsmTurn, onScriptsFailed: () => undefined, routing: new Routing(tables.programs, tables.ranges),
     stamps: newStamps('bench', now(), Math.random), now, elapsed, answerMs: 5_000, bookIsTooFarBehind: () => false,
   });
   return new Station(
     { name: row.name, ...loadFormat(row, row.name), session: row.link.session, classes: row.classes, originalKeys: originalKeys ?? row.originalKeys, security: row.security },
-    { decisions, hsm: hsmTurn, keyDesk: noKeyDesk, deadlines: new Deadlines(elapsed, processSchedule), now, events: newMetrics().switch, networkAnswerMs: 10_000 },
+    { decisions, hsm: hsmTurn, keyDesk: noKeyDesk, deadlines, now, events: newMetrics().switch, networkAnswerMs: 10_000 },
   );
 }
 

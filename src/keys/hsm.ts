@@ -3,7 +3,8 @@
  *
  * Two questions are all that a decision needs: do these checks hold (`verify`), and make these values (`produce`). Both take what one
  * turn of the event loop gathered, together, and may answer later: one exchange a turn with an HSM on a network, and no promise at all
- * where the software implementation answers at once (`await` only what is a promise).
+ * where the software implementation answers at once (`await` only what is a promise). Who
+ * asks waits for a bounded time, and takes no answer for a refusal of each.
  * The two keys of the vault are data keys: any implementation holds them in the process, so the vault is synchronous.
  *
  * Invariants: a key serves its usage only; an answer is a verdict or a refusal with its reason, never an exception for what the

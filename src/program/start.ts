@@ -130,14 +130,14 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   const tables = await office.tables();
   const loads = new CreditLoads({ guards, log, after });
   await loads.apply(tables.programs);
-  const hsmTurn = new HsmTurn(hsm, atTurnEnd);
+  const deadlines = new Deadlines(elapsed, processSchedule);
+  const hsmTurn = new HsmTurn(hsm, { atTurnEnd, deadlines, answerMs: config.deadlines.answerMs });
   const decisions = new Decisions({
     ledger, directory: new Directory(store, atTurnEnd), vault: hsm, hsm: hsmTurn, routing: new Routing(tables.programs, tables.ranges),
     stamps: newStamps(config.switchName, now(), Math.random), now, elapsed, answerMs: config.deadlines.answerMs,
     onScriptsFailed: (program, reason) => gate.warning('script for a chip not made', () => ({ program, reason, todo: 'it goes out with the chip\'s next transaction; the program\'s chip keys need smi, and smc for a PIN' })),
     bookIsTooFarBehind: () => office.lagEntries > config.book.lagEntriesMax,
   });
-  const deadlines = new Deadlines(elapsed, processSchedule);
   const links: LinkOutside = {
     network: nodeNetwork, deadlines, random: Math.random, turnEnd: new TurnEnd((work) => void setImmediate(work)), events: linkEvents(metrics, log, gate),
   };

@@ -174,13 +174,13 @@ export async function startSwitch(options: SwitchOptions = {}): Promise<RunningS
   const hsm = options.hsm ?? openHsm(demoKeyFile());
   await makeDemoCards({ store, ledger, hsm, now });
   const events: Recorded[] = [];
-  const hsmTurn = new HsmTurn(options.inFront?.(hsm) ?? hsm, atTurnEnd);
+  const deadlines = new Deadlines(elapsed, processSchedule, 5);
+  const hsmTurn = new HsmTurn(options.inFront?.(hsm) ?? hsm, { atTurnEnd, deadlines, answerMs: options.hsmAnswerMs ?? 20_000 });
   const decisions = new Decisions({
     ledger, directory: new Directory(store, atTurnEnd), vault: hsm, hsm: hsmTurn, onScriptsFailed: (program, reason) => void events.push(['scriptsFailed', program, reason] as unknown as Recorded), routing: new Routing([{ ...demoRules, ...options.program }], [{ from: '476173', to: '476173', program: 'demo' }]),
     stamps: newStamps(`t${(switchesStarted += 1)}`, nowMs, Math.random), now, elapsed, answerMs: options.answerMs ?? 20_000,
     bookIsTooFarBehind: options.bookIsTooFarBehind ?? (() => false),
   });
-  const deadlines = new Deadlines(elapsed, processSchedule, 5);
   const switch_ = new Switch(
     { network: nodeNetwork, deadlines, random: Math.random, turnEnd: new TurnEnd(atTurnEnd), events: recordInto(events, Object.keys(silentLinkEvents)) as unknown as LinkEvents },
     { decisions, hsm: hsmTurn, keyDesk: options.keyDesk ?? noKeyDesk, deadlines, now, events: recordInto(events, switchEventNames) as unknown as SwitchEvents, networkAnswerMs: options.networkAnswerMs ?? 10_000 },

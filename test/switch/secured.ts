@@ -1,4 +1,5 @@
 /** Adds to a message what a terminal adds: a PIN block, a chip's data, an authentication value; made with the demo's keys. */
+import { macField, macPlace } from '../../src/dialect/mac-place.ts';
 import type { Draft } from '../../src/iso8583/draft.ts';
 import { writePlace } from '../../src/dialect/places.ts';
 import type { ChipProfileName } from '../../src/keys/hsm-chip.ts';
@@ -95,4 +96,14 @@ export function withAuthentication({ running, name }: At, draft: Draft, tracking
     throw new Error('no place for an authentication value');
   }
   return draft;
+}
+
+/** Puts a code over the whole message, under the demo's key. */
+export function withMac({ running, name }: At, draft: Draft): Draft {
+  const codec = running.codec(name);
+  const place = macPlace(codec.spec, macField(draft.numbers));
+  if (place === undefined) throw new Error('no place for a code');
+  const frame = codec.encode(draft.set(place.field, '0'.repeat(2 * place.bytes)));
+  const data = frame.subarray(0, frame.length - place.wireBytes);
+  return draft.set(place.field, make(running, { kind: 'mac', key: { name: 'demo-zak' }, algorithm: 'retail', data, length: place.bytes }));
 }
