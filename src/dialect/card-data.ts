@@ -116,7 +116,8 @@ function splitAfter(text: string, digits: string, start: number, separator: stri
 const unknownEntry: Entry = { mode: 'unknown', cardPresent: true, trackValue: 'cvv' };
 const unknownChipEntry: Entry = { mode: 'unknown', cardPresent: true, trackValue: 'icvv' };
 
-function readEntry(message: Message, dialect: Dialect): Entry {
+/** What DE22 says; where it says nothing, what the message's other fields let one suppose. */
+export function readEntry(message: Message, dialect: Dialect): Entry {
   const rules = dialect.entryModes;
   if (rules.form === 'codes') {
     const text = message.text(rules.field);

@@ -4,6 +4,7 @@
  */
 import type { EntryMode, MessageClass, Purpose, Version } from '../message/message.ts';
 import type { Condition } from './conditions.ts';
+import type { ForwardRules } from './forward-rules.ts';
 import type { CarriedKey, CarriedPin, NetworkFunction } from './meaning.ts';
 import type { ReasonMap } from './reason-map.ts';
 
@@ -147,4 +148,6 @@ export interface Dialect {
   /** Fields whose contents a repeat must share; ascending, never card data. */
   readonly fingerprint: readonly number[];
   readonly answer: AnswerRules;
+  /** Of messages to an issuer, and of its answers. */
+  readonly forward: ForwardRules;
 }
