@@ -51,7 +51,7 @@ export function advise(owner: Owner, message: CardMessage, located: Located, rec
       change = new Change(account, records, message.terms.recordDays, facts.decidedAtMs);
     }
   }
-  const security = securityChange(owner.index, card, message, { pin: checked.pin, isApproved: false, isAwaited: false });
+  const security = securityChange(owner.index, card, message, { pin: checked.pin, isApproved: false, isAwaited: false, tellsOf: original?.leg.id ?? twin?.id });
   change.card = security.effect;
   const flags: string[] = [];
   let reason: Reason = '9001';

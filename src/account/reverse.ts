@@ -21,7 +21,7 @@ import type { Located, Records } from './locate.ts';
 import type { Owner } from './move.ts';
 import { legType, placeOf } from './record.ts';
 import type { Leg } from './record.ts';
-import { afterReversal } from './scripts.ts';
+import { unsentAgain } from './scripts.ts';
 
 /** Decides a reversal about a card that the account has. */
 export function reverse(owner: Owner, message: CardMessage, located: Located, records: Records, facts: DecideFacts): Decision {
@@ -43,7 +43,7 @@ export function reverse(owner: Owner, message: CardMessage, located: Located, re
     } else if (overdraws(account, change.effects)) flags.push('overdrawn');
   }
   if (refused === undefined && original !== undefined && (message.actualMinor ?? 0) === 0) {
-    const scripts = afterReversal(card.security.scripts, original.leg.id);
+    const scripts = unsentAgain(card.security.scripts, original.leg.id);
     if (scripts !== undefined) change.card = { index: owner.index, record: undefined, security: { ...card.security, scripts } };
   }
   const reason: Reason = refused ?? '4000';

@@ -1,7 +1,7 @@
 /**
  * Commands that wait for a card's chip (EMV issuer scripts). One goes out with the answer to the next request whose cryptogram
- * matches, and is taken as carried out when the chip comes with another: unless it reports a failure, or the transaction was
- * reversed, whose answer then did not reach it.
+ * matches, and is taken as carried out when the chip comes with another: unless it reports a failure then, or with the advice of the
+ * same transaction, or the transaction was reversed, whose answer then did not reach it.
  */
 import type { QueuedScript } from '../message/message.ts';
 
@@ -27,8 +27,8 @@ export function scriptsSentBy(scripts: readonly QueuedScript[], messageId: strin
   return scripts.filter(({ sentBy }) => sentBy === messageId);
 }
 
-/** The scripts once the message is reversed in whose answer they went out; undefined: nothing changes. */
-export function afterReversal(scripts: readonly QueuedScript[], messageId: string): readonly QueuedScript[] | undefined {
+/** The scripts once the message in whose answer they went out is reversed, or they are said to have failed; undefined: nothing changes. */
+export function unsentAgain(scripts: readonly QueuedScript[], messageId: string): readonly QueuedScript[] | undefined {
   if (!scripts.some(({ sentBy }) => sentBy === messageId)) return undefined;
   return scripts.map((script) => (script.sentBy === messageId ? { ...script, sentBy: undefined } : script));
 }

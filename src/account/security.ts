@@ -13,7 +13,7 @@ import { isFreshAtc, withAtc } from './atc.ts';
 import { provenAtc } from './card-checks.ts';
 import { scriptsMax } from './card.ts';
 import type { CardEffect, CardRecord, CardSecurity } from './card.ts';
-import { afterChip, scriptsSentBy, withScript } from './scripts.ts';
+import { afterChip, scriptsSentBy, unsentAgain, withScript } from './scripts.ts';
 
 export const pinTriesLock = 6;
 
@@ -23,6 +23,8 @@ export interface SecurityFacts {
   readonly isApproved: boolean;
   /** Will the chip see the answer? */
   readonly isAwaited: boolean;
+  /** The message that an advice tells of. */
+  readonly tellsOf?: string | undefined;
 }
 
 export interface SecurityChange {
@@ -55,10 +57,13 @@ export function securityChange(index: number, card: Card, message: CardMessage, 
   let scripts: readonly QueuedScript[] = [];
   if (atc !== undefined) {
     for (const { name, effect } of chip?.findings ?? []) if (effect !== 'decline') flags.push(`chip:${name}`);
+    const hasFailed = chip?.findings.some(({ effect }) => effect === 'scriptFailed') === true;
+    // A terminal knows how a script went when it has the answer, so it tells with what it sends next of the same transaction.
+    const unsent = hasFailed && !isRequest && facts.tellsOf !== undefined ? unsentAgain(security.scripts, facts.tellsOf) : undefined;
+    if (unsent !== undefined) security = { ...security, scripts: unsent };
     if (isFreshAtc(security.chip, atc, message.terms.atcWindow)) {
       security = { ...security, chip: withAtc(security.chip, atc) };
       if (isRequest && chip !== undefined) {
-        const hasFailed = chip.findings.some(({ effect }) => effect === 'scriptFailed');
         security = { ...security, scripts: afterChip(security.scripts, facts.isAwaited ? message.id : undefined, hasFailed) };
         scripts = scriptsSentBy(security.scripts, message.id);
       }

@@ -207,6 +207,30 @@ describe('authentication values', () => {
   });
 });
 
+describe('a value that a contactless chip made for one payment', () => {
+  const tapped = (atc: number, modulus = 10_000): CardMessage =>
+    message('0200', 1, { entryMode: 'contactless', cardValue: { kind: 'dcvv', outcome: 'match', against: undefined, counter: { atc, modulus } } });
+  const reasonOf = (ledger: Ledger, sent: CardMessage): string => ledger.play(sent).response.reason;
+
+  test('is taken once, by the counter that it shares with the chip’s cryptograms', () => {
+    const ledger = Ledger.with(100);
+    expect(reasonOf(ledger, tapped(5))).toBe('0000');
+    expect([reasonOf(ledger, tapped(5)), reasonOf(ledger, message('0200', 1, { chip: chipFacts(5) }))]).toEqual(['1842', '1842']);
+    expect(reasonOf(ledger, message('0200', 1, { chip: chipFacts(6) }))).toBe('0000');
+    expect([reasonOf(ledger, tapped(6)), reasonOf(ledger, tapped(4)), reasonOf(ledger, tapped(4))]).toEqual(['1842', '0000', '1842']);
+    ledger.checkReplay();
+  });
+
+  test('says the end of its counter, which is the one next to what the chip has counted to', () => {
+    const ledger = Ledger.with(100);
+    ledger.play(message('0200', 1, { chip: chipFacts(9_998) }));
+    expect([tapped(9_999), tapped(0), tapped(0), tapped(9_999), tapped(2)].map((each) => reasonOf(ledger, each))).toEqual(['0000', '0000', '1842', '1842', '0000']);
+    expect(ledger.security().chip?.highestAtc).toBe(10_002);
+    ledger.play(message('0200', 1, { chip: chipFacts(65_535) }));
+    expect([tapped(5_536), tapped(5_535), tapped(5_534)].map((each) => reasonOf(ledger, each))).toEqual(['1842', '1842', '0000']);
+  });
+});
+
 describe('scripts', () => {
   const queue = (id: string, command: QueuedScript['command'] = 'applicationBlock') =>
     ({ ...base, kind: 'scriptQueue', id: `q-${id}`, script: { id, command, sealed: command === 'pinChange' ? 'sealed' : undefined } }) as const;
@@ -228,6 +252,22 @@ describe('scripts', () => {
     expect(sent(ledger, atChip(3))).toEqual(['c']);
     expect(sent(ledger, atChip(4))).toEqual([]);
     expect(waiting(ledger)).toEqual([]);
+    ledger.checkReplay();
+  });
+
+  test('go out again where an advice of their transaction says that they failed, and no advice of another does that', () => {
+    const ledger = Ledger.with(100);
+    ledger.play(queue('a'));
+    const first = atChip(1);
+    expect(sent(ledger, first)).toEqual(['a']);
+    const failed = chipFacts(1, { name: 'script', effect: 'scriptFailed' });
+    ledger.play(message('0220', 1, { chip: failed }));
+    ledger.play(message('0220', 1, { chip: chipFacts(1), original: reference(first), trace: { function: 'advice' } }));
+    expect(waiting(ledger)).toEqual([`a ${first.id}`]);
+    ledger.play(message('0220', 1, { chip: failed, trace: { ...first.trace, function: 'advice' } }));
+    expect(waiting(ledger)).toEqual(['a -']);
+    expect(sent(ledger, atChip(2))).toEqual(['a']);
+    expect(sent(ledger, atChip(3))).toEqual([]);
     ledger.checkReplay();
   });
 

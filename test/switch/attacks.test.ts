@@ -3,6 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { decideNow } from '../../src/issuer/ledger.ts';
+import { Secret } from '../../src/message/secret.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { SqliteStore } from '../../src/store/sqlite.ts';
 import { RedisStore } from '../../src/store/redis.ts';
@@ -79,6 +81,26 @@ describe.for(Object.keys(engines))('on the store %s', (engine) => {
     await Promise.all(lines.map(async (line) => { for (let n = 0; n < 10; n += 1) await line.next(); }));
     expect(reasons().filter((reason) => reason === '0000')).toHaveLength(1);
     expect(reasons().filter((reason) => reason === '1851')).toHaveLength(59);
+  });
+
+  it('a PIN and a CVV2 that were changed on one switch are wrong on the other at once, whatever that one remembers', async () => {
+    const { switches: [here, there] } = await two();
+    const at = { running: there!, name };
+    const line = await there!.call(name);
+    const token = here!.hsm.cardToken(panOf(card));
+    const change = { accountId: token.slice(0, 12), cardToken: token, receivedAtMs: nowMs };
+    const cvv2 = (generation: number): Fields => ({ 22: '010', 14: undefined, 48: `9203${make(here!, { kind: 'cvv2', key: { name: 'demo-cvk' }, pan: panOf(card), expiry: '3112', generation })}` });
+    const reference = make(here!, { kind: 'pinReference', pin: { clear: new Secret('8642'), pan: panOf(card) }, key: { name: 'demo-pvk' }, keyIndex: 1, rules: { method: 'pvv' } });
+    await line.ask(withPin(at, purchase(line.codec, 1), '1234'));
+    await line.ask(purchase(line.codec, 2, cvv2(0)));
+    await decideNow(here!.ledger, change.accountId, { ...change, kind: 'cvv2Reset', id: 'reset' });
+    await decideNow(here!.ledger, change.accountId, { ...change, kind: 'pinSet', id: 'set', reference: { method: 'pvv', keyIndex: 1, value: reference }, sealed: undefined });
+    await line.ask(purchase(line.codec, 3, cvv2(0)));
+    await line.ask(withPin(at, purchase(line.codec, 4), '1234'));
+    await line.ask(purchase(line.codec, 5, cvv2(1)));
+    await line.ask(withPin(at, purchase(line.codec, 6), '8642'));
+    await line.ask(purchase(line.codec, 7, cvv2(2)));
+    expect(there!.decided.map(({ reason }) => reason)).toEqual(['0000', '0000', '1045', '1017', '0000', '0000', '1045']);
   });
 });
 
