@@ -93,7 +93,10 @@ const rows: readonly Row[] = [
 ];
 
 /** Reasons that others give: the switch, stand-in, a host's answer. */
-const givenElsewhere: readonly Reason[] = ['9102', '9107', '9108', '9109', '9112', '9116', '9119', '9123'];
+const givenElsewhere: readonly Reason[] = [
+  '1000', '1002', '1004', '1007', '1008', '1019', '1020', '1022', '1860', '1861', '1862', '2000', '2002', '2004', '2007',
+  '9102', '9107', '9108', '9109', '9112', '9116', '9119', '9123',
+];
 
 function played({ cards, guardMinor = 0, before = [], message: last }: Row): Ledger & { reason?: Reason } {
   const ledger: Ledger & { reason?: Reason } = Ledger.with(100, cards ?? [cardRecord(0)], guardMinor);

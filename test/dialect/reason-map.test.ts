@@ -89,7 +89,7 @@ describe('a reason map file', () => {
 
   it.each<[string, unknown, string, string]>([
     ['a reason is left out', without('1811'), '$.codes.1811', 'this reason has no response code'],
-    ['an action is left out', without('1000'), '$.codes.1000', 'this action has no response code'],
+    ['an action is left out', without('3007'), '$.codes.3007', 'this action has no response code'],
     ['a code is too long', { ...good, codes: { ...good.codes, '1811': '118' } }, '$.codes.1811', 'DE39 of 1987 is 2 digits or capital letters'],
     ['a code is no text', { ...good, codes: { ...good.codes, '1811': 56 } }, '$.codes.1811', 'expected a string'],
     ['a code means nothing', { ...good, codes: { ...good.codes, '1811': 'Q9' } }, '$.codes.1811', 'has no entry in "meanings"'],
