@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import type { Log } from '../base/log.ts';
 import { AccessLog, KeyUseCounter } from '../keys/access-log.ts';
 import { KeyCustody } from '../keys/key-custody.ts';
+import type { Refusal } from '../keys/hsm.ts';
 import { KeyError } from '../keys/key-error.ts';
 import { loadKeys } from '../keys/key-store.ts';
 import { KeyWatch } from '../keys/key-watch.ts';
@@ -74,7 +75,10 @@ export function openKeys({ keyFile, demo, switchName, openMaster, log, now }: Ke
   const flushing = setInterval(flush, usesMs).unref();
   return {
     hsm,
-    desk: deskOf(custody, watch),
+    desk: deskOf(custody, (name, version) => {
+      watch.look();
+      return hsm.keys().some((key) => key.name === name && key.version === version) ? undefined : notInUse;
+    }),
     onChange: (callback) => {
       changed = callback;
     },
@@ -86,15 +90,17 @@ export function openKeys({ keyFile, demo, switchName, openMaster, log, now }: Ke
   };
 }
 
-/** What is in the file is in use at once. */
-function deskOf(custody: KeyCustody, watch: KeyWatch): KeyDesk {
+const notInUse: Refusal = { code: 'unavailable', reason: 'the key is in the key file, and the switch cannot take what is there; the keys of before stay in use' };
+
+/** What is in the file is in use at once. @param use takes the keys of the file; why this one is not among them */
+function deskOf(custody: KeyCustody, use: (name: string, version: number) => Refusal | undefined): KeyDesk {
   return {
     receive({ transportKey, name, usage, key, overlapMs }) {
       const { form, kcv } = key;
       const taken = custody.receive({ kek: transportKey, name, usage, form, text: key.text.reveal(), kcv, overlapMs });
       if ('code' in taken) return { error: taken };
-      watch.look();
-      return { kcv: taken.kcv, version: taken.version };
+      const refused = use(name, taken.version);
+      return refused === undefined ? { kcv: taken.kcv, version: taken.version } : { error: refused };
     },
     prepare({ transportKey, name, usage, overlapMs }) {
       const prepared = custody.prepare({ kek: transportKey, name, usage, form: 'block' });
@@ -104,8 +110,7 @@ function deskOf(custody: KeyCustody, watch: KeyWatch): KeyDesk {
         key,
         accept: () => {
           const added = custody.activate(name, overlapMs);
-          watch.look();
-          return 'code' in added ? added : undefined;
+          return 'code' in added ? added : use(name, added.version);
         },
         forget: () => custody.forget(name),
       };

@@ -154,6 +154,16 @@ describe('what is wrong is found, with what to do', () => {
     expect(JSON.stringify(found)).toContain('127.0.0.1:1');
   });
 
+  test('what would let the switch\'s keys out of its memory; of the demo\'s it is only told', async () => {
+    const env = { ...drawn, NODE_OPTIONS: '--heapsnapshot-signal=SIGUSR2' };
+    const text = 'In NODE_OPTIONS, --heapsnapshot-signal writes heap snapshots, which lets the switch\'s keys out of its memory.';
+    const own = folder();
+    writeFileSync(join(own, 'locum.json'), '{"http": {"port": 0}}');
+    expect(wrongOf(await diagnosis({ cwd: own, env }))).toContainEqual({ check: 'node', state: 'wrong', text, todo: 'Take it out: the switch does not start so.' });
+    const demo = await diagnosis({ cwd: folder(), env });
+    expect([demo.code, demo.findings.find((finding) => finding.text === text)?.state]).toEqual([0, 'note']);
+  });
+
   test('no keys, where it is not the demo', async () => {
     const cwd = folder();
     mkdirSync(join(cwd, 'data'), { mode: 0o700 });

@@ -5,7 +5,7 @@ import type { Dialect } from '../../src/dialect/dialect.ts';
 import type { CarriedKey } from '../../src/dialect/meaning.ts';
 import { writePlace } from '../../src/dialect/places.ts';
 import type { Codec } from '../../src/iso8583/codec.ts';
-import { Draft } from '../../src/iso8583/draft.ts';
+import type { Draft } from '../../src/iso8583/draft.ts';
 import { wrapKeyBlock } from '../../src/keys/key-block.ts';
 import { Secret } from '../../src/message/secret.ts';
 import { demoKeys } from '../../src/program/demo-keys.ts';
@@ -36,9 +36,8 @@ export function kcvOf(key: Uint8Array): string {
 }
 
 /** @param usage of the header: P0, M3 or another */
-export function keyBlock(key: Uint8Array, { usage = 'P0', kek = demoKey('demo-kek') as Uint8Array } = {}): CarriedKey {
-  const mode = usage === 'P0' ? 'B' : 'C';
-  const header = { version: 'B', keyUsage: usage, algorithm: 'T', modeOfUse: mode, keyVersion: '00', exportability: 'N', optionalBlocks: [] } as const;
+export function keyBlock(key: Uint8Array, { usage = 'P0', mode = '', kek = demoKey('demo-kek') as Uint8Array } = {}): CarriedKey {
+  const header = { version: 'B', keyUsage: usage, algorithm: 'T', modeOfUse: mode === '' ? (usage === 'P0' ? 'B' : 'C') : mode, keyVersion: '00', exportability: 'N', optionalBlocks: [] } as const;
   const text = wrapKeyBlock({ family: 'tdes', key: kek }, header, key, randomBytes);
   return { purpose: usage.startsWith('M') ? 'mac' : 'pin', form: 'block', text: new Secret(text), kcv: '' };
 }
