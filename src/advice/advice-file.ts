@@ -152,7 +152,7 @@ export class AdviceFile {
       assert(outcome.kind === 'unavailable' || outcome.kind === 'unknown', 'an advice has no head and moves no counter');
       this.#options.events.trouble(outcome.error);
       isInDoubt ||= outcome.kind === 'unknown';
-      if (!isInDoubt) break;
+      if (!isInDoubt || this.#isClosed) break;
     }
     this.#count -= 1;
     if (!isInDoubt) return 'failed';

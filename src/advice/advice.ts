@@ -6,67 +6,23 @@
  * place for track data, a PIN block or a card verification value. Invariant: what was encoded decodes to the same facts.
  */
 import { assert } from '../base/assert.ts';
-import type { EntryMode, OriginalReference, Purpose, Trace } from '../message/message.ts';
+import type { AdviceContent } from '../message/advice.ts';
 import type { Amount } from '../message/money.ts';
-import type { Reason } from '../message/reason.ts';
 
 /** The first three tell an issuer of a decision; the others are messages of an issuer to an acquirer that was away. */
 export type AdviceKind = 'authorization' | 'financial' | 'reversal' | 'chargeback' | 'feeCollection' | 'fundsDisbursement' | 'text';
 
-/** A request of ours that the destination may have got, as it went out there. */
-export interface SentReference {
-  readonly class: 'authorization' | 'financial' | 'reversal';
-  readonly stan: string;
-  /** DE7, ten digits MMDDhhmmss. */
-  readonly transmittedAt: string;
-  /** Digits, as the destination's version has it; empty where it has none. */
-  readonly localAt: string;
-  readonly acquirer: string;
-}
-
-/** A decision that was taken in the issuer's place: the facts of 0120, 0220 and 0420, and of their later forms. */
-export interface DecisionContent {
+/** A decision that was taken in the issuer's place, with what the issuer is not told by a field of its own. */
+export interface DecisionContent extends AdviceContent {
   readonly what: 'decision';
   /** Message id of what was decided, by which the log and the book know it. */
   readonly messageId: string;
   /** What the acquirer sent: it is not always a request that is decided in stand-in. */
   readonly function: 'request' | 'advice';
-  readonly trace: Trace;
-  readonly rrn: string;
-  readonly purpose: Purpose;
-  readonly processingCode: string;
-  /** What was asked. */
-  readonly amount: Amount | undefined;
-  readonly billing: Amount | undefined;
-  /** What was approved, where it is less. */
-  readonly approved: Amount | undefined;
-  /** Reversal: what it came to after all, in minor units of the transaction's currency; undefined: nothing. */
-  readonly actualMinor: number | undefined;
-  /** The decision. A reversal that is the switch's own has the reason that it gives for it. */
-  readonly reason: Reason;
-  /** DE38; empty where there is none. */
-  readonly approvalCode: string;
-  /** Why the issuer did not decide itself (its code or name). */
-  readonly standInReason: string;
-  /** YYMM. */
-  readonly expiry: string | undefined;
-  /** DE23; undefined where not carried. */
-  readonly panSequence: string | undefined;
-  readonly entryMode: EntryMode;
-  /** DE22 as it was carried; empty where absent. */
-  readonly pointOfService: string;
-  /** DE25 of 1987 as it was carried; empty where absent. */
-  readonly condition: string;
-  readonly cardPresent: boolean;
-  readonly merchant: { readonly category: string; readonly id: string; readonly name: string; /** DE19 or of DE43; empty where absent. */ readonly country: string };
   /** Wrong PINs in a row that stand-in has counted, with this one. */
   readonly wrongPins: number;
   /** Stand-in has verified the PIN, and it was right. */
   readonly pinVerified: boolean;
-  /** What a reversal, completion or increment is of, as the acquirer names it. */
-  readonly original: OriginalReference | undefined;
-  /** The request of ours that this reverses or replaces. */
-  readonly replaces: SentReference | undefined;
   readonly receivedAtMs: number;
   readonly decidedAtMs: number;
 }
@@ -80,8 +36,6 @@ export interface MessageContent {
   readonly receivedAtMs: number;
 }
 
-export type AdviceContent = DecisionContent | MessageContent;
-
 export interface Advice {
   /** Unique over switches and restarts: writing it again changes nothing. */
   readonly id: string;
@@ -94,7 +48,7 @@ export interface Advice {
   readonly createdAtMs: number;
   /** As the HSM sealed it; empty where there is no card. */
   readonly sealedPan: string;
-  readonly content: AdviceContent;
+  readonly content: DecisionContent | MessageContent;
 }
 
 /** What became of an advice in the end: the destination answered that it has it, or an operator gave it up. */

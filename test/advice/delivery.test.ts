@@ -81,9 +81,11 @@ describe('a delivery', () => {
     await settled();
     expect(ids()).toEqual(['a1', 'b1']);
     let isStopped = false;
-    const stopped = delivery.stop().then(() => {
+    const stop = async (): Promise<void> => {
+      await delivery.stop();
       isStopped = true;
-    });
+    };
+    const stopped = stop();
     await settled();
     expect(isStopped).toBe(false);
     await answer(accepted);
