@@ -47,7 +47,8 @@ export class Verification {
   /** @param references undefined: not known here; the account asks where it takes them */
   constructor(carried: Carried, references: CardReferences | undefined) {
     const { meaning, program } = carried;
-    if (program === undefined || meaning.class === 'reversal') {
+    // What is faulty is refused or noted for that, and nothing that it carries is looked at.
+    if (program === undefined || meaning.class === 'reversal' || meaning.fault !== undefined) {
       if (meaning.pin !== undefined) this.#facts = { ...nothingCarried, pin: 'unverified' };
       return;
     }

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
 import type { Hsm } from '../../src/keys/hsm.ts';
 import type { SoftwareHsm } from '../../src/keys/software-hsm.ts';
-import { demoSecurity, demoStations, purchase, startSwitch, stopAll, until } from './fixture.ts';
+import { demoSecurity, demoStations, loadCard, purchase, startSwitch, stopAll, until } from './fixture.ts';
 import type { RunningSwitch } from './fixture.ts';
 import { withChip, withMac, withPin } from './secured.ts';
 
@@ -49,6 +49,27 @@ it('a switch that stops answers what waits for the HSM', async () => {
   await until(() => running.of('received').some(([, type]) => type === '0100'), 'the message is read');
   expect([running.decided.length, await running.switch.stop(10_000)]).toEqual([0, 0]);
   expect((await acquirer.next()).text(39)).toBe('00');
+});
+
+it('no key is asked for a message that is refused for its content', async () => {
+  const asked: string[] = [];
+  const running = await startSwitch({
+    inFront: (hsm) => ({
+      verify: (checks) => {
+        asked.push(...checks.map(({ kind }) => kind));
+        return hsm.verify(checks);
+      },
+      produce: (orders) => {
+        asked.push(...orders.map(({ kind }) => kind));
+        return hsm.produce(orders);
+      },
+    }),
+  });
+  const at = { running, name };
+  const acquirer = await running.call(name);
+  const ofAnother = withChip(at, withPin(at, purchase(acquirer.codec, 1, { 22: '051' }), '4321'), { tags: { '5A': loadCard } });
+  expect((await acquirer.ask(ofAnother)).has(55)).toBe(false);
+  expect([reasons(running), asked]).toEqual([['9100'], []]);
 });
 
 it.for([
