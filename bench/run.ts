@@ -1,8 +1,9 @@
 /**
  * `npm run bench`: runs the benchmarks that are named, or all of them.
  *
- *   npm run bench -- [codec] [keys] [echo] [store] [holds] [memory] [path] [--quick] [options of path and store]
+ *   npm run bench -- [codec] [keys] [echo] [store] [holds] [advice] [memory] [path] [--quick] [options of path and store]
  */
+import { adviceTable, run as runAdvice } from './advice.ts';
 import { run as runCodec, table } from './codec.ts';
 import { run as runKeys } from './keys.ts';
 import { loadEcho, startBareServer, startEndpointEcho } from './echo.ts';
@@ -51,6 +52,10 @@ export const benches: Readonly<Record<string, (tell: Tell, isQuick: boolean, wor
       await engine.close();
       tell(`${name.padEnd(15)} one account: empty ${Math.round(emptyPerSecond)}/s, with ${openHolds} open holds ${Math.round(fullPerSecond)}/s`);
     }
+  },
+  async advice(tell, isQuick) {
+    const load = isQuick ? { count: 500, inFlight: 64 } : { count: 100_000, inFlight: 256 };
+    tell(adviceTable(await runAdvice(load), load));
   },
   async memory(tell) {
     for (const originalKeys of [[], ['rrn']] as const) tell(memoryTable(await benchMemory(originalKeys)));
