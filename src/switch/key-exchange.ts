@@ -56,12 +56,18 @@ export const zoneKeyUsage: Readonly<Record<CarriedKey['purpose'], ZoneUsage>> = 
 /** Brings a key to the station; `done` gets its answer, undefined where none came in time. False where it cannot be brought at all; then `done` is not called. */
 export type BringKey = (key: CarriedKey, done: (accepted: boolean | undefined) => void) => boolean;
 
+/** A change of keys waits for the disk, and everybody with it: so many a minute of one station, and the rest are refused. */
+const changesPerMinuteMax = 60;
+const minuteMs = 60_000;
+
 /** The zone keys of one station: taken from it, and brought to it. */
 export class ZoneKeys {
   readonly #security: StationSecurity;
   readonly #desk: KeyDesk;
   readonly #underWay = new Set<CarriedKey['purpose']>();
   readonly #unsettled = new Set<CarriedKey['purpose']>();
+  #minuteEndsMs = -Infinity;
+  #changes = 0;
 
   constructor(security: StationSecurity, desk: KeyDesk) {
     this.#security = security;
@@ -78,6 +84,16 @@ export class ZoneKeys {
   /** Those whose last exchange had no answer, or is not known: the station may use a key that is not current here. */
   get unsettled(): readonly CarriedKey['purpose'][] {
     return this.purposes.filter((purpose) => this.#unsettled.has(purpose));
+  }
+
+  /** Counts a change that the station wants. @param nowMs monotonic @returns why it is one too many; empty where it is not */
+  begin(nowMs: number): string {
+    if (nowMs >= this.#minuteEndsMs) {
+      this.#minuteEndsMs = nowMs + minuteMs;
+      this.#changes = 0;
+    }
+    this.#changes += 1;
+    return this.#changes > changesPerMinuteMax ? `the station wants more than ${changesPerMinuteMax} key changes in a minute` : '';
   }
 
   /** Takes a key that the station brings. */

@@ -248,10 +248,15 @@ export class Station implements LinkHandlers {
   async #keyChange(received: Received, meaning: NetworkMeaning, frame: Uint8Array | undefined): Promise<void> {
     const begun: Received = received.begun ? received : { ...received, begun: true };
     if (!received.begun) received.connection.begin();
+    const fault = meaning.keyFault === '' ? this.#zoneKeys.begin(this.#outside.deadlines.nowMs()) : meaning.keyFault;
+    if (fault !== '') {
+      this.#networkAnswered(begun, meaning, '9119', '', fault);
+      return;
+    }
     if (meaning.key === undefined) {
       // Who brings none asks for one.
-      this.#networkAnswered(begun, meaning, meaning.keyFault === '' ? undefined : '9119', '', meaning.keyFault);
-      if (meaning.keyFault === '') await this.#renew(received.connection, this.#zoneKeys.purposes);
+      this.#networkAnswered(begun, meaning, undefined);
+      await this.#renew(received.connection, this.#zoneKeys.purposes);
       return;
     }
     const taken = await this.#zoneKeys.take(meaning.key);
