@@ -65,6 +65,8 @@ export interface ScriptQueueMessage extends LifecycleBase {
   readonly kind: 'scriptQueue';
   readonly cardToken: string;
   readonly script: Omit<QueuedScript, 'sentBy'>;
+  /** The message whose answer should have had it, and had not after all: it waits on, where it still does. */
+  readonly unsent?: string | undefined;
 }
 
 export type CardLifecycleMessage = CardChangeMessage | PinSetMessage | Cvv2ResetMessage | CardLockMessage | CardUnlockMessage | ScriptQueueMessage;
@@ -99,7 +101,7 @@ export function cardAfter(account: Account, message: CardLifecycleMessage): Card
     case 'cvv2Reset': return changed(index, card, { ...record, cvv2Generation: record.cvv2Generation + 1 }, security);
     case 'cardLock': return message.lockCode === 0 ? refused('9100') : locked(index, card, record, message.lockCode);
     case 'cardUnlock': return locked(index, card, record, 0);
-    case 'scriptQueue': return scriptQueued(index, card, message.script);
+    case 'scriptQueue': return message.unsent === undefined ? scriptQueued(index, card, message.script) : waitsOn(index, card, message.script.id, message.unsent);
   }
 }
 
@@ -126,6 +128,13 @@ function scriptQueued(index: number, card: Card, { id, command, sealed }: Script
   if (card.security.scripts.some((script) => script.id === id)) return refused('9113');
   const scripts = withScript(card.security.scripts, { id, command, sealed, sentBy: undefined });
   return scripts.length > scriptsMax ? refused('9109') : changed(index, card, card.record, { ...card.security, scripts });
+}
+
+function waitsOn(index: number, card: Card, id: string, unsent: string): CardOutcome {
+  const { scripts } = card.security;
+  const isThere = scripts.some((script) => script.id === id && script.sentBy === unsent);
+  const after = scripts.map((script) => (script.id === id ? { ...script, sentBy: undefined } : script));
+  return changed(index, card, card.record, isThere ? { ...card.security, scripts: after } : card.security);
 }
 
 function changed(index: number, card: Card, record: CardRecord, security: CardSecurity): CardOutcome {

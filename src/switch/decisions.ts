@@ -198,7 +198,7 @@ export class Decisions {
       this.#options.onScriptsFailed(arrival.program?.rules.name ?? '', command.error.reason);
       this.#options.ledger.submit(accountId, '', {
         kind: 'scriptQueue', id: `${arrival.id}-script-${index}`, accountId, receivedAtMs: arrival.receivedAtMs, cardToken: arrival.token,
-        script: { id: `${arrival.id}-${index}`, command: script.command, sealed: script.sealed },
+        script: { id: script.id, command: script.command, sealed: script.sealed }, unsent: arrival.id,
       }, Infinity, () => undefined);
     }
   }

@@ -271,6 +271,24 @@ describe('scripts', () => {
     ledger.checkReplay();
   });
 
+  test('that could not be made wait as they were, once each, and none comes back in place of a newer one', () => {
+    const ledger = Ledger.with(100);
+    ledger.playAll(queue('a'), queue('old', 'pinChange'));
+    const first = atChip(1);
+    expect(sent(ledger, first)).toEqual(['a', 'old']);
+    const unmade = (id: string, n: number) => ({ ...queue(id, id === 'a' ? 'applicationBlock' : 'pinChange'), id: `u${n}`, unsent: first.id }) as const;
+    expect(ledger.play(unmade('a', 1)).response.reason).toBe('0000');
+    expect(waiting(ledger)).toEqual(['a -', `old ${first.id}`]);
+    ledger.play(reversalOf(first));
+    ledger.playAll(unmade('a', 2), queue('new', 'pinChange'), unmade('old', 3));
+    expect(waiting(ledger)).toEqual(['a -', 'new -']);
+    const second = atChip(2);
+    expect(sent(ledger, second)).toEqual(['a', 'new']);
+    ledger.play(unmade('a', 4));
+    expect(waiting(ledger)).toEqual([`a ${second.id}`, `new ${second.id}`]);
+    ledger.checkReplay();
+  });
+
   test('go out again with the answer to a repeat, with a failure that the chip reports, and after a reversal', () => {
     const ledger = Ledger.with(100);
     ledger.play(queue('a'));
