@@ -219,10 +219,14 @@ function refuseFormer({ keys, retired }: KeyFile, name: string, kcv: string): vo
 /** How many retired versions of a name are remembered, against their return. */
 const retiredMax = 200;
 
-/** Without the versions whose time is over: keys that are exchanged again and again do not pile up. */
+/** How many versions before the current one are kept, whatever their time: each check under a wrong key tries all of them. */
+const replacedMax = 16;
+
+/** Without the versions whose time is over, and the oldest of too many: keys that are exchanged again and again do not pile up. */
 function withoutExpired(file: KeyFile, name: string, nowMs: number): KeyFile {
   const current = currentKey(file.keys, name);
-  const expired = (key: KeyInfo): boolean => key.name === name && key.version !== current?.version && (key.checksUntilMs ?? 0) <= nowMs;
+  const newest = current?.version ?? 0;
+  const expired = (key: KeyInfo): boolean => key.name === name && key.version !== newest && ((key.checksUntilMs ?? 0) <= nowMs || key.version <= newest - replacedMax);
   const ofName = [...file.retired.filter((key) => key.name === name), ...file.keys.filter(expired).map(infoOf)].sort(byNameAndVersion);
   const retired = [...file.retired.filter((key) => key.name !== name), ...ofName.slice(-retiredMax)].sort(byNameAndVersion);
   return { ...file, keys: file.keys.filter((key) => !expired(key)), retired };

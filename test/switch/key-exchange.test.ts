@@ -192,6 +192,19 @@ describe('a key change', () => {
     ]);
   });
 
+  it('of a station that wants one after the other is refused from some number a minute on, and the versions that are kept are few', async () => {
+    const at = await open('ascii');
+    const acquirer = await at.running.call('ascii');
+    const keys = Array.from({ length: 62 }, newKey);
+    const codes: (string | undefined)[] = [];
+    for (const [index, key] of keys.entries()) codes.push((await acquirer.ask(ask(at, acquirer, index + 1, keyBlock(key)))).text(39));
+    expect(codes).toEqual([...Array<string>(60).fill('00'), '81', '81']);
+    expect(at.running.of('networkManagement').at(-1)).toEqual(['ascii', 'keyChange', false, 'the station wants more than 60 key changes in a minute']);
+    expect(at.held('demo-zpk').map((each) => each.split(' ')[1])).toEqual(keys.slice(60 - 17, 60).map(kcvOf));
+    expect(await cash(at, acquirer, 100, keys[59]!)).toMatch(approved);
+    expect(await cash(at, acquirer, 101, keys[0]!)).not.toMatch(approved);
+  });
+
   it('where the key file cannot be used is refused, and the station goes on', async () => {
     const at = await open('ascii');
     const acquirer = await at.running.call('ascii');
