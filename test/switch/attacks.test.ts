@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { decideNow } from '../../src/issuer/ledger.ts';
 import { Secret } from '../../src/message/secret.ts';
+import { demoTables } from '../../src/program/demo-tables.ts';
+import { readTables } from '../../src/program/tables.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { SqliteStore } from '../../src/store/sqlite.ts';
 import { RedisStore } from '../../src/store/redis.ts';
@@ -101,6 +103,27 @@ describe.for(Object.keys(engines))('on the store %s', (engine) => {
     await line.ask(withPin(at, purchase(line.codec, 6), '8642'));
     await line.ask(purchase(line.codec, 7, cvv2(2)));
     expect(there!.decided.map(({ reason }) => reason)).toEqual(['0000', '0000', '1045', '1017', '0000', '0000', '1045']);
+  });
+
+  it('a command that one switch cannot make goes out once from the other', async () => {
+    const [store, other] = await engines[engine]!();
+    const here = await startSwitch({ store });
+    const { chip } = readTables(demoTables, 0).programs[0]!;
+    const keys = new Map([[1, { ac: 'demo-imk-ac', smi: undefined, smc: undefined }]]);
+    const without = await startSwitch({ store: other, hsm: here.hsm, program: { chip: { ...chip!, keys } } });
+    const cardToken = here.hsm.cardToken(panOf(card));
+    const accountId = cardToken.slice(0, 12);
+    await decideNow(here.ledger, accountId, { kind: 'scriptQueue', id: 'q', accountId, cardToken, receivedAtMs: nowMs, script: { id: 's', command: 'applicationBlock', sealed: undefined } });
+    const lines = new Map<RunningSwitch, Acquirer>([[here, await here.call(name)], [without, await without.call(name)]]);
+    const commandsIn = async (running: RunningSwitch, atc: number): Promise<number> => {
+      const line = lines.get(running)!;
+      const answer = await line.ask(withChip({ running, name }, purchase(line.codec, atc, chipRead), { atc }));
+      return [...answer.tags(55).keys()].filter((path) => path === '72.86').length;
+    };
+    expect(await commandsIn(without, 1)).toBe(0);
+    await lines.get(without)!.ask(purchase(without.codec(name), 1, {}, '400'));
+    expect([await commandsIn(here, 2), await commandsIn(here, 3)]).toEqual([1, 0]);
+    expect(without.of('scriptsFailed' as 'decided')).toHaveLength(1);
   });
 });
 
