@@ -136,12 +136,10 @@ export function readEntry(message: Message, dialect: Dialect): Entry {
 function chooseCardValue(message: Message, dialect: Dialect, entry: Entry, track: Track | undefined, expiry: string | undefined): CarriedCardValue | undefined {
   const fromTrack = track === undefined ? undefined : trackValueOf(track, entry.trackValue);
   if (fromTrack !== undefined) return fromTrack;
-  for (const place of dialect.cvv2) {
-    const value = placeText(message, place, 'characters');
-    if (value === undefined || !(value.length === 3 || value.length === 4) || !isDigits(value)) continue;
-    return carried('cvv2', value, expiry ?? (track?.expiry || undefined), '000');
-  }
-  return undefined;
+  const values = dialect.cvv2.map((place) => placeText(message, place, 'characters') ?? '').filter((value) => value !== '');
+  // What is none is carried all the same, and fails: it is not left unchecked for being wrong.
+  const value = values.find((one) => (one.length === 3 || one.length === 4) && isDigits(one)) ?? values[0];
+  return value === undefined ? undefined : carried('cvv2', value, expiry ?? (track?.expiry || undefined), '000');
 }
 
 function trackValueOf(track: Track, kind: TrackValue): CarriedCardValue | undefined {
@@ -149,8 +147,9 @@ function trackValueOf(track: Track, kind: TrackValue): CarriedCardValue | undefi
   if (kind === 'dynamic') return contactlessStripe(track);
   const { discretionary, valueAt } = track;
   const start = valueAt < 0 ? discretionary.length + valueAt : valueAt;
+  // Cut off, or of letters, it is carried as a wrong one.
   const value = start < 0 ? '' : discretionary.slice(start, start + 3);
-  if (value.length !== 3 || !isDigits(value)) return undefined;
+  if (value.trim() === '') return undefined;
   if (kind === 'icvv') return carried('icvv', value, track.expiry, '999');
   return track.serviceCode === '' ? undefined : carried('cvv', value, track.expiry, track.serviceCode);
 }
