@@ -168,12 +168,15 @@ export class KeyCustody {
   /** What was done, or why it was not; written down. */
   #answer(operation: string, name: string, usage: KeyUsage, under: string, action: () => KeyInfo): KeyInfo | Refusal {
     let answer: KeyInfo | Refusal;
+    let outcome: { refused: string } | { version: number; kcv: string };
     try {
       answer = action();
+      outcome = { version: answer.version, kcv: answer.kcv };
     } catch (error) {
       answer = refusalOf(error);
+      // The commands' codes, which say more than the port's.
+      outcome = { refused: (error as KeyError).code };
     }
-    const outcome = 'code' in answer ? { refused: answer.code } : { version: answer.version, kcv: answer.kcv };
     try {
       this.#options.log.record({ operation, key: name, usage, under, ...outcome });
     } catch (error) {

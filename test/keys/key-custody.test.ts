@@ -125,7 +125,7 @@ describe('a key from the other side', () => {
     expect(receive(ours, { text: sentBlock().text.replace(/..$/, '00') })).toMatchObject({ code: 'malformed' });
     withKeyLock(ours.keyFile, () => expect(receive(ours, { text: sentBlock().text })).toMatchObject({ code: 'unavailable' }));
     expect(versions(ours)).toEqual([]);
-    expect([...accessLines(ours.keyFile)].map(({ line }) => line?.refused)).toEqual(['wrong_usage', 'unknown_key', 'malformed']);
+    expect([...accessLines(ours.keyFile)].map(({ line }) => line?.refused)).toEqual(['key_wrong_usage', 'key_unknown', 'key_refused']);
     expect(ours.logFailures).toEqual(['key_file_busy']);
   });
 
