@@ -25,7 +25,6 @@ const names: Record<string, string> = {
   '82': 'Application interchange profile',
   '83': 'Command template',
   '84': 'Dedicated file name',
-  '86': 'Issuer script command',
   '87': 'Application priority indicator',
   '89': 'Authorization code',
   '8A': 'Authorization response code',
@@ -91,6 +90,8 @@ const hidden: Record<string, Tag> = {
   '57': { name: 'Track 2 equivalent data', sensitive: 'track' },
   '5A': { name: 'Application primary account number', sensitive: 'pan' },
   '5F20': { name: 'Cardholder name', sensitive: 'private' },
+  // May have a new PIN in it, enciphered.
+  '86': { name: 'Issuer script command', sensitive: 'private' },
   '99': { name: 'Transaction personal identification number data', sensitive: 'pin' },
   '9F0B': { name: 'Cardholder name, extended', sensitive: 'private' },
   '9F1F': { name: 'Track 1 discretionary data', sensitive: 'cvv' },

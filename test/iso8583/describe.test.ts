@@ -9,7 +9,7 @@ const pan = '4761739001010119';
 const codec = codecOf('iso8583-1987-ascii');
 const message = codec.decode(Buffer.from(codec.encode(new Draft('0100')
   .set(2, pan).set(3, '000000').set(34, pan).set(35, `${pan}=28122011143800000000`).set(45, `B${pan}^DOE/JOHN^2812201114380000`).set(48, `CVV2 123 ${pan}`).set(52, '1B9C1845EB993A7A')
-  .set(53, '2600000000000000').set(102, pan).setTags(55, [['5A', pan], ['57', `${pan}D28122011143800000000F`], ['5F20', '444F45'], ['9F36', '01A7'], ['DF79', '313233']]))));
+  .set(53, '2600000000000000').set(102, pan).setTags(55, [['5A', pan], ['57', `${pan}D28122011143800000000F`], ['5F20', '444F45'], ['72', [['86', '84240002']]], ['9F36', '01A7'], ['DF79', '313233']]))));
 
 function line(path: string): string | undefined {
   return describe(message).find((found) => found.path === path)?.value;
@@ -36,6 +36,7 @@ group('a described message', () => {
 
   it('does not show an unknown tag', () => {
     expect(line('55.DF79')).toBe('[hidden, 6 characters]');
+    expect(line('55.72.86')).toBe('[hidden, 8 characters]');
   });
 
   it('does not show unknown fields, and nothing of a bitmapped field that is sensitive', () => {
