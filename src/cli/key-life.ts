@@ -29,6 +29,7 @@ export const keyRotateCommand: Command = {
     const sealing = current !== undefined && usageRules[current.usage].oneName;
     if (given.text('overlap') === undefined && !sealing) throw new UsageError('--overlap is missing: how long the version that is replaced may still be used for checks; 0 ends it at once');
     const checksUntilMs = overlapEndMs(given, outside.now());
+    if (sealing && checksUntilMs !== undefined) throw new UsageError(`--overlap is for keys that checks are made with; what is sealed with ${name} opens for ever`);
     printAdded(desk.change({ operation: 'rotate', key: name }, (master) => rotateKey(desk.keyFile, master, { name, checksUntilMs }, random)), checksUntilMs, desk, outside);
     return Promise.resolve(0);
   },

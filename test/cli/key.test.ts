@@ -290,6 +290,8 @@ describe('locum key rotate and retire', () => {
   test('what seals takes no overlap, and tokens have one key for ever', async () => {
     const cwd = await withKeys();
     expect(await locum(['key', 'rotate', 'pan'], { cwd })).toMatchObject({ code: 0, out: expect.stringContaining('What was sealed with version 1 still opens.') as string });
+    expect(await locum('key rotate pan --overlap 1d'.split(' '), { cwd })).toMatchObject({ code: 2, err: expect.stringContaining('what is sealed with pan opens for ever') as string });
+    expect((await keysOf({ cwd })).filter((key) => 'checksUntilMs' in key)).toEqual([]);
     expect(await locum(['key', 'rotate', 'token'], { cwd })).toMatchObject({ code: 1, err: 'locum key rotate: the token key token has a version already, and can have one only.\n' });
   });
 });
