@@ -61,8 +61,17 @@ function headSentence(transaction: TracedTransaction, before: TracedTransaction 
   const purpose = purposeWords[transaction.purpose] ?? transaction.purpose;
   const what = transaction.class === 'reversal' ? `reversal of a ${purpose}` : `${purpose} (${transaction.class} ${transaction.function})`;
   const later = before === undefined ? '' : `, ${durationWords(receivedAtMs - before.receivedAtMs)} later`;
-  return `${timeWords(receivedAtMs)}${later}: ${mti}, ${what}${amount === undefined ? '' : ` of ${formatAmount(amount.amountMinor, amount.currency)}`}, card ${maskedPan}`;
+  return `${timeWords(receivedAtMs)}${later}: ${mti}, ${what}${amount === undefined ? '' : ` of ${formatAmount(amount.amountMinor, amount.currency)}`}, card ${maskedPan}${entryWords[transaction.entryMode] ?? ''}`;
 }
+
+const entryWords: Readonly<Record<string, string>> = {
+  chip: ', by chip',
+  contactless: ', without contact',
+  stripe: ', by stripe',
+  fallback: ', by stripe as the chip could not be read',
+  manual: ', typed in',
+  ecommerce: ', in e-commerce',
+};
 
 function fromSentence({ station, acquirer, terminal, merchant, stan, rrn, transmittedAt, localAt, id, billing }: TracedTransaction): string {
   const parts = [`From station ${station}`];
@@ -80,7 +89,7 @@ function fromSentence({ station, acquirer, terminal, merchant, stan, rrn, transm
 
 function decisionSentence({ decidedBy, approved, reason, reasonText, approvalCode, receivedAtMs, decidedAtMs }: TracedTransaction): string {
   const fact = Object.hasOwn(reasons, reason) ? reasons[reason as keyof typeof reasons] : undefined;
-  const action = fact === undefined || fact.action === reason ? reason : `${reason}, on the wire ${fact.action}`;
+  const action = fact === undefined || fact.action === reason ? reason : `${reason}, which has the action code ${fact.action}`;
   const verdict = approved ? 'approved' : reason.startsWith('4') || reason.startsWith('9') ? 'answered' : 'declined';
   const code = approvalCode === '' ? '' : `, approval code ${approvalCode}`;
   return `Decided by ${deciderWords[decidedBy] ?? decidedBy} after ${durationWords(decidedAtMs - receivedAtMs)}: ${verdict}: ${reasonText} (${action})${code}.`;
