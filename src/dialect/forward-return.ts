@@ -82,8 +82,8 @@ function writeChip(draft: Draft, answer: Message, { responseCode }: ResponseMean
   if (objects.length === 0) return;
   const saysCode = objects.some((object) => object.startsWith('8A'));
   if (!saysCode && dialect.answer.chipResponseCode) {
-    const [one = 48, two = 48] = [...authorizationResponseCode(from, responseCode)].map((character) => character.charCodeAt(0));
-    objects.splice(objects[0]!.startsWith('91') ? 1 : 0, 0, `8A02${one.toString(16)}${two.toString(16)}`);
+    const code = authorizationResponseCode(from, responseCode);
+    objects.splice(objects[0]!.startsWith('91') ? 1 : 0, 0, `8A02${code.charCodeAt(0).toString(16)}${code.charCodeAt(1).toString(16)}`);
   }
   while (objects.length > 0 && objects.join('').length > field.max * 2) objects.pop();
   if (objects.length > 0) draft.set(55, objects.join('').toUpperCase());

@@ -1,0 +1,135 @@
+/** What a host issuer is made of, what it is asked for, and what it tells: types that both sides of it share. */
+import type { ForwardRoute, OwnValues } from '../dialect/forward.ts';
+import type { ForwardFault, Side } from '../dialect/forward-write.ts';
+import type { CardMeaning, ResponseMeaning } from '../dialect/meaning.ts';
+import type { Codec, Message } from '../iso8583/codec.ts';
+import type { Draft } from '../iso8583/draft.ts';
+import type { SendOutcome } from '../link/link.ts';
+import type { MatcherEvents } from '../link/matcher.ts';
+import type { AdviceContent, SentReference } from '../message/advice.ts';
+import type { MessageClass } from '../message/message.ts';
+import type { Pan } from '../message/pan.ts';
+import type { CircuitConfig, CircuitPhase, Standing, Unavailability } from './circuit.ts';
+import type { MatchKeys } from './match-keys.ts';
+
+/** One station of the issuer's, as the switch offers it. */
+export interface HostLink {
+  /** A connection stands, and is signed on where that is needed. */
+  readonly usable: boolean;
+  /** None is usable, and one at least stands and is signed off. */
+  readonly signedOff: boolean;
+  /** Sends a request on a usable connection. Bytes are copied before it returns. */
+  request(bytes: Uint8Array): SendOutcome;
+  /** Where messages are authenticated: writes the draft with its code. `done` is called once; undefined: it cannot be written. */
+  readonly seal: ((draft: Draft, done: (bytes: Uint8Array | undefined) => void) => void) | undefined;
+  /** Asks whether the issuer is there. `done` is called once, in a bounded time. */
+  echo(done: (answered: boolean) => void): void;
+}
+
+export interface HostStation {
+  readonly name: string;
+  readonly side: Side;
+  readonly codec: Codec;
+  readonly link: HostLink;
+  readonly matchKeys: MatchKeys;
+  /** DE33 of our messages; empty: the acquirer's. */
+  readonly forwardingInstitution: string;
+  /** The first trace number of this run, 1 to 999,999. */
+  readonly firstStan: number;
+}
+
+export interface HostConfig {
+  /** The issuer's name: in events. */
+  readonly name: string;
+  readonly circuit: CircuitConfig;
+  /** Requests that wait at once, on each station. */
+  readonly pendingMax: number;
+  /** Ended requests whose late answers are still known, on each station. */
+  readonly rememberedMax: number;
+  /** DE39 as this issuer sends it, where it asks the switch to decide. */
+  readonly askingCodes: ReadonlySet<string>;
+}
+
+export interface ForwardOrder {
+  readonly message: Message;
+  readonly meaning: CardMeaning;
+  readonly source: Side;
+  /** On the clock of the host's deadlines. */
+  readonly deadlineMs: number;
+  /** Under the issuer's zone key. */
+  readonly pin?: OwnValues['pin'];
+  /** The original as it was sent to this issuer, of a reversal, completion or increment. */
+  readonly original?: SentReference | undefined;
+  /** For DE37 where the acquirer gave none. */
+  readonly rrn?: string;
+}
+
+export interface AdviceOrder {
+  readonly of: MessageClass;
+  readonly content: AdviceContent;
+  readonly pan: Pan | undefined;
+  readonly isRepeat: boolean;
+  readonly deadlineMs: number;
+  /** What it is known by, the same at each repeat: from `reserveTrace`; undefined: one is drawn. */
+  readonly trace?: OwnTrace | undefined;
+}
+
+/** What a message of ours is known by, drawn before it is written. */
+export interface OwnTrace {
+  readonly stan: string;
+  readonly transmittedAt: string;
+}
+
+/** A message of ours that went out. */
+export interface Sent {
+  readonly station: string;
+  readonly mti: string;
+  readonly reference: SentReference;
+}
+
+export type HostResult =
+  | { readonly kind: 'answered'; readonly message: Message; readonly meaning: ResponseMeaning; readonly elapsedMs: number; readonly sent: Sent; readonly route: ForwardRoute | undefined }
+  /** It was sent, and had no valid answer: what the issuer did is not known. */
+  | { readonly kind: 'expired'; readonly cause: 'timeout' | 'badAnswer'; readonly detail: string; readonly elapsedMs: number; readonly sent: Sent }
+  /** The issuer answered that the switch is to decide: it did nothing. */
+  | { readonly kind: 'asked'; readonly responseCode: string; readonly elapsedMs: number; readonly sent: Sent }
+  /** Nothing left the switch, or can have been understood. */
+  | { readonly kind: 'notSent'; readonly why: NotSent; readonly detail: string };
+
+export type NotSent =
+  | Unavailability
+  /** As many requests wait as may, or the peers read too slowly. */
+  | 'full'
+  /** It cannot be told to this issuer. */
+  | 'unfit'
+  | 'tooLarge'
+  /** Its deadline had passed. */
+  | 'tooLate';
+
+/** An answer after its request's end: never an answer to the acquirer. */
+export interface LateAnswer {
+  readonly sent: Sent;
+  readonly order: ForwardOrder | AdviceOrder;
+  readonly message: Message;
+  readonly meaning: ResponseMeaning;
+  readonly lateMs: number;
+  /** Why it would not have been an answer in time either; empty: it would have been. */
+  readonly fault: string;
+}
+
+/** Called synchronously; none may throw. `station` is the station's name, `issuer` the issuer's. */
+export interface HostEvents extends MatcherEvents {
+  circuitChanged(issuer: string, from: Standing, to: Standing): void;
+  /** An answer that is at odds with its request. */
+  answerRefused(station: string, fault: string): void;
+  /** A request of ours that could not be written. */
+  unfit(station: string, fault: ForwardFault): void;
+  late(issuer: string, late: LateAnswer): void;
+}
+
+export interface HostStatus {
+  readonly phase: CircuitPhase;
+  readonly why: Unavailability | undefined;
+  readonly pending: number;
+  readonly stations: readonly { readonly name: string; readonly usable: boolean; readonly pending: number }[];
+}
