@@ -39,11 +39,12 @@ export function readPurpose(message: Message, dialect: Dialect, meaning: Functio
   return byAmount(purpose, facts, faults);
 }
 
-/** The function code speaks of a payment: what is no payment by DE3 stays what it is. */
+/** The function code speaks of a payment: what is no payment by DE3 stays what it is. So does cash, with what is demanded of it, until it is completed. */
 function byFunction(plain: Purpose, meaning: FunctionMeaning): Purpose {
   switch (meaning) {
     case 'preauthorization':
     case 'increment':
+      return isPayment(plain) && plain !== 'cash' ? meaning : plain;
     case 'completion':
       return isPayment(plain) ? meaning : plain;
     case 'verification':
@@ -66,6 +67,7 @@ function byMarkers(message: Message, dialect: Dialect, plain: Purpose, facts: Pu
     const advised = facts.function !== 'request' && facts.approvalCode !== '' && dialect.approvalCodeCompletes;
     return advised && plain !== 'cash' ? 'completion' : plain;
   }
+  if (plain === 'cash') return plain;
   if (plain !== 'preauthorization' && !anyHolds(dialect.preauthorization, message)) return plain;
   return namesAuthorization ? 'increment' : 'preauthorization';
 }

@@ -178,4 +178,13 @@ describe.for(demoStationNames)('on the station %s', (name) => {
     await pay(2, chip, { atc: 2, tags: { ...declined, '9F27': '00' }, changed: { '9F27': '80' } });
     expect(reasons()).toEqual(['1843', '1843']);
   });
+
+  it('cash that calls itself a pre-authorization or an increment needs a PIN as well', async () => {
+    const { reasons, pay } = await open();
+    const cash = { 3: '010000' };
+    await pay(1, cash);
+    if (name === 'iso2003') for (const [index, code] of ['101', '105', '106', '107'].entries()) await pay(2 + index, { ...cash, 24: code });
+    else for (const [index, processing] of ['010000', '090000', '110000', '170000'].entries()) await pay(2 + index, { 3: processing, 25: '06' });
+    expect(reasons()).toEqual(Array(5).fill('1012'));
+  });
 });
