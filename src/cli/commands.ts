@@ -2,6 +2,7 @@
 import type { Command } from './command.ts';
 import { decodeCommand } from './decode.ts';
 import { doctorCommand } from './doctor.ts';
+import { hostCommand } from './host.ts';
 import { keyComponentCommand, keyExportCommand, keyImportCommand } from './key-import.ts';
 import { keyLogCommand, keyRetireCommand, keyRotateCommand, keyRotateMasterCommand } from './key-life.ts';
 import { keyGenerateCommand, keyInitCommand, keyListCommand } from './key.ts';
@@ -11,7 +12,7 @@ import { startCommand } from './start.ts';
 import { traceCommand } from './trace.ts';
 
 export const commands: readonly Command[] = [
-  startCommand, sendCommand, decodeCommand, traceCommand, specCheckCommand, specListCommand,
+  startCommand, sendCommand, hostCommand, decodeCommand, traceCommand, specCheckCommand, specListCommand,
   keyInitCommand, keyGenerateCommand, keyComponentCommand, keyImportCommand, keyExportCommand, keyListCommand,
   keyRotateCommand, keyRetireCommand, keyRotateMasterCommand, keyLogCommand, doctorCommand,
 ];
