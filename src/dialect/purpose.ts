@@ -35,16 +35,16 @@ export function readPurpose(message: Message, dialect: Dialect, meaning: Functio
   }
   // A reversal is told by what it names; the kind of its original is no ground to refuse it.
   if (facts.class === 'reversal') return plain === 'unsupported' ? 'purchase' : plain;
-  const purpose = meaning === 'original' ? byMarkers(message, dialect, plain, facts) : byFunction(plain, meaning);
+  const purpose = meaning === 'original' ? byMarkers(message, dialect, plain, facts) : byFunction(plain, meaning, facts);
   return byAmount(purpose, facts, faults);
 }
 
-/** The function code speaks of a payment: what is no payment by DE3 stays what it is. So does cash, with what is demanded of it, until it is completed. */
-function byFunction(plain: Purpose, meaning: FunctionMeaning): Purpose {
+/** The function code speaks of a payment: what is no payment by DE3 stays what it is. */
+function byFunction(plain: Purpose, meaning: FunctionMeaning, facts: PurposeFacts): Purpose {
+  if (isCashAsked(plain, facts)) return plain;
   switch (meaning) {
     case 'preauthorization':
     case 'increment':
-      return isPayment(plain) && plain !== 'cash' ? meaning : plain;
     case 'completion':
       return isPayment(plain) ? meaning : plain;
     case 'verification':
@@ -54,12 +54,17 @@ function byFunction(plain: Purpose, meaning: FunctionMeaning): Purpose {
   }
 }
 
+/** Cash that is asked for is that, whatever authorization it names or is said to be: what is demanded of cash is demanded of it. */
+function isCashAsked(purpose: Purpose, facts: PurposeFacts): boolean {
+  return purpose === 'cash' && facts.function === 'request';
+}
+
 function isPayment(purpose: Purpose): boolean {
   return purpose === 'purchase' || purpose === 'cash' || purpose === 'preauthorization';
 }
 
 function byMarkers(message: Message, dialect: Dialect, plain: Purpose, facts: PurposeFacts): Purpose {
-  if (!isPayment(plain)) return plain;
+  if (!isPayment(plain) || isCashAsked(plain, facts)) return plain;
   const { original } = facts;
   const namesAuthorization = original !== undefined && original.class === 'authorization';
   if (facts.class === 'financial') {
@@ -67,7 +72,6 @@ function byMarkers(message: Message, dialect: Dialect, plain: Purpose, facts: Pu
     const advised = facts.function !== 'request' && facts.approvalCode !== '' && dialect.approvalCodeCompletes;
     return advised && plain !== 'cash' ? 'completion' : plain;
   }
-  if (plain === 'cash') return plain;
   if (plain !== 'preauthorization' && !anyHolds(dialect.preauthorization, message)) return plain;
   return namesAuthorization ? 'increment' : 'preauthorization';
 }

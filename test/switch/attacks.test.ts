@@ -187,4 +187,16 @@ describe.for(demoStationNames)('on the station %s', (name) => {
     else for (const [index, processing] of ['010000', '090000', '110000', '170000'].entries()) await pay(2 + index, { 3: processing, 25: '06' });
     expect(reasons()).toEqual(Array(5).fill('1012'));
   });
+
+  it('cash that calls itself the completion of a purchase’s authorization needs a PIN as well', async () => {
+    const { running, reasons } = await open();
+    const line = await running.call(name);
+    const is2003 = name === 'iso2003';
+    const authorization = is2003 ? { 24: '101' } : { 25: '06' };
+    const original = is2003 ? { 56: '21000000000000012026112210150006476173', 24: '201' } : { 90: `0100000001112210150000000476173${'0'.repeat(11)}` };
+    await line.ask(purchase(line.codec, 1, authorization));
+    await line.ask(purchase(line.codec, 2, { ...original, 3: '010000' }, '200'));
+    await line.ask(purchase(line.codec, 3, original, '200'));
+    expect(reasons()).toEqual(['0000', '1012', '0000']);
+  });
 });
