@@ -16,8 +16,9 @@ export function testLuhn({ message: { card }, set: { tests: { luhn } } }: Reques
   return card.luhnValid ? pass(luhn, '') : fail('1011', luhn, card.pan.masked);
 }
 
-export function testCardState({ facts: { knownCard } }: Request): Verdict {
-  if (knownCard === undefined) return skip('', 'not known');
+export function testCardState({ facts: { knownCard, why } }: Request): Verdict {
+  // A host's card is the host's to know; an own card is in the store, or was.
+  if (knownCard === undefined) return why === 'storeUnreachable' ? fail('9112', 'active', 'not known') : skip('', 'not known');
   const { state, lockCode } = knownCard;
   if (state === 'removed') return fail('1810', 'active', state);
   if (lockCode !== 0) return fail(reasonOfLock(lockCode), 'no lock', `lock ${lockCode}`);
@@ -36,8 +37,8 @@ export function testExpiry({ message, set: { tests: { expiry: mode } }, facts: {
 }
 
 /** A merchant may keep no value for later: what follows an approval that counted, and a refund, have none to carry. */
-function couldCarry({ message: { purpose }, facts: { originals } }: Request): boolean {
-  return originals === undefined && purpose !== 'refund';
+function couldCarry({ message: { purpose }, follows }: Request): boolean {
+  return !follows && purpose !== 'refund';
 }
 
 export function testCardValue(request: Request): Verdict {
@@ -87,7 +88,7 @@ function atcMark(atc: number): string {
 }
 
 export function testCryptogram(request: Request): Verdict {
-  const { message: { chip, entryMode }, set: { tests: { cryptogram: mode } }, state, facts: { knownCard, originals } } = request;
+  const { message: { chip, entryMode }, set: { tests: { cryptogram: mode } }, state, facts: { knownCard }, follows } = request;
   if (mode === 'off') return skip(mode);
   if (chip === undefined) {
     if (entryMode !== 'chip' && entryMode !== 'contactless') return skip(mode, 'no chip was read');
@@ -97,13 +98,13 @@ export function testCryptogram(request: Request): Verdict {
   if (chip.outcome === 'error') return fail('1845', mode, chip.outcome);
   if (chip.outcome !== 'match') return wrong('1840', mode, chip.outcome);
   const isOld = knownCard?.highestAtc !== undefined && chip.atc <= knownCard.highestAtc;
-  if (originals === undefined && (isOld || hasSeen(state.card, atcMark(chip.atc)))) return wrong('1842', mode, `counter ${chip.atc}`);
+  if (!follows && (isOld || hasSeen(state.card, atcMark(chip.atc)))) return wrong('1842', mode, `counter ${chip.atc}`);
   const declining = chip.findings.find(({ effect }) => effect === 'decline');
   return declining === undefined ? pass(mode, `counter ${chip.atc}`) : wrong('1843', mode, declining.name);
 }
 
 export function testAuthentication(request: Request): Verdict {
-  const { message: { authentication, purpose }, channel, set: { tests: { authentication: mode } }, state, facts: { originals } } = request;
+  const { message: { authentication, purpose }, channel, set: { tests: { authentication: mode } }, state, follows } = request;
   if (mode === 'off') return skip(mode);
   if (authentication === undefined) {
     const isPayment = channel === 'ecommerce' && (purpose === 'purchase' || purpose === 'preauthorization');
@@ -111,5 +112,5 @@ export function testAuthentication(request: Request): Verdict {
   }
   if (authentication.outcome === 'error') return fail('1853', mode, authentication.outcome);
   if (authentication.outcome !== 'match') return wrong('1850', mode, authentication.outcome);
-  return originals === undefined && hasSeen(state.card, authentication.useId) ? wrong('1851', mode, 'used before') : pass(mode, 'match');
+  return !follows && hasSeen(state.card, authentication.useId) ? wrong('1851', mode, 'used before') : pass(mode, 'match');
 }

@@ -13,9 +13,9 @@ import type { Limit } from './rules.ts';
 export interface StandInState {
   readonly card: Activity;
   readonly issuer: Exposure;
-  /** Undefined: which account the card draws on is not known here. */
+  /** Undefined: which account the card draws on is not known here. There where a balance is known. */
   readonly account?: Exposure | undefined;
-  /** Undefined: no partner's balance bounds it. */
+  /** Undefined: no partner's balance bounds it. There where its headroom is known. */
   readonly partner?: Exposure | undefined;
 }
 

@@ -7,6 +7,7 @@ import type { Reason } from '../message/reason.ts';
 import { scopeId, usedOf } from './activity.ts';
 import { holds } from './condition.ts';
 import { usedInOutage } from './exposure.ts';
+import type { Exposure } from './exposure.ts';
 import { spanOf } from './rules.ts';
 import type { Cap, Limit } from './rules.ts';
 import type { Request } from './subject.ts';
@@ -14,9 +15,10 @@ import { fail, pass, skip } from './verdict.ts';
 import type { Verdict } from './verdict.ts';
 
 export function testBalance(request: Request): Verdict {
-  const { set: { tests: { balance, balanceAgeSecondsMax } }, facts: { lastKnown, nowMs, why, switchesSharing }, state, rules, isDebit, addedMinor } = request;
+  const { set: { tests: { balanceAgeSecondsMax } }, facts: { lastKnown, nowMs, why, switchesSharing }, state, rules, isDebit, addedMinor } = request;
   const mode = modeOfBalance(request);
-  if (mode === 'off' || !isDebit) return skip(balance);
+  // Without its store an account's other answers are no better than what is known of it, either.
+  if (mode === 'off' || (!isDebit && why !== 'storeUnreachable')) return skip(mode);
   const parameter = `${mode}, ${balanceAgeSecondsMax} s`;
   const unknown: Reason = why === 'storeUnreachable' ? '9112' : '9107';
   if (lastKnown === undefined) return mode === 'required' ? fail(unknown, parameter, 'not known') : skip(parameter, 'not known');
@@ -24,20 +26,25 @@ export function testBalance(request: Request): Verdict {
   // The age counts both ways: after a clock has jumped it says nothing of what is fresh.
   const ageSeconds = Math.ceil(Math.abs(nowMs - lastKnown.asOfMs) / 1000);
   if (ageSeconds > balanceAgeSecondsMax) return fail(unknown, parameter, `${ageSeconds} s old`);
-  const availableMinor = share(lastKnown.availableMinor, switchesSharing) - (state.account?.pendingMinor ?? 0);
-  return asked(addedMinor, availableMinor, '1016', parameter);
+  const availableMinor = share(lastKnown.availableMinor, switchesSharing) - pendingOf(state.account);
+  return isDebit ? asked(addedMinor, availableMinor, '1016', parameter) : pass(parameter, `${ageSeconds} s old`);
 }
 
 export function testPartnerBalance(request: Request): Verdict {
   const { facts: { lastKnown, switchesSharing }, state, isDebit, addedMinor } = request;
   const mode = modeOfBalance(request);
   if (mode === 'off' || !isDebit || lastKnown?.headroomMinor === undefined) return skip(mode, 'not known');
-  return asked(addedMinor, share(lastKnown.headroomMinor, switchesSharing) - (state.partner?.pendingMinor ?? 0), '1820', mode);
+  return asked(addedMinor, share(lastKnown.headroomMinor, switchesSharing) - pendingOf(state.partner), '1820', mode);
 }
 
 /** An account that is decided on without its store is never decided on without knowing it. */
 function modeOfBalance({ set: { tests }, facts: { why } }: Request): 'required' | 'ifCarried' | 'off' {
   return why === 'storeUnreachable' ? 'required' : tests.balance;
+}
+
+function pendingOf(exposure: Exposure | undefined): number {
+  assert(exposure !== undefined, 'what is pending of a balance is known with it');
+  return exposure.pendingMinor;
 }
 
 function asked(addedMinor: number, availableMinor: number, reason: Reason, parameter: string): Verdict {

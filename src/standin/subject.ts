@@ -20,6 +20,8 @@ export interface Request extends Subject {
   readonly addedMinor: number;
   /** 0 where it adds to a transaction that counted. */
   readonly transactions: 0 | 1;
+  /** Does it complete or add to what stand-in approved? What came with that may come again. */
+  readonly follows: boolean;
   readonly scopes: readonly string[];
   readonly isInOutage: boolean;
   /** The outage that it counts in: the latest that anybody knows of. */
@@ -45,6 +47,7 @@ export function requestOf(state: StandInState, rules: StandInRules, message: Car
     wholeMinor: isIncrement ? leftMinor + askedMinor : askedMinor,
     addedMinor: isIncrement ? askedMinor : askedMinor - leftMinor,
     transactions: originals.some(({ transactions }) => transactions === 1) ? 0 : 1,
+    follows: originals.length > 0,
     scopes: scopesOf(subject, rules),
     isInOutage: !isAvailable || facts.outageId > 0,
     outageId: Math.max(facts.outageId, state.issuer.outageId, state.account?.outageId ?? 0),
