@@ -7,7 +7,7 @@ import { loadKeys } from '../keys/key-store.ts';
 import type { MasterKey } from '../keys/master-key.ts';
 import { nextPlace, openMasterKey } from '../keys/master-key-place.ts';
 import type { Config } from '../program/config.ts';
-import { missingKeys, namedKeys } from '../program/key-check.ts';
+import { familyWords, missingKeys, namedKeys } from '../program/key-check.ts';
 import type { Outside } from './command.ts';
 import { counted, sentence } from './finding.ts';
 import type { Finding } from './finding.ts';
@@ -60,11 +60,12 @@ function lackingKeys(keys: readonly KeyInfo[], config: Config): Finding[] {
     if (keys.some((key) => key.usage === usage)) continue;
     lacking.push({ check: 'keys', state: 'wrong', text: `There is no key of usage ${usage}.`, todo: usage === 'pin' ? 'locum key init adds it.' : 'Every switch needs one. Take the key file from its backup; where there are no cards yet, locum key init adds the key.' });
   }
-  for (const { place, name, usage } of missingKeys(namedKeys(config), keys)) {
-    const key = keys.find((candidate) => candidate.name === name);
-    const text = key === undefined ? `${place} names the key ${name}, which is not there.` : `${place} names the key ${name}, which is for ${key.usage}, not for ${usage}.`;
-    const todo = key === undefined ? `${howToGet(name, usage)}; or correct ${place}.` : `Correct ${place}; locum key list shows the keys.`;
-    lacking.push({ check: 'keys', state: 'wrong', text, todo });
+  for (const { place, name, usage, form } of missingKeys(namedKeys(config), keys)) {
+    const key = keys.findLast((candidate) => candidate.name === name);
+    const names = `${place} names the key ${name}, which is`;
+    if (key === undefined) lacking.push({ check: 'keys', state: 'wrong', text: `${names} not there.`, todo: `${howToGet(name, usage)}; or correct ${place}.` });
+    else if (key.usage !== usage) lacking.push({ check: 'keys', state: 'wrong', text: `${names} for ${key.usage}, not for ${usage}.`, todo: `Correct ${place}; locum key list shows the keys.` });
+    else lacking.push({ check: 'keys', state: 'wrong', text: `${names} ${key.algorithm}, and ${form!.place} (${form!.value}) takes ${familyWords[form!.family]}.`, todo: `Correct ${form!.place} or ${place}; locum key list shows the keys.` });
   }
   return lacking;
 }

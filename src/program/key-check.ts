@@ -3,6 +3,7 @@
  * each change, and not with the first card that is declined for it.
  */
 import type { KeyInfo, KeyUsage } from '../keys/hsm.ts';
+import { familyOf } from '../keys/key-usage.ts';
 import type { Tables } from './tables.ts';
 
 /** A key that a row names. */
@@ -11,13 +12,24 @@ export interface NamedKey {
   readonly place: string;
   readonly name: string;
   readonly usage: KeyUsage;
+  /** Where another setting takes keys of one family only. */
+  readonly form?: KeyForm | undefined;
 }
+
+export interface KeyForm {
+  readonly place: string;
+  readonly value: string;
+  readonly family: 'tdes' | 'hmac';
+}
+
+/** Families in words. */
+export const familyWords = { tdes: 'a triple DES key', hmac: 'an HMAC key' } as const;
 
 /** Every key that a program's or a station's row names. */
 export function namedKeys({ programs, stations }: Pick<Tables, 'programs' | 'stations'>): NamedKey[] {
   const named: NamedKey[] = [];
-  const add = (place: string, name: string | undefined, usage: KeyUsage): void => {
-    if (name !== undefined) named.push({ place, name, usage });
+  const add = (place: string, name: string | undefined, usage: KeyUsage, form?: KeyForm): void => {
+    if (name !== undefined) named.push({ place, name, usage, form });
   };
   for (const { name, cvk, pin, chip, contactlessStripe, authentication } of programs) {
     const place = `programs.${name}`;
@@ -29,13 +41,14 @@ export function namedKeys({ programs, stations }: Pick<Tables, 'programs' | 'sta
       add(`${place}.chip.keys.${index}.smc`, smc, 'imk-smc');
     }
     add(`${place}.contactlessStripe.key`, contactlessStripe?.key, 'imk-cvc');
-    add(`${place}.authentication.key`, authentication?.key, 'cavv');
+    const value = authentication?.form;
+    add(`${place}.authentication.key`, authentication?.key, 'cavv', value && { place: `${place}.authentication.form`, value, family: value.startsWith('visa') ? 'tdes' : 'hmac' });
   }
   for (const { name, security: { pinKey, terminalKey, mac, transportKey } } of stations) {
     const place = `stations.${name}.security`;
     add(`${place}.pinKey`, pinKey, 'zpk');
     add(`${place}.terminalKey`, terminalKey, 'bdk');
-    add(`${place}.mac.key`, mac?.key, 'zak');
+    add(`${place}.mac.key`, mac?.key, 'zak', mac?.algorithm === 'retail' ? { place: `${place}.mac.algorithm`, value: 'retail', family: 'tdes' } : undefined);
     add(`${place}.transportKey`, transportKey, 'kek');
   }
   return named;
@@ -43,5 +56,9 @@ export function namedKeys({ programs, stations }: Pick<Tables, 'programs' | 'sta
 
 /** Those of them that no key of the file answers to. */
 export function missingKeys(named: readonly NamedKey[], held: readonly KeyInfo[]): NamedKey[] {
-  return named.filter(({ name, usage }) => !held.some((key) => key.name === name && key.usage === usage));
+  return named.filter(({ name, usage, form }) => {
+    // The last version is the one in use.
+    const key = held.findLast((one) => one.name === name);
+    return key?.usage !== usage || (form !== undefined && familyOf(key.algorithm) !== form.family);
+  });
 }

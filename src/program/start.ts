@@ -41,7 +41,7 @@ import type { Config } from './config.ts';
 import { CreditLoads } from './credit-loads.ts';
 import { makeDemoCards } from './demo.ts';
 import { decideEvents, linkEvents, LogGate, switchEvents } from './events.ts';
-import { missingKeys, namedKeys } from './key-check.ts';
+import { familyWords, missingKeys, namedKeys } from './key-check.ts';
 import { openKeys } from './keys.ts';
 import type { Keys } from './keys.ts';
 import { keepMemoryIn, ownWaysOut } from './memory-safety.ts';
@@ -286,9 +286,11 @@ function openKeysOf(config: Config, log: Log, now: () => number): Keys {
 
 /** What such a key would verify or make is refused until it is there. */
 function warnOfKeys(tables: Tables, keys: readonly KeyInfo[], log: Log): void {
-  for (const { place, name, usage } of missingKeys(namedKeys(tables), keys)) {
-    const held = keys.find((key) => key.name === name)?.usage;
-    const todo = held === undefined ? `locum key generate ${name} --usage ${usage}, or locum key import` : `${name} is for ${held}; name another key there`;
+  for (const { place, name, usage, form } of missingKeys(namedKeys(tables), keys)) {
+    const held = keys.findLast((key) => key.name === name);
+    const todo = held === undefined ? `locum key generate ${name} --usage ${usage}, or locum key import`
+      : held.usage !== usage ? `${name} is for ${held.usage}; name another key there`
+        : `${name} is ${held.algorithm}, and ${form!.place} (${form!.value}) takes ${familyWords[form!.family]}`;
     log.warning('key missing', { named: place, key: name, usage, todo });
   }
 }

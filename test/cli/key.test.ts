@@ -92,6 +92,25 @@ test('a program whose key is not there is told of at the start and when the tabl
   expect(await todo()).toEqual([expect.stringMatching(/^locum key init makes it, and the key file/)]);
 });
 
+test('a key of a kind that the setting beside it cannot use is told of, at the start and by the doctor', async () => {
+  const cwd = await withKeys();
+  for (const words of ['partner-zak --usage zak --algorithm aes-128', 'gift-cavv --usage cavv', 'gift-cvk --usage cvk']) await locum(`key generate ${words}`.split(' '), { cwd });
+  const config = JSON.parse(readFileSync(join(cwd, 'locum.json'), 'utf8')) as { stations: Record<string, object>; programs: Record<string, object> };
+  Object.assign(config.stations['pos']!, { security: { mac: { key: 'partner-zak' } } });
+  Object.assign(config.programs['gift']!, { authentication: { key: 'gift-cavv', form: 'mastercard-spa1' } });
+  writeFileSync(join(cwd, 'locum.json'), JSON.stringify(config));
+  const { code, out } = await locum(['doctor'], { cwd });
+  expect(code).toBe(1);
+  expect(out).toContain('stations.pos.security.mac.key names the key partner-zak, which is aes-128, and stations.pos.security.mac.algorithm (retail) takes a triple DES key.');
+  expect(out).toContain('programs.gift.authentication.key names the key gift-cavv, which is tdes-2key, and programs.gift.authentication.form (mastercard-spa1) takes an HMAC key.');
+  const running = await startDemo({ cwd, env: { LOCUM_STATIONS_POS_LINK_LISTEN_PORT: '0' } });
+  await running.stop();
+  expect(running.lines.filter(({ event }) => event === 'key missing').map(({ todo }) => todo)).toEqual(expect.arrayContaining([
+    'partner-zak is aes-128, and stations.pos.security.mac.algorithm (retail) takes a triple DES key',
+    'gift-cavv is tdes-2key, and programs.gift.authentication.form (mastercard-spa1) takes an HMAC key',
+  ]));
+});
+
 describe('locum key init', () => {
   test('makes both files for their owner alone, and says what losing the master key means', async () => {
     const cwd = folder();
