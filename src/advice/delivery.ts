@@ -24,6 +24,8 @@ export type SendOutcome =
 export interface BacklogAlert {
   readonly state: 'start' | 'end';
   readonly destination: string;
+  /** What started it: too many wait, or one waits too long. */
+  readonly cause: 'count' | 'age';
   readonly count: number;
   /** Of the oldest, 0 where there is none. */
   readonly ageMs: number;
@@ -100,7 +102,7 @@ export class Delivery {
   #holdUntilMs = -Infinity;
   #wake: Deadline | undefined;
   #watch: Deadline | undefined;
-  #alertSinceMs: number | undefined;
+  #alert: { readonly sinceMs: number; readonly cause: BacklogAlert['cause'] } | undefined;
   #ended: (() => void)[] = [];
 
   constructor(options: DeliveryOptions) {
@@ -195,8 +197,14 @@ export class Delivery {
   }
 
   #wakeAfter(delayMs: number): void {
+    const { deadlines } = this.#options;
+    const atMs = deadlines.nowMs() + delayMs;
+    if (this.#wake !== undefined && this.#wake.atMs <= atMs) return;
     this.#wake?.cancel();
-    this.#wake = this.#options.deadlines.after(delayMs, () => this.#advance());
+    this.#wake = deadlines.at(atMs, () => {
+      this.#wake = undefined;
+      this.#advance();
+    });
   }
 
   async #deliver(queued: QueuedAdvice): Promise<void> {
@@ -291,12 +299,13 @@ export class Delivery {
     const { count, oldestAtMs } = file.backlog(destination);
     const ageMs = oldestAtMs === undefined ? 0 : Math.max(0, now() - oldestAtMs);
     const nowMs = deadlines.nowMs();
-    if (this.#alertSinceMs === undefined && (count >= alertCount || (count > 0 && ageMs >= alertAgeMs))) {
-      this.#alertSinceMs = nowMs;
-      events.backlog({ state: 'start', destination, count, ageMs, lastedMs: 0 });
-    } else if (this.#alertSinceMs !== undefined && count <= alertCount / 2 && ageMs < alertAgeMs) {
-      events.backlog({ state: 'end', destination, count, ageMs, lastedMs: nowMs - this.#alertSinceMs });
-      this.#alertSinceMs = undefined;
+    const cause = count >= alertCount ? 'count' : count > 0 && ageMs >= alertAgeMs ? 'age' : undefined;
+    if (this.#alert === undefined && cause !== undefined) {
+      this.#alert = { sinceMs: nowMs, cause };
+      events.backlog({ state: 'start', destination, cause, count, ageMs, lastedMs: 0 });
+    } else if (this.#alert !== undefined && count <= alertCount / 2 && cause !== 'age') {
+      events.backlog({ state: 'end', destination, cause: this.#alert.cause, count, ageMs, lastedMs: nowMs - this.#alert.sinceMs });
+      this.#alert = undefined;
     }
     if (count === 0 || this.#watch !== undefined) return;
     this.#watch = deadlines.after(watchMs, () => {

@@ -1,5 +1,5 @@
 /**
- * A process that a test kills: writes advices without an end to the file named by its first argument, and delivers what is
+ * A process that a test kills: writes so many advices for each card to the file named by its first argument, and delivers what is
  * there to the peer at the port named by its second, which the test records. Prints an advice's id when it is durable. With
  * nothing to write, it ends when everything is delivered.
  */

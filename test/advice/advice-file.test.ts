@@ -116,6 +116,7 @@ for (const [name, start] of [['memory', memory], ['SQLite', sqlite(4)]] as const
       await begin();
       expect(await file.taken('a1')).toBe(true);
       expect(await file.taken('a1')).toBe(false);
+      expect(await engine.store.records({ partition: 0, epoch: 1 }, ['d.a1'])).toEqual([undefined]);
       const found = await file.find('a1');
       expect(found).toMatchObject({ advice: { id: 'a1' }, end: { how: 'accepted', attempts: 1 }, queued: undefined });
       await reopen();
@@ -228,6 +229,16 @@ for (const [name, start] of [['memory', memory], ['SQLite', sqlite(4)]] as const
       expect(file.next('host')).toBeUndefined();
       file = await openFile(engine.store, time);
       expect(file.backlog('host').count).toBe(2);
+    });
+
+    it('what is being taken is not begun again', async () => {
+      await write('a1');
+      const taking = file.taken('a1');
+      const queued = file.next('host');
+      if (queued === undefined) throw new Error('it is there until its end is on disk');
+      expect(await file.begin(queued)).toBeUndefined();
+      expect(file.backlog('host').count).toBe(0);
+      expect(await taking).toBe(true);
     });
 
     it('a late answer takes the advice while its next attempt is under way', async () => {

@@ -148,6 +148,44 @@ describe('a delivery', () => {
     expect(sent[1]?.atMs).toBeGreaterThanOrEqual(100);
   });
 
+  it('what was held back at the last moment, as the destination had gone, goes as new later', async () => {
+    await write('a1');
+    const { delivery, sent } = deliver(file, time, {}, () => accepted);
+    delivery.usable();
+    delivery.unusable();
+    await settled();
+    expect(sent).toEqual([]);
+    delivery.usable();
+    await settled();
+    expect(sent.map(({ isRepeat }) => isRepeat)).toEqual([false]);
+  });
+
+  it('a destination that is back does not wait for the next attempt', async () => {
+    await write('a1');
+    const { delivery, ids, answer } = deliver(file, time, { retryFirstMs: 60_000, retryMaxMs: 60_000 });
+    delivery.usable();
+    await settled();
+    await answer(noAnswer);
+    delivery.unusable();
+    await time.pass(1_000);
+    expect(ids()).toEqual(['a1']);
+    delivery.usable();
+    await settled();
+    expect(ids()).toEqual(['a1', 'a1']);
+  });
+
+  it('has stopped when the answers to what was out are on disk', async () => {
+    await write('a1');
+    const { delivery, answer } = deliver(file, time);
+    delivery.usable();
+    await settled();
+    const stopping = delivery.stop();
+    const answering = answer(accepted);
+    await stopping;
+    expect((await file.find('a1'))?.end?.how).toBe('accepted');
+    await answering;
+  });
+
   it('sets aside what is refused too often; the later ones of the card go on and say what they went before', async () => {
     await write('a1', 'a2', 'b1');
     const { delivery, sent, asides } = deliver(file, time, {}, ({ advice }) => (advice.id === 'a1' ? refused : accepted));
@@ -232,16 +270,16 @@ describe('a delivery', () => {
     expect(alerts).toEqual([]);
     await write('d1', 'e1');
     await time.pass(3_000);
-    expect(alerts).toMatchObject([{ state: 'start', destination: 'host', count: 4 }]);
+    expect(alerts).toMatchObject([{ state: 'start', destination: 'host', cause: 'count', count: 4 }]);
     delivery.usable();
     await time.pass(10);
-    expect(alerts.slice(1)).toMatchObject([{ state: 'end', lastedMs: 3_000 }]);
+    expect(alerts.slice(1)).toMatchObject([{ state: 'end', cause: 'count', lastedMs: 3_000 }]);
     delivery.unusable();
     await file.write(adviceOf('z1', 'z', { createdAtMs: time.now() }));
     await time.pass(4_000);
     expect(alerts.length).toBe(2);
     await time.pass(3_000);
-    expect(alerts.slice(2)).toMatchObject([{ state: 'start', count: 1 }]);
+    expect(alerts.slice(2)).toMatchObject([{ state: 'start', cause: 'age', count: 1 }]);
     expect(alerts[2]?.ageMs).toBeGreaterThanOrEqual(5_000);
   });
 });

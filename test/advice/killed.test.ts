@@ -80,9 +80,9 @@ describe('an advice file whose process or disk fails', () => {
 
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  /** Runs the child until `isEnough` of the ids that it called durable, then kills it. @returns those ids */
+  /** Runs the child, which writes 150 advices for each of six cards, until `isEnough` of the ids that it called durable, then kills it. @returns those ids */
   async function killWhen(peer: Peer, run: string, isEnough: (durable: readonly string[]) => boolean): Promise<readonly string[]> {
-    const running = spawn(process.execPath, [child, path, String(peer.port), run, '1000000'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const running = spawn(process.execPath, [child, path, String(peer.port), run, '150'], { stdio: ['ignore', 'pipe', 'inherit'] });
     const durable: string[] = [];
     const look = (): void => {
       if (isEnough(durable)) running.kill('SIGKILL');
