@@ -71,7 +71,8 @@ export interface ChipReading {
 }
 
 const noFindings: readonly ChipFinding[] = [];
-const declinedByCard: ChipFinding = { name: 'declinedByCard', effect: 'decline' };
+/** Of an AAC. */
+export const declinedByCard: ChipFinding = { name: 'declinedByCard', effect: 'decline' };
 
 /** Where the types of its cryptograms are in the CVR: Visa's of four bytes begin with a length. */
 function cvrTypesAt({ applicationData }: ChipRules, cvr: string): number {

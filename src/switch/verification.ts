@@ -13,7 +13,7 @@ import type { EncipheredPin, PinKey, PinSealOrder } from '../keys/hsm-pin.ts';
 import type { Check, Order, Product, Verdict } from '../keys/hsm.ts';
 import type { CardMessage, CardReferences, CardValueVerdict, NewPin, QueuedScript } from '../message/message.ts';
 import type { Pan } from '../message/pan.ts';
-import { readChip } from './chip-rules.ts';
+import { declinedByCard, readChip } from './chip-rules.ts';
 import type { ChipReading } from './chip-rules.ts';
 import { contactlessCheck, counterOf } from './contactless-stripe.ts';
 import type { Program } from './routing.ts';
@@ -158,7 +158,9 @@ export class Verification {
       return;
     }
     this.reading = reading;
-    const { atc, findings, keys, profile } = reading;
+    const { atc, keys, profile } = reading;
+    // A terminal that gives money back asks its card to decline.
+    const findings = purpose === 'refund' ? reading.findings.filter(({ name }) => name !== declinedByCard.name) : reading.findings;
     const check: Check = { kind: 'cryptogram', key: { name: keys.ac }, tags, pan, panSequence: sequenceOf(panSequence), masterKeyOption: rules.masterKeyOption, profile };
     this.#ask(check, (verdict) => this.#put({ chip: { outcome: outcomeOf(verdict, 'malformed'), atc, findings } }));
   }

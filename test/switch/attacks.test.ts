@@ -179,6 +179,13 @@ describe.for(demoStationNames)('on the station %s', (name) => {
     expect(reasons()).toEqual(['1843', '1843']);
   });
 
+  it('a refund is given though the terminal asked the card to decline, as terminals do with refunds', async () => {
+    const { reasons, pay } = await open();
+    await pay(1, { ...chip, 3: '200000' }, { atc: 1, tags: { '9F10': '06011203800000', '9F27': '00', '9F02': '000000000000' } });
+    await pay(2, { ...chip, 3: '200000' }, { atc: 2, tags: { 95: '4000000000' } });
+    expect(reasons()).toEqual(['0000', '1843']);
+  });
+
   it('cash that calls itself a pre-authorization or an increment needs a PIN as well', async () => {
     const { reasons, pay } = await open();
     const cash = { 3: '010000' };
