@@ -16,7 +16,7 @@ import { holds } from './condition.ts';
 import { count, giveBack } from './counted.ts';
 import { outcomeOf } from './decision.ts';
 import type { Counted, StandInCheck, StandInCheckName, StandInDecision, StandInFacts, StandInState } from './decision.ts';
-import { inCurrency, limitsOf, testBalance, testLimits, testOutageCaps, testPartnerBalance } from './limits.ts';
+import { inCurrency, testBalance, testLimits, testOutageCaps, testPartnerBalance } from './limits.ts';
 import { countersOf } from './rules.ts';
 import type { Counter, RuleOutcome, StandInRules } from './rules.ts';
 import { requestOf } from './subject.ts';
@@ -46,6 +46,8 @@ const tests: readonly Test[] = [
   ['outageCap', testOutageCaps],
 ];
 
+const notReached = skip('');
+
 /** What is looked at even after another test has failed, while the request could still be passed on: it may be wrong. */
 const verified: readonly StandInCheckName[] = ['content', 'cardValue', 'pin', 'cryptogram', 'authentication'];
 
@@ -66,8 +68,8 @@ export function standIn(state: StandInState, rules: StandInRules, message: CardM
   let pin: Pin;
   for (const [check, test] of tests) {
     const isReached = failed === undefined || (forwards && failed.failure === 'unfit' && verified.includes(check));
-    const verdicts = isReached ? [test(request)].flat() : [skip('')];
-    for (const verdict of verdicts) {
+    const verdicts = isReached ? test(request) : [notReached];
+    for (const verdict of 'outcome' in verdicts ? [verdicts] : verdicts) {
       const { outcome, parameter, value } = verdict;
       checks.push({ check, outcome, parameter, value });
       if (verdict.outcome === 'fail' && (failed === undefined || verdict.failure === 'wrong')) failed = verdict;
@@ -145,8 +147,8 @@ function withPin(card: Activity, pin: Pin): Activity {
 }
 
 function approve(request: Request, state: StandInState): Approval {
-  const { facts: { originals = [] }, addedMinor, wholeMinor, message: { purpose } } = request;
-  const counters = countersOf(limitsOf(request), request.rules.counters);
+  const { facts: { originals = [], cardLimits }, rules, addedMinor, wholeMinor, message: { purpose } } = request;
+  const counters = cardLimits === undefined ? rules.counters : countersOf(cardLimits, rules.counters);
   if (originals.length > 0 && purpose !== 'increment' && addedMinor <= 0) return complete(state, originals, wholeMinor, counters);
   const counted = countedBy(request, counters);
   return { state: count(state, counted, counters), counted, originals: undefined };

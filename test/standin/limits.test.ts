@@ -134,6 +134,8 @@ describe('a cap on the outage', () => {
     const { state } = play(rules, unavailable, [purchase(10)]);
     expect(failed(standIn(state, rules, purchase(1), { ...unavailable, outageId: 0 }))).toBe('outageCap');
     expect(failed(standIn(state, rules, purchase(1), { ...unavailable, outageId: 6 }))).toBe('outageCap');
+    const later = decided(standIn({ ...newState, issuer: { ...newExposure, outageId: 9, count: 2 } }, rules, purchase(1), unavailable)).state;
+    expect([later.issuer.count, later.issuer.outageId, later.account?.outageId, later.card.outage.at]).toEqual([3, 9, 9, 9]);
     const issuer = { ...newExposure, outageId: 9, count: 4 };
     expect(failed(standIn({ ...state, issuer }, openRules({ outageCaps: { issuer: caps.issuer } }), purchase(1), unavailable))).toBe('outageCap');
   });

@@ -164,6 +164,26 @@ test('no sequence of approvals, reversals and completions exceeds a limit or a c
   ok(approvals > 1000 && refusals > 1000);
 });
 
+test('switches that share the heads keep to the caps of an outage, even where they do not agree on which it is', () => {
+  const cap = { amountMinorMax: 300, countMax: 6 };
+  fc.assert(fc.property(fc.array(fc.tuple(stepArbitrary, fc.integer({ min: 0, max: 3 })), { minLength: 1, maxLength: 40, size: 'max' }), (steps) => {
+    const rules = openRules({ outageCaps: { card: cap, account: cap, issuer: cap } });
+    const heads = new Heads();
+    let latest = 0;
+    let spent: number[] = [];
+    for (const [step, outageId] of steps) {
+      const read = heads.read(step.card);
+      const decision = standIn(read, rules, messageOf(step), factsOf({ ...step, away: true }, startMs, outageId));
+      if (decision.kind !== 'decided' || decision.outcome !== 'approve') continue;
+      ok(heads.write(step.card, read, decision.state));
+      if (outageId > latest) spent = [];
+      latest = Math.max(latest, outageId);
+      spent.push(step.amount);
+      ok(spent.length <= cap.countMax && spent.reduce((sum, amount) => sum + amount, 0) <= cap.amountMinorMax);
+    }
+  }), { numRuns: 200 * times, seed });
+});
+
 test('two switches that share the heads keep to limits and caps together, in whatever order they read and write', () => {
   fc.assert(fc.property(rulesArbitrary, fc.array(fc.tuple(stepArbitrary, stepArbitrary, fc.boolean()), { minLength: 1, maxLength: 25, size: 'max' }), (rules, rounds) => {
     const heads = new Heads();
