@@ -69,6 +69,20 @@ function cryptogramUnder({ tdes }: KeyVersion, subject: ChipSubject, profile: Ch
   return cryptogram;
 }
 
+/**
+ * How many versions ago the card's keys were derived: that of the version under which its cryptogram holds, for it takes an answer from that
+ * one alone. 0 where there is one version only, or it holds under none.
+ */
+function ageOf(versions: readonly KeyVersion[], subject: ChipSubject & Pick<ResponseCryptogramOrder, 'tags'>): number {
+  if (versions.length === 1) return 0;
+  const profile = chipProfiles[subject.profile];
+  const data = coveredData(subject.tags, profile);
+  const diversifier = diversifierOf(subject.tags, profile);
+  const claimed = tagBytes(subject.tags, '9F26', 8);
+  if ('code' in data || 'code' in diversifier || 'code' in claimed) return 0;
+  return Math.max(0, versions.findIndex((version) => timingSafeEqual(cryptogramUnder(version, subject, profile, { data, diversifier }), claimed)));
+}
+
 export function produceResponseCryptogram(keys: KeyFinder, order: ResponseCryptogramOrder): Product {
   const profile = chipProfiles[order.profile];
   const refused = subjectRefusal(order);
@@ -81,7 +95,7 @@ export function produceResponseCryptogram(keys: KeyFinder, order: ResponseCrypto
   if ('code' in answer) return { error: answer };
   const found = keys.find(order.key, 'imk-ac');
   if ('code' in found) return { error: found };
-  const master = masterKeyOf(found[0].tdes!, order);
+  const master = masterKeyOf(found[ageOf(found, order)]!.tdes!, order);
   const key = profile.responseKey === 'master' ? master : cryptogramKey(master, profile, diversifier);
   const response = profile.responseMethod === 1 ? responseCryptogram1(key, cryptogram, answer) : responseCryptogram2(key, cryptogram, answer);
   key.fill(0);
@@ -133,11 +147,21 @@ function scriptTransaction(order: ScriptOrder, script: ScriptProfile): ScriptTra
   return { atc, cryptogram: script.countsCommands ? countedCryptogram(cryptogram, sequence) : cryptogram };
 }
 
+/**
+ * A card's keys for scripts are taken to be as old as its key for cryptograms, since nothing that it sends says so of them: of a key with fewer
+ * versions, the oldest.
+ */
+function ageOfCard(keys: KeyFinder, order: ScriptOrder): number {
+  const found = keys.find(order.cryptogramKey, 'imk-ac');
+  return 'code' in found ? 0 : ageOf(found, order);
+}
+
 /** To be wiped. */
 function scriptKey(keys: KeyFinder, order: ScriptOrder, purpose: 'integrity' | 'confidentiality', script: ScriptProfile, { atc, cryptogram }: ScriptTransaction): Buffer | Refusal {
   const found = purpose === 'integrity' ? keys.find(order.integrityKey, 'imk-smi') : keys.find(order.confidentialityKey, 'imk-smc');
   if ('code' in found) return found;
-  const master = masterKeyOf(found[0].tdes!, order);
+  const version = found.length === 1 ? found[0] : found[Math.min(ageOfCard(keys, order), found.length - 1)]!;
+  const master = masterKeyOf(version.tdes!, order);
   const key = script.sessionKey === 'visa-xor' ? visaScriptKey(master, atc.readUInt16BE(0)) : commonSessionKey(master, cryptogram);
   master.fill(0);
   return key;
@@ -158,7 +182,7 @@ function newPinData(keys: KeyFinder, order: ScriptOrder, { sealed, boundTo }: Pi
     confidentiality.fill(0);
     return opened;
   }
-  const cardKey = mixed === undefined ? undefined : masterKeyOf(mixed[0].tdes!, order);
+  const cardKey = mixed === undefined ? undefined : masterKeyOf(mixed[ageOf(mixed, order)]!.tdes!, order);
   const block = pinBlock(opened.clear, script.pinBlock, cardKey);
   const enciphered = encipherData(block, confidentiality, script);
   for (const secret of [opened.clear, cardKey, block, confidentiality]) secret?.fill(0);

@@ -35,7 +35,7 @@ export interface CryptogramOrder extends ChipSubject {
 
 /**
  * The answer to a cryptogram that matched: tag 91's value, hexadecimal. By method 1 it is ARPC and ARC (10 bytes), by method 2 ARPC and
- * CSU (8 bytes); the profile says which.
+ * CSU (8 bytes); the profile says which. Of a key with several versions in use, the one answers under which the cryptogram of `tags` holds.
  */
 export interface ResponseCryptogramOrder extends ChipSubject {
   readonly kind: 'responseCryptogram';
@@ -56,7 +56,7 @@ export type ScriptCommand =
 
 /**
  * One command to the card under secure messaging, ready for tag 86; hexadecimal. Its keys come from the transaction whose answer it
- * travels in (ATC or cryptogram of `tags`).
+ * travels in (ATC or cryptogram of `tags`), under versions as old as that under which the cryptogram holds.
  */
 export interface ScriptOrder extends ChipSubject {
   readonly kind: 'script';

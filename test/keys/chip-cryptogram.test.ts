@@ -229,6 +229,20 @@ test('a card of a key that was replaced verifies while that may be used', () => 
   expect(valueOf(produceCryptogram(rotated, check))).not.toBe(vector.tags['9F26']);
 });
 
+test('a card of a key that was replaced is answered under that one, and every other under the one in use', () => {
+  const other = '2315208C9110AD402315208C9110AD43';
+  for (const vector of chipTransactions) {
+    const subject = subjectOf(vector);
+    const answer = (issuerKeys: readonly string[], of = subject): string =>
+      valueOf(produceResponseCryptogram(ringOf({ 'imk-ac': issuerKeys }), { ...of, kind: 'responseCryptogram', responseCode: '00', cardStatusUpdate: '00820000' }));
+    const own = vector.keys['imk-ac'];
+    expect(answer([own, other]), vector.profile).toBe(answer([own]));
+    expect(answer([other, own]), vector.profile).toBe(answer([own]));
+    const anotherCryptogram = { ...subject, tags: new Map([...subject.tags, ['9F26', '0011223344556677']]) };
+    expect(answer([own, other], anotherCryptogram), vector.profile).toBe(answer([other], anotherCryptogram));
+  }
+});
+
 test('key index, version and results are read from either scheme’s application data, and from nothing else', () => {
   expect(readIad('06010A03A06010', 'visa')).toEqual({ keyIndex: 1, cvn: 10, cvr: '03A06010' });
   expect(readIad('06FF1203A0B8000F04000000', 'visa')).toEqual({ keyIndex: 255, cvn: 18, cvr: '03A0B800' });

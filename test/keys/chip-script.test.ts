@@ -32,6 +32,19 @@ test.each(chipTransactions)('every command for a card of $profile by option $mas
   for (const command of commandNames) expect(valueOf(produceScript(ringOf(vector.keys), orderOf(vector, command), opening(vector.pin))), command).toBe(vector.commands[command]);
 });
 
+test.each(chipTransactions)('a card of $profile whose keys were replaced takes every command still', (vector) => {
+  const other = '2315208C9110AD402315208C9110AD43';
+  const { keys } = vector;
+  const rings = [
+    ringOf({ 'imk-ac': [keys['imk-ac'], other], 'imk-smi': [keys['imk-smi'], other], 'imk-smc': [keys['imk-smc'], other] }),
+    ringOf({ ...keys, 'imk-ac': [keys['imk-ac'], other] }),
+    ringOf({ 'imk-ac': [other, keys['imk-ac']], 'imk-smi': [other, keys['imk-smi']], 'imk-smc': [other, keys['imk-smc']] }),
+  ];
+  for (const ring of rings) {
+    for (const command of commandNames) expect(valueOf(produceScript(ring, orderOf(vector, command), opening(vector.pin))), command).toBe(vector.commands[command]);
+  }
+});
+
 interface PublishedMac {
   readonly source: string;
   readonly imk_smi: string;
