@@ -63,6 +63,8 @@ function again(account: Account, card: Card, message: CardMessage, leg: Leg): De
 function answerBefore(account: Account, card: Card, message: CardMessage, leg: Leg): Response {
   const approved = leg.reason.startsWith('0');
   const amountMinor = approved ? leg.answeredMinor : leg.amountMinor;
+  const { chip } = card.security;
+  const chipIsOther = message.chip !== undefined && (chip?.takenBy !== leg.id || chip.highestAtc !== message.chip.atc);
   // What the chip has carried out meanwhile, or was sent again since, it is not told once more.
   return withScripts({
     reason: leg.reason,
@@ -71,7 +73,8 @@ function answerBefore(account: Account, card: Card, message: CardMessage, leg: L
     billing: approved && message.billing !== undefined ? { amountMinor: leg.billedMinor, currency: account.currency } : undefined,
     balance: leg.balance === undefined ? undefined : { ledgerMinor: leg.balance[0], availableMinor: leg.balance[1], currency: account.currency },
     field: message.fault?.field,
-  }, scriptsSentBy(card.security.scripts, leg.id));
+    ...(chipIsOther ? { chipIsOther } : {}),
+  }, chipIsOther ? [] : scriptsSentBy(card.security.scripts, leg.id));
 }
 
 /** The trace's records are full of legs that tell themselves apart by nothing else: written down, not remembered, and moving no money. */

@@ -27,10 +27,10 @@ export function wholeAtc(chip: ChipCounter | undefined, atc: number, modulus: nu
   return whole > atcMax ? whole - modulus : whole;
 }
 
-/** The counters after a fresh one. */
-export function withAtc(chip: ChipCounter | undefined, atc: number): ChipCounter {
-  if (chip === undefined) return { highestAtc: atc, seen: 0 };
+/** The counters after a fresh one. @param takenBy id of the message that it came with */
+export function withAtc(chip: ChipCounter | undefined, atc: number, takenBy: string): ChipCounter {
+  if (chip === undefined) return { highestAtc: atc, seen: 0, takenBy };
   const ahead = atc - chip.highestAtc;
-  if (ahead < 0) return { highestAtc: chip.highestAtc, seen: chip.seen | (1 << (-ahead - 1)) };
-  return { highestAtc: atc, seen: ahead > knownBelow ? 0 : ((chip.seen << ahead) | (1 << (ahead - 1))) & allBelow };
+  if (ahead < 0) return { ...chip, seen: chip.seen | (1 << (-ahead - 1)) };
+  return { highestAtc: atc, seen: ahead > knownBelow ? 0 : ((chip.seen << ahead) | (1 << (ahead - 1))) & allBelow, takenBy };
 }

@@ -27,6 +27,8 @@ export interface ChipCounter {
   readonly highestAtc: number;
   /** Bit n, 0 to 30: `highestAtc - 1 - n` came as well. */
   readonly seen: number;
+  /** Message id of the transaction that came with the highest: its answer alone is for that cryptogram. */
+  readonly takenBy?: string | undefined;
 }
 
 export interface CardSecurity {
@@ -55,7 +57,7 @@ const commands = ['applicationBlock', 'applicationUnblock', 'pinUnblock', 'pinCh
 
 type StoredScript = readonly [id: string, command: number, sealed: 0 | string, sentBy: 0 | string];
 type StoredPin = 0 | string;
-type StoredChip = 0 | readonly [highestAtc: number, seen: number];
+type StoredChip = 0 | readonly [highestAtc: number, seen: number, takenBy?: string];
 
 /** What every card has. */
 export type StoredBasics = [token: string, state: number, lockCode: number, expiry: string, serviceCode: string];
@@ -90,7 +92,7 @@ export function loadRecord([token, state, lockCode, expiry, serviceCode]: Stored
 export function loadSecurity(extras: StoredExtras): CardSecurity {
   if (extras.length <= 3) return newSecurity;
   const [, , , pinTries = 0, chip = 0, ...scripts] = extras;
-  return { pinTries, chip: chip === 0 ? undefined : { highestAtc: chip[0], seen: chip[1] }, scripts: scripts.map(loadScript) };
+  return { pinTries, chip: loadChip(chip), scripts: scripts.map(loadScript) };
 }
 
 /** For the journal. */
@@ -120,7 +122,15 @@ function loadPin(stored: StoredPin): PinReference | undefined {
 }
 
 function storeChip(chip: ChipCounter | undefined): StoredChip {
-  return chip === undefined ? 0 : [chip.highestAtc, chip.seen];
+  if (chip === undefined) return 0;
+  const { highestAtc, seen, takenBy } = chip;
+  return takenBy === undefined ? [highestAtc, seen] : [highestAtc, seen, takenBy];
+}
+
+function loadChip(stored: StoredChip): ChipCounter | undefined {
+  if (stored === 0) return undefined;
+  const [highestAtc, seen, takenBy] = stored;
+  return takenBy === undefined ? { highestAtc, seen } : { highestAtc, seen, takenBy };
 }
 
 function storeScript({ id, command, sealed, sentBy }: QueuedScript): StoredScript {

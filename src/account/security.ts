@@ -62,7 +62,7 @@ export function securityChange(index: number, card: Card, message: CardMessage, 
     const unsent = hasFailed && !isRequest && facts.tellsOf !== undefined ? unsentAgain(security.scripts, facts.tellsOf) : undefined;
     if (unsent !== undefined) security = { ...security, scripts: unsent };
     if (isFreshAtc(security.chip, atc, message.terms.atcWindow)) {
-      security = { ...security, chip: withAtc(security.chip, atc) };
+      security = { ...security, chip: withAtc(security.chip, atc, message.id) };
       if (isRequest && chip !== undefined) {
         security = { ...security, scripts: afterChip(security.scripts, facts.isAwaited ? message.id : undefined, hasFailed) };
         scripts = scriptsSentBy(security.scripts, message.id);

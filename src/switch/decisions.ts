@@ -4,7 +4,9 @@
  * it says so, and the message is checked again.
  */
 import type { ChipAnswer } from '../dialect/answer.ts';
+import type { Side } from '../dialect/forward-write.ts';
 import type { CardMeaning } from '../dialect/meaning.ts';
+import type { Message } from '../iso8583/codec.ts';
 import type { CardVault, Product } from '../keys/hsm.ts';
 import type { CardMessage, CardReferences, OriginalKey, Response } from '../message/message.ts';
 import { isApproval } from '../message/reason.ts';
@@ -13,6 +15,8 @@ import type { Ledger, LedgerAnswer } from '../issuer/ledger.ts';
 import type { Outcome } from '../store/decide.ts';
 import type { Directory } from './directory.ts';
 import type { Responder } from './events.ts';
+import type { HostDesk, HostOutcome } from './host-desk.ts';
+import type { Hosts } from './hosts.ts';
 import type { HsmTurn } from './hsm-turn.ts';
 import { noTerms } from './routing.ts';
 import type { Routing } from './routing.ts';
@@ -27,13 +31,16 @@ export type Result =
       /** For a chip whose cryptogram was verified. */
       readonly chip: ChipAnswer | undefined;
     }
-  /** Whether it happened is not known: silence lets the acquirer reverse it. */
-  | { readonly kind: 'unresolved'; readonly id: string };
+  /** A remote issuer's own answer. */
+  | (Omit<Extract<HostOutcome, { kind: 'returned' }>, 'kind'> & { readonly kind: 'returned'; readonly id: string })
+  /** Whether it happened is not known, or nobody may answer: silence lets the acquirer reverse it. @see why empty: the store's outcome */
+  | { readonly kind: 'unresolved'; readonly id: string; readonly why: string };
 
 export interface DecisionsOptions {
   readonly ledger: Ledger;
   readonly directory: Directory;
   readonly vault: CardVault;
+  readonly hosts: Hosts;
   readonly hsm: HsmTurn;
   readonly routing: Routing;
   readonly stamps: Stamps;
@@ -53,6 +60,7 @@ export interface DecisionsOptions {
 export interface StationContext {
   readonly originalKeys: readonly OriginalKey[];
   readonly security: StationSecurity;
+  readonly side: Side;
   /** Two characters of tag 8A for a decision. */
   authorizationResponseCode(reason: Reason): string;
 }
@@ -88,7 +96,7 @@ export class Decisions {
   }
 
   /** Decides a message; `done` is called once, from this turn or a later one. */
-  decide(meaning: CardMeaning, context: StationContext, done: (result: Result) => void): void {
+  decide(meaning: CardMeaning, request: Message, context: StationContext, done: (result: Result) => void): void {
     const { stamps, now, elapsed, answerMs, vault } = this.#options;
     const id = stamps.messageId();
     const { pan } = meaning;
@@ -104,7 +112,37 @@ export class Decisions {
       id, meaning, pan, token: vault.cardToken(pan), program: this.#routing.programOf(pan.reveal()), security: context.security, context,
       approvalCodeOffer: stamps.approvalCode(), receivedAtMs: now(), deadlineMs: elapsed() + answerMs, done,
     };
-    this.#verify(arrival, 1);
+    const desk = arrival.program === undefined ? undefined : this.#options.hosts.desk(arrival.program.rules.issuer);
+    if (desk === undefined) this.#verify(arrival, 1);
+    else this.#ask(desk, arrival, request);
+  }
+
+  /** A card of a remote issuer. */
+  #ask(desk: HostDesk, arrival: Arrival, request: Message): void {
+    const { id, meaning, done } = arrival;
+    const { fault } = meaning;
+    if (fault !== undefined && meaning.function === 'request' && meaning.class !== 'reversal') {
+      done(bySwitch(id, fault.reason, meaning));
+      return;
+    }
+    desk.decide({
+      ...arrival, request, source: arrival.context.side, message: stamped(arrival, unverified(meaning)),
+      verified: (took) => {
+        const verification = new Verification(arrival, undefined);
+        const { checks } = verification;
+        if (checks.length === 0) took(stamped(arrival, verification.facts));
+        else {
+          this.#options.hsm.verify(checks, (verdicts) => {
+            verification.settle(verdicts);
+            took(stamped(arrival, verification.facts));
+          });
+        }
+      },
+    }, (outcome) => {
+      if (outcome.kind === 'silence') done({ kind: 'unresolved', id, why: outcome.why });
+      else if (outcome.kind === 'returned') done({ ...outcome, id });
+      else done({ kind: 'answer', id, response: outcome.response, responder: outcome.responder, note: outcome.note, chip: undefined });
+    });
   }
 
   #verify(arrival: Arrival, round: number): void {
@@ -170,7 +208,7 @@ export class Decisions {
     const result = { kind: 'answer', id, response, responder: 'account', note } as const;
     const scripts = response.scripts ?? [];
     const responseCode = context.authorizationResponseCode(response.reason);
-    const orders = message.chip?.outcome === 'match' && message.class !== 'reversal' && message.function === 'request' && reading !== undefined
+    const orders = message.chip?.outcome === 'match' && response.chipIsOther !== true && message.class !== 'reversal' && message.function === 'request' && reading !== undefined
       ? chipOrders(arrival, reading, responseCode, isApproval(response.reason), scripts)
       : undefined;
     if (orders === undefined) {
@@ -212,6 +250,11 @@ export class Decisions {
   }
 }
 
+/** What is known of a message's secrets before anything was verified. */
+function unverified({ pin }: CardMeaning): SecurityFacts {
+  return { pin: pin === undefined ? 'absent' : 'unverified', newPin: undefined, cardValue: undefined, chip: undefined, authentication: undefined };
+}
+
 type Answered = Extract<LedgerAnswer, { kind: 'answer' }>;
 
 function stamped(arrival: Arrival, facts: SecurityFacts): CardMessage {
@@ -233,7 +276,7 @@ function stamped(arrival: Arrival, facts: SecurityFacts): CardMessage {
 }
 
 function undecided({ id, meaning }: Arrival, outcome: Exclude<Outcome<LedgerAnswer>, { kind: 'decided' }>): Result {
-  if (outcome.kind === 'unresolved') return { kind: 'unresolved', id };
+  if (outcome.kind === 'unresolved') return { kind: 'unresolved', id, why: '' };
   return bySwitch(id, outcome.cause === 'overload' ? '9109' : '9112', meaning);
 }
 

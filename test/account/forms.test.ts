@@ -29,7 +29,7 @@ const scriptArbitrary: fc.Arbitrary<QueuedScript> = fc.record({
   sealed: optional(fc.string({ minLength: 1, maxLength: 8 })), sentBy: optional(fc.string({ minLength: 1, maxLength: 8 })),
 }, plainObject);
 const securityArbitrary: fc.Arbitrary<CardSecurity> = fc.oneof(fc.constant(newSecurity), fc.record({
-  pinTries: fc.nat({ max: 15 }), chip: optional(fc.record({ highestAtc: fc.nat({ max: 65_535 }), seen: fc.nat({ max: 0x7fff_ffff }) }, plainObject)),
+  pinTries: fc.nat({ max: 15 }), chip: optional(fc.record({ highestAtc: fc.nat({ max: 65_535 }), seen: fc.nat({ max: 0x7fff_ffff }), takenBy: fc.string({ minLength: 1 }) }, { ...plainObject, requiredKeys: ['highestAtc', 'seen'] })),
   scripts: fc.array(scriptArbitrary, { maxLength: 8 }),
 }, plainObject));
 const cardArbitrary: fc.Arbitrary<Card> = fc.record({

@@ -25,7 +25,7 @@ test('each counter is taken once, and none that is a window below the highest', 
       strictEqual(isFresh, !taken.has(atc) && (taken.size === 0 || atc > highest - window - 1));
       if (!isFresh) continue;
       taken.add(atc);
-      chip = withAtc(chip, atc);
+      chip = withAtc(chip, atc, 'm');
       strictEqual(chip.highestAtc, Math.max(...taken));
       for (let below = 1; below <= 31; below += 1) strictEqual((chip.seen & (1 << (below - 1))) !== 0, taken.has(chip.highestAtc - below));
     }

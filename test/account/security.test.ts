@@ -136,7 +136,7 @@ describe('cryptograms', () => {
     expect(reasonOf(ledger, { chip: mismatch })).toBe('1840');
     expect(ledger.security().chip).toBe(undefined);
     expect(ledger.play(message('0200', 101, { chip: chipFacts(3) })).response.reason).toBe('1016');
-    expect(ledger.security().chip).toEqual({ highestAtc: 3, seen: 0 });
+    expect(ledger.security().chip).toMatchObject({ highestAtc: 3, seen: 0 });
     expect(reasonOf(ledger, { chip: chipFacts(4), pin: wrongPin })).toBe('1017');
     expect(reasonOf(ledger, { chip: chipFacts(4), pin: rightPin })).toBe('1842');
     expect(reasonOf(ledger, { chip: chipFacts(6, { name: 'offlineFailed', effect: 'decline' }) })).toBe('1843');

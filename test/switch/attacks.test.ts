@@ -179,6 +179,20 @@ describe.for(demoStationNames)('on the station %s', (name) => {
     expect(reasons()).toEqual(['1843', '1843']);
   });
 
+  it('the repeat of an approval gives no other cryptogram the issuer’s word', async () => {
+    const running = await startSwitch();
+    const line = await running.call(name);
+    const answerTo = async (stan: number, wish: ChipWish, fields: Fields = {}): Promise<boolean> =>
+      (await line.ask(withChip({ running, name }, purchase(line.codec, stan, { ...chip, ...fields }), wish))).has(55);
+    const dear = { '9F02': '000000090000' };
+    expect(await answerTo(1, { atc: 1 })).toBe(true);
+    expect(await answerTo(1, { atc: 1 })).toBe(true);
+    expect(await answerTo(1, { atc: 2, tags: dear })).toBe(false);
+    expect(await answerTo(2, { atc: 2, tags: dear }, of(999_999))).toBe(true);
+    expect(await answerTo(1, { atc: 2, tags: dear })).toBe(false);
+    expect(running.decided.map(({ reason, note }) => `${reason} ${note ?? ''}`)).toEqual(['0000 ', '0000 repeat', '0000 repeat', '1843 ', '0000 repeat']);
+  });
+
   it('a refund is given though the terminal asked the card to decline, as terminals do with refunds', async () => {
     const { reasons, pay } = await open();
     await pay(1, { ...chip, 3: '200000' }, { atc: 1, tags: { '9F10': '06011203800000', '9F27': '00', '9F02': '000000000000' } });
