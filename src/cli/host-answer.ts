@@ -61,3 +61,13 @@ function changed(text: string): string {
 export function garble(payload: Uint8Array): Uint8Array {
   return Uint8Array.from(payload, (byte, at) => (at >= 2 && at < 40 ? 0xff : byte));
 }
+
+/** Without those that are taken for one another. */
+const approvalCharacters = '23456789ABCDEFGHJKLMNPQRSTUVWXYZ';
+
+/** Six characters for DE38. @param draw in [0, 1) */
+export function approvalCodeOf(draw: () => number): string {
+  let code = '';
+  while (code.length < 6) code += approvalCharacters[Math.floor(draw() * approvalCharacters.length)]!;
+  return code;
+}

@@ -27,6 +27,8 @@ export interface Wish {
   readonly declineCode: string | undefined;
   /** Approved for so much, or for half where undefined. */
   readonly partial: { readonly amountMinor: number | undefined } | undefined;
+  /** Where it is approved. */
+  readonly approvalCode: string;
 }
 
 /** What is answered. */
@@ -85,7 +87,6 @@ export interface CardExposure {
 export class HostBook {
   readonly #setups: ReadonlyMap<string, CardSetup>;
   readonly #knownCardsOnly: boolean;
-  readonly #draw: () => number;
   readonly #doubles: Double[] = [];
   readonly #byTrace = new Map<string, Entry>();
   readonly #byReference = new Map<string, Entry>();
@@ -96,10 +97,9 @@ export class HostBook {
   readonly #exposures = new Map<string, { readonly pan: Pan; readonly currency: string; exposureMinor: number }>();
   #doublesCount = 0;
 
-  constructor(cards: readonly CardSetup[], knownCardsOnly: boolean, draw: () => number) {
+  constructor(cards: readonly CardSetup[], knownCardsOnly: boolean) {
     this.#setups = new Map(cards.map((card) => [card.pan, card]));
     this.#knownCardsOnly = knownCardsOnly;
-    this.#draw = draw;
   }
 
   /** The first hundred. */
@@ -146,7 +146,7 @@ export class HostBook {
   #double(first: Entry, meaning: CardMeaning, pan: Pan, sameTrace: boolean): void {
     this.#doublesCount += 1;
     if (this.#doubles.length >= 100) return;
-    this.#doubles.push({ pan, rrn: meaning.rrn, amount: meaning.amount, firstMti: first.mti, firstStan: first.stan, mti: meaning.mti, stan: meaning.trace.stan, sameTrace });
+    this.#doubles.push({ pan, rrn: meaning.rrn.replaceAll(pan.reveal(), pan.masked), amount: meaning.amount, firstMti: first.mti, firstStan: first.stan, mti: meaning.mti, stan: meaning.trace.stan, sameTrace });
   }
 
   #pay(meaning: CardMeaning, pan: Pan, wish: Wish, reference: string): Verdict & { readonly entry: Entry } {
@@ -188,7 +188,7 @@ export class HostBook {
 
   #decide(meaning: CardMeaning, pan: Pan, wish: Wish, named: Entry | undefined): Answer {
     if (wish.declineCode !== undefined) return { ...declined('1000'), code: wish.declineCode };
-    const approved: Answer = { reason: '0000', code: undefined, approved: true, approvalCode: this.#approvalCode(), amount: undefined, field: undefined };
+    const approved: Answer = { reason: '0000', code: undefined, approved: true, approvalCode: wish.approvalCode, amount: undefined, field: undefined };
     if (wish.partial !== undefined && meaning.amount !== undefined) {
       const amountMinor = wish.partial.amountMinor ?? Math.floor(meaning.amount.amountMinor / 2);
       return { ...approved, reason: '0002', amount: { ...meaning.amount, amountMinor } };
@@ -241,16 +241,7 @@ export class HostBook {
     if (held !== undefined) held.exposureMinor += byMinor;
     else if (byMinor !== 0) remember(this.#exposures, key, { pan, currency, exposureMinor: byMinor });
   }
-
-  #approvalCode(): string {
-    let code = '';
-    while (code.length < 6) code += approvalCharacters[Math.floor(this.#draw() * approvalCharacters.length)]!;
-    return code;
-  }
 }
-
-/** Without those that are taken for one another. */
-const approvalCharacters = '23456789ABCDEFGHJKLMNPQRSTUVWXYZ';
 
 function declined(reason: Reason, field?: string): Answer {
   return { reason, code: undefined, approved: false, approvalCode: '', amount: undefined, field };

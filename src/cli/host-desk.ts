@@ -28,7 +28,7 @@ import { nodeNetwork } from '../link/node-network.ts';
 import { TurnEnd } from '../link/turn-end.ts';
 import { loadFormat } from '../program/tables-format.ts';
 import type { Format } from '../program/tables-format.ts';
-import { draftHostAnswer, garble, responseCodeOf, spoil } from './host-answer.ts';
+import { approvalCodeOf, draftHostAnswer, garble, responseCodeOf, spoil } from './host-answer.ts';
 import { HostBook } from './host-book.ts';
 import type { CardSetup, Verdict, Wish } from './host-book.ts';
 import type { HostEvent, HostMessage, HostSummary, NetworkName } from './host-report.ts';
@@ -102,6 +102,8 @@ interface Received {
   readonly number: number;
   readonly atMs: number;
   readonly act: Act | undefined;
+  /** Drawn on arrival, so that it does not depend on which message is decided first. */
+  readonly approvalCode: string;
 }
 
 export class TestHost {
@@ -117,8 +119,9 @@ export class TestHost {
   readonly #stations = new Map<LinkConnection, HostStation>();
   readonly #pending = new Map<Deadline, () => void>();
   readonly #station: StationOutside;
+  readonly #draw: () => number;
+  readonly #drawCode: () => number;
   #script: Script;
-  #draw: () => number;
   #stan = 0;
   #connections = 0;
   #messages = 0;
@@ -141,7 +144,8 @@ export class TestHost {
     this.#codes = new NetworkCodes(dialect, options.networkCodes ?? new Map());
     this.#draw = drawsOf(options.seed ?? 1);
     this.#script = this.#scriptOf(options.rules ?? []);
-    this.#book = new HostBook(options.cards ?? [], options.knownCardsOnly ?? false, drawsOf((options.seed ?? 1) + 1));
+    this.#book = new HostBook(options.cards ?? [], options.knownCardsOnly ?? false);
+    this.#drawCode = drawsOf((options.seed ?? 1) + 1);
     this.#station = {
       codec, dialect, codes: this.#codes, deadlines: this.#deadlines, now: outside.now, answerMs: options.answerMs ?? 5_000,
       nextStan: () => (this.#stan = (this.#stan % 999_999) + 1), tell: (event) => this.#tell(event),
@@ -228,7 +232,7 @@ export class TestHost {
     if ((connect === undefined) === (listen === undefined)) throw new ConfigError('host', 'connects or listens: one of both');
     const limits = {
       connectionsMax: connect === undefined ? 64 : (connect.connections ?? 1), silentGiveWay: true, frameBytesMax: Math.min(8_192, framing.frameBytesAnnounceable),
-      inFlightMax: 100_000, inFlightPerConnectionMax: 100_000, outgoingBytesMax: 1_048_576, stallMs: 10_000,
+      inFlightMax: 20_000, inFlightPerConnectionMax: 20_000, outgoingBytesMax: 1_048_576, stallMs: 10_000,
       echoAfterMs: undefined, closeAfterMs: undefined, frameTimeoutMs: 30_000, firstFrameTimeoutMs: undefined,
     };
     const at = connect ?? listen!;
@@ -298,13 +302,15 @@ export class TestHost {
 
   #frame(station: HostStation, buffer: Buffer, start: number, end: number, header: FrameHeader): void {
     const { codec, dialect } = this.#format;
+    // What is answered later is not to keep the whole chunk that it came in.
+    const frame = Buffer.from(buffer.subarray(start, end));
     let message: Message;
     try {
-      message = codec.decode(buffer, start, end);
+      message = codec.decode(frame);
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       this.#strange(station, 'undecodable', error.message);
-      const recovered = error.field === undefined ? undefined : codec.recover(buffer, start, end);
+      const recovered = error.field === undefined ? undefined : codec.recover(frame);
       if (recovered !== undefined && draftFormatError(recovered, error.field, dialect, this.#draft)) this.#answer(station, header, this.#encoded(station));
       return;
     }
@@ -347,7 +353,7 @@ export class TestHost {
 
   #card(station: HostStation, header: FrameHeader, message: Message, meaning: CardMeaning): void {
     const act = this.#script.choose({ mti: meaning.mti, pan: meaning.pan?.reveal() ?? '', amountMinor: meaning.amount?.amountMinor });
-    const received: Received = { station, header, message, meaning, number: (this.#messages += 1), atMs: this.#outside.now(), act };
+    const received: Received = { station, header, message, meaning, number: (this.#messages += 1), atMs: this.#outside.now(), act, approvalCode: approvalCodeOf(this.#drawCode) };
     if (meaning.class !== 'reversal' && meaning.function === 'request') {
       if (station.state === 'signedOff') this.#tally.outOfTurn('signedOff');
       else if (this.#suppressed) this.#tally.outOfTurn('suppressed');
@@ -361,9 +367,9 @@ export class TestHost {
   }
 
   #decide(received: Received): void {
-    const { station, header, message, meaning, act } = received;
+    const { station, header, message, meaning, act, approvalCode } = received;
     const { dialect } = this.#format;
-    const verdict = this.#book.take(meaning, wishOf(act, (code) => responseCodeOf(code, dialect)!));
+    const verdict = this.#book.take(meaning, wishOf(act, approvalCode, (code) => responseCodeOf(code, dialect)!));
     const responseCode = verdict.answer.code ?? dialect.reasons.responseCode(verdict.answer.reason);
     this.#tally.taken(meaning, verdict, responseCode);
     this.#tellMessage(received, verdict, responseCode);
@@ -419,7 +425,7 @@ export class TestHost {
     const { mti, pan, amount, trace, rrn, purpose } = meaning;
     const why = this.#format.dialect.forward?.why;
     const event: HostMessage = {
-      event: 'message', atMs, connection: station.number, number, mti, pan: pan?.masked ?? '', amount: amount ?? null, stan: trace.stan, rrn, purpose,
+      event: 'message', atMs, connection: station.number, number, mti, pan: pan?.masked ?? '', amount: amount ?? null, stan: trace.stan, rrn: pan === undefined ? rrn : rrn.replaceAll(pan.reveal(), pan.masked), purpose,
       heard: verdict?.heard ?? 'unheard', why: (meaning.function === 'request' || why === undefined ? undefined : placeText(message, why.place, 'characters')) ?? '',
       did: act?.do ?? 'usual', responseCode: act?.do === 'drop' || act?.do === 'disconnect' ? null : (responseCode ?? null),
       approved: verdict?.answer.approved ?? false, approvalCode: verdict?.answer.approvalCode ?? '', note: verdict?.note ?? '',
@@ -431,6 +437,10 @@ export class TestHost {
   #later(ms: number | undefined, work: () => void, end: () => void): void {
     if (ms === undefined || ms === 0) {
       work();
+      return;
+    }
+    if (this.#stopping) {
+      end();
       return;
     }
     const deadline = this.#deadlines.after(ms, () => {
@@ -448,10 +458,11 @@ const announcements: Readonly<Partial<Record<Act['do'], NetworkName>>> = {
 const takenBack: Readonly<Partial<Record<Act['do'], NetworkName>>> = { signOff: 'signOn', enterSuppressInquiry: 'leaveSuppressInquiry' };
 
 /** What a script wishes of the book. An issuer that cannot decide says 9107. */
-function wishOf(act: Act | undefined, codeOf: (code: string) => string): Wish {
+function wishOf(act: Act | undefined, approvalCode: string, codeOf: (code: string) => string): Wish {
   return {
     approve: act?.do === 'approve',
     declineCode: act?.do === 'decline' ? codeOf(act.code ?? '1000') : act?.do === 'standIn' ? codeOf(act.code ?? '9107') : undefined,
     partial: act?.do === 'partial' ? { amountMinor: act.amountMinor } : undefined,
+    approvalCode,
   };
 }

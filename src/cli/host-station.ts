@@ -108,9 +108,7 @@ export class HostStation {
     // Not at the answer: from the moment we say so, nothing is expected any more.
     if (what === 'signOff') this.state = 'signedOff';
     if (this.connection.request(payload, 0, payload.length) !== 'queued') this.#end(stan, 'unanswered');
-    const outcome = await promise;
-    if (what === 'signOn' && outcome === 'accepted') this.state = 'signedOn';
-    return outcome;
+    return await promise;
   }
 
   /** An answer came. False: it answers nothing of ours. */
@@ -131,6 +129,8 @@ export class HostStation {
     this.#waiting.delete(stan);
     waiting.deadline.cancel();
     const { what, sentAtMs, resolve } = waiting;
+    // Before anything else of the same chunk is read.
+    if (what === 'signOn' && outcome === 'accepted') this.state = 'signedOn';
     if (what === 'echo') this.echoesMissed = outcome === 'unanswered' ? this.echoesMissed + 1 : 0;
     tell({ event: 'network', atMs: now(), connection: this.number, direction: 'sent', what, code: codes.codeOf(what) ?? '', outcome, elapsedMs: deadlines.nowMs() - sentAtMs });
     resolve(outcome);

@@ -15,8 +15,6 @@ export const hostCommand: Command = {
     const options = hostOptionsOf(given, outside);
     const forMs = durationOf(given);
     const [json, quiet] = [given.has('json'), given.has('quiet')];
-    // Asked for before the start, so that a signal during it is not lost.
-    const stopAsked = forMs === undefined ? outside.stopAsked() : Promise.race([outside.stopAsked(), elapsed(forMs)]);
     // A host that waits for its next attempt has nothing else that keeps the process.
     const alive = setInterval(() => undefined, 60_000);
     try {
@@ -26,7 +24,7 @@ export const hostCommand: Command = {
           if (!quiet) outside.print(json ? JSON.stringify(event) : eventLine(event));
         },
       }, outside);
-      await stopAsked;
+      await (forMs === undefined ? outside.stopAsked() : Promise.race([outside.stopAsked(), elapsed(forMs)]));
       const summary = await host.stop();
       if (json) outside.print(JSON.stringify({ event: 'summary', ...summary }));
       else for (const line of summaryLines(summary)) outside.print(line);
