@@ -86,7 +86,7 @@ export class Deadlines {
 
   #reach(): void {
     const nowMs = this.nowMs();
-    this.#notBeforeMs = nowMs + this.#tickMs;
+    this.#notBeforeMs = (Math.floor(nowMs / this.#tickMs) + 1) * this.#tickMs;
     for (let first = this.#heap[0]; first !== undefined && first.atMs <= nowMs; first = this.#heap[0]) {
       this.#pop();
       const { callback } = first;

@@ -271,9 +271,12 @@ export class HostIssuer {
 
   #arm(): void {
     if (this.#tick !== undefined || this.#isStopped) return;
-    this.#tick = this.#outside.deadlines.after(this.#tickMs, () => {
+    const { deadlines } = this.#outside;
+    // On a grid, or each round would begin as late as the last one was.
+    const nextMs = (Math.floor(deadlines.nowMs() / this.#tickMs) + 1) * this.#tickMs;
+    this.#tick = deadlines.at(nextMs, () => {
       this.#tick = undefined;
-      const nowMs = this.#outside.deadlines.nowMs();
+      const nowMs = deadlines.nowMs();
       for (const requests of this.#stations) requests.expire(nowMs, (pending) => this.#expired(pending));
       if (this.#stations.some(({ pending }) => pending > 0)) this.#arm();
     });
@@ -282,7 +285,9 @@ export class HostIssuer {
   #tell(fact: CircuitFact): void {
     const { deadlines, events } = this.#outside;
     const { circuit, actions } = applyCircuit(this.#config.circuit, this.#circuit, fact, deadlines.nowMs());
+    const tookAdvices = this.takesAdvices;
     this.#circuit = circuit;
+    if (this.takesAdvices !== tookAdvices) events.advices(this.#config.name, this.takesAdvices);
     for (const action of actions) {
       if (action.kind === 'changed') events.circuitChanged(this.#config.name, action.from, action.to);
       else if (action.kind === 'wake') this.#wakeAt(action.atMs);

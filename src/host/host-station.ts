@@ -14,7 +14,7 @@ import type { SentReference } from '../message/advice.ts';
 import type { MessageClass } from '../message/message.ts';
 import type { Asked } from './answer-check.ts';
 import type { AdviceOrder, ForwardOrder, HostConfig, HostEvents, HostResult, HostStation, Sent } from './host.ts';
-import { factsOfDraft, matchKeys, partsOf } from './match-keys.ts';
+import { compileMatching, factsOfDraft } from './match-keys.ts';
 import type { MatchFacts } from './match-keys.ts';
 import { Stans } from './stans.ts';
 
@@ -44,9 +44,9 @@ export class StationRequests {
   constructor(station: HostStation, { pendingMax, rememberedMax }: HostConfig, events: HostEvents, tickMs: number) {
     this.station = station;
     this.stans = new Stans(station.firstStan);
-    const { version } = station.side.dialect;
+    const { names, partsOf } = compileMatching(station.matchKeys, station.side.dialect.version);
     this.#matcher = new Matcher<MatchFacts, Pending>({
-      station: station.name, partNames: matchKeys, traceOf: (facts) => partsOf(facts, station.matchKeys, version), pendingMax, rememberedMax, tickMs, events,
+      station: station.name, partNames: names, traceOf: partsOf, pendingMax, rememberedMax, tickMs, events,
     });
   }
 

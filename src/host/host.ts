@@ -120,6 +120,8 @@ export interface LateAnswer {
 /** Called synchronously; none may throw. `station` is the station's name, `issuer` the issuer's. */
 export interface HostEvents extends MatcherEvents {
   circuitChanged(issuer: string, from: Standing, to: Standing): void;
+  /** Advices may go to it now, or no longer may. */
+  advices(issuer: string, mayGo: boolean): void;
   /** An answer that is at odds with its request. */
   answerRefused(station: string, fault: string): void;
   /** A request of ours that could not be written. */

@@ -47,11 +47,33 @@ function withoutZeros(text: string): string {
   return at === 0 ? text : text.slice(at);
 }
 
-/** The parts by the names of `matchKeys`; empty where the class is not known by one. */
-export function partsOf(facts: MatchFacts, keys: MatchKeys, version: Version): readonly string[] {
-  const { class: of } = facts;
-  const used = of === 'authorization' || of === 'financial' || of === 'reversal' ? keys[of] : usual;
-  return matchKeys.map((key) => (used.includes(key) ? partOf(facts, key, version) : ''));
+/** How the parts of a trace are made: once per station. */
+export interface Matching {
+  readonly names: readonly MatchKey[];
+  /** In the order of the names; empty where the class is not known by one. */
+  readonly partsOf: (facts: MatchFacts) => readonly string[];
+}
+
+export function compileMatching(keys: MatchKeys, version: Version): Matching {
+  const names = matchKeys.filter((key) => classes.some((of) => keys[of].includes(key)));
+  const used = { authorization: usedOf(names, keys.authorization), financial: usedOf(names, keys.financial), reversal: usedOf(names, keys.reversal) };
+  const ofOthers = usedOf(names, usual);
+  return {
+    names,
+    partsOf: (facts) => {
+      const { class: of } = facts;
+      const isUsed = of === 'authorization' || of === 'financial' || of === 'reversal' ? used[of] : ofOthers;
+      const parts: string[] = [];
+      for (let index = 0; index < names.length; index += 1) parts.push(isUsed[index] === true ? partOf(facts, names[index]!, version) : '');
+      return parts;
+    },
+  };
+}
+
+const classes: readonly MessageClass[] = ['authorization', 'financial', 'reversal'];
+
+function usedOf(names: readonly MatchKey[], keys: readonly MatchKey[]): readonly boolean[] {
+  return names.map((name) => keys.includes(name));
 }
 
 function partOf(facts: MatchFacts, key: MatchKey, version: Version): string {

@@ -71,6 +71,8 @@ interface Entry<Request> {
 
 /** A trace that ended: with its request while an answer would be late, without once it was answered. */
 interface Ended<Request> {
+  /** Where in the order of ends it is. */
+  readonly place: number;
   readonly unanswered: { readonly request: Request; readonly deadlineMs: number } | undefined;
 }
 
@@ -84,8 +86,11 @@ export class Matcher<Message, Request> {
   /** By joined trace, in the order in which they were sent. */
   readonly #pending = new Map<string, Entry<Request>>();
   readonly #slots: Array<Entry<Request> | undefined> = Array.from({ length: slotCount });
-  /** By joined trace, the oldest first. */
+  /** By joined trace. */
   readonly #ended = new Map<string, Ended<Request>>();
+  /** The ids of `#ended` in the order of their ends, round and round; a map's own first member takes long to find once many before it are gone. */
+  readonly #endedOrder: (string | undefined)[] = [];
+  #endedNext = 0;
   /** The tick up to which deadlines were looked at. */
   #expiredTick = -Infinity;
 
@@ -214,12 +219,18 @@ export class Matcher<Message, Request> {
     if (entry.next !== undefined) entry.next.previous = entry.previous;
   }
 
+  /** One that ended before keeps its trace's memory, at its new place. */
   #remember(id: string, unanswered: Ended<Request>['unanswered']): void {
-    this.#ended.delete(id);
-    this.#ended.set(id, { unanswered });
-    if (this.#ended.size <= this.#options.rememberedMax) return;
-    const oldest = this.#ended.keys().next();
-    if (oldest.done !== true) this.#ended.delete(oldest.value);
+    const { rememberedMax } = this.#options;
+    if (rememberedMax === 0) return;
+    const place = this.#endedNext;
+    this.#endedNext = (place + 1) % rememberedMax;
+    const before = this.#ended.get(id);
+    if (before !== undefined) this.#endedOrder[before.place] = undefined;
+    const oldest = this.#endedOrder[place];
+    if (oldest !== undefined) this.#ended.delete(oldest);
+    this.#endedOrder[place] = id;
+    this.#ended.set(id, { place, unanswered });
   }
 
   /** The waiting request with the fewest parts that differ, the oldest of several; none that has nothing in common. */
