@@ -8,7 +8,7 @@ import type { MessageClass, MessageFunction, Purpose, Version } from '../message
 import type { Amount } from '../message/money.ts';
 import type { Pan } from '../message/pan.ts';
 import type { SentReference } from '../message/advice.ts';
-import { compositeText, twelveDigits, writeAmount, writeBilling } from './amounts.ts';
+import { compositeText, twelveDigits } from './amounts.ts';
 import type { Dialect, FunctionMeaning } from './dialect.ts';
 import { isDigits } from './digits.ts';
 import { writeCondition, writePointOfService } from './forward-place.ts';
@@ -83,16 +83,16 @@ export function writeSaid(draft: Draft, said: Said, { dialect, spec }: Side): Fo
   if (code === undefined) return { field: 3, text: `the dialect ${dialect.name} has no transaction type for this purpose` };
   if (code !== '') draft.set(3, code);
   if (said.amount !== undefined) writeMoney(draft, said, said.amount, dialect);
-  if (said.billing !== undefined && fields.has(6) && said.actualMinor === undefined) writeBilling(draft, dialect, said.billing);
+  if (tellsBilling(said) && fields.has(6)) draft.set(6, amountText(said.billing!, dialect));
   if (fields.has(7)) draft.set(7, said.transmittedAt);
   draft.set(11, said.stan.padStart(dialect.version === '2003' ? 12 : 6, '0'));
   writeLocal(draft, said, dialect.version);
   if (said.expiry !== undefined && fields.has(14)) draft.set(14, said.expiry);
-  const categoryField = dialect.merchantCategoryFields.find((field) => fields.has(field));
-  if (said.category !== '' && categoryField !== undefined) draft.set(categoryField, said.category);
   if (said.point !== undefined) writePointOfService(draft, spec, dialect, said.point);
   const fault = writePurpose(draft, said, { dialect, spec });
   if (fault !== undefined) return fault;
+  const categoryField = said.category === '' ? undefined : dialect.merchantCategoryFields.find((field) => fields.has(field));
+  if (categoryField !== undefined) draft.set(categoryField, said.category);
   put(draft, spec, 32, said.acquirer);
   put(draft, spec, 33, said.forwardingInstitution);
   put(draft, spec, 37, said.rrn);
@@ -101,6 +101,7 @@ export function writeSaid(draft: Draft, said: Said, { dialect, spec }: Side): Fo
   put(draft, spec, 41, said.terminal);
   put(draft, spec, 42, said.merchantId);
   if (said.merchantName !== '') writeMerchant(draft, said.merchantName, { dialect, spec });
+  writeCurrencies(draft, said, dialect);
   writeOriginal(draft, said, { dialect, spec });
   const { why } = dialect.forward;
   const reason = said.why === '' ? undefined : why?.codes.get(said.why);
@@ -147,16 +148,30 @@ function isPlainOf(plain: Purpose, purpose: Purpose): boolean {
 /** DE4, and in a reversal for a part what it came to: DE95 of 1987; DE4, with the original in DE30, of the others. */
 function writeMoney(draft: Draft, { class: of, actualMinor }: Said, amount: Amount, dialect: Dialect): void {
   if (of !== 'reversal' || actualMinor === undefined) {
-    writeAmount(draft, dialect, amount);
+    draft.set(4, amountText(amount, dialect));
     return;
   }
   if (dialect.version === '1987') {
-    writeAmount(draft, dialect, amount);
-    draft.set(95, twelveDigits(actualMinor) + '0'.repeat(30));
+    draft.set(4, amountText(amount, dialect)).set(95, twelveDigits(actualMinor) + '0'.repeat(30));
     return;
   }
-  writeAmount(draft, dialect, { amountMinor: actualMinor, currency: amount.currency });
-  draft.set(30, dialect.amounts.form === 'composite' ? compositeText(amount) + '0'.repeat(16) : twelveDigits(amount.amountMinor) + '0'.repeat(12));
+  const whole = amountText(amount, dialect);
+  draft.set(4, amountText({ amountMinor: actualMinor, currency: amount.currency }, dialect)).set(30, whole + '0'.repeat(whole.length));
+}
+
+function amountText(amount: Amount, { amounts }: Dialect): string {
+  return amounts.form === 'composite' ? compositeText(amount) : twelveDigits(amount.amountMinor);
+}
+
+/** Of a part that is left, nobody has said what it is in the cardholder's currency. */
+function tellsBilling({ billing, actualMinor }: Said): boolean {
+  return billing !== undefined && actualMinor === undefined;
+}
+
+/** Apart from the amounts, so that fields come in their order: that is cheaper to write. */
+function writeCurrencies(draft: Draft, said: Said, { amounts: { currencyField, billingCurrencyField } }: Dialect): void {
+  if (said.amount !== undefined && currencyField !== undefined) draft.set(currencyField, said.amount.currency);
+  if (tellsBilling(said) && billingCurrencyField !== undefined && draft.get(6) !== undefined) draft.set(billingCurrencyField, said.billing!.currency);
 }
 
 function writeLocal(draft: Draft, { localAt, localNow }: Said, version: Version): void {

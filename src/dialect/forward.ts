@@ -89,11 +89,13 @@ export function draftForwarded({ message, meaning }: { readonly message: Message
   const { source, target } = route;
   const { dialect, spec } = target;
   draft.clear(mtiOf(dialect.version, meaning.class, meaning.function, own.isRepeat ?? false));
-  for (const field of route.taken) takeOver(draft, message, field, spec.fields.get(field)!);
+  // Where the editions differ, nothing is written into what is taken over: then the little that is goes in last, which is cheaper.
+  if (route.sameVersion) takeOverAll(draft, message, route);
   const keepsPoint = route.sameVersion && saysTheSame(message, meaning, target.dialect);
   if (keepsPoint) takeOver(draft, message, dialect.entryModes.field, spec.fields.get(dialect.entryModes.field));
   const fault = writeSaid(draft, saidOf(message, meaning, route, own, keepsPoint), target);
   if (fault !== undefined) return fault;
+  if (!route.sameVersion) takeOverAll(draft, message, route);
   const amounts = message.text(54);
   if (amounts !== undefined && spec.fields.has(54)) {
     const written = additionalAmounts(amounts, source.dialect, dialect);
@@ -144,6 +146,10 @@ function localOf({ trace: { localAt } }: CardMeaning): string {
 function originalOf({ original, trace }: CardMeaning, sent: SentReference | undefined): OriginalNamed | undefined {
   if (sent !== undefined) return { ...sent, function: original?.function ?? 'request' };
   return original === undefined ? undefined : { ...original, acquirer: original.acquirer === '' ? trace.acquirer : original.acquirer };
+}
+
+function takeOverAll(draft: Draft, message: Message, { taken, target: { spec } }: ForwardRoute): void {
+  for (const field of taken) if (message.has(field)) takeOver(draft, message, field, spec.fields.get(field));
 }
 
 /** Takes a field over where what it holds fits. */

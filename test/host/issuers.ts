@@ -82,6 +82,7 @@ export function recordedHost(stations: readonly HostStation[], deadlines = new D
     answerLate: (station) => events.push(`${station} late`),
     answerDuplicate: (station) => events.push(`${station} duplicate`),
     answerUnmatched: (station, parts) => events.push(`${station} unmatched${parts === undefined ? '' : `, differs in ${parts.join(' and ')}`}`),
+    advices: () => undefined,
     circuitChanged: (_, from, to) => events.push(`${from.phase} to ${to.phase}${to.why === undefined ? '' : `, ${to.why}`}`),
     answerRefused: (station, fault) => events.push(`${station} refused: ${fault}`),
     unfit: (station, fault) => events.push(`${station} unfit: DE${fault.field}`),
