@@ -305,6 +305,7 @@ export class HostIssuer {
   }
 
   #echo(): void {
+    if (this.#isStopped) return;
     const usable = this.#stations.find(({ station }) => station.link.usable);
     if (usable === undefined) this.#tell({ kind: 'echoed', answered: false });
     else usable.station.link.echo((answered) => this.#tell({ kind: 'echoed', answered }));

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Deadlines } from '../../src/base/deadlines.ts';
 import { adviceContent } from '../../src/dialect/forward-advice.ts';
 import type { HostResult } from '../../src/host/host.ts';
 import { stanAtTime, Stans } from '../../src/host/stans.ts';
@@ -262,6 +263,30 @@ describe('a host issuer', () => {
     expect(Math.min(...lateMs)).toBeGreaterThanOrEqual(0);
     expect(Math.max(...lateMs)).toBeLessThanOrEqual(20);
     expect(timersMost).toBeLessThan(10);
+  });
+
+  it('they do so too where every timer comes late by a millisecond or more', () => {
+    let nowMs = 0.4;
+    let timer: { readonly atMs: number; readonly callback: () => void } | undefined;
+    const deadlines = new Deadlines(() => nowMs, (callback, delayMs) => {
+      timer = { atMs: nowMs + delayMs + 1.3, callback };
+      return () => (timer = undefined);
+    });
+    const link = new ScriptedLink(codec);
+    const { host } = recordedHost([stationOf('host1', link)], deadlines, { circuit: { ...config.circuit, failuresMax: Infinity } });
+    const lateMs: number[] = [];
+    for (let index = 0; index < 500; index += 1) {
+      const deadlineMs = 100 + index * 1.7;
+      host.forward(orderOf(deadlineMs), () => lateMs.push(nowMs - deadlineMs));
+    }
+    while (timer !== undefined) {
+      const { atMs, callback } = timer;
+      timer = undefined;
+      nowMs = atMs;
+      callback();
+    }
+    expect(lateMs.length).toBe(500);
+    expect(Math.max(...lateMs)).toBeLessThanOrEqual(15);
   });
 
   it('when it stops, whoever waits is told at once', () => {
