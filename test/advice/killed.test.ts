@@ -100,7 +100,7 @@ describe('an advice file whose process or disk fails', () => {
   /** Delivers all that is left to a peer that answers. */
   async function deliverRest(peer: Peer): Promise<void> {
     peer.isKind = true;
-    const running = spawn(process.execPath, [child, path, String(peer.port), 'last', '0'], { stdio: ['ignore', 'inherit', 'inherit'], timeout: 20_000 });
+    const running = spawn(process.execPath, [child, path, String(peer.port), 'last', '0'], { stdio: ['ignore', 'inherit', 'inherit'], timeout: 50_000 });
     const [code] = await once(running, 'exit');
     expect(code).toBe(0);
   }
@@ -161,6 +161,7 @@ describe('an advice file whose process or disk fails', () => {
     const sentWhileFull = away.ids();
     expect(new Set(sentWhileFull).size).toBe(sentWhileFull.length);
     file.close();
+    await away.delivery.stop();
     // A full disk does not let it tidy up; the next start does.
     await store.close().catch(() => undefined);
     store = await open();
