@@ -44,12 +44,15 @@ function saidOf(of: MessageClass, content: AdviceContent, pan: Pan | undefined, 
     rrn: content.rrn === '' ? (own.rrn ?? '') : content.rrn, approvalCode: content.approvalCode,
     // What is taken back has no decision to tell.
     action: isReversal ? '' : reasons[reason].action, terminal: trace.terminal, merchantId: merchant.id, merchantName: merchant.name,
-    original: originalOf(content), why: content.standInReason,
+    original: originalOf(content), why: isReversal ? (takenBack[content.standInReason] ?? content.standInReason) : content.standInReason,
   };
 }
 
+/** What made stand-in decide is, of a reversal, why a request is taken back. */
+const takenBack: Readonly<Record<string, string>> = { timeout: 'noAnswer', badAnswer: 'invalidAnswer' };
+
 function originalOf({ replaces, original, trace }: AdviceContent): OriginalNamed | undefined {
-  if (replaces !== undefined) return { ...replaces, function: 'request' };
+  if (replaces !== undefined) return { ...replaces, function: replaces.function ?? 'request' };
   return original === undefined ? undefined : { ...original, acquirer: original.acquirer === '' ? trace.acquirer : original.acquirer };
 }
 

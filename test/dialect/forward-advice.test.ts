@@ -91,6 +91,8 @@ describe.each(shippedNames)('an advice in %s', (name) => {
       original: { class: 'authorization', function: 'request', stan: '77', acquirer: '476173', ...(version === '1987' ? { transmittedAt: '1122081400' } : { localAt: sent.localAt }) },
     });
     expect([why(message), message.has(38)]).toEqual(['4021', false]);
+    draftReversal(kept(), sent, 'timeout', number, sideOf(codec), own, false, draft);
+    expect(why(read(codec, draft).message)).toBe('4021');
   });
 
   it('passes an acquirer’s partial reversal on with what it came to', () => {
