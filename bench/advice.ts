@@ -35,7 +35,7 @@ function adviceOf(index: number): Advice {
   return {
     id: `switch-1.${index}`, destination: 'host', cardKey: `card-${(index * 7_919) % 9_973}`, kind: 'financial', createdAtMs: day + index, sealedPan: 'k1:' + 'p'.repeat(60),
     content: {
-      what: 'decision', messageId: `switch-1.${index}`, function: 'request', trace, rrn: '632613000017', purpose: 'purchase', processingCode: '000000',
+      what: 'decision', own: { stan: '000001', transmittedAt: '1122133700' }, messageId: `switch-1.${index}`, function: 'request', trace, rrn: '632613000017', purpose: 'purchase', processingCode: '000000',
       amount: { amountMinor: 1_250, currency: '978' }, billing: undefined, approved: undefined, actualMinor: undefined, reason: '0000',
       approvalCode: 'A1B2C3', standInReason: 'issuerTimedOut', expiry: '3112', panSequence: '01', entryMode: 'chip', pointOfService: '051', condition: '00',
       cardPresent: true, merchant: { category: '5411', id: 'MERCHANT0000001', name: 'CORNER SHOP              BERLIN       DE', country: '276' },

@@ -15,6 +15,7 @@ import { readTables } from '../src/program/tables.ts';
 import type { CommitItem, Store } from '../src/store/store.ts';
 import { Decisions } from '../src/switch/decisions.ts';
 import { Directory } from '../src/switch/directory.ts';
+import { Hosts } from '../src/switch/hosts.ts';
 import { HsmTurn } from '../src/switch/hsm-turn.ts';
 import { noKeyDesk } from '../src/switch/key-exchange.ts';
 import { Routing } from '../src/switch/routing.ts';
@@ -57,13 +58,14 @@ export function openStation(store: Store, ledger: Ledger, hsm: Hsm, originalKeys
   const now = (): number => Date.now();
   const deadlines = new Deadlines(elapsed, processSchedule);
   const hsmTurn = new HsmTurn(hsm, { atTurnEnd, deadlines, answerMs: 5_000 });
+  const hosts = new Hosts();
   const decisions = new Decisions({
-    ledger, directory: new Directory(store, atTurnEnd), vault: hsm, hsm: hsmTurn, onScriptsFailed: () => undefined, routing: new Routing(tables.programs, tables.ranges),
+    ledger, hosts, directory: new Directory(store, atTurnEnd), vault: hsm, hsm: hsmTurn, onScriptsFailed: () => undefined, routing: new Routing(tables.programs, tables.ranges),
     stamps: newStamps('bench', now(), Math.random), now, elapsed, answerMs: 5_000, bookIsTooFarBehind: () => false,
   });
   return new Station(
     { name: row.name, ...loadFormat(row, row.name), session: row.link.session, classes: row.classes, originalKeys: originalKeys ?? row.originalKeys, security: row.security },
-    { decisions, hsm: hsmTurn, keyDesk: noKeyDesk, deadlines, now, events: newMetrics().switch, networkAnswerMs: 10_000 },
+    { decisions, hosts, hsm: hsmTurn, keyDesk: noKeyDesk, deadlines, now, events: newMetrics().switch, networkAnswerMs: 10_000 },
   );
 }
 

@@ -16,16 +16,19 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   link: ['iso8583'],
   store: [],
   keys: ['message'],
-  issuer: ['account', 'message', 'store'],
-  switch: ['issuer', 'dialect', 'iso8583', 'link', 'keys', 'message', 'store'],
+  standin: ['message'],
+  advice: ['message', 'store'],
+  host: ['dialect', 'iso8583', 'keys', 'link', 'message'],
+  issuer: ['account', 'message', 'standin', 'store'],
+  switch: ['advice', 'host', 'issuer', 'dialect', 'iso8583', 'link', 'keys', 'message', 'standin', 'store'],
   book: ['account', 'message', 'store'],
   office: ['book', 'store'],
-  program: ['account', 'book', 'dialect', 'iso8583', 'issuer', 'keys', 'link', 'message', 'office', 'store', 'switch'],
+  program: ['account', 'advice', 'book', 'dialect', 'host', 'iso8583', 'issuer', 'keys', 'link', 'message', 'office', 'standin', 'store', 'switch'],
   cli: ['account', 'book', 'dialect', 'iso8583', 'issuer', 'keys', 'link', 'message', 'office', 'program', 'store', 'switch'],
 };
 
 /** Decisions and the reading of bytes: no clock, no randomness, no input or output, nothing that waits. */
-const pureFolders = ['message', 'account', 'iso8583', 'dialect'];
+const pureFolders = ['message', 'account', 'standin', 'iso8583', 'dialect'];
 
 function sources(folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })

@@ -103,8 +103,7 @@ export interface TransactionEntry extends EntryBase {
   readonly reason: Reason;
   readonly approved: boolean;
   readonly approvalCode: string;
-  /** Who decided: here always the account; stand-in and host issuers write their own. */
-  readonly decidedBy: 'account' | 'switch';
+  readonly decidedBy: Decider;
   readonly checks: readonly CheckResult[];
   /** Message id of the transaction that this one reverses, completes, adds to or tells of. */
   readonly originalId: string | undefined;
@@ -112,6 +111,9 @@ export interface TransactionEntry extends EntryBase {
   /** Facts that an operator should see, such as `overdrawn`, `originalUnknown`, `alreadyRecorded`, `original:expired`. */
   readonly flags: readonly string[];
 }
+
+/** `switch`: what it refuses before anybody is asked; `standin`: its rules, in an issuer's place; `issuer`: a remote one. */
+export type Decider = 'account' | 'switch' | 'standin' | 'issuer';
 
 /** A hold ran out. */
 export interface ExpiryEntry extends EntryBase {
@@ -183,7 +185,7 @@ export function encodeEntry(entry: JournalEntry): string {
     entry.amount === undefined ? 0 : [entry.amount.amountMinor, entry.amount.currency],
     entry.billing === undefined ? 0 : [entry.billing.amountMinor, entry.billing.currency],
     entry.entryMode, merchant.category, merchant.id, merchant.name, entry.reason, entry.approved ? 1 : 0, entry.approvalCode,
-    entry.decidedBy, entry.checks.map(({ outcome, value }) => `${outcomes.indexOf(outcome)}${value}`), entry.originalId ?? 0,
+    entry.decidedBy, entry.checks.map((check) => checkText(entry.decidedBy, check)), entry.originalId ?? 0,
     hold === undefined ? 0 : [hold.id, hold.state, hold.heldMinor, hold.expiresAtMs], entry.flags,
     [
       effects.ledgerMinor, effects.heldMinor, effects.openHolds, effects.guard === undefined ? 0 : [effects.guard.guardId, effects.guard.delta],
@@ -200,7 +202,7 @@ type Row = [
   version: Version, mti: string, class_: MessageClass, function_: MessageFunction, purpose: Purpose, station: string, acquirer: string,
   stan: string, rrn: string, terminal: string, transmittedAt: string, localAt: string, processingCode: string, cardToken: string,
   maskedPan: string, amount: 0 | [number, string], billing: 0 | [number, string], entryMode: EntryMode, category: string, merchantId: string,
-  merchantName: string, reason: Reason, approved: 0 | 1, approvalCode: string, decidedBy: 'account' | 'switch', checks: string[],
+  merchantName: string, reason: Reason, approved: 0 | 1, approvalCode: string, decidedBy: Decider, checks: string[],
   originalId: 0 | string, hold: 0 | [string, HoldChange['state'], number, number], flags: string[],
   effects: [number, number, number, 0 | [string, number], StoredCardEffect?], counters: [number, 0 | 1, number, string, number, number][],
   postings: [string, number, string][], records: [string, 0 | string, number, number][],
@@ -223,9 +225,7 @@ export function decodeEntry(text: string): JournalEntry {
     amount: amount === 0 ? undefined : { amountMinor: amount[0], currency: amount[1] },
     billing: billing === 0 ? undefined : { amountMinor: billing[0], currency: billing[1] },
     entryMode, merchant: { category, id: merchantId, name: merchantName }, reason, approved: approved === 1, approvalCode, decidedBy,
-    checks: checks.map((check, index) => ({
-      check: names[index] ?? 'content', outcome: outcomes[Number(check[0])] ?? 'skipped', value: check.slice(1),
-    })),
+    checks: checks.map((check, index) => (decidedBy === 'standin' ? namedCheck(check) : { check: names[index] ?? 'content', outcome: outcomeAt(check), value: check.slice(1) })),
     originalId: originalId === 0 ? undefined : originalId,
     hold: hold === 0 ? undefined : { id: hold[0], state: hold[1], heldMinor: hold[2], expiresAtMs: hold[3] },
     flags,
@@ -242,6 +242,20 @@ export function decodeEntry(text: string): JournalEntry {
       dueAtMs: dueAtMs === 0 ? undefined : dueAtMs,
     })),
   };
+}
+
+/** An account's checks are the same ones in one order, so their names are left out; stand-in's are as many as its rules. */
+function checkText(decidedBy: Decider, { check, outcome, value }: CheckResult): string {
+  return `${outcomes.indexOf(outcome)}${decidedBy === 'standin' ? `${check}=` : ''}${value}`;
+}
+
+function namedCheck(text: string): CheckResult {
+  const end = text.indexOf('=');
+  return { check: text.slice(1, end) as CheckResult['check'], outcome: outcomeAt(text), value: text.slice(end + 1) };
+}
+
+function outcomeAt(text: string): CheckResult['outcome'] {
+  return outcomes[Number(text[0])] ?? 'skipped';
 }
 
 /** Written before a card had all that it has now, its record lacks some of it. */

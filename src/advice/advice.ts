@@ -17,6 +17,8 @@ export interface DecisionContent extends AdviceContent {
   readonly what: 'decision';
   /** Message id of what was decided, by which the log and the book know it. */
   readonly messageId: string;
+  /** What it is known by at its destination, the same each time that it is sent: STAN, and DE7 as MMDDhhmmss. */
+  readonly own: { readonly stan: string; readonly transmittedAt: string };
   /** What the acquirer sent: it is not always a request that is decided in stand-in. */
   readonly function: 'request' | 'advice';
   /** Wrong PINs in a row that stand-in has counted, with this one. */
@@ -132,7 +134,7 @@ function messageFacts({ what, messageId, mti, sealedMessage, receivedAtMs }: Mes
 function decisionFacts(content: DecisionContent): DecisionContent {
   const { trace, merchant, original, replaces } = content;
   return {
-    what: 'decision', messageId: content.messageId, function: content.function,
+    what: 'decision', messageId: content.messageId, own: { stan: content.own.stan, transmittedAt: content.own.transmittedAt }, function: content.function,
     trace: {
       station: trace.station, acquirer: trace.acquirer, class: trace.class, function: trace.function, stan: trace.stan,
       transmittedAt: trace.transmittedAt, localAt: trace.localAt, terminal: trace.terminal,
@@ -149,7 +151,7 @@ function decisionFacts(content: DecisionContent): DecisionContent {
       acquirer: original.acquirer,
     },
     replaces: replaces === undefined ? undefined : {
-      class: replaces.class, stan: replaces.stan, transmittedAt: replaces.transmittedAt, localAt: replaces.localAt, acquirer: replaces.acquirer,
+      class: replaces.class, ...(replaces.function === undefined ? {} : { function: replaces.function }), stan: replaces.stan, transmittedAt: replaces.transmittedAt, localAt: replaces.localAt, acquirer: replaces.acquirer,
     },
     receivedAtMs: content.receivedAtMs, decidedAtMs: content.decidedAtMs,
   };

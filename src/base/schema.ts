@@ -72,8 +72,15 @@ export interface ArraySchema {
   readonly default?: readonly (string | number)[];
 }
 
+/** An object that has a reader of its own, and a page of its own. */
+export interface DocumentSchema {
+  readonly type: 'document';
+  readonly description: string;
+  readonly default?: never;
+}
+
 export type ScalarSchema = RangeSchema | NumberChoiceSchema | ChoiceSchema | TextSchema | BooleanSchema;
-export type Schema = ObjectSchema | MapSchema | ArraySchema | ScalarSchema;
+export type Schema = ObjectSchema | MapSchema | ArraySchema | DocumentSchema | ScalarSchema;
 
 /** A configuration that can't be used: the place, and what is allowed there. The message is the whole sentence. */
 export class ConfigError extends Error {
@@ -98,6 +105,8 @@ export function readBySchema(schema: Schema, value: unknown, path: string): unkn
       return readObject(schema, value, path);
     case 'map':
       return readMap(schema, value, path);
+    case 'document':
+      return objectOf(value, path);
     case 'array':
       if (!Array.isArray(value)) throw new ConfigError(path, `must be a list, not ${shown(value)}`);
       return value.map((item: unknown, i) => readBySchema(schema.items, item, `${path}[${i}]`));

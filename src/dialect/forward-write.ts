@@ -28,7 +28,7 @@ export interface ForwardFault {
   readonly text: string;
 }
 
-export interface OriginalNamed extends SentReference {
+export interface OriginalNamed extends Omit<SentReference, 'function'> {
   readonly function: 'request' | 'advice';
 }
 

@@ -11,6 +11,8 @@ import type { Reason } from './reason.ts';
 /** A message of ours that a destination may have got, by what it would know it by. */
 export interface SentReference {
   readonly class: MessageClass;
+  /** It was told by an advice; absent: it was a request. */
+  readonly function?: 'advice' | undefined;
   /** Without leading zeros. */
   readonly stan: string;
   /** DE7, ten digits MMDDhhmmss. */

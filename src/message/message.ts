@@ -271,8 +271,11 @@ export const checkNames = [
 
 export type CheckName = (typeof checkNames)[number];
 
+/** What stand-in looks at beside what an account does. */
+export type StandInCheckName = 'killSwitch' | 'instruction' | 'decision' | 'limit' | 'outageCap';
+
 export interface CheckResult {
-  readonly check: CheckName;
+  readonly check: CheckName | StandInCheckName;
   readonly outcome: 'pass' | 'fail' | 'skipped';
   /** What was compared, for a person: never card data. */
   readonly value: string;

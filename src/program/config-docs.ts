@@ -181,6 +181,7 @@ function allowedWords(schema: Schema): string {
     case 'map':
       return `an object of names: ${allowedWords(schema.items)}`;
     case 'object':
+    case 'document':
       return 'an object';
     default:
       return allowedOf(schema);

@@ -32,6 +32,7 @@ export function settingsOf(schema: Schema, document: unknown, path: readonly str
   if (schema.type === 'map') {
     return Object.keys(isObject(document) ? document : {}).flatMap((name) => settingsOf(schema.items, propertyOf(document, name), [...path, name]));
   }
+  if (schema.type === 'document') return [];
   if (schema.type !== 'array') return [{ path, schema }];
   return isScalar(schema.items) ? [{ path, schema: { ...schema, items: schema.items } }] : [];
 }
@@ -114,5 +115,5 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
 }
 
 function isScalar(schema: Schema): schema is ScalarSchema {
-  return schema.type !== 'object' && schema.type !== 'map' && schema.type !== 'array';
+  return schema.type !== 'object' && schema.type !== 'map' && schema.type !== 'array' && schema.type !== 'document';
 }

@@ -14,8 +14,9 @@ import { isObject, misspelt, override, resolvePaths, settingsOf, variableOf } fr
 import type { Environment } from './config-environment.ts';
 import { configSchema } from './config-schema.ts';
 import { demoTables } from './demo-tables.ts';
+import type { IssuerRow } from './issuer-rows.ts';
 import { readTables, tableNames } from './tables.ts';
-import type { IssuerRow, ProgramRow, RangeRow, RowOutside, StationRow, TableDocument } from './tables.ts';
+import type { ProgramRow, RangeRow, RowOutside, StationRow, TableDocument } from './tables.ts';
 
 export interface Config {
   /** The folder of everything that the program writes; absolute. */

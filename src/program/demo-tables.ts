@@ -10,6 +10,9 @@ export const demoExpiry = '3112';
 /** The program that demo cards belong to, and the partner that they are issued for. */
 export const demoProgram = 'demo';
 export const demoPartner = 'demo';
+/** The BIN whose cards a remote issuer decides on, and the station that it connects to. */
+export const demoHostBin = '541333';
+const demoHostStation = 'demo-host';
 /** ISO 4217: EUR. */
 export const demoCurrency = '978';
 /** Which of the program's PIN verification keys the demo's cards were made with. */
@@ -37,6 +40,26 @@ const limits = [
   { scope: 'gambling', period: 'day', amountMinorMax: 10_000_000, countMax: 10_000 },
 ];
 
+/** What stand-in may do for the demo's remote issuer: purchases up to 50.00 without much proof, so that a newcomer sees it with one command. */
+const demoStandIn = {
+  version: 1,
+  currency: 'EUR',
+  unavailable: {
+    tests: { cryptogram: 'ifCarried' },
+    decisions: [
+      { name: 'cash', when: { or: [{ purpose: ['cash'] }, { merchantGroup: ['cash', 'quasi-cash'] }] }, outcome: 'decline', reason: '1019' },
+      { name: 'gambling', when: { merchantGroup: ['gambling'] }, outcome: 'decline', reason: '1019' },
+      { name: 'purchase', when: { purpose: ['purchase'] }, outcome: 'approve' },
+    ],
+    otherwise: 'decline',
+    limits: [
+      { scope: 'overall', period: 'transaction', amountMinorMax: 5_000 },
+      { scope: 'overall', period: 'day', amountMinorMax: 20_000, countMax: 10 },
+    ],
+  },
+  outageCaps: { card: { amountMinorMax: 15_000, countMax: 5 }, issuer: { amountMinorMax: 10_000_000, countMax: 100_000 } },
+};
+
 export const demoTables: readonly TableDocument[] = [
   station('iso8583-1987-ascii', 8583, 'demo-bdk'),
   station('iso8583-1987-binary', 8584, 'demo-bdk'),
@@ -58,4 +81,16 @@ export const demoTables: readonly TableDocument[] = [
     },
   },
   { kind: 'binRange', name: 'demo', document: { from: demoBin, program: demoProgram } },
+  {
+    kind: 'station',
+    name: demoHostStation,
+    document: { link: { listen: { host: '127.0.0.1', port: 8590 }, session: { signOn: 'peer' } }, spec: 'iso8583-1987-binary', security: { pinKey: 'demo-zpk', transportKey: 'demo-kek' } },
+  },
+  { kind: 'issuer', name: 'demo-host', document: { type: 'host', stations: [demoHostStation], standIn: demoStandIn } },
+  {
+    kind: 'program',
+    name: 'demo-host',
+    document: { issuer: 'demo-host', partner: demoPartner, currency: demoCurrency, cvk: 'demo-cvk', chip: { keys: { 1: { ac: 'demo-imk-ac' } } }, authentication: { key: 'demo-cavv', form: 'visa-cavv-0' } },
+  },
+  { kind: 'binRange', name: 'demo-host', document: { from: demoHostBin, program: 'demo-host' } },
 ];

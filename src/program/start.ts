@@ -32,6 +32,7 @@ import { SqliteStore } from '../store/sqlite.ts';
 import type { Store } from '../store/store.ts';
 import { Decisions } from '../switch/decisions.ts';
 import { Directory } from '../switch/directory.ts';
+import { Hosts } from '../switch/hosts.ts';
 import { HsmTurn } from '../switch/hsm-turn.ts';
 import { Routing } from '../switch/routing.ts';
 import { newStamps } from '../switch/stamp.ts';
@@ -42,6 +43,7 @@ import { CreditLoads } from './credit-loads.ts';
 import { makeDemoCards } from './demo.ts';
 import { decideEvents, linkEvents, LogGate, switchEvents } from './events.ts';
 import { familyWords, missingKeys, namedKeys } from './key-check.ts';
+import { HostIssuers } from './hosts.ts';
 import { openKeys } from './keys.ts';
 import type { Keys } from './keys.ts';
 import { keepMemoryIn, ownWaysOut } from './memory-safety.ts';
@@ -132,8 +134,15 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   await loads.apply(tables.programs);
   const deadlines = new Deadlines(elapsed, processSchedule);
   const hsmTurn = new HsmTurn(hsm, { atTurnEnd, deadlines, answerMs: config.deadlines.answerMs });
+  const hosts = new Hosts();
+  const issuers = await HostIssuers.open({
+    dataDir: config.dataDir, hosts, vault: hsm, hsm: hsmTurn, deadlines, now, elapsed, random: Math.random, newId, log, gate, metrics,
+    decide: { store, now, elapsed, atTurnEnd, after, events: decideEvents(metrics, log, gate) }, onStoreLost: (reason) => end('advice file lost', reason),
+  });
+  opened.push(() => issuers.stop());
+  issuers.set(tables);
   const decisions = new Decisions({
-    ledger, directory: new Directory(store, atTurnEnd), vault: hsm, hsm: hsmTurn, routing: new Routing(tables.programs, tables.ranges),
+    ledger, hosts, directory: new Directory(store, atTurnEnd), vault: hsm, hsm: hsmTurn, routing: new Routing(tables.programs, tables.ranges),
     stamps: newStamps(config.switchName, now(), Math.random), now, elapsed, answerMs: config.deadlines.answerMs,
     onScriptsFailed: (program, reason) => gate.warning('script for a chip not made', () => ({ program, reason, todo: 'it goes out with the chip\'s next transaction; the program\'s chip keys need smi, and smc for a PIN' })),
     bookIsTooFarBehind: () => office.lagEntries > config.book.lagEntriesMax,
@@ -144,7 +153,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   let current = tables;
   warnOfKeys(current, hsm.keys(), log);
   keys.onChange(() => warnOfKeys(current, hsm.keys(), log));
-  const switch_ = new Switch(links, { decisions, hsm: hsmTurn, keyDesk: keys.desk, deadlines, now, events: switchEvents(metrics, log, gate), networkAnswerMs });
+  const switch_ = new Switch(links, { decisions, hosts, hsm: hsmTurn, keyDesk: keys.desk, deadlines, now, events: switchEvents(metrics, log, gate), networkAnswerMs });
   const setupsOf = ({ stations }: Tables): StationSetup[] => stations.map(stationSetup);
   opened.push(() => switch_.stop(0));
   const failures = await switch_.exchange(setupsOf(tables), config.deadlines.stopMs);
@@ -160,6 +169,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
     // The tables of the start come here as well.
     if (changed !== tables) warnOfKeys(changed, hsm.keys(), log);
     current = changed;
+    issuers.set(changed);
     void stations.exchange(setups);
     void loads.apply(changed.programs);
   });
@@ -183,6 +193,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
       const leftMs = (leastMs: number): number => Math.max(leastMs, endMs - elapsed());
       const unanswered = await switch_.stop(leftMs(0));
       await Promise.race([ledger.drained(), pause(leftMs(0))]);
+      await issuers.stop();
       ledger.close();
       await office.stop(leftMs(Math.min(drainMsMin, config.deadlines.stopMs)));
       await store.close();

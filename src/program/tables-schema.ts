@@ -7,6 +7,7 @@ import type { ObjectSchema, MapSchema } from '../base/schema.ts';
 import { balanceMinorMax } from '../base/limits.ts';
 import { linkSchema } from '../link/config.ts';
 import { authenticationSchema, chipSchema, contactlessStripeSchema, pinSchema, stationSecuritySchema } from './security-schema.ts';
+import { issuerSchema } from './issuer-schema.ts';
 import { choice, count, keyName, name, rowNames, text } from './schema-parts.ts';
 
 const messageClasses = ['authorization', 'financial', 'reversal'] as const;
@@ -126,14 +127,6 @@ export const rangeSchema: ObjectSchema = {
     to: text('the first digits of the last card number, as many as from has; by default the same as from', panDigits, panDigitsWords),
     program: name('one of programs'),
   },
-};
-
-export const issuerSchema: ObjectSchema = {
-  type: 'object',
-  description: 'who decides on a program\'s cards',
-  additionalProperties: false,
-  required: ['type'],
-  properties: { type: choice('own: this switch, by its accounts', ['own']) },
 };
 
 function rows(description: string, items: ObjectSchema): MapSchema {

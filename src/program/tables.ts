@@ -6,6 +6,8 @@
  * place, what is wrong in itself or does not fit: a range of a program that is not there, two ranges that are none's exception, a
  * format whose file is missing or wrong. Invariant: what `readTables` returns can be routed by and run on.
  */
+import { fitFault } from '../dialect/forward-fit.ts';
+import type { Side } from '../dialect/forward-write.ts';
 import type { SystemTableKind, SystemTableRow } from '../book/system-tables.ts';
 import { ConfigError, readBySchema } from '../base/schema.ts';
 import { readLinkConfig } from '../link/config.ts';
@@ -17,6 +19,8 @@ import type { StationSecurity } from '../switch/station-security.ts';
 import { override } from './config-environment.ts';
 import type { Environment } from './config-environment.ts';
 import type { ProgramSecurity } from './security-rows.ts';
+import { issuerRow } from './issuer-rows.ts';
+import type { IssuerRow } from './issuer-rows.ts';
 import { readProgramSecurity, readStationSecurity } from './security-rows.ts';
 import { loadFormat } from './tables-format.ts';
 import { tableSchemas } from './tables-schema.ts';
@@ -40,8 +44,6 @@ export interface StationRow {
 
 /** What the switch goes by, and what only the book and the partner's balance need. */
 export interface ProgramRow extends ProgramRules {
-  /** Name of an issuer row. */
-  readonly issuer: string;
   readonly partner: string;
   /** ISO 4217 numeric. */
   readonly currency: string;
@@ -57,12 +59,6 @@ export interface CreditLoad {
 
 export interface RangeRow extends CardRange {
   readonly name: string;
-}
-
-/** `own`: this switch, by its accounts. */
-export interface IssuerRow {
-  readonly name: string;
-  readonly type: 'own';
 }
 
 /** All that the switch runs on, as of one revision. */
@@ -127,7 +123,7 @@ export function readRange(name: string, document: unknown, outside: RowOutside =
 
 /** @throws ConfigError with the row's place */
 export function readIssuer(name: string, document: unknown, outside: RowOutside = nothingOutside): IssuerRow {
-  return { name, ...(readDocument('issuers', name, document, outside) as { type: 'own' }) };
+  return issuerRow(name, readDocument('issuers', name, document, outside), `issuers.${name}`);
 }
 
 /**
@@ -143,10 +139,39 @@ export function readTables(rows: readonly TableDocument[], revision: number, out
   const tables: Tables = { revision, stations: read('station', readStation), programs: read('program', readProgram), ranges: read('binRange', readRange), issuers };
   for (const { name, issuer } of tables.programs) refer(`programs.${name}.issuer`, issuer, tables.issuers, 'issuers');
   for (const { name, program } of tables.ranges) refer(`ranges.${name}.program`, program, tables.programs, 'programs');
+  checkHosts(tables);
   checkOverlaps(tables.ranges);
   checkPorts(tables.stations);
   for (const station of tables.stations) loadFormat(station, `stations.${station.name}`);
   return tables;
+}
+
+/** A station is one issuer's; messages of every other station must fit into its format. */
+function checkHosts({ issuers, stations }: Tables): void {
+  const taken = new Map<string, string>();
+  for (const issuer of issuers) {
+    if (issuer.type !== 'host') continue;
+    for (const [index, name] of issuer.stations.entries()) {
+      const path = `issuers.${issuer.name}.stations[${index}]`;
+      refer(path, name, stations, 'stations');
+      const other = taken.get(name);
+      if (other !== undefined) throw new ConfigError(path, `is ${name}, which is a station of issuers.${other}`);
+      taken.set(name, issuer.name);
+    }
+  }
+  for (const name of taken.keys()) {
+    const target = sideOf(stations.find((station) => station.name === name)!);
+    for (const station of stations) {
+      if (taken.has(station.name)) continue;
+      const [fault] = fitFault(sideOf(station), target);
+      if (fault !== undefined) throw new ConfigError(`stations.${station.name}`, `cannot be forwarded to stations.${name}: ${fault}`);
+    }
+  }
+}
+
+function sideOf(station: StationRow): Side {
+  const { codec, dialect } = loadFormat(station, `stations.${station.name}`);
+  return { dialect, spec: codec.spec };
 }
 
 function readDocument(table: TableName, name: string, document: unknown, outside: RowOutside): unknown {

@@ -17,7 +17,8 @@ export type Applied<Account, Answer> =
 export interface AppliedChange<Account> {
   /** undefined where the message concerns no account: then only its entry is written. */
   readonly account: Account | undefined;
-  readonly entry: string;
+  /** undefined: a change of the head that nobody asks after. */
+  readonly entry: string | undefined;
   readonly puts: readonly RecordPut[];
   readonly deletes: readonly string[];
   readonly once: readonly string[];
@@ -204,7 +205,8 @@ export function prepareLoose<Message, Account extends { readonly version: number
     pending.ownerless = true;
     taken.push(pending);
     answers.push(applied.answer);
-    items.push({ puts: [], deletes: [], once: [], entries: [applied.change.entry], guards: [] });
+    const { entry } = applied.change;
+    items.push({ puts: [], deletes: [], once: [], entries: entry === undefined ? [] : [entry], guards: [] });
   }
   return { taken, answers, items, settled, late };
 }
@@ -220,6 +222,7 @@ class Draft<Message, Account extends { readonly version: number }, Answer> {
   readonly #puts = new Map<string, RecordPut>();
   readonly #deletes = new Set<string>();
   readonly #once = new Set<string>();
+  #isChanged = false;
   readonly #entries: string[] = [];
   readonly #guards: GuardMove[] = [];
   /** What the lane knew of the records that changed; undefined: nothing. */
@@ -240,7 +243,8 @@ class Draft<Message, Account extends { readonly version: number }, Answer> {
       this.account = change.account;
       this.hasHead = true;
     }
-    this.#entries.push(change.entry);
+    this.#isChanged = true;
+    if (change.entry !== undefined) this.#entries.push(change.entry);
     for (const id of change.once) if (!this.#puts.has(id)) this.#once.add(id);
     for (const put of change.puts) {
       this.#set(put.id, put.value);
@@ -264,7 +268,7 @@ class Draft<Message, Account extends { readonly version: number }, Answer> {
       if (value === undefined) records.delete(id);
       else records.set(id, value);
     }
-    if (this.#entries.length === 0) return undefined;
+    if (!this.#isChanged) return undefined;
     const { account } = this;
     const head = account === undefined || !this.hasHead ? undefined : {
       accountId, expectedVersion: this.#before?.version ?? 0, version: account.version, value: encode(account),

@@ -5,7 +5,7 @@
 import type { MessageClass } from '../message/message.ts';
 import type { Reason } from '../message/reason.ts';
 
-export type Responder = 'account' | 'switch';
+export type Responder = 'account' | 'switch' | 'standin' | 'issuer';
 
 /** Why a message got no answer. */
 export type DropReason =

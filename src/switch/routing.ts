@@ -12,6 +12,8 @@ import type { ContactlessStripe } from './contactless-stripe.ts';
 /** A program as the switch works with it. */
 export interface ProgramRules {
   readonly name: string;
+  /** Name of the issuer that decides; `own`: this switch, by its accounts. */
+  readonly issuer: string;
   /** Business days begin at midnight of this IANA zone. */
   readonly timeZone: string;
   readonly holdDays: Terms['holdDays'];

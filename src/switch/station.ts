@@ -8,6 +8,7 @@ import { Draft } from '../iso8583/draft.ts';
 import { DecodeError, EncodeError } from '../iso8583/errors.ts';
 import { authorizationResponseCode, draftAnswer, draftNetworkAnswer, draftNetworkRequest, draftRefusal } from '../dialect/answer.ts';
 import type { Dialect } from '../dialect/dialect.ts';
+import { draftReturned } from '../dialect/forward-return.ts';
 import { draftFormatError } from '../dialect/format-error.ts';
 import type { CardMeaning, CarriedKey, Meaning, NetworkMeaning, ResponseMeaning } from '../dialect/meaning.ts';
 import { answerMti } from '../dialect/mti.ts';
@@ -22,9 +23,11 @@ import type { Reason } from '../message/reason.ts';
 import type { Decisions, Result, StationContext } from './decisions.ts';
 import type { SwitchEvents } from './events.ts';
 import type { HsmTurn } from './hsm-turn.ts';
+import type { Hosts } from './hosts.ts';
 import { ZoneKeys } from './key-exchange.ts';
 import type { KeyDesk } from './key-exchange.ts';
 import { retrievalReference } from './stamp.ts';
+import { StationLink } from './station-link.ts';
 import { StationMac } from './station-mac.ts';
 import type { StationSecurity } from './station-security.ts';
 
@@ -42,6 +45,7 @@ export interface StationOutside {
   readonly decisions: Decisions;
   readonly hsm: HsmTurn;
   readonly keyDesk: KeyDesk;
+  readonly hosts: Hosts;
   readonly deadlines: Deadlines;
   /** Unix ms. */
   readonly now: () => number;
@@ -94,7 +98,15 @@ export class Station implements LinkHandlers {
     this.#outside = outside;
     this.#zoneKeys = new ZoneKeys(security, outside.keyDesk);
     this.#mac = security.mac === undefined ? undefined : new StationMac(security.mac, codec, outside.hsm);
-    this.#context = { originalKeys, security, authorizationResponseCode: (reason) => authorizationResponseCode(dialect, dialect.reasons.responseCode(reason)) };
+    this.#context = {
+      originalKeys, security, side: { dialect, spec: codec.spec },
+      authorizationResponseCode: (reason) => authorizationResponseCode(dialect, dialect.reasons.responseCode(reason)),
+    };
+    outside.hosts.attach(config.name, new StationLink({
+      connections: this.#connections, isUsable: (connection) => usable(peerOf(connection).session),
+      seal: this.#mac?.required === true ? (draft, done) => this.#encode(draft, true, undefined, done) : undefined,
+      echo: (connection, done) => this.#send(connection, 'echo', { done }),
+    }));
   }
 
   onOpen(connection: LinkConnection): void {
@@ -114,6 +126,7 @@ export class Station implements LinkHandlers {
     const { name, session } = this.#config;
     if (usable(peer.session)) this.#outside.events.usable(name, connection.id, false, session.signOn !== 'none');
     this.#connections.delete(connection);
+    this.#outside.hosts.changed(name);
     for (const waiting of peer.waiting.values()) if ('done' in waiting) waiting.done(undefined);
     peer.waiting.clear();
   }
@@ -153,8 +166,10 @@ export class Station implements LinkHandlers {
       events.dropped(name, 'undecodable', error.message);
       return;
     }
-    const type = typeOf(readMessage(recovered, dialect, name));
+    const meaning = readMessage(recovered, dialect, name);
+    const type = typeOf(meaning);
     events.received(name, type);
+    if (meaning.kind === 'response') this.#outside.hosts.garbled(name, meaning, error.message);
     events.refused(name, type, '9100', error.message);
     const signed = this.#mac?.required === true;
     if (signed) connection.begin();
@@ -184,7 +199,7 @@ export class Station implements LinkHandlers {
         this.#network(received, meaning, frame);
         return;
       case 'response':
-        this.#answered(connection, meaning);
+        this.#answered(connection, message, meaning);
         this.#finish(received);
         return;
       case 'unsupported':
@@ -202,20 +217,20 @@ export class Station implements LinkHandlers {
     const startedMs = deadlines.nowMs();
     const begun: Received = received.begun ? received : { ...received, begun: true };
     if (!received.begun) received.connection.begin();
-    decisions.decide(meaning, this.#context, (result) => this.#decided(begun, meaning, result, deadlines.nowMs() - startedMs));
+    decisions.decide(meaning, received.message, this.#context, (result) => this.#decided(begun, meaning, result, deadlines.nowMs() - startedMs));
   }
 
   #decided(received: Received, meaning: CardMeaning, result: Result, elapsedMs: number): void {
     const { name, dialect } = this.#config;
     const { events, now } = this.#outside;
     if (result.kind === 'unresolved') {
-      events.dropped(name, 'unresolved', `message ${result.id}`);
+      events.dropped(name, 'unresolved', `message ${result.id}${result.why === '' ? '' : `: ${result.why}`}`);
       this.#finish(received);
       return;
     }
-    const { response } = result;
+    const reason = result.kind === 'returned' ? result.reason : result.response.reason;
     events.decided({
-      station: name, mti: meaning.mti, class: meaning.class, responder: result.responder, reason: response.reason, note: result.note, elapsedMs,
+      station: name, mti: meaning.mti, class: meaning.class, responder: result.kind === 'returned' ? 'issuer' : result.responder, reason, note: result.note, elapsedMs,
       id: result.id, stan: meaning.trace.stan, rrn: meaning.rrn, maskedPan: meaning.pan?.masked ?? '',
     });
     if (answerMti(meaning.mti) === undefined) {
@@ -223,7 +238,9 @@ export class Station implements LinkHandlers {
       return;
     }
     const rrn = meaning.rrn === '' ? retrievalReference(now(), meaning.trace) : meaning.rrn;
-    this.#answer(received, draftAnswer(received.message, response, dialect, this.#draft, rrn, result.chip));
+    this.#answer(received, result.kind === 'returned'
+      ? draftReturned(received.message, meaning.amount, result.answer, result.meaning, result.route, this.#draft, rrn)
+      : draftAnswer(received.message, result.response, dialect, this.#draft, rrn, result.chip));
   }
 
   #network(received: Received, meaning: NetworkMeaning, frame: Uint8Array | undefined): void {
@@ -322,10 +339,11 @@ export class Station implements LinkHandlers {
   }
 
   /** An answer: to our own echo or sign-on, or to nothing that we sent. */
-  #answered(connection: LinkConnection, meaning: ResponseMeaning): void {
+  #answered(connection: LinkConnection, message: Message, meaning: ResponseMeaning): void {
     const { waiting } = peerOf(connection);
     const found = meaning.class === 'network' ? waiting.get(meaning.stan) : undefined;
     if (found === undefined) {
+      if (meaning.class !== 'network' && this.#outside.hosts.answered(this.#config.name, message, meaning)) return;
       this.#outside.events.dropped(this.#config.name, 'unmatchedAnswer', `type ${meaning.mti}`);
       return;
     }
@@ -398,6 +416,7 @@ export class Station implements LinkHandlers {
           break;
         case 'mark':
           events.usable(name, connection.id, action.usable, signs(config, fact));
+          this.#outside.hosts.changed(name);
           break;
         case 'wake':
           deadlines.at(action.atMs, () => {

@@ -197,7 +197,7 @@ export function chipOrders(
 }
 
 /** The PIN block as carried, with the key that the station has for it; undefined where it has none. */
-function encipheredPin({ meaning: { pin }, pan, security }: Carried, blockDigits: number): EncipheredPin | undefined {
+export function encipheredPin({ meaning: { pin }, pan, security }: Carried, blockDigits: number): EncipheredPin | undefined {
   const keySerial = pin?.keySerial ?? '';
   const name = keySerial === '' ? security.pinKey : security.terminalKey;
   if (name === undefined || pin === undefined) return undefined;

@@ -7,7 +7,7 @@ import type { Store } from '../../src/store/store.ts';
 export const startMs = 1_800_000_000_000;
 
 export const content: DecisionContent = {
-  what: 'decision', messageId: 'm1', function: 'request',
+  what: 'decision', own: { stan: '000001', transmittedAt: '1122101500' }, messageId: 'm1', function: 'request',
   trace: { station: 'pos', acquirer: '476100', class: 'authorization', function: 'request', stan: '17', transmittedAt: '1122133700', localAt: '261122133700', terminal: 'T1' },
   rrn: '632613000017', purpose: 'purchase', processingCode: '000000', amount: { amountMinor: 1_250, currency: '978' }, billing: undefined,
   approved: undefined, actualMinor: undefined, reason: '0000', approvalCode: 'A1B2C3', standInReason: 'timedOut', expiry: '3112', panSequence: '01',

@@ -38,6 +38,7 @@ function wrongOf({ findings }: Diagnosis): readonly Finding[] {
 /** Ports that nobody else has by accident. */
 const drawn = {
   LOCUM_HTTP_PORT: '0', LOCUM_STATIONS_DEMO_1987_ASCII_LINK_LISTEN_PORT: '0', LOCUM_STATIONS_DEMO_1987_BINARY_LINK_LISTEN_PORT: '0', LOCUM_STATIONS_DEMO_2003_BINARY_LINK_LISTEN_PORT: '0',
+  LOCUM_STATIONS_DEMO_HOST_LINK_LISTEN_PORT: '0',
 };
 
 test('before the first start nothing is wrong, and nothing is made by asking', async () => {

@@ -310,7 +310,7 @@ describe('other messages', () => {
 
   it.each<[Version, string, string, object]>([
     ['1987', '0110', '00', { class: 'authorization', function: 'request', action: '0000', reason: '0000', approved: true }],
-    ['1987', '0210', '05', { class: 'financial', action: '1000', reason: undefined, approved: false }],
+    ['1987', '0210', '05', { class: 'financial', action: '1000', reason: '1000', approved: false }],
     ['1987', '0430', '00', { class: 'reversal', function: 'advice', approved: true }],
     ['1993', '1130', '900', { class: 'authorization', function: 'advice', action: '9000', reason: '9000', approved: true }],
     ['1993', '1814', '800', { class: 'network', action: '8000', approved: true }],

@@ -108,6 +108,7 @@ describe('without a file it is the demo', () => {
       ['demo-1987-ascii', 'iso8583-1987-ascii', '127.0.0.1', 8583, 2, 'big-endian', false, 'none'],
       ['demo-1987-binary', 'iso8583-1987-binary', '127.0.0.1', 8584, 2, 'big-endian', false, 'none'],
       ['demo-2003-binary', 'iso8583-2003-binary', '127.0.0.1', 8585, 2, 'big-endian', false, 'none'],
+      ['demo-host', 'iso8583-1987-binary', '127.0.0.1', 8590, 2, 'big-endian', false, 'peer'],
     ]);
     expect(config.programs).toMatchObject([{ name: 'demo', issuer: 'own', partner: 'demo', currency: '978', timeZone: 'UTC', holdDays: { cardPresent: 5, cardNotPresent: 10, preauthorization: 30 }, recordDays: 7 }]);
     expect(config.ranges).toEqual([{ name: 'demo', from: '476173', to: '476173', program: 'demo' }]);
@@ -128,7 +129,7 @@ describe('with a file it is not the demo', () => {
   test('unless it says so; a row of the demo\'s name takes its place', () => {
     expect(withFile({})).toMatchObject({ demo: false, stations: [], programs: [], ranges: [], file });
     const config = withFile({ demo: true, stations: { 'demo-1987-ascii': { link: { listen: { port: 9583 } }, spec } } });
-    expect(config.stations.map(({ name, link: { port } }) => `${name}:${port}`).sort()).toEqual(['demo-1987-ascii:9583', 'demo-1987-binary:8584', 'demo-2003-binary:8585']);
+    expect(config.stations.map(({ name, link: { port } }) => `${name}:${port}`).sort()).toEqual(['demo-1987-ascii:9583', 'demo-1987-binary:8584', 'demo-2003-binary:8585', 'demo-host:8590']);
   });
 
   test('its paths are relative to its folder', () => {

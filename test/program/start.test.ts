@@ -21,7 +21,7 @@ async function startOnPorts(folder: string): Promise<{ program: ProgramProcess; 
   const startedMs = performance.now();
   const program = await startProgram(folder, {
     LOCUM_STATIONS_DEMO_1987_ASCII_LINK_LISTEN_PORT: asciiPort, LOCUM_STATIONS_DEMO_1987_BINARY_LINK_LISTEN_PORT: binaryPort,
-    LOCUM_STATIONS_DEMO_2003_BINARY_LINK_LISTEN_PORT: iso2003Port, LOCUM_HTTP_PORT: http, LOCUM_LOG_LEVEL: 'debug',
+    LOCUM_STATIONS_DEMO_2003_BINARY_LINK_LISTEN_PORT: iso2003Port, LOCUM_STATIONS_DEMO_HOST_LINK_LISTEN_PORT: '0', LOCUM_HTTP_PORT: http, LOCUM_LOG_LEVEL: 'debug',
   });
   return { program, ports, withinMs: performance.now() - startedMs };
 }

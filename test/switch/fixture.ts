@@ -31,6 +31,7 @@ import type { Store } from '../../src/store/store.ts';
 import { Decisions } from '../../src/switch/decisions.ts';
 import { Directory } from '../../src/switch/directory.ts';
 import type { DecidedEvent, SwitchEvents } from '../../src/switch/events.ts';
+import { Hosts } from '../../src/switch/hosts.ts';
 import { HsmTurn } from '../../src/switch/hsm-turn.ts';
 import { noKeyDesk } from '../../src/switch/key-exchange.ts';
 import type { KeyDesk } from '../../src/switch/key-exchange.ts';
@@ -176,14 +177,15 @@ export async function startSwitch(options: SwitchOptions = {}): Promise<RunningS
   const events: Recorded[] = [];
   const deadlines = new Deadlines(elapsed, processSchedule, 5);
   const hsmTurn = new HsmTurn(options.inFront?.(hsm) ?? hsm, { atTurnEnd, deadlines, answerMs: options.hsmAnswerMs ?? 20_000 });
+  const hosts = new Hosts();
   const decisions = new Decisions({
-    ledger, directory: new Directory(store, atTurnEnd), vault: hsm, hsm: hsmTurn, onScriptsFailed: (program, reason) => void events.push(['scriptsFailed', program, reason] as unknown as Recorded), routing: new Routing([{ ...demoRules, ...options.program }], [{ from: '476173', to: '476173', program: 'demo' }]),
+    ledger, hosts, directory: new Directory(store, atTurnEnd), vault: hsm, hsm: hsmTurn, onScriptsFailed: (program, reason) => void events.push(['scriptsFailed', program, reason] as unknown as Recorded), routing: new Routing([{ ...demoRules, ...options.program }], [{ from: '476173', to: '476173', program: 'demo' }]),
     stamps: newStamps(`t${(switchesStarted += 1)}`, nowMs, Math.random), now, elapsed, answerMs: options.answerMs ?? 20_000,
     bookIsTooFarBehind: options.bookIsTooFarBehind ?? (() => false),
   });
   const switch_ = new Switch(
     { network: nodeNetwork, deadlines, random: Math.random, turnEnd: new TurnEnd(atTurnEnd), events: recordInto(events, Object.keys(silentLinkEvents)) as unknown as LinkEvents },
-    { decisions, hsm: hsmTurn, keyDesk: options.keyDesk ?? noKeyDesk, deadlines, now, events: recordInto(events, switchEventNames) as unknown as SwitchEvents, networkAnswerMs: options.networkAnswerMs ?? 10_000 },
+    { decisions, hosts, hsm: hsmTurn, keyDesk: options.keyDesk ?? noKeyDesk, deadlines, now, events: recordInto(events, switchEventNames) as unknown as SwitchEvents, networkAnswerMs: options.networkAnswerMs ?? 10_000 },
   );
   const setups = Object.entries(options.stations ?? demoStations).map(([name, station]) => setupOf(name, station));
   const started = new RunningSwitch(store, ledger, switch_, hsm, setups, events);

@@ -1,0 +1,207 @@
+/**
+ * The remote issuers of the tables, put together: the connection to each, its desk, the advices that wait for it and their delivery. What
+ * is the same after a change of the tables works on.
+ */
+import { join } from 'node:path';
+import type { Deadlines } from '../base/deadlines.ts';
+import type { Log } from '../base/log.ts';
+import { AdviceFile } from '../advice/advice-file.ts';
+import { Delivery } from '../advice/delivery.ts';
+import type { SendOutcome } from '../advice/delivery.ts';
+import type { BegunAdvice } from '../advice/advice-file.ts';
+import { HostIssuer } from '../host/host-issuer.ts';
+import type { HostEvents, HostStation } from '../host/host.ts';
+import { usualMatchKeys } from '../host/match-keys.ts';
+import { stanAtTime } from '../host/stans.ts';
+import { WireTimes } from '../host/wire-times.ts';
+import { openStandInLedger } from '../issuer/stand-in-ledger.ts';
+import type { StandInLedger } from '../issuer/stand-in-ledger.ts';
+import type { CardVault } from '../keys/hsm.ts';
+import type { MessageClass } from '../message/message.ts';
+import type { DecideOptions } from '../store/decide.ts';
+import { SqliteStore } from '../store/sqlite.ts';
+import { HostDesk } from '../switch/host-desk.ts';
+import type { Hosts, WorkingHost } from '../switch/hosts.ts';
+import type { HsmTurn } from '../switch/hsm-turn.ts';
+import type { LogGate } from './events.ts';
+import type { HostIssuerRow } from './issuer-rows.ts';
+import type { Metrics } from './metrics.ts';
+import { loadFormat } from './tables-format.ts';
+import type { StationRow, Tables } from './tables.ts';
+
+export interface HostsOutside {
+  readonly dataDir: string;
+  readonly hosts: Hosts;
+  readonly decide: DecideOptions;
+  readonly vault: CardVault;
+  readonly hsm: HsmTurn;
+  readonly deadlines: Deadlines;
+  readonly now: () => number;
+  readonly elapsed: () => number;
+  readonly random: () => number;
+  readonly newId: () => string;
+  readonly onStoreLost: (reason: string) => void;
+  readonly log: Log;
+  readonly gate: LogGate;
+  readonly metrics: Metrics;
+}
+
+interface Running {
+  readonly working: WorkingHost;
+  readonly delivery: Delivery;
+  readonly text: string;
+}
+
+const pendingMax = 20_000;
+const rememberedMax = 20_000;
+/** Between attempts of one advice. */
+const retryFirstMs = 1_000;
+const retryMaxMs = 60_000;
+const ignoredMax = 5;
+const alertCount = 1_000;
+const alertAgeMs = 300_000;
+/** Advices wait here for as long as it takes; the file may grow to this. */
+const adviceBytesMax = 4_000_000_000;
+
+export class HostIssuers {
+  readonly #outside: HostsOutside;
+  readonly #store: SqliteStore;
+  readonly #advices: AdviceFile;
+  readonly #shared: StandInLedger;
+  readonly #local: StandInLedger;
+  readonly #times: WireTimes;
+  #running = new Map<string, Running>();
+
+  private constructor(outside: HostsOutside, store: SqliteStore, advices: AdviceFile, shared: StandInLedger, local: StandInLedger) {
+    this.#outside = outside;
+    this.#store = store;
+    this.#advices = advices;
+    this.#shared = shared;
+    this.#local = local;
+    this.#times = new WireTimes(outside.now);
+  }
+
+  /** Opens the advice file, with what waits in it. */
+  static async open(outside: HostsOutside): Promise<HostIssuers> {
+    const { dataDir, decide, deadlines, now, gate, onStoreLost } = outside;
+    const store = await SqliteStore.open({ file: join(dataDir, 'advices.sqlite'), partitions: 1, now, onLost: onStoreLost, bytesMax: adviceBytesMax });
+    const advices = await AdviceFile.open({
+      store, now, atTurnEnd: decide.atTurnEnd, deadlines, events: { trouble: (error) => gate.warning('advice file trouble', () => ({ error: error.message })) },
+    });
+    const quiet = (): void => undefined;
+    const local = await openStandInLedger({ ...decide, store, events: { commit: quiet, conflict: quiet, trouble: quiet, recovered: quiet } });
+    return new HostIssuers(outside, store, advices, await openStandInLedger(decide), local);
+  }
+
+  /** The issuers of these tables from now on. */
+  set({ issuers, stations }: Tables): void {
+    const next = new Map<string, Running>();
+    for (const row of issuers) {
+      if (row.type !== 'host') continue;
+      const of = row.stations.map((name) => stations.find((station) => station.name === name)!);
+      const text = JSON.stringify([row, of]);
+      const before = this.#running.get(row.name);
+      next.set(row.name, before?.text === text ? before : this.#start(row, of, text));
+    }
+    for (const [name, running] of this.#running) {
+      if (next.get(name) === running) continue;
+      running.working.issuer.stop();
+      void running.delivery.stop();
+    }
+    this.#running = next;
+    this.#outside.hosts.set([...next.values()].map(({ working }) => working));
+  }
+
+  /** Nothing more is sent; what is not delivered waits in the file. */
+  async stop(): Promise<void> {
+    for (const { working } of this.#running.values()) working.issuer.stop();
+    await Promise.all([...this.#running.values()].map(({ delivery }) => delivery.stop()));
+    this.#shared.close();
+    this.#local.close();
+    this.#advices.close();
+    await this.#store.close();
+  }
+
+  #start(row: HostIssuerRow, stations: readonly StationRow[], text: string): Running {
+    const { hosts, vault, hsm, deadlines, now, elapsed, random, newId, log } = this.#outside;
+    const [first] = stations;
+    let isAway: boolean | undefined;
+    const issuer = new HostIssuer(
+      { name: row.name, circuit: row.circuit, pendingMax, rememberedMax, askingCodes: new Set() },
+      stations.map((station): HostStation => {
+        const { codec, dialect } = loadFormat(station, `stations.${station.name}`);
+        return {
+          name: station.name, side: { dialect, spec: codec.spec }, codec, link: hosts.link(station.name), matchKeys: usualMatchKeys,
+          forwardingInstitution: row.forwardingInstitution, firstStan: stanAtTime(now()),
+        };
+      }),
+      { deadlines, times: this.#times, events: this.#events(() => watch()) },
+    );
+    const desk = new HostDesk({
+      policy: {
+        name: row.name, hasStandIn: row.hasStandIn, assuredResponse: row.assuredResponse, unanswered: row.unanswered, timers: row.timers, rules: row.rules,
+        pin: first === undefined ? undefined : { pinKey: first.security.pinKey, pinFormat: first.security.pinFormat },
+      },
+      host: issuer, advices: this.#advices, shared: this.#shared, local: this.#local, switches: row.switches, vault, hsm, now, elapsed, newId,
+    });
+    const delivery = new Delivery({
+      file: this.#advices, destination: row.name, deadlines, now, random, send: (begun) => this.#send(issuer, row, begun),
+      events: {
+        sent: () => undefined,
+        answered: () => undefined,
+        setAside: ({ id }) => log.warning('advice set aside', { issuer: row.name, advice: id }),
+        backlog: (alert) => log.warning(`advice backlog ${alert.state}`, { issuer: row.name, count: alert.count, ageMs: alert.ageMs, lastedMs: alert.lastedMs }),
+      },
+      begins: 'usable', inFlightMax: row.advices.cardsAtOnce, perSecond: row.advices.perSecond, retryFirstMs, retryMaxMs, refusalsMax: row.advices.refusalsMax,
+      ignoredMax, alertCount, alertAgeMs,
+    });
+    /** Where it stands changes what waits for it, and whose outage it is. */
+    const watch = (): void => {
+      if (issuer.takesAdvices) delivery.usable();
+      else delivery.unusable();
+      const away = issuer.unavailability('authorization') !== undefined;
+      if (away === isAway) return;
+      isAway = away;
+      void desk.outage(away);
+    };
+    const working: WorkingHost = {
+      issuer, desk, stations: row.stations,
+      linksChanged: () => {
+        issuer.linksChanged();
+        watch();
+      },
+    };
+    return { working, delivery, text };
+  }
+
+  async #send(issuer: HostIssuer, { timers }: HostIssuerRow, { advice, isRepeat }: BegunAdvice): Promise<SendOutcome> {
+    const { vault, elapsed } = this.#outside;
+    const { content, kind, sealedPan, id } = advice;
+    if (content.what !== 'decision') return { kind: 'refused', why: 'this destination takes decisions alone' };
+    const opened = vault.decryptPan(sealedPan, id);
+    if ('error' in opened) return { kind: 'refused', why: `its card number does not open: ${opened.error.reason}` };
+    const { promise, resolve } = Promise.withResolvers<SendOutcome>();
+    issuer.advise({ of: kind as MessageClass, content, pan: opened.pan, isRepeat, deadlineMs: elapsed() + timers.adviceMs, trace: content.own }, (result) => {
+      if (result.kind === 'answered') resolve(result.meaning.approved ? { kind: 'accepted' } : { kind: 'refused', why: `answered ${result.meaning.responseCode}` });
+      else if (result.kind === 'asked') resolve({ kind: 'refused', why: `answered ${result.responseCode}` });
+      else if (result.kind === 'notSent' && (result.why === 'unfit' || result.why === 'tooLarge')) resolve({ kind: 'refused', why: result.detail });
+      else resolve({ kind: result.kind === 'notSent' ? 'notSent' : 'noAnswer' });
+    });
+    return await promise;
+  }
+
+  #events(changed: () => void): HostEvents {
+    const { log, gate, metrics: { link } } = this.#outside;
+    return {
+      ...link,
+      circuitChanged: (issuer, from, to) => {
+        log.event('issuer circuit', { issuer, from: from.phase, to: to.phase, why: to.why ?? from.why ?? '' });
+        changed();
+      },
+      advices: changed,
+      answerRefused: (station, fault) => gate.warning('issuer answer refused', () => ({ station, fault })),
+      unfit: (station, fault) => gate.warning('message cannot be forwarded', () => ({ station, field: fault.field, fault: fault.text })),
+      late: (issuer, { sent, lateMs, meaning }) => gate.warning('issuer answer late', () => ({ issuer, station: sent.station, stan: sent.reference.stan, lateMs: Math.round(lateMs), approved: meaning.approved })),
+    };
+  }
+}

@@ -1,0 +1,55 @@
+/** Issuers' rows as the switch works with them. */
+import { ConfigError } from '../base/schema.ts';
+import type { CircuitConfig } from '../host/circuit.ts';
+import { defaultRules, readStandInRules } from '../standin/read-rules.ts';
+import type { StandInRules } from '../standin/rules.ts';
+
+/** `own`: this switch, by its accounts. */
+export interface OwnIssuerRow {
+  readonly name: string;
+  readonly type: 'own';
+}
+
+/** A centre that is reached over stations. */
+export interface HostIssuerRow {
+  readonly name: string;
+  readonly type: 'host';
+  readonly stations: readonly string[];
+  readonly hasStandIn: boolean;
+  readonly assuredResponse: boolean;
+  readonly unanswered: 'reverseThenAdvise' | 'adviseReplaces';
+  readonly timers: { readonly posMs: number; readonly cashMs: number; readonly adviceMs: number };
+  readonly circuit: CircuitConfig;
+  readonly advices: { readonly perSecond: number; readonly cardsAtOnce: number; readonly refusalsMax: number };
+  /** DE33; empty: the acquirer's. */
+  readonly forwardingInstitution: string;
+  readonly rules: StandInRules;
+  readonly switches: number;
+}
+
+export type IssuerRow = OwnIssuerRow | HostIssuerRow;
+
+/** ISO 4217: what the default rules count in. */
+const defaultCurrency = '978';
+
+interface IssuerDocument extends Omit<HostIssuerRow, 'name' | 'type' | 'hasStandIn' | 'rules' | 'forwardingInstitution'> {
+  readonly type: 'own' | 'host';
+  readonly mode: 'host' | 'hostWithStandIn';
+  readonly forwardingInstitution?: string;
+  readonly standIn?: unknown;
+}
+
+/** @throws ConfigError with the place in the row */
+export function issuerRow(name: string, document: unknown, path: string): IssuerRow {
+  const { type, stations, mode, standIn, forwardingInstitution = '', ...rest } = document as IssuerDocument;
+  if (type === 'own') {
+    if (stations.length > 0) throw new ConfigError(`${path}.stations`, 'are of the type host alone');
+    return { name, type };
+  }
+  if (stations.length === 0) throw new ConfigError(`${path}.stations`, 'must have a station at least');
+  const again = stations.find((station, index) => stations.indexOf(station) < index);
+  if (again !== undefined) throw new ConfigError(`${path}.stations`, `has ${again} a second time`);
+  const rules = standIn === undefined ? defaultRules(defaultCurrency) : readStandInRules(standIn, `${path}.standIn`);
+  const { assuredResponse, unanswered, timers, circuit, advices, switches } = rest;
+  return { name, type, stations, hasStandIn: mode === 'hostWithStandIn', assuredResponse, unanswered, timers, circuit, advices, forwardingInstitution, rules, switches };
+}

@@ -1,0 +1,67 @@
+/** What an issuer's row says: who decides on a program's cards, and what the switch does where it cannot. */
+import type { ObjectSchema } from '../base/schema.ts';
+import { choice, count, name, text } from './schema-parts.ts';
+
+const timersSchema: ObjectSchema = {
+  type: 'object',
+  description: 'how long the issuer has for its answer; never longer than what the acquirer waits for allows',
+  additionalProperties: false,
+  required: [],
+  default: {},
+  properties: {
+    posMs: count('milliseconds at a point of sale', 100, 60_000, 3_500),
+    cashMs: count('milliseconds for cash', 100, 60_000, 5_000),
+    adviceMs: count('milliseconds for an advice or a reversal', 100, 60_000, 10_000),
+  },
+};
+
+const circuitSchema: ObjectSchema = {
+  type: 'object',
+  description: 'when the issuer counts as gone, and how it is tried again',
+  additionalProperties: false,
+  required: [],
+  default: {},
+  properties: {
+    failuresMax: count('requests without a valid answer, in a row', 1, 10_000, 5),
+    sharePercent: count('requests without a valid answer, of those in the window, in percent', 1, 101, 50),
+    shareWindowMs: count('the window, in milliseconds', 1_000, 3_600_000, 30_000),
+    shareCountMin: count('requests in the window below which their share says nothing', 1, 100_000, 20),
+    openMs: count('milliseconds until it is tried again', 100, 3_600_000, 2_000),
+    openMaxMs: count('the same at most, after it has doubled with each try', 100, 3_600_000, 60_000),
+    askedMs: count('milliseconds that an issuer which asked for stand-in is left alone', 100, 3_600_000, 60_000),
+    echoMs: count('milliseconds that an echo may take', 100, 60_000, 5_000),
+  },
+};
+
+const advicesSchema: ObjectSchema = {
+  type: 'object',
+  description: 'how the issuer is told what was decided for it',
+  additionalProperties: false,
+  required: [],
+  default: {},
+  properties: {
+    perSecond: count('advices a second', 1, 100_000, 50),
+    cardsAtOnce: count('cards whose advices are on their way at once', 1, 10_000, 16),
+    refusalsMax: count('refusals after which one is set aside', 1, 1_000, 5),
+  },
+};
+
+export const issuerSchema: ObjectSchema = {
+  type: 'object',
+  description: 'who decides on a program\'s cards',
+  additionalProperties: false,
+  required: ['type'],
+  properties: {
+    type: choice('own: this switch, by its accounts; host: a centre that is reached over stations', ['own', 'host']),
+    stations: { type: 'array', description: 'host: the stations that it is reached over, sharing the load; which side connects is the station\'s own setting', items: name('one of stations'), default: [] },
+    mode: choice('host: it decides, and where it cannot nobody does; hostWithStandIn: stand-in decides for it then', ['host', 'hostWithStandIn'], 'hostWithStandIn'),
+    assuredResponse: { type: 'boolean', description: 'host: whether a request that it did not answer in time is decided by stand-in; if not, the acquirer gets no answer', default: true },
+    unanswered: choice('what it is told of a request that it did not answer and stand-in approved: a reversal, then the advice as a transaction of its own; or an advice that replaces the request', ['reverseThenAdvise', 'adviseReplaces'], 'reverseThenAdvise'),
+    timers: timersSchema,
+    circuit: circuitSchema,
+    advices: advicesSchema,
+    forwardingInstitution: text('DE33 of what is sent to it', '^[0-9]{1,11}$', 'up to eleven digits'),
+    standIn: { type: 'document', description: 'host: the rules that it is stood in for by: docs/standin.md; by default few and small purchases that a chip or the cardholder\'s bank has proved, in euro' },
+    switches: count('host: switches that stand in by themselves while the store that they share is away: each has its share of every limit', 1, 64, 1),
+  },
+};

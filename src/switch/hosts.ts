@@ -1,0 +1,78 @@
+/**
+ * The remote issuers of this switch, and the stations that they are reached over. A station belongs to one issuer at most; it comes and
+ * goes with the tables, and its issuer finds it again by its name.
+ */
+import type { ResponseMeaning } from '../dialect/meaning.ts';
+import type { HostIssuer } from '../host/host-issuer.ts';
+import type { HostLink } from '../host/host.ts';
+import type { Message } from '../iso8583/codec.ts';
+import type { SendOutcome } from '../link/link.ts';
+import type { HostDesk } from './host-desk.ts';
+
+/** One issuer at work. */
+export interface WorkingHost {
+  readonly issuer: HostIssuer;
+  readonly desk: HostDesk;
+  readonly stations: readonly string[];
+  /** Its stations changed, or what it said of itself. */
+  linksChanged(): void;
+}
+
+export class Hosts {
+  readonly #links = new Map<string, HostLink>();
+  #byName: ReadonlyMap<string, WorkingHost> = new Map();
+  #byStation: ReadonlyMap<string, WorkingHost> = new Map();
+
+  /** These issuers from now on. */
+  set(hosts: readonly WorkingHost[]): void {
+    this.#byName = new Map(hosts.map((host) => [host.desk.policy.name, host]));
+    this.#byStation = new Map(hosts.flatMap((host) => host.stations.map((station) => [station, host] as const)));
+    for (const host of hosts) host.linksChanged();
+  }
+
+  desk(issuer: string): HostDesk | undefined {
+    return this.#byName.get(issuer)?.desk;
+  }
+
+  /** A station is there: what it offers to its issuer. */
+  attach(station: string, link: HostLink): void {
+    this.#links.set(station, link);
+    this.changed(station);
+  }
+
+  /** One of its connections became usable, or is no more. */
+  changed(station: string): void {
+    this.#byStation.get(station)?.linksChanged();
+  }
+
+  /** @returns false where the station is no issuer's */
+  answered(station: string, message: Message, meaning: ResponseMeaning): boolean {
+    return this.#byStation.get(station)?.issuer.answered(station, message, meaning) ?? false;
+  }
+
+  garbled(station: string, recovered: ResponseMeaning, detail: string): void {
+    this.#byStation.get(station)?.issuer.garbled(station, recovered, detail);
+  }
+
+  /** The link of a station that may not be there yet. */
+  link(station: string): HostLink {
+    const links = this.#links;
+    return {
+      get usable(): boolean {
+        return links.get(station)?.usable ?? false;
+      },
+      get signedOff(): boolean {
+        return links.get(station)?.signedOff ?? false;
+      },
+      get seal(): HostLink['seal'] {
+        return links.get(station)?.seal;
+      },
+      request: (bytes): SendOutcome => links.get(station)?.request(bytes) ?? 'closed',
+      echo: (done) => {
+        const link = links.get(station);
+        if (link === undefined) done(false);
+        else link.echo(done);
+      },
+    };
+  }
+}
