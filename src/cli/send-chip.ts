@@ -142,7 +142,7 @@ interface Issuer {
 function subjectOf({ card, tags }: Issuer) {
   const rules = chipRulesOf(card);
   const reading = readChip(tags, rules);
-  if (reading === undefined) return undefined;
+  if (typeof reading === 'string') return undefined;
   return { reading, subject: { pan: card.pan, panSequence: tags.get('5F34') ?? card.panSequence, masterKeyOption: rules.masterKeyOption, profile: reading.profile, tags } };
 }
 

@@ -1,6 +1,9 @@
 /** `locum start`: the switch, until it is told to stop. */
 import { configOf, configOption } from './configured.ts';
+import { exitFailed } from './command.ts';
 import type { Command } from './command.ts';
+
+const leaveMs = 2_000;
 
 export const startCommand: Command = {
   name: 'start',
@@ -19,7 +22,11 @@ export const startCommand: Command = {
     const stopAsked = outside.stopAsked();
     // Loaded here, so that the other commands need not load the whole switch first.
     const { start } = await import('../program/start.ts');
-    const running = await start(config);
+    const running = await start(config).catch((error: unknown) => {
+      // Whatever a failed start has left running keeps no process alive that does nothing.
+      setTimeout(() => process.exit(exitFailed), leaveMs).unref();
+      throw error;
+    });
     await stopAsked;
     // The switch's own timers keep no process alive, and by the end of a stop there is nothing else.
     const alive = setInterval(() => undefined, 60_000);

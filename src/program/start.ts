@@ -68,6 +68,8 @@ export class StartRefused extends Error {
 }
 
 const networkAnswerMs = 10_000;
+/** How long anything that was opened may take to be closed after a start that failed. */
+const closeMs = 3_000;
 /** What a stop leaves to the office of the time that it has, at least. */
 const drainMsMin = 1_000;
 const stationRetryMs = 5_000;
@@ -86,7 +88,8 @@ export async function start(config: Config): Promise<Running> {
   try {
     return await compose(config, opened);
   } catch (error) {
-    for (const close of opened.reverse()) await close();
+    // What hangs is left: the reason why nothing was started must come out.
+    for (const close of opened.reverse()) await Promise.race([close(), pause(closeMs)]);
     throw error;
   }
 }

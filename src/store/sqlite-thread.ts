@@ -145,7 +145,10 @@ class SqliteThread {
       this.#stop(calls, second);
       return;
     }
-    fail(calls, 'unavailable', `${this.#file}: ${String(error)}`);
+    const closing = calls.filter(({ request }) => request.kind === 'close');
+    fail(calls.filter((call) => !closing.includes(call)), 'unavailable', `${this.#file}: ${String(error)}`);
+    for (const { call, port } of closing) port.postMessage({ call, answer: null } satisfies SqliteReply);
+    if (closing.length > 0) this.#close();
   }
 
   /** The thread's end: each client finds its port closed and says so from then on. */
@@ -155,7 +158,12 @@ class SqliteThread {
   }
 
   #close(): void {
-    this.#engine.settle();
+    try {
+      this.#engine.settle();
+    } catch (error) {
+      // On a full disk what is committed stays in the log, and the next start settles it.
+      if (primaryCode(error) !== sqliteFull) throw error;
+    }
     closeSqliteFile(this.#database, this.#file);
     for (const port of this.#ports) port.close();
   }

@@ -85,16 +85,19 @@ function isOver(tags: ChipTags, { amountMinor, currency }: Amount): boolean {
   return Number(tags.get('9F02')) === amountMinor && (ofTag === undefined || ofTag.slice(-3) === currency);
 }
 
-/** @param asked what the cryptogram should be over; undefined: it need not say */
-export function readChip(tags: ChipTags, rules: ChipRules, asked?: Amount): ChipReading | undefined {
+/**
+ * @param asked what the cryptogram should be over; undefined: it need not say
+ * @returns `noRule`: the program has no keys for the index that the chip names, or no profile for its version
+ */
+export function readChip(tags: ChipTags, rules: ChipRules, asked?: Amount): ChipReading | 'malformed' | 'noRule' {
   const applicationData = tags.get('9F10');
   const counter = tags.get('9F36');
-  if (applicationData === undefined || counter?.length !== 4) return undefined;
+  if (applicationData === undefined || counter?.length !== 4) return 'malformed';
   const iad = readIad(applicationData, rules.applicationData);
-  if (iad === undefined) return undefined;
+  if (iad === undefined) return 'malformed';
   const keys = rules.keys.get(iad.keyIndex);
   const profile = rules.profiles.get(iad.cvn);
-  if (keys === undefined || profile === undefined) return undefined;
+  if (keys === undefined || profile === undefined) return 'noRule';
   return { atc: Number.parseInt(counter, 16), keys, profile, findings: findingsOf(tags, iad.cvr, rules, asked) };
 }
 

@@ -153,8 +153,9 @@ export class Verification {
     // What follows an authorization comes with that one's cryptogram, and a refund may be over nothing.
     const isSpent = purpose === 'purchase' || purpose === 'cash' || purpose === 'preauthorization';
     const reading = readChip(tags, rules, isSpent ? amount : undefined);
-    if (reading === undefined) {
-      this.#put({ chip: { outcome: 'malformed', atc: 0, findings: [] } });
+    if (typeof reading === 'string') {
+      // A key index or a version that the program has no rule for is no forgery.
+      this.#put({ chip: { outcome: reading === 'noRule' ? 'error' : 'malformed', atc: 0, findings: [] } });
       return;
     }
     this.reading = reading;

@@ -67,7 +67,7 @@ describe('beside a running switch', () => {
     expect({ code: found.code, wrong: wrongOf(found) }).toEqual({ code: 0, wrong: [] });
     const texts = found.findings.map(({ text }) => text).join('\n');
     expect(texts).toMatch(/A switch runs here \(HTTP on \d+\) and is ready\./);
-    expect(texts.match(/answers an echo\./g)).toHaveLength(3);
+    expect(texts.match(/answers an echo\./g)).toHaveLength(4);
     expect(texts).toContain('for its owner alone');
     expect(texts).toMatch(/store\.sqlite is open in the running switch, and answers\./);
     expect(texts).toMatch(/The book is \d+ journal entries behind; requests are refused above 1000000\./);
@@ -95,7 +95,7 @@ describe('after a stop', () => {
     const texts = found.findings.map(({ text }) => text).join('\n');
     expect(texts).toContain('a commit is on disk before it is acknowledged');
     expect(texts).toContain('0 journal entries behind');
-    expect(texts).toMatch(/The copy on this disk has revision \d+ with 5 rows/);
+    expect(texts).toMatch(/The copy on this disk has revision \d+ with 9 rows/);
   });
 
   test.for<[what: string, spoil: (data: string) => void, check: Finding['check'], text: RegExp, todo: RegExp]>([

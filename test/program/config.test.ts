@@ -110,8 +110,12 @@ describe('without a file it is the demo', () => {
       ['demo-2003-binary', 'iso8583-2003-binary', '127.0.0.1', 8585, 2, 'big-endian', false, 'none'],
       ['demo-host', 'iso8583-1987-binary', '127.0.0.1', 8590, 2, 'big-endian', false, 'peer'],
     ]);
-    expect(config.programs).toMatchObject([{ name: 'demo', issuer: 'own', partner: 'demo', currency: '978', timeZone: 'UTC', holdDays: { cardPresent: 5, cardNotPresent: 10, preauthorization: 30 }, recordDays: 7 }]);
-    expect(config.ranges).toEqual([{ name: 'demo', from: '476173', to: '476173', program: 'demo' }]);
+    expect(config.programs).toMatchObject([
+      { name: 'demo', issuer: 'own', partner: 'demo', currency: '978', timeZone: 'UTC', holdDays: { cardPresent: 5, cardNotPresent: 10, preauthorization: 30 }, recordDays: 7 },
+      { name: 'demo-host', issuer: 'demo-host', partner: 'demo', currency: '978' },
+    ]);
+    expect(config.ranges).toEqual([{ name: 'demo', from: '476173', to: '476173', program: 'demo' }, { name: 'demo-host', from: '541333', to: '541333', program: 'demo-host' }]);
+    expect(config.issuers).toMatchObject([{ name: 'demo-host', type: 'host', stations: ['demo-host'] }, { name: 'own', type: 'own' }]);
   });
 
   test('its limits outlast ten million transactions of 0.01 on a card in a day', () => {

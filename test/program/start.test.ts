@@ -39,7 +39,7 @@ test('the demo accepts within ten seconds, answers its health, and says nothing 
   expect([ascii, 'demo-1987-binary', 'demo-2003-binary'].map((station) => program.port(station)).concat(program.httpPort)).toEqual(ports);
 
   expect(await program.get('/health')).toMatchObject({ status: 200, text: '{"status":"ok"}' });
-  expect(await program.ready()).toMatchObject({ status: 200, checks: { stations: { ok: true, detail: '3 started' }, store: { ok: true }, book: { ok: true } } });
+  expect(await program.ready()).toMatchObject({ status: 200, checks: { stations: { ok: true, detail: '4 started' }, store: { ok: true }, book: { ok: true } } });
   const unknown = await program.get('/cards?pan=4761730000000011');
   expect(unknown).toMatchObject({ status: 404, type: 'application/problem+json' });
   expect(JSON.parse(unknown.text)).toMatchObject({ type: 'about:blank', status: 404, title: 'Not Found', detail: expect.stringContaining('GET /cards;') as string });

@@ -103,6 +103,12 @@ describe.for(demoStationNames)('on the station %s', (name) => {
     expect(await at.ask(withChip(at, chip(6), { atc: 3 }))).toBe(of.approved);
   });
 
+  it('a chip whose key index the program has no rule for could not be checked, which is no forgery', async () => {
+    const at = await open();
+    await at.ask(withChip(at, at.draft(1, chipRead[name]), { atc: 1, changed: { '9F10': '06091203A00000' } }));
+    expect(reasons(at.running)).toEqual(['1845']);
+  });
+
   it('an authentication value is taken once, for its card only', async () => {
     const at = await open();
     const shop = (stan: number): Draft => at.draft(stan, online[name]);
