@@ -7,6 +7,7 @@ import type { Reason } from '../message/reason.ts';
 import { advise } from './advise.ts';
 import { cardIndex } from './account.ts';
 import type { Account, Card } from './account.ts';
+import { chipOf } from './atc.ts';
 import { authorize } from './authorize.ts';
 import { Change } from './change.ts';
 import { noChecks, noContext, runChecks } from './checks.ts';
@@ -63,8 +64,8 @@ function again(account: Account, card: Card, message: CardMessage, leg: Leg): De
 function answerBefore(account: Account, card: Card, message: CardMessage, leg: Leg): Response {
   const approved = leg.reason.startsWith('0');
   const amountMinor = approved ? leg.answeredMinor : leg.amountMinor;
-  const { chip } = card.security;
-  const chipIsOther = message.chip !== undefined && (chip?.takenBy !== leg.id || chip.highestAtc !== message.chip.atc);
+  const known = message.chip === undefined ? undefined : chipOf(card.security.chips, message.chip.panSequence);
+  const chipIsOther = message.chip !== undefined && (known?.takenBy !== leg.id || known.highestAtc !== message.chip.atc);
   // What the chip has carried out meanwhile, or was sent again since, it is not told once more.
   return withScripts({
     reason: leg.reason,

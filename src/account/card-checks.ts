@@ -4,8 +4,9 @@
  * verdict that was made against anything but the record is none.
  */
 import type { CardMessage } from '../message/message.ts';
-import { isFreshAtc, wholeAtc } from './atc.ts';
+import { chipOf, isFreshAtc, wholeAtc } from './atc.ts';
 import type { Card } from './account.ts';
+import type { ChipCounter } from './card.ts';
 import type { Leg } from './record.ts';
 import { fail, pass, skip } from './verdict.ts';
 import type { Verdict } from './verdict.ts';
@@ -72,20 +73,29 @@ function newPin({ newPin: asked }: CardMessage): Verdict {
   return asked?.outcome === 'error' ? fail('1815', 'the new PIN: error') : fail('1048', asked === undefined ? 'no new PIN' : 'the new PIN: malformed');
 }
 
-/** The chip's transaction counter, where something that only its chip can make came with it: a cryptogram, or a stripe's value of one payment. */
-export function provenAtc({ chip, cardValue }: CardMessage, card: Card | undefined): number | undefined {
-  if (chip !== undefined) return chip.outcome === 'match' ? chip.atc : undefined;
+/** A chip's transaction counter, and what is known of that chip's. */
+export interface ProvenCounter {
+  readonly panSequence: string;
+  readonly atc: number;
+  readonly known: ChipCounter | undefined;
+}
+
+/** The counter, where something that only its chip can make came with it: a cryptogram, or a stripe's value of one payment. */
+export function provenCounter({ chip, cardValue }: CardMessage, card: Card | undefined): ProvenCounter | undefined {
+  const chips = card?.security.chips ?? [];
+  if (chip !== undefined) return chip.outcome === 'match' ? { panSequence: chip.panSequence, atc: chip.atc, known: chipOf(chips, chip.panSequence) } : undefined;
   if (cardValue?.outcome !== 'match' || cardValue.counter === undefined) return undefined;
-  return wholeAtc(card?.security.chip, cardValue.counter.atc, cardValue.counter.modulus);
+  const { panSequence, atc, modulus } = cardValue.counter;
+  const known = chipOf(chips, panSequence);
+  return { panSequence, atc: wholeAtc(known, atc, modulus), known };
 }
 
 export function checkCryptogram(presented: Presented): Verdict {
   const { message, card, follows } = presented;
   const { chip, entryMode, terms, cardValue } = message;
-  const used = card?.security.chip;
-  const atc = provenAtc(message, card);
-  const isUsed = atc !== undefined && !follows && !isFreshAtc(used, atc, terms.atcWindow);
-  const replayed = (): Verdict => fail('1842', `counter ${atc ?? ''}, highest ${used?.highestAtc ?? ''}`);
+  const proven = provenCounter(message, card);
+  const isUsed = proven !== undefined && !follows && !isFreshAtc(proven.known, proven.atc, terms.atcWindow);
+  const replayed = (): Verdict => fail('1842', `counter ${proven?.atc ?? ''}, highest ${proven?.known?.highestAtc ?? ''}, sequence ${proven?.panSequence ?? ''}`);
   if (entryMode === 'fallback' && !terms.fallbackAllowed) return fail('1844', 'fallback');
   if (chip === undefined) {
     if (isUsed) return replayed();

@@ -12,9 +12,8 @@ import { reasonOfLock } from '../message/reason.ts';
 import type { Reason } from '../message/reason.ts';
 import { cardIndex } from './account.ts';
 import type { Account, Card } from './account.ts';
-import { scriptsMax } from './card.ts';
 import type { CardRecord, CardSecurity } from './card.ts';
-import { withScript } from './scripts.ts';
+import { unsent, withScript } from './scripts.ts';
 import { pinTriesLock, withoutTries } from './security.ts';
 
 export interface LifecycleBase {
@@ -64,7 +63,7 @@ export interface CardUnlockMessage extends LifecycleBase {
 export interface ScriptQueueMessage extends LifecycleBase {
   readonly kind: 'scriptQueue';
   readonly cardToken: string;
-  readonly script: Omit<QueuedScript, 'sentBy'>;
+  readonly script: Omit<QueuedScript, 'sentBy' | 'sentTo'>;
   /** The message whose answer should have had it, and had not after all: it waits on, where it still does. */
   readonly unsent?: string | undefined;
 }
@@ -95,8 +94,8 @@ export function cardAfter(account: Account, message: CardLifecycleMessage): Card
       const { id, reference, sealed } = message;
       if (!isPinReference(reference)) return refused('9100');
       const after: CardRecord = { ...record, pin: reference, pinVersion: record.pinVersion + 1 };
-      const scripts = sealed === undefined ? security.scripts : withScript(security.scripts, { id, command: 'pinChange', sealed, sentBy: undefined });
-      return scripts.length > scriptsMax ? refused('9109') : changed(index, card, after, { ...withoutTries(security), scripts });
+      const scripts = sealed === undefined ? security.scripts : withScript(security, { id, command: 'pinChange', sealed });
+      return scripts === undefined ? refused('9109') : changed(index, card, after, { ...withoutTries(security), scripts });
     }
     case 'cvv2Reset': return changed(index, card, { ...record, cvv2Generation: record.cvv2Generation + 1 }, security);
     case 'cardLock': return message.lockCode === 0 ? refused('9100') : locked(index, card, record, message.lockCode);
@@ -126,14 +125,14 @@ function locked(index: number, card: Card, record: CardRecord, lockCode: number)
 function scriptQueued(index: number, card: Card, { id, command, sealed }: ScriptQueueMessage['script']): CardOutcome {
   if (id === '' || (command === 'pinChange') !== (sealed !== undefined)) return refused('9100');
   if (card.security.scripts.some((script) => script.id === id)) return refused('9113');
-  const scripts = withScript(card.security.scripts, { id, command, sealed, sentBy: undefined });
-  return scripts.length > scriptsMax ? refused('9109') : changed(index, card, card.record, { ...card.security, scripts });
+  const scripts = withScript(card.security, { id, command, sealed });
+  return scripts === undefined ? refused('9109') : changed(index, card, card.record, { ...card.security, scripts });
 }
 
-function waitsOn(index: number, card: Card, id: string, unsent: string): CardOutcome {
+function waitsOn(index: number, card: Card, id: string, messageId: string): CardOutcome {
   const { scripts } = card.security;
-  const isThere = scripts.some((script) => script.id === id && script.sentBy === unsent);
-  const after = scripts.map((script) => (script.id === id ? { ...script, sentBy: undefined } : script));
+  const isThere = scripts.some((script) => script.id === id && script.sentBy === messageId);
+  const after = scripts.map((script) => (script.id === id ? unsent(script) : script));
   return changed(index, card, card.record, isThere ? { ...card.security, scripts: after } : card.security);
 }
 

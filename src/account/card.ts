@@ -2,7 +2,8 @@
  * A card as the head keeps it: its record, which is what the card is, and its security, which is what was counted and queued for
  * it. Both are written so that a card that uses none of it costs nothing.
  *
- * Invariants: versions and generations only rise; at most `scriptsMax` scripts wait; the counters of the chip are bounded by their window.
+ * Invariants: versions and generations only rise; at most `scriptsMax` scripts wait; of at most `chipsMax` chips the counters are kept,
+ * each bounded by its window.
  */
 import type { QueuedScript } from '../message/message.ts';
 import type { PinReference } from '../message/pin.ts';
@@ -22,8 +23,10 @@ export interface CardRecord {
   readonly pin: PinReference | undefined;
 }
 
-/** The transaction counters (ATC) that came with a cryptogram of the chip that matched. */
+/** The transaction counters (ATC) that came with a cryptogram of one chip that matched. */
 export interface ChipCounter {
+  /** Two digits; empty in a head from before chips were told apart: the first chip that comes has it. */
+  readonly panSequence: string;
   readonly highestAtc: number;
   /** Bit n, 0 to 30: `highestAtc - 1 - n` came as well. */
   readonly seen: number;
@@ -34,8 +37,8 @@ export interface ChipCounter {
 export interface CardSecurity {
   /** Wrong PINs since the last right one. */
   readonly pinTries: number;
-  /** Undefined: no cryptogram has matched yet. */
-  readonly chip: ChipCounter | undefined;
+  /** One for each PAN sequence number, the last that came first; the one that did not come for longest makes room. Empty: no cryptogram has matched yet. */
+  readonly chips: readonly ChipCounter[];
   /** In the order in which the chip is to carry them out. */
   readonly scripts: readonly QueuedScript[];
 }
@@ -48,23 +51,26 @@ export interface CardEffect {
 }
 
 export const scriptsMax = 8;
+/** A renewed chip, the one before it, and one more. */
+export const chipsMax = 3;
 
-export const newSecurity: CardSecurity = { pinTries: 0, chip: undefined, scripts: [] };
+export const newSecurity: CardSecurity = { pinTries: 0, chips: [], scripts: [] };
 
 const cardStates = ['ordered', 'active', 'removed'] as const;
 const pinMethods = ['pvv', 'ibm3624'] as const;
 const commands = ['applicationBlock', 'applicationUnblock', 'pinUnblock', 'pinChange'] as const;
 
-type StoredScript = readonly [id: string, command: number, sealed: 0 | string, sentBy: 0 | string];
+type StoredScript = readonly [id: string, command: number, sealed: 0 | string, sentBy: 0 | string, sentTo?: number];
 type StoredPin = 0 | string;
-type StoredChip = 0 | readonly [highestAtc: number, seen: number, takenBy?: string];
+/** Four for each chip, in one list; a counter of no known chip is the only one, and has no sequence. */
+type StoredChips = 0 | readonly (number | string)[];
 
 /** What every card has. */
 export type StoredBasics = [token: string, state: number, lockCode: number, expiry: string, serviceCode: string];
 
 /** What most cards have none of; zeros at its end are left away. */
 export type StoredExtras = [
-  cvv2Generation?: number, pinVersion?: number, pin?: StoredPin, pinTries?: number, chip?: StoredChip, ...scripts: StoredScript[],
+  cvv2Generation?: number, pinVersion?: number, pin?: StoredPin, pinTries?: number, chips?: StoredChips, ...scripts: StoredScript[],
 ];
 
 export type StoredCardEffect = [index: number, basics: 0 | StoredBasics, security: 0 | 1, ...extras: StoredExtras];
@@ -73,9 +79,9 @@ export function storeBasics({ token, state, lockCode, expiry, serviceCode }: Car
   return [token, cardStates.indexOf(state), lockCode, expiry, serviceCode];
 }
 
-export function storeExtras({ cvv2Generation, pinVersion, pin }: CardRecord, { pinTries, chip, scripts }: CardSecurity): StoredExtras {
-  if (scripts.length > 0) return [cvv2Generation, pinVersion, storePin(pin), pinTries, storeChip(chip), ...scripts.map(storeScript)];
-  if (chip !== undefined) return [cvv2Generation, pinVersion, storePin(pin), pinTries, storeChip(chip)];
+export function storeExtras({ cvv2Generation, pinVersion, pin }: CardRecord, { pinTries, chips, scripts }: CardSecurity): StoredExtras {
+  if (scripts.length > 0) return [cvv2Generation, pinVersion, storePin(pin), pinTries, storeChips(chips), ...scripts.map(storeScript)];
+  if (chips.length > 0) return [cvv2Generation, pinVersion, storePin(pin), pinTries, storeChips(chips)];
   if (pinTries !== 0) return [cvv2Generation, pinVersion, storePin(pin), pinTries];
   if (pin !== undefined) return [cvv2Generation, pinVersion, storePin(pin)];
   if (pinVersion !== 0) return [cvv2Generation, pinVersion];
@@ -91,8 +97,8 @@ export function loadRecord([token, state, lockCode, expiry, serviceCode]: Stored
 
 export function loadSecurity(extras: StoredExtras): CardSecurity {
   if (extras.length <= 3) return newSecurity;
-  const [, , , pinTries = 0, chip = 0, ...scripts] = extras;
-  return { pinTries, chip: loadChip(chip), scripts: scripts.map(loadScript) };
+  const [, , , pinTries = 0, chips = 0, ...scripts] = extras;
+  return { pinTries, chips: loadChips(chips), scripts: scripts.map(loadScript) };
 }
 
 /** For the journal. */
@@ -121,24 +127,40 @@ function loadPin(stored: StoredPin): PinReference | undefined {
   return { method: pinMethods[Number(stored[0])] ?? 'pvv', keyIndex: Number(stored[1]), value: stored.slice(2) };
 }
 
-function storeChip(chip: ChipCounter | undefined): StoredChip {
-  if (chip === undefined) return 0;
-  const { highestAtc, seen, takenBy } = chip;
-  return takenBy === undefined ? [highestAtc, seen] : [highestAtc, seen, takenBy];
+function storeChips(chips: readonly ChipCounter[]): StoredChips {
+  if (chips.length === 0) return 0;
+  const stored: (number | string)[] = [];
+  for (const { panSequence, highestAtc, seen, takenBy } of chips) {
+    stored.push(highestAtc, seen);
+    if (panSequence !== '') stored.push(takenBy ?? 0, Number(panSequence));
+    else if (takenBy !== undefined) stored.push(takenBy);
+  }
+  return stored;
 }
 
-function loadChip(stored: StoredChip): ChipCounter | undefined {
-  if (stored === 0) return undefined;
-  const [highestAtc, seen, takenBy] = stored;
-  return takenBy === undefined ? { highestAtc, seen } : { highestAtc, seen, takenBy };
+function loadChips(stored: StoredChips): readonly ChipCounter[] {
+  if (stored === 0) return [];
+  const chips: ChipCounter[] = [];
+  for (let at = 0; at < stored.length; at += 4) {
+    const [highestAtc, seen, takenBy = 0, sequence] = stored.slice(at, at + 4);
+    const counter = { panSequence: sequence === undefined ? '' : loadSequence(Number(sequence)), highestAtc: Number(highestAtc), seen: Number(seen) };
+    chips.push(takenBy === 0 ? counter : { ...counter, takenBy: String(takenBy) });
+  }
+  return chips;
 }
 
-function storeScript({ id, command, sealed, sentBy }: QueuedScript): StoredScript {
-  return [id, commands.indexOf(command), sealed ?? 0, sentBy ?? 0];
+function loadSequence(stored: number): string {
+  return String(stored).padStart(2, '0');
 }
 
-function loadScript([id, command, sealed, sentBy]: StoredScript): QueuedScript {
-  return {
+function storeScript({ id, command, sealed, sentBy, sentTo }: QueuedScript): StoredScript {
+  const stored = [id, commands.indexOf(command), sealed ?? 0, sentBy ?? 0] as const;
+  return sentTo === undefined ? stored : [...stored, Number(sentTo)];
+}
+
+function loadScript([id, command, sealed, sentBy, sentTo]: StoredScript): QueuedScript {
+  const script = {
     id, command: commands[command] ?? 'pinUnblock', sealed: sealed === 0 ? undefined : sealed, sentBy: sentBy === 0 ? undefined : sentBy,
   };
+  return sentTo === undefined ? script : { ...script, sentTo: loadSequence(sentTo) };
 }

@@ -1,5 +1,5 @@
 /**
- * What presenting a card changes about the card: PIN tries, the chip's counter, scripts, a new PIN. It is in the entry of the message
+ * What presenting a card changes about the card: PIN tries, its chip's counter, scripts, a new PIN. It is in the entry of the message
  * that presented it, approved or declined, so that nothing is tried twice for free.
  *
  * - A wrong PIN that was judged counts once per transaction, of an advice too; at the program's limit it locks the card with code 6.
@@ -10,8 +10,7 @@
 import type { CardMessage, QueuedScript } from '../message/message.ts';
 import type { Card } from './account.ts';
 import { isFreshAtc, withAtc } from './atc.ts';
-import { provenAtc } from './card-checks.ts';
-import { scriptsMax } from './card.ts';
+import { provenCounter } from './card-checks.ts';
 import type { CardEffect, CardRecord, CardSecurity } from './card.ts';
 import { afterChip, scriptsSentBy, unsentAgain, withScript } from './scripts.ts';
 
@@ -42,8 +41,8 @@ export function securityChange(index: number, card: Card, message: CardMessage, 
   const { pin } = facts;
   const isRequest = message.function === 'request';
   const changesPin = facts.isApproved && isRequest && message.purpose === 'pinChange';
-  const atc = message.fault === undefined ? provenAtc(message, card) : undefined;
-  if (pin === undefined && !changesPin && atc === undefined) return noSecurityChange;
+  const proven = message.fault === undefined ? provenCounter(message, card) : undefined;
+  if (pin === undefined && !changesPin && proven === undefined) return noSecurityChange;
   let { record, security } = card;
   const flags: string[] = [];
   if (pin === 'wrong') {
@@ -55,16 +54,17 @@ export function securityChange(index: number, card: Card, message: CardMessage, 
   } else if (pin === 'verified') security = withoutTries(security);
   if (changesPin) ({ record, security } = withNewPin(record, security, message, flags));
   let scripts: readonly QueuedScript[] = [];
-  if (atc !== undefined) {
+  if (proven !== undefined) {
+    const { panSequence, atc, known } = proven;
     for (const { name, effect } of chip?.findings ?? []) if (effect !== 'decline') flags.push(`chip:${name}`);
     const hasFailed = chip?.findings.some(({ effect }) => effect === 'scriptFailed') === true;
     // A terminal knows how a script went when it has the answer, so it tells with what it sends next of the same transaction.
-    const unsent = hasFailed && !isRequest && facts.tellsOf !== undefined ? unsentAgain(security.scripts, facts.tellsOf) : undefined;
+    const unsent = hasFailed && !isRequest && facts.tellsOf !== undefined ? unsentAgain(security.scripts, facts.tellsOf, panSequence) : undefined;
     if (unsent !== undefined) security = { ...security, scripts: unsent };
-    if (isFreshAtc(security.chip, atc, message.terms.atcWindow)) {
-      security = { ...security, chip: withAtc(security.chip, atc, message.id) };
+    if (isFreshAtc(known, atc, message.terms.atcWindow)) {
+      security = { ...security, chips: withAtc(security.chips, panSequence, atc, message.id) };
       if (isRequest && chip !== undefined) {
-        security = { ...security, scripts: afterChip(security.scripts, facts.isAwaited ? message.id : undefined, hasFailed) };
+        security = { ...security, scripts: afterChip(security.scripts, panSequence, facts.isAwaited ? message.id : undefined, hasFailed) };
         scripts = scriptsSentBy(security.scripts, message.id);
       }
     }
@@ -86,12 +86,10 @@ function withNewPin(record: CardRecord, security: CardSecurity, { id, newPin, ch
   if (newPin?.outcome !== 'ready') return { record, security };
   const { reference, sealed } = newPin;
   let { scripts } = security;
-  if (sealed !== undefined && (chip !== undefined || security.chip !== undefined)) {
-    scripts = withScript(scripts, { id, command: 'pinChange', sealed, sentBy: undefined });
-    if (scripts.length > scriptsMax) {
-      ({ scripts } = security);
-      flags.push('scriptsFull');
-    }
+  if (sealed !== undefined && (chip !== undefined || security.chips.length > 0)) {
+    const queued = withScript(security, { id, command: 'pinChange', sealed });
+    if (queued === undefined) flags.push('scriptsFull');
+    else scripts = queued;
   }
   return { record: { ...record, pin: reference, pinVersion: record.pinVersion + 1 }, security: { ...security, pinTries: 0, scripts } };
 }

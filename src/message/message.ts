@@ -91,8 +91,8 @@ export interface CardValueVerdict {
   readonly outcome: 'match' | 'mismatch' | 'error' | 'unchecked';
   /** Of a CVV2: what it was checked against. The expiry is the record's where the message has none, and then only counts. */
   readonly against: { readonly cvv2Generation: number; readonly expiry: string | undefined } | undefined;
-  /** Of a value that a chip made for one payment: the transaction counter that it was made with, of which `modulus` says how much is known. */
-  readonly counter?: { readonly atc: number; readonly modulus: number } | undefined;
+  /** Of a value that a chip made for one payment: the transaction counter that it was made with, of which `modulus` says how much is known, and which chip of the PAN's that was. */
+  readonly counter?: { readonly panSequence: string; readonly atc: number; readonly modulus: number } | undefined;
 }
 
 /** The result of checking a PIN. `malformed`: the block holds no PIN of this card. */
@@ -118,6 +118,8 @@ export interface ChipFinding {
 /** The result of checking a chip's cryptogram. */
 export interface ChipFacts {
   readonly outcome: 'match' | 'mismatch' | 'malformed' | 'error';
+  /** Which chip of the PAN's it is, as its keys are made with it: two digits; `00` where not carried. */
+  readonly panSequence: string;
   /** Application transaction counter, 0 to 65535. */
   readonly atc: number;
   readonly findings: readonly ChipFinding[];
@@ -139,6 +141,8 @@ export interface QueuedScript {
   readonly sealed: string | undefined;
   /** Message id of the transaction in whose answer it was sent last; undefined: not yet. */
   readonly sentBy: string | undefined;
+  /** PAN sequence number of the chip that it was sent to, which alone confirms it; undefined: not sent, or sent before this was kept. */
+  readonly sentTo?: string | undefined;
 }
 
 export interface CardFacts {

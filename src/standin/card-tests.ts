@@ -4,6 +4,7 @@
  * What is wrong (a value, a PIN, a cryptogram, an authentication value that fails) is declined whether the issuer is there or not. What
  * is missing or could not be checked is a failure of stand-in's alone: the issuer, while it is there, may be able to tell.
  */
+import type { ChipFacts } from '../message/message.ts';
 import { reasonOfLock } from '../message/reason.ts';
 import { hasSeen } from './activity.ts';
 import { holds } from './condition.ts';
@@ -77,14 +78,14 @@ export function testPin(request: Request): Verdict {
 /** By what a cryptogram and an authentication value are known again, where they match. */
 export function marksOf({ message: { chip, authentication } }: Request): readonly string[] {
   const marks: string[] = [];
-  if (chip?.outcome === 'match') marks.push(atcMark(chip.atc));
+  if (chip?.outcome === 'match') marks.push(atcMark(chip));
   if (authentication?.outcome === 'match') marks.push(authentication.useId);
   return marks;
 }
 
 /** Shorter than any digest of an authentication value. */
-function atcMark(atc: number): string {
-  return `#${atc}`;
+function atcMark({ panSequence, atc }: ChipFacts): string {
+  return `#${panSequence}.${atc}`;
 }
 
 export function testCryptogram(request: Request): Verdict {
@@ -97,8 +98,8 @@ export function testCryptogram(request: Request): Verdict {
   }
   if (chip.outcome === 'error') return fail('1845', mode, chip.outcome);
   if (chip.outcome !== 'match') return wrong('1840', mode, chip.outcome);
-  const isOld = knownCard?.highestAtc !== undefined && chip.atc <= knownCard.highestAtc;
-  if (!follows && (isOld || hasSeen(state.card, atcMark(chip.atc)))) return wrong('1842', mode, `counter ${chip.atc}`);
+  const isOld = knownCard?.chips.some(({ panSequence, highestAtc }) => (panSequence === chip.panSequence || panSequence === '') && chip.atc <= highestAtc) === true;
+  if (!follows && (isOld || hasSeen(state.card, atcMark(chip)))) return wrong('1842', mode, `counter ${chip.atc}`);
   const declining = chip.findings.find(({ effect }) => effect === 'decline');
   return declining === undefined ? pass(mode, `counter ${chip.atc}`) : wrong('1843', mode, declining.name);
 }

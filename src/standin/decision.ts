@@ -38,8 +38,8 @@ export interface KnownCard {
   readonly expiry: string;
   readonly pinVersion: number;
   readonly pinTries: number;
-  /** Highest transaction counter of the chip; undefined: none came yet. */
-  readonly highestAtc: number | undefined;
+  /** Highest transaction counter of each chip that came, by PAN sequence number; one with none is held against any chip. */
+  readonly chips: readonly { readonly panSequence: string; readonly highestAtc: number }[];
 }
 
 export interface StandInFacts {

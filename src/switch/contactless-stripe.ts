@@ -47,8 +47,8 @@ export function contactlessCheck(
 
 /** What is known of the counter that a value was made with: a dCVV covers its last four digits, a CVC3 all of it. */
 export function counterOf(check: CardValueCheck): CardValueVerdict['counter'] {
-  if (check.kind === 'dcvv') return { atc: check.atc % 10_000, modulus: 10_000 };
-  return check.kind === 'cvc3' ? { atc: check.atc, modulus: 0x1_0000 } : undefined;
+  if (check.kind === 'dcvv') return { panSequence: check.panSequence, atc: check.atc % 10_000, modulus: 10_000 };
+  return check.kind === 'cvc3' ? { panSequence: check.panSequence, atc: check.atc, modulus: 0x1_0000 } : undefined;
 }
 
 function digitsAt(text: string, { at, length }: Place): string | undefined {

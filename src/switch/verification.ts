@@ -153,17 +153,18 @@ export class Verification {
     // What follows an authorization comes with that one's cryptogram, and a refund may be over nothing.
     const isSpent = purpose === 'purchase' || purpose === 'cash' || purpose === 'preauthorization';
     const reading = readChip(tags, rules, isSpent ? amount : undefined);
+    const sequence = sequenceOf(panSequence);
     if (typeof reading === 'string') {
       // A key index or a version that the program has no rule for is no forgery.
-      this.#put({ chip: { outcome: reading === 'noRule' ? 'error' : 'malformed', atc: 0, findings: [] } });
+      this.#put({ chip: { outcome: reading === 'noRule' ? 'error' : 'malformed', panSequence: sequence, atc: 0, findings: [] } });
       return;
     }
     this.reading = reading;
     const { atc, keys, profile } = reading;
     // A terminal that gives money back asks its card to decline.
     const findings = purpose === 'refund' ? reading.findings.filter(({ name }) => name !== declinedByCard.name) : reading.findings;
-    const check: Check = { kind: 'cryptogram', key: { name: keys.ac }, tags, pan, panSequence: sequenceOf(panSequence), masterKeyOption: rules.masterKeyOption, profile };
-    this.#ask(check, (verdict) => this.#put({ chip: { outcome: outcomeOf(verdict, 'malformed'), atc, findings } }));
+    const check: Check = { kind: 'cryptogram', key: { name: keys.ac }, tags, pan, panSequence: sequence, masterKeyOption: rules.masterKeyOption, profile };
+    this.#ask(check, (verdict) => this.#put({ chip: { outcome: outcomeOf(verdict, 'malformed'), panSequence: sequence, atc, findings } }));
   }
 
   #authentication({ meaning: { authentication, amount }, pan }: Carried, { rules: { authentication: rules } }: Program): void {

@@ -9,7 +9,7 @@ import { apply } from '../../src/account/apply.ts';
 import type { AccountMessage } from '../../src/account/apply.ts';
 import type { DecidedChange } from '../../src/account/decision.ts';
 import { decodeEntry, encodeEntry } from '../../src/account/journal.ts';
-import { newSecurity, scriptsMax } from '../../src/account/card.ts';
+import { chipsMax, newSecurity, scriptsMax } from '../../src/account/card.ts';
 import type { CardRecord, CardSecurity } from '../../src/account/card.ts';
 import type { JournalEntry, TransactionEntry } from '../../src/account/journal.ts';
 import { decodeRecord, digest, encodeRecord } from '../../src/account/record.ts';
@@ -55,7 +55,7 @@ export function valueVerdict(kind: CardValueKind, outcome: CardValueVerdict['out
 
 /** What a chip says whose cryptogram matches. */
 export function chipFacts(atc: number, ...findings: ChipFinding[]): ChipFacts {
-  return { outcome: 'match', atc, findings };
+  return { outcome: 'match', panSequence: '01', atc, findings };
 }
 
 export const terms: Terms = {
@@ -358,8 +358,8 @@ export class Ledger {
     for (const [id, { value }] of this.records) {
       if (!'!?#$'.includes(id.charAt(accountId.length))) strictEqual(encodeRecord(decodeRecord(id, value)), value);
     }
-    for (const { security: { pinTries, chip, scripts } } of account.cards) {
-      strictEqual(pinTries <= 15 && scripts.length <= scriptsMax && (chip?.seen ?? 0) >= 0, true, 'what is kept of a card is bounded');
+    for (const { security: { pinTries, chips, scripts } } of account.cards) {
+      strictEqual(pinTries <= 15 && scripts.length <= scriptsMax && chips.length <= chipsMax && chips.every(({ seen }) => seen >= 0), true, 'what is kept of a card is bounded');
     }
     this.#checkMoney();
     if (!this.#hasForgotten) this.#checkCounters(account, legs);

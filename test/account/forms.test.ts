@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { decodeAccount, encodeAccount } from '../../src/account/account.ts';
 import type { Account, Card } from '../../src/account/account.ts';
 import { loadEffect, newSecurity, storeEffect } from '../../src/account/card.ts';
-import type { CardRecord, CardSecurity } from '../../src/account/card.ts';
+import type { CardRecord, CardSecurity, ChipCounter } from '../../src/account/card.ts';
 import { decodeEntry, encodeEntry } from '../../src/account/journal.ts';
 import { replay } from '../../src/account/replay.ts';
 import type { QueuedScript } from '../../src/message/message.ts';
@@ -26,10 +26,17 @@ const recordArbitrary: fc.Arbitrary<CardRecord> = fc.record({
 }, plainObject);
 const scriptArbitrary: fc.Arbitrary<QueuedScript> = fc.record({
   id: text, command: fc.constantFrom('applicationBlock', 'applicationUnblock', 'pinUnblock', 'pinChange'),
-  sealed: optional(fc.string({ minLength: 1, maxLength: 8 })), sentBy: optional(fc.string({ minLength: 1, maxLength: 8 })),
-}, plainObject);
+  sealed: optional(fc.string({ minLength: 1, maxLength: 8 })), sentBy: optional(fc.string({ minLength: 1, maxLength: 8 })), sentTo: digits(2),
+}, { ...plainObject, requiredKeys: ['id', 'command', 'sealed', 'sentBy'] });
+const chipArbitrary = (panSequence: fc.Arbitrary<string>): fc.Arbitrary<ChipCounter> => fc.record({
+  panSequence, highestAtc: fc.nat({ max: 65_535 }), seen: fc.nat({ max: 0x7fff_ffff }), takenBy: fc.string({ minLength: 1 }),
+}, { ...plainObject, requiredKeys: ['panSequence', 'highestAtc', 'seen'] });
+/** Of chips that are told apart, or of one from before they were. */
+const chipsArbitrary: fc.Arbitrary<ChipCounter[]> = fc.oneof(
+  fc.array(chipArbitrary(digits(2)), { maxLength: 3 }), fc.array(chipArbitrary(fc.constant('')), { minLength: 1, maxLength: 1 }),
+);
 const securityArbitrary: fc.Arbitrary<CardSecurity> = fc.oneof(fc.constant(newSecurity), fc.record({
-  pinTries: fc.nat({ max: 15 }), chip: optional(fc.record({ highestAtc: fc.nat({ max: 65_535 }), seen: fc.nat({ max: 0x7fff_ffff }), takenBy: fc.string({ minLength: 1 }) }, { ...plainObject, requiredKeys: ['highestAtc', 'seen'] })),
+  pinTries: fc.nat({ max: 15 }), chips: chipsArbitrary,
   scripts: fc.array(scriptArbitrary, { maxLength: 8 }),
 }, plainObject));
 const cardArbitrary: fc.Arbitrary<Card> = fc.record({
@@ -64,8 +71,23 @@ describe('a head', () => {
   test('of a card with a PIN and a chip takes a few dozen bytes more', () => {
     const [card] = plain.cards;
     if (card === undefined) throw new Error('there is a card');
-    const used = { ...plain, cards: [{ ...card, record: cardRecord(0), security: { pinTries: 0, chip: { highestAtc: 517, seen: 0x7fff_ffff }, scripts: [] } }] };
-    expect(encodeAccount(used).length - form1.length).toBeLessThan(40);
+    const used = (panSequence: string): Account => ({
+      ...plain, cards: [{ ...card, record: cardRecord(0), security: { pinTries: 0, chips: [{ panSequence, highestAtc: 517, seen: 0x7fff_ffff, takenBy: 'm' }], scripts: [] } }],
+    });
+    expect(encodeAccount(used('01')).length - form1.length).toBeLessThan(40);
+    expect(encodeAccount(used('01')).length - encodeAccount(used('')).length).toBe(2);
+  });
+
+  test('from before chips were told apart is read, with a counter and scripts of no known chip', () => {
+    const [card] = plain.cards;
+    if (card === undefined) throw new Error('there is a card');
+    const form2 = '[2,12,"978","demo","bank",5,3,1,["token-0",1,0,"3112","201",[20000,"overall",1,3],[657],0,0,0,1,[517,3,"m1"],["s",0,0,"m1"]]]';
+    const security: CardSecurity = {
+      pinTries: 1, chips: [{ panSequence: '', highestAtc: 517, seen: 3, takenBy: 'm1' }], scripts: [{ id: 's', command: 'applicationBlock', sealed: undefined, sentBy: 'm1' }],
+    };
+    expect(decodeAccount(accountId, form2)).toEqual({ ...plain, cards: [{ ...card, security }] });
+    expect(encodeAccount(decodeAccount(accountId, form2))).toBe(form2);
+    expect(decodeAccount(accountId, form2.replace('[517,3,"m1"]', '[517,3]')).cards[0]?.security.chips).toEqual([{ panSequence: '', highestAtc: 517, seen: 3 }]);
   });
 });
 

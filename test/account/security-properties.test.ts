@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { deepStrictEqual, strictEqual } from 'node:assert/strict';
 import { expect, test } from 'vitest';
-import { isFreshAtc, withAtc } from '../../src/account/atc.ts';
+import { chipOf, isFreshAtc, withAtc } from '../../src/account/atc.ts';
+import { chipsMax } from '../../src/account/card.ts';
 import type { ChipCounter } from '../../src/account/card.ts';
 import type { LifecycleMessage } from '../../src/account/lifecycle.ts';
 import { accountId, cardRecord, chipFacts, Ledger, message, repeatOf, reversalOf, startMs } from './fixture.ts';
@@ -11,23 +12,52 @@ const seed = Number(process.env['LOCUM_SEED'] ?? 20_261_122);
 const times = Number(process.env['LOCUM_TIMES'] ?? 1);
 
 /** Counters as a chip and a careless network send them: mostly rising, some late, some again, some far ahead. */
-const countersArbitrary = fc.array(fc.oneof(
-  { weight: 4, arbitrary: fc.integer({ min: 0, max: 120 }) }, { weight: 1, arbitrary: fc.integer({ min: 0, max: 65_535 }) },
+const countersArbitrary = fc.array(fc.tuple(
+  fc.oneof({ weight: 4, arbitrary: fc.integer({ min: 0, max: 120 }) }, { weight: 1, arbitrary: fc.integer({ min: 0, max: 65_535 }) }),
+  fc.oneof({ weight: 4, arbitrary: fc.constantFrom('00', '01') }, { weight: 1, arbitrary: fc.constantFrom('02', '10', '99') }),
 ), { minLength: 1, maxLength: 80, size: 'max' });
 
-test('each counter is taken once, and none that is a window below the highest', () => {
+/** What came of each chip, those that came last at the end. */
+class ChipsModel {
+  readonly taken = new Map<string, Set<number>>();
+
+  of(panSequence: string): Set<number> {
+    return this.taken.get(panSequence) ?? new Set();
+  }
+
+  isFresh(panSequence: string, atc: number, window: number): boolean {
+    const taken = this.of(panSequence);
+    return !taken.has(atc) && (taken.size === 0 || atc >= Math.max(...taken) - window);
+  }
+
+  take(panSequence: string, atc: number): void {
+    const taken = this.of(panSequence).add(atc);
+    this.taken.delete(panSequence);
+    this.taken.set(panSequence, taken);
+    for (const oldest of [...this.taken.keys()].slice(0, -3)) this.taken.delete(oldest);
+  }
+
+  /** As the card keeps them. */
+  get highest(): (readonly [string, number])[] {
+    return [...this.taken].map(([panSequence, taken]) => [panSequence, Math.max(...taken)] as const).toReversed();
+  }
+}
+
+test('each counter of a chip is taken once, and none that is a window below the chip’s highest, whatever other chips come', () => {
   fc.assert(fc.property(countersArbitrary, fc.integer({ min: 0, max: 31 }), (counters, window) => {
-    const taken = new Set<number>();
-    let chip: ChipCounter | undefined;
-    for (const atc of counters) {
-      const highest = Math.max(-1, ...taken);
-      const isFresh = isFreshAtc(chip, atc, window);
-      strictEqual(isFresh, !taken.has(atc) && (taken.size === 0 || atc > highest - window - 1));
+    const model = new ChipsModel();
+    let chips: readonly ChipCounter[] = [];
+    for (const [atc, panSequence] of counters) {
+      const isFresh = isFreshAtc(chipOf(chips, panSequence), atc, window);
+      strictEqual(isFresh, model.isFresh(panSequence, atc, window));
       if (!isFresh) continue;
-      taken.add(atc);
-      chip = withAtc(chip, atc, 'm');
-      strictEqual(chip.highestAtc, Math.max(...taken));
-      for (let below = 1; below <= 31; below += 1) strictEqual((chip.seen & (1 << (below - 1))) !== 0, taken.has(chip.highestAtc - below));
+      model.take(panSequence, atc);
+      chips = withAtc(chips, panSequence, atc, 'm');
+      strictEqual(chips.length <= chipsMax, true);
+      deepStrictEqual(chips.map((chip) => [chip.panSequence, chip.highestAtc]), model.highest);
+      for (const { panSequence: of, highestAtc, seen } of chips) {
+        for (let below = 1; below <= 31; below += 1) strictEqual((seen & (1 << (below - 1))) !== 0, model.of(of).has(highestAtc - below));
+      }
     }
   }), { numRuns: 1000 * times, seed });
 });
@@ -37,7 +67,7 @@ const what = ['right', 'right', 'wrong', 'wrong', 'wrong', 'mismatch', 'advisedW
 const stepArbitrary = fc.record({
   what: fc.constantFrom(...what), amount: fc.integer({ min: 1, max: 40 }), atc: fc.option(fc.integer({ min: 0, max: 60 }), { nil: undefined }),
   lockCode: fc.integer({ min: 1, max: 8 }), failed: fc.boolean(), card: fc.integer({ min: 0, max: 1 }), names: fc.integer({ min: 0, max: 1000 }),
-  useId: fc.option(fc.constantFrom('a', 'b', 'c'), { nil: undefined }),
+  useId: fc.option(fc.constantFrom('a', 'b', 'c'), { nil: undefined }), panSequence: fc.constantFrom('01', '01', '01', '02', '02', '03', '04'),
 });
 type Step = (typeof stepArbitrary) extends fc.Arbitrary<infer T> ? T : never;
 
@@ -47,7 +77,7 @@ class CardModel {
   lockCode = 0;
   pinVersion = 1;
   generation = 0;
-  readonly counters = new Set<number>();
+  readonly chips = new ChipsModel();
 
   /** @returns the reason of the PIN check, where the card is not locked */
   presents(pin: 'right' | 'wrong', counts = true): string {
@@ -63,10 +93,10 @@ class CardModel {
     return '1806';
   }
 
-  readsChip(atc: number | undefined, window: number): boolean {
+  readsChip(panSequence: string, atc: number | undefined, window: number): boolean {
     if (atc === undefined) return true;
-    const isFresh = this.counters.size === 0 || (!this.counters.has(atc) && atc >= Math.max(...this.counters) - window);
-    if (isFresh) this.counters.add(atc);
+    const isFresh = this.chips.isFresh(panSequence, atc, window);
+    if (isFresh) this.chips.take(panSequence, atc);
     return isFresh;
   }
 
@@ -93,10 +123,10 @@ function lifecycleOf({ what: kind, card, lockCode }: Step): LifecycleMessage | u
   }
 }
 
-function requestOf({ what: kind, amount, card, atc, failed, useId }: Step, pinVersion: number): CardMessage {
+function requestOf({ what: kind, amount, card, atc, failed, useId, panSequence }: Step, pinVersion: number): CardMessage {
   const change: MessageChange = {
     card, pin: { outcome: kind === 'wrong' || kind === 'advisedWrong' ? 'wrong' : 'verified', pinVersion },
-    chip: atc === undefined ? undefined : { ...chipFacts(atc, ...(failed ? [{ name: 'script', effect: 'scriptFailed' } as const] : [])), outcome: kind === 'mismatch' ? 'mismatch' : 'match' },
+    chip: atc === undefined ? undefined : { ...chipFacts(atc, ...(failed ? [{ name: 'script', effect: 'scriptFailed' } as const] : [])), outcome: kind === 'mismatch' ? 'mismatch' : 'match', panSequence },
     authentication: useId === undefined ? undefined : { outcome: 'match', useId },
   };
   if (kind === 'advisedWrong') return message('0220', amount, { ...change, advisedDecline: true });
@@ -130,7 +160,7 @@ test('a naive model predicts tries, locks, versions and counters of a random his
         const request = requestOf(step, model.pinVersion);
         sent.push(request);
         const expected = model.presents(step.what === 'wrong' || step.what === 'advisedWrong' ? 'wrong' : 'right');
-        const isFresh = step.what === 'mismatch' || model.readsChip(step.atc, request.terms.atcWindow);
+        const isFresh = step.what === 'mismatch' || model.readsChip(step.panSequence, step.atc, request.terms.atcWindow);
         const { reason } = ledger.play(request).response;
         if (step.what === 'advisedWrong') strictEqual(reason, '9000');
         else if (expected !== '0000') strictEqual(reason, expected);
@@ -147,7 +177,7 @@ test('a naive model predicts tries, locks, versions and counters of a random his
       for (const [index, each] of models.entries()) {
         const { lockCode, pinVersion, cvv2Generation } = ledger.record(index);
         deepStrictEqual([ledger.security(index).pinTries, lockCode, pinVersion, cvv2Generation], [each.tries, each.lockCode, each.pinVersion, each.generation]);
-        strictEqual(ledger.security(index).chip?.highestAtc, each.counters.size === 0 ? undefined : Math.max(...each.counters));
+        deepStrictEqual(ledger.security(index).chips.map(({ panSequence, highestAtc }) => [panSequence, highestAtc]), each.chips.highest);
       }
     }
     ledger.checkReplay();

@@ -134,9 +134,9 @@ describe('cryptograms', () => {
     const ledger = Ledger.with(100);
     const mismatch = { ...chipFacts(50), outcome: 'mismatch' } as const;
     expect(reasonOf(ledger, { chip: mismatch })).toBe('1840');
-    expect(ledger.security().chip).toBe(undefined);
+    expect(ledger.security().chips).toEqual([]);
     expect(ledger.play(message('0200', 101, { chip: chipFacts(3) })).response.reason).toBe('1016');
-    expect(ledger.security().chip).toMatchObject({ highestAtc: 3, seen: 0 });
+    expect(ledger.security().chips).toMatchObject([{ panSequence: '01', highestAtc: 3, seen: 0 }]);
     expect(reasonOf(ledger, { chip: chipFacts(4), pin: wrongPin })).toBe('1017');
     expect(reasonOf(ledger, { chip: chipFacts(4), pin: rightPin })).toBe('1842');
     expect(reasonOf(ledger, { chip: chipFacts(6, { name: 'offlineFailed', effect: 'decline' }) })).toBe('1843');
@@ -156,10 +156,52 @@ describe('cryptograms', () => {
   test('of an advice use their counter up too, and one that came before is flagged and nothing more', () => {
     const ledger = Ledger.with(100);
     ledger.play(message('0220', 10, { chip: chipFacts(8) }));
-    expect(ledger.security().chip?.highestAtc).toBe(8);
+    expect(ledger.security().chips[0]?.highestAtc).toBe(8);
     expect(ledger.play(message('0220', 10, { chip: chipFacts(8) })).response.reason).toBe('9001');
     expect(ledger.last.flags).toEqual(['wouldDecline:1842']);
     expect(reasonOf(ledger, { chip: chipFacts(8) })).toBe('1842');
+  });
+});
+
+describe('the chips of one card number', () => {
+  const of = (panSequence: string, atc: number, change: MessageChange = {}): CardMessage => message('0200', 1, { chip: { ...chipFacts(atc), panSequence }, ...change });
+  const reasonsOf = (ledger: Ledger, ...sent: CardMessage[]): string[] => sent.map((each) => ledger.play(each).response.reason);
+  const kept = (ledger: Ledger): string[] => ledger.security().chips.map(({ panSequence, highestAtc }) => `${panSequence} ${highestAtc}`);
+
+  test('have a counter each: a renewed one begins anew, and the one before it is not paid with again', () => {
+    const ledger = Ledger.with(100);
+    expect(reasonsOf(ledger, of('01', 700), of('02', 1), of('02', 2))).toEqual(['0000', '0000', '0000']);
+    expect(reasonsOf(ledger, of('01', 700), of('02', 1), of('01', 701), of('01', 689), of('01', 692))).toEqual(['1842', '1842', '0000', '1842', '0000']);
+    expect(kept(ledger)).toEqual(['01 701', '02 2']);
+    ledger.checkReplay();
+  });
+
+  test('are remembered three at a time, the one that did not come for longest making room', () => {
+    const ledger = Ledger.with(100);
+    reasonsOf(ledger, of('00', 10), of('01', 20), of('02', 30), of('00', 11));
+    expect(kept(ledger)).toEqual(['00 11', '02 30', '01 20']);
+    expect(reasonsOf(ledger, of('03', 1), of('00', 11), of('02', 30), of('03', 1))).toEqual(['0000', '1842', '1842', '1842']);
+    expect(kept(ledger)).toEqual(['03 1', '00 11', '02 30']);
+    ledger.checkReplay();
+  });
+
+  test('give their repeat nothing but to the chip that the message came with', () => {
+    const ledger = Ledger.with(100);
+    const first = of('01', 5);
+    reasonsOf(ledger, first, of('02', 9));
+    const repeated = (panSequence: string, atc: number): CardMessage => ({ ...repeatOf(first), chip: { ...chipFacts(atc), panSequence } });
+    expect([repeated('01', 5), repeated('02', 5), repeated('02', 9), repeated('03', 5)].map((each) => ledger.play(each).response.chipIsOther)).toEqual([undefined, true, true, true]);
+  });
+
+  test('share a counter from before they were told apart, until the first of them has it', () => {
+    const ledger = Ledger.with(100);
+    const { account } = ledger;
+    if (account === undefined) throw new Error('there is an account');
+    ledger.account = { ...account, cards: account.cards.map((card) => ({ ...card, security: { ...card.security, chips: [{ panSequence: '', highestAtc: 40, seen: 0 }] } })) };
+    expect(reasonsOf(ledger, of('01', 40), of('02', 29))).toEqual(['1842', '1842']);
+    expect(kept(ledger)).toEqual([' 40']);
+    expect(reasonsOf(ledger, of('01', 39), of('02', 1), of('01', 40), of('01', 39))).toEqual(['0000', '0000', '1842', '1842']);
+    expect(kept(ledger)).toEqual(['02 1', '01 40']);
   });
 });
 
@@ -208,8 +250,8 @@ describe('authentication values', () => {
 });
 
 describe('a value that a contactless chip made for one payment', () => {
-  const tapped = (atc: number, modulus = 10_000): CardMessage =>
-    message('0200', 1, { entryMode: 'contactless', cardValue: { kind: 'dcvv', outcome: 'match', against: undefined, counter: { atc, modulus } } });
+  const tapped = (atc: number, panSequence = '01', modulus = 10_000): CardMessage =>
+    message('0200', 1, { entryMode: 'contactless', cardValue: { kind: 'dcvv', outcome: 'match', against: undefined, counter: { panSequence, atc, modulus } } });
   const reasonOf = (ledger: Ledger, sent: CardMessage): string => ledger.play(sent).response.reason;
 
   test('is taken once, by the counter that it shares with the chip’s cryptograms', () => {
@@ -221,11 +263,18 @@ describe('a value that a contactless chip made for one payment', () => {
     ledger.checkReplay();
   });
 
+  test('is counted for the chip that made it', () => {
+    const ledger = Ledger.with(100);
+    expect([tapped(9_000), tapped(3, '02'), tapped(3, '02'), tapped(9_000), tapped(9_001)].map((each) => reasonOf(ledger, each))).toEqual(['0000', '0000', '1842', '1842', '0000']);
+    expect(ledger.security().chips.map(({ panSequence, highestAtc }) => [panSequence, highestAtc])).toEqual([['01', 9_001], ['02', 3]]);
+    ledger.checkReplay();
+  });
+
   test('says the end of its counter, which is the one next to what the chip has counted to', () => {
     const ledger = Ledger.with(100);
     ledger.play(message('0200', 1, { chip: chipFacts(9_998) }));
     expect([tapped(9_999), tapped(0), tapped(0), tapped(9_999), tapped(2)].map((each) => reasonOf(ledger, each))).toEqual(['0000', '0000', '1842', '1842', '0000']);
-    expect(ledger.security().chip?.highestAtc).toBe(10_002);
+    expect(ledger.security().chips[0]?.highestAtc).toBe(10_002);
     ledger.play(message('0200', 1, { chip: chipFacts(65_535) }));
     expect([tapped(5_536), tapped(5_535), tapped(5_534)].map((each) => reasonOf(ledger, each))).toEqual(['1842', '1842', '0000']);
   });
@@ -234,7 +283,7 @@ describe('a value that a contactless chip made for one payment', () => {
 describe('scripts', () => {
   const queue = (id: string, command: QueuedScript['command'] = 'applicationBlock') =>
     ({ ...base, kind: 'scriptQueue', id: `q-${id}`, script: { id, command, sealed: command === 'pinChange' ? 'sealed' : undefined } }) as const;
-  const atChip = (atc: number, change: MessageChange = {}): CardMessage => message('0200', 1, { chip: chipFacts(atc), ...change });
+  const atChip = (atc: number, panSequence = '01'): CardMessage => message('0200', 1, { chip: { ...chipFacts(atc), panSequence } });
   const failing = (atc: number): CardMessage => message('0200', 1, { chip: chipFacts(atc, { name: 'script', effect: 'scriptFailed' }) });
   const sent = (ledger: Ledger, each: CardMessage): string[] => (ledger.play(each).response.scripts ?? []).map(({ id }) => id);
   const waiting = (ledger: Ledger): string[] => ledger.security().scripts.map(({ id, sentBy }) => `${id} ${sentBy ?? '-'}`);
@@ -323,6 +372,42 @@ describe('scripts', () => {
     ledger.checkReplay();
   });
 
+  test('that one chip was sent are confirmed, failed and sent again by that chip alone', () => {
+    const ledger = Ledger.with(100);
+    ledger.play(queue('a'));
+    const first = atChip(7);
+    expect(sent(ledger, first)).toEqual(['a']);
+    ledger.play(queue('b'));
+    const other = atChip(1, '02');
+    expect(sent(ledger, other)).toEqual(['b']);
+    expect(waiting(ledger)).toEqual([`a ${first.id}`, `b ${other.id}`]);
+    const failed = { ...chipFacts(2, { name: 'script', effect: 'scriptFailed' }), panSequence: '02' };
+    ledger.play(message('0220', 1, { chip: failed, trace: { ...first.trace, function: 'advice' } }));
+    expect(waiting(ledger)).toEqual([`a ${first.id}`, `b ${other.id}`]);
+    expect(sent(ledger, message('0200', 1, { chip: { ...failed, atc: 3 } }))).toEqual(['b']);
+    expect(sent(ledger, atChip(4, '02'))).toEqual([]);
+    expect(waiting(ledger)).toEqual([`a ${first.id}`]);
+    ledger.play(reversalOf(first));
+    expect(sent(ledger, atChip(5, '02'))).toEqual(['a']);
+    expect(sent(ledger, atChip(8))).toEqual([]);
+    expect(sent(ledger, atChip(6, '02'))).toEqual([]);
+    expect(waiting(ledger)).toEqual([]);
+    ledger.checkReplay();
+  });
+
+  test('that a chip was sent which was renewed make room where there is no other', () => {
+    const ledger = Ledger.with(100);
+    for (let index = 0; index < 6; index += 1) ledger.play(queue(String(index)));
+    expect(sent(ledger, atChip(1))).toHaveLength(6);
+    ledger.playAll(queue('6'), queue('7'));
+    expect(ledger.play(queue('8')).response.reason).toBe('9109');
+    expect(sent(ledger, atChip(1, '02'))).toEqual(['6', '7']);
+    for (const id of ['8', '9', '10', '11', '12', '13']) expect(ledger.play(queue(id)).response.reason).toBe('0000');
+    expect(ledger.play(queue('14')).response.reason).toBe('9109');
+    expect(ledger.security().scripts.map(({ id }) => id)).toEqual(['6', '7', '8', '9', '10', '11', '12', '13']);
+    ledger.checkReplay();
+  });
+
   test('are eight at most, and different', () => {
     const ledger = Ledger.with(100);
     for (let index = 0; index < 8; index += 1) expect(ledger.play(queue(String(index))).response.reason).toBe('0000');
@@ -373,7 +458,7 @@ describe('a PIN change', () => {
   test('is told to a chip, in the same answer where it is read, the last PIN alone', () => {
     const ledger = Ledger.with(100);
     const first = change({ chip: chipFacts(1) });
-    expect(ledger.play(first).response.scripts).toEqual([{ id: first.id, command: 'pinChange', sealed: 'sealed', sentBy: first.id }]);
+    expect(ledger.play(first).response.scripts).toEqual([{ id: first.id, command: 'pinChange', sealed: 'sealed', sentBy: first.id, sentTo: '01' }]);
     ledger.play(reversalOf(first));
     const second = change({ entryMode: 'stripe', pin: { outcome: 'verified', pinVersion: 2 } });
     expect(ledger.play(second).response.scripts).toBe(undefined);

@@ -70,7 +70,7 @@ describe.each(['embedded', 'server'] as const)('the drain into the %s book', (ki
     const pin = { method: 'pvv', keyIndex: 1, value: '4201' } as const;
     const opened = writer.opened();
     const added = writer.card(0, 'tok-2', { pin, pinVersion: 1 });
-    const security = { pinTries: 3, chip: undefined, scripts: [] };
+    const security = { pinTries: 3, chips: [], scripts: [] };
     const wrong = writer.declined(5);
     const tried = { ...wrong, effects: { ...noEffects, card: { index: 0, record: { ...added.card, lockCode: 6 }, security } }, flags: ['locked:6'] };
     const memory = store();

@@ -20,7 +20,7 @@ export const available: StandInFacts = { ...unavailable, why: 'belowThreshold', 
 
 export const storeLost: StandInFacts = { ...unavailable, why: 'storeUnreachable' };
 
-export const knownCard: KnownCard = { state: 'active', lockCode: 0, expiry: '3112', pinVersion: 1, pinTries: 0, highestAtc: undefined };
+export const knownCard: KnownCard = { state: 'active', lockCode: 0, expiry: '3112', pinVersion: 1, pinTries: 0, chips: [] };
 
 export const newState: StandInState = { card: newActivity, issuer: newExposure, account: newExposure, partner: newExposure };
 

@@ -169,10 +169,13 @@ describe('an own account without its store', () => {
     expect(said(standIn(newState, openRules(), request, { ...storeLost, knownCard, lastKnown }))).toBe('approve 0000');
   });
 
-  it('takes no cryptogram whose counter is not above the highest that it had', () => {
-    const facts: StandInFacts = { ...storeLost, lastKnown, knownCard: { ...knownCard, highestAtc: 40 } };
+  it('takes no cryptogram whose counter is not above the highest that its chip had', () => {
+    const facts: StandInFacts = { ...storeLost, lastKnown, knownCard: { ...knownCard, chips: [{ panSequence: '01', highestAtc: 40 }] } };
     expect(said(standIn(newState, openRules(), purchase(1, { chip: chipFacts(40) }), facts))).toBe('decline 1842');
     expect(said(standIn(newState, openRules(), purchase(1, { chip: chipFacts(41) }), facts))).toBe('approve 0000');
+    const renewed = purchase(1, { chip: { ...chipFacts(1), panSequence: '02' } });
+    expect(said(standIn(newState, openRules(), renewed, facts))).toBe('approve 0000');
+    expect(said(standIn(newState, openRules(), renewed, { ...facts, knownCard: { ...knownCard, chips: [{ panSequence: '', highestAtc: 40 }] } }))).toBe('decline 1842');
   });
 });
 
@@ -218,6 +221,7 @@ test('a cryptogram and an authentication value are taken once, and again with wh
   const bought = purchase(100, { chip: chipFacts(5) });
   const first = decided(standIn(newState, openRules(), bought, unavailable));
   expect(said(standIn(first.state, openRules(), purchase(100, { chip: chipFacts(5) }), available))).toBe('decline 1842');
+  expect(said(standIn(first.state, openRules(), purchase(100, { chip: { ...chipFacts(5), panSequence: '02' } }), unavailable))).toBe('approve 0000');
   expect(said(standIn(first.state, openRules(), purchase(60, { chip: chipFacts(5), purpose: 'completion' }), { ...unavailable, originals: [first.counted!] }))).toBe('approve 0000');
   const shopped = purchase(100, { ...online, authentication: { outcome: 'match', useId: 'AAAA' } });
   expect(play(openRules(), unavailable, [shopped, shopped]).said).toEqual(['approve 0000', 'decline 1851']);

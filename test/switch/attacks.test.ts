@@ -132,6 +132,12 @@ describe.for(demoStationNames)('on the station %s', (name) => {
   const stripe: Fields = name === 'iso2003' ? { 22: '12000000000000000000000000000000' } : { 22: '911' };
   const of = (amountMinor: number): Fields => ({ 4: name === 'iso2003' ? `9782${String(amountMinor).padStart(12, '0')}` : String(amountMinor).padStart(12, '0') });
 
+  /** A track that the chip with that PAN sequence number made. */
+  function dynamicTrack(running: RunningSwitch, panSequence: string, atc: number): Fields {
+    const value = make(running, { kind: 'dcvv', key: { name: 'demo-imk-cvc' }, pan: panOf(card), panSequence, expiry: '3112', serviceCode: '201', atc });
+    return { ...stripe, 23: panSequence.padStart(3, '0'), 35: `${card}=311220100000${value}${String(atc).padStart(4, '0')}0` };
+  }
+
   async function open() {
     const running = await startSwitch();
     const acquirer = await running.call(name);
@@ -148,10 +154,7 @@ describe.for(demoStationNames)('on the station %s', (name) => {
 
   it('a value that a contactless chip made for one payment pays once, and its counter is the chip’s', async () => {
     const { running, reasons, pay } = await open();
-    const track = (atc: number): Fields => {
-      const value = make(running, { kind: 'dcvv', key: { name: 'demo-imk-cvc' }, pan: panOf(card), panSequence: '00', expiry: '3112', serviceCode: '201', atc });
-      return { ...stripe, 35: `${card}=311220100000${value}${String(atc).padStart(4, '0')}0` };
-    };
+    const track = (atc: number): Fields => dynamicTrack(running, '01', atc);
     await pay(1, track(5));
     await pay(2, track(5));
     await pay(3, { ...track(5), ...of(1) });
@@ -160,6 +163,37 @@ describe.for(demoStationNames)('on the station %s', (name) => {
     await pay(6, track(6));
     await pay(7, track(4));
     expect(reasons()).toEqual(['0000', '1842', '1842', '1842', '0000', '1842', '0000']);
+  });
+
+  it('a renewed chip counts from 1 again, and opens neither the one before it nor itself to a replay, whatever a message says it is', async () => {
+    const { running, reasons, pay } = await open();
+    await pay(1, chip, { atc: 700 });
+    await pay(2, chip, { panSequence: '02', atc: 1 });
+    await pay(3, dynamicTrack(running, '02', 2));
+    await pay(4, chip, { panSequence: '02', atc: 1 });
+    await pay(5, chip, { atc: 700 });
+    await pay(6, chip, { atc: 1 });
+    await pay(7, chip, { atc: 700, changed: { '5F34': '03' } });
+    await pay(8, { ...dynamicTrack(running, '02', 2), 23: '003' });
+    await pay(9, { ...dynamicTrack(running, '02', 2), 23: undefined });
+    await pay(10, dynamicTrack(running, '02', 2));
+    await pay(11, chip, { atc: 701 });
+    expect(reasons()).toEqual(['0000', '0000', '0000', '1842', '1842', '1842', '1840', '1045', '1045', '1842', '0000']);
+  });
+
+  it('a command that one chip was sent is not confirmed by another of the same card', async () => {
+    const running = await startSwitch();
+    const line = await running.call(name);
+    const cardToken = running.hsm.cardToken(panOf(card));
+    const accountId = cardToken.slice(0, 12);
+    await decideNow(running.ledger, accountId, { kind: 'scriptQueue', id: 'q', accountId, cardToken, receivedAtMs: nowMs, script: { id: 's', command: 'applicationBlock', sealed: undefined } });
+    const commandsTo = async (panSequence: string, atc: number, stan: number, failed = false): Promise<number> => {
+      const wish = { panSequence, atc, ...(failed ? { tags: { 95: '8000048010' } } : {}) };
+      const answer = await line.ask(withChip({ running, name }, purchase(line.codec, stan, chip), wish));
+      return [...answer.tags(55).keys()].filter((path) => path === '72.86').length;
+    };
+    expect([await commandsTo('01', 1, 1), await commandsTo('02', 1, 2), await commandsTo('02', 2, 3, true)]).toEqual([1, 0, 0]);
+    expect([await commandsTo('01', 2, 4, true), await commandsTo('01', 3, 5), await commandsTo('01', 4, 6, true)]).toEqual([1, 0, 0]);
   });
 
   it('a cryptogram over another amount or currency than the one asked for is none, also for cash', async () => {

@@ -54,6 +54,8 @@ export function withPin({ running, name }: At, draft: Draft, pin: string, { pan 
 export interface ChipWish {
   readonly pan?: string;
   readonly profile?: ChipProfileName;
+  /** Whose keys make the cryptogram. */
+  readonly panSequence?: string;
   readonly atc?: number;
   /** Set before the cryptogram is made. */
   readonly tags?: Readonly<Record<string, string>>;
@@ -64,12 +66,12 @@ export interface ChipWish {
 const applicationData: Partial<Record<ChipProfileName, string>> = { 'visa-cvn10': '06010A03A00000', 'visa-cvn18': '06011203A00000' };
 
 /** The tags of a chip that was read for 12.50 EUR. */
-export function chipTags(running: RunningSwitch, { pan = card, profile = 'visa-cvn18', atc = 1, tags = {}, changed = {} }: ChipWish = {}): Map<string, string> {
+export function chipTags(running: RunningSwitch, { pan = card, profile = 'visa-cvn18', panSequence = '01', atc = 1, tags = {}, changed = {} }: ChipWish = {}): Map<string, string> {
   const all = new Map(Object.entries({
-    '5F2A': '0978', '5F34': '01', 82: '1800', 95: '8000048000', '9A': '261122', '9C': '00', '9F02': '000000001250', '9F03': '000000000000', '9F10': applicationData[profile] ?? '',
+    '5F2A': '0978', '5F34': panSequence, 82: '1800', 95: '8000048000', '9A': '261122', '9C': '00', '9F02': '000000001250', '9F03': '000000000000', '9F10': applicationData[profile] ?? '',
     '9F1A': '0276', '9F27': '80', '9F36': atc.toString(16).toUpperCase().padStart(4, '0'), '9F37': '52BF4585', ...tags,
   }));
-  const cryptogram = make(running, { kind: 'cryptogram', key: { name: 'demo-imk-ac' }, pan: panOf(pan), panSequence: '01', masterKeyOption: 'A', profile, tags: all });
+  const cryptogram = make(running, { kind: 'cryptogram', key: { name: 'demo-imk-ac' }, pan: panOf(pan), panSequence, masterKeyOption: 'A', profile, tags: all });
   return new Map([...all, ['9F26', cryptogram], ...Object.entries(changed)]);
 }
 
