@@ -120,7 +120,7 @@ describe('what cannot be read', () => {
 test.for<[what: string, words: readonly string[], sentence: string]>([
   ['no message', [], 'a message is needed: hexadecimal, base64, a file, or - for standard input. locum decode --help shows how it is used.'],
   ['an option with a slip of the pen', ['--sepc', 'x', '00'], 'there is no option --sepc; did you mean --spec? locum decode --help shows how it is used.'],
-  ['a station that is not there', ['--station', 'pos', '00'], 'the configuration has no station pos; it has demo-1987-ascii, demo-1987-binary, demo-2003-binary. locum decode --help shows how it is used.'],
+  ['a station that is not there', ['--station', 'pos', '00'], 'the configuration has no station pos; it has demo-1987-ascii, demo-1987-binary, demo-2003-binary, demo-host. locum decode --help shows how it is used.'],
   ['a framing that is none', ['--framing', '3', '00'], '--framing.lengthBytes must be 2 or 4, not 3. locum decode --help shows how it is used.'],
   ['an option without its value', ['00', '--spec'], 'Option \'--spec <value>\' argument missing. locum decode --help shows how it is used.'],
 ])('%s is a wrong command line, in a sentence', async ([, words, sentence]) => {

@@ -54,7 +54,7 @@ beforeAll(async () => {
   const rules = { partner: 'demo', currency: 'EUR', timeZone: 'UTC', cvk: 'demo-cvk' };
   writeFileSync(join(cwd, 'locum.json'), JSON.stringify({
     demo: true, stations: others, programs: { plain: rules, own: { ...rules, ...ofOwn } },
-    ranges: { plain: { from: '4999', program: 'plain' }, own: { from: '541333', program: 'own' } },
+    ranges: { plain: { from: '4999', program: 'plain' }, own: { from: '541333000000000', program: 'own' } },
   }));
   const drawn = Object.keys(others).map((name) => [`LOCUM_STATIONS_${name.toUpperCase().replaceAll('-', '_')}_LINK_LISTEN_PORT`, '0']);
   demo = await startDemo({ cwd, env: Object.fromEntries(drawn) as Record<string, string> });

@@ -222,7 +222,7 @@ describe('what does not work is a sentence', () => {
     [['reversal', '--amount', '1', '--original', '12,20261122080512', ...pan], 2, 'of a message of 1987, --original takes the time as 10 digits (DE7, MMDDhhmmss), not 14.'],
     [['raw'], 2, 'a raw message needs --mti.'],
     [['raw', '--mti', '100', '--field', 'x'], 2, '--field is a number from 2 to 192, = and the text, such as 48=0123.'],
-    [['echo', '--station', 'pos'], 2, 'the configuration has no station pos; it has demo-1987-ascii, demo-1987-binary, demo-2003-binary, and --station <host:port> takes any address.'],
+    [['echo', '--station', 'pos'], 2, 'the configuration has no station pos; it has demo-1987-ascii, demo-1987-binary, demo-2003-binary, demo-host, and --station <host:port> takes any address.'],
     [['echo', '--station', '127.0.0.1:1'], 2, 'an address needs --spec, the format of its messages (locum spec list).'],
   ])('%j', async ([words, code, sentence]) => {
     expect(await send(words)).toMatchObject({ code, out: '', err: `locum send: ${sentence} locum send --help shows how it is used.\n` });

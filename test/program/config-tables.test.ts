@@ -28,12 +28,12 @@ test('a switch\'s own environment wins over the book\'s rows', () => {
   const environment = { LOCUM_STATIONS_DEMO_1987_ASCII_LINK_LISTEN_PORT: '19583' };
   const { revision, stations } = readTables(demoTables, 7, { environment, cwd });
   expect(revision).toBe(7);
-  expect(stations.map(({ link: { port } }) => port)).toEqual([19583, 8584, 8585]);
+  expect(stations.map(({ link: { port } }) => port)).toEqual([19583, 8584, 8585, 8590]);
 });
 
 test('a range within a range is the exception to it', () => {
   const within = { kind: 'binRange', name: 'within', document: { from: '47617300', to: '47617309', program: 'demo' } } as const;
-  expect(readTables([...demoTables, within], 1).ranges.map(({ name }) => name)).toEqual(['demo', 'within']);
+  expect(readTables([...demoTables, within], 1).ranges.map(({ name }) => name)).toEqual(['demo', 'demo-host', 'within']);
 });
 
 test('stations whose ports are drawn don\'t get into each other\'s way', () => {
@@ -42,6 +42,6 @@ test('stations whose ports are drawn don\'t get into each other\'s way', () => {
 });
 
 test('own is an issuer without a row', () => {
-  expect(readTables(demoTables, 1).issuers).toEqual([{ name: 'own', type: 'own' }]);
+  expect(readTables(demoTables, 1).issuers).toMatchObject([{ name: 'demo-host', type: 'host' }, { name: 'own', type: 'own' }]);
   expect(() => readTables([{ kind: 'issuer', name: 'bank', document: { type: 'remote' } }], 1)).toThrow(ConfigError);
 });
