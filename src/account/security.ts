@@ -82,11 +82,12 @@ export function withoutTries(security: CardSecurity): CardSecurity {
   return security.pinTries === 0 ? security : { ...security, pinTries: 0 };
 }
 
-function withNewPin(record: CardRecord, security: CardSecurity, { id, newPin, chip }: CardMessage, flags: string[]): Pick<Card, 'record' | 'security'> {
+function withNewPin(record: CardRecord, security: CardSecurity, { id, newPin }: CardMessage, flags: string[]): Pick<Card, 'record' | 'security'> {
   if (newPin?.outcome !== 'ready') return { record, security };
   const { reference, sealed } = newPin;
   let { scripts } = security;
-  if (sealed !== undefined && (chip !== undefined || security.chips.length > 0)) {
+  // Also where no chip of the card was seen yet: its first visit is the one that it is told at.
+  if (sealed !== undefined) {
     const queued = withScript(security, { id, command: 'pinChange', sealed });
     if (queued === undefined) flags.push('scriptsFull');
     else scripts = queued;

@@ -438,7 +438,7 @@ describe('a PIN change', () => {
     expect(ledger.record().pinVersion).toBe(1);
     expect(answer({})).toBe('0000');
     expect([ledger.record().pinVersion, ledger.record().pin, ledger.totals]).toEqual([2, ready.reference, '100 0 0']);
-    expect(ledger.security().scripts).toEqual([]);
+    expect(ledger.security().scripts).toMatchObject([{ command: 'pinChange', sealed: 'sealed', sentBy: undefined }]);
     ledger.checkReplay();
   });
 
