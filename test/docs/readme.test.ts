@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { TestHost } from '../../src/cli/host-desk.ts';
 import { eventually, launched, locum, root, startDemo } from '../cli/locum.ts';
 import type { Ended, RunningLocum } from '../cli/locum.ts';
 
@@ -49,6 +50,24 @@ test('cards are presented right and wrong, and answered as the README says', asy
   const codes = [];
   for (const command of commands.filter((line) => line.includes('4761730000001001'))) codes.push(responseCode(await asWritten(command)));
   expect(codes).toEqual(['00', '82', '00', '82', '00', '55', '00', '82']);
+});
+
+test('a remote issuer is asked, is stood in for while it is away, and is told of each decision when it is back', async () => {
+  expect(commands).toContain('npx locum host');
+  const [asked = '', ...away] = commands.filter((line) => line.includes('541333'));
+  const connect = { connect: { host: '127.0.0.1', port: demo.ports['demo-host'] ?? 0 }, signOn: true };
+  const host = await TestHost.start(connect);
+  await eventually(() => Promise.resolve(host.signedOn), (signedOn) => signedOn);
+  expect(responseCode(await asWritten(asked))).toBe('00');
+  expect(host.summary.requests).toBe(1);
+  host.kill();
+  await eventually(() => Promise.resolve(demo.lines.filter(({ event }) => event === 'issuer circuit').at(-1)?.['to']), (to) => to === 'open');
+  const codes = [];
+  for (const command of away) codes.push(responseCode(await asWritten(command)));
+  expect(codes).toEqual(['00', '61']);
+  const back = await TestHost.start(connect);
+  await eventually(() => Promise.resolve(back.summary), ({ advices }) => advices === 2);
+  expect((await back.stop()).doubles).toBe(0);
 });
 
 test('trace tells the story of a purchase by the reference that send printed', async () => {
