@@ -90,8 +90,3 @@ export function adviceContent(
 export function reversalContent(content: AdviceContent, sent: SentReference, why: string, reason: Reason = '4000'): AdviceContent {
   return { ...content, approved: undefined, actualMinor: undefined, reason, approvalCode: '', standInReason: why, replaces: sent };
 }
-
-/** The reversal advice of a request that was sent, written into `draft` (cleared first). */
-export function draftReversal(content: AdviceContent, sent: SentReference, why: string, pan: Pan | undefined, target: Side, own: OwnValues, isRepeat: boolean, draft: Draft): ForwardFault | undefined {
-  return draftAdvice('reversal', reversalContent(content, sent, why), pan, target, own, isRepeat, draft);
-}

@@ -2,7 +2,6 @@
  * What each usage demands of its key, as data; what no key may be; and the check value by which people compare keys.
  */
 import { createHmac } from 'node:crypto';
-import { assert } from '../base/assert.ts';
 import { AesKey, hasOddParity, TdesKey, withOddParity } from './block-cipher.ts';
 import type { KeyAlgorithm, KeyUsage } from './hsm.ts';
 
@@ -59,12 +58,6 @@ export type KeyFamily = 'tdes' | 'aes' | 'hmac';
 
 export function familyOf(algorithm: KeyAlgorithm): KeyFamily {
   return algorithm === 'hmac-sha256' ? 'hmac' : algorithm.startsWith('aes') ? 'aes' : 'tdes';
-}
-
-/** A two-key triple DES key as the three that the cipher takes: K1, K2, K1. The caller wipes it. */
-export function threeKeys(twoKeys: Uint8Array): Buffer {
-  assert(twoKeys.length === 16, 'a two-key triple DES key has sixteen bytes');
-  return Buffer.concat([twoKeys, twoKeys.subarray(0, 8)]);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { adviceContent, draftAdvice, draftReversal } from '../../src/dialect/forward-advice.ts';
+import { adviceContent, draftAdvice, reversalContent } from '../../src/dialect/forward-advice.ts';
 import type { OwnValues } from '../../src/dialect/forward.ts';
 import type { Side } from '../../src/dialect/forward-write.ts';
 import type { CardMeaning } from '../../src/dialect/meaning.ts';
@@ -84,14 +84,14 @@ describe.each(shippedNames)('an advice in %s', (name) => {
   it('takes a request back that was sent, as the issuer knows it', () => {
     const sent: SentReference = { class: 'authorization', stan: '77', transmittedAt: '1122081400', localAt: version === '1987' ? '1122090512' : version === '1993' ? '261122090512' : '20261122090512', acquirer: '476173' };
     const draft = new Draft('');
-    expect(draftReversal(kept(), sent, 'noAnswer', number, sideOf(codec), own, true, draft)).toBe(undefined);
+    expect(draftAdvice('reversal', reversalContent(kept(), sent, 'noAnswer'), number, sideOf(codec), own, true, draft)).toBe(undefined);
     const { message, meaning } = read(codec, draft);
     expect(meaning).toMatchObject({
       mti: `${digit}421`, class: 'reversal', amount: { amountMinor: 1250, currency: '978' }, actualMinor: undefined, fault: undefined,
       original: { class: 'authorization', function: 'request', stan: '77', acquirer: '476173', ...(version === '1987' ? { transmittedAt: '1122081400' } : { localAt: sent.localAt }) },
     });
     expect([why(message), message.has(38)]).toEqual(['4021', false]);
-    draftReversal(kept(), sent, 'timeout', number, sideOf(codec), own, false, draft);
+    draftAdvice('reversal', reversalContent(kept(), sent, 'timeout'), number, sideOf(codec), own, false, draft);
     expect(why(read(codec, draft).message)).toBe('4021');
   });
 

@@ -14,7 +14,8 @@ import { cvvRefused, cvvVectors } from '../vectors/cvv.ts';
 import type { CvvVector } from '../vectors/cvv.ts';
 import { digits } from '../vectors/digits.ts';
 import { published } from '../vectors/published.ts';
-import { checkOf, demoCvk, hsmOf, keyFile, newKeyFile, openHsm, pan } from './fixture.ts';
+import { checkOf, hsmOf, openHsm, pan } from './fixture.ts';
+import { demoCvk, keyFile, newKeyFile } from './key-file.ts';
 
 interface PublishedCvv {
   readonly source: string;

@@ -1,11 +1,11 @@
-/** A key file in a folder of its own, with a token key, a PAN key and the CVK of the demo program's published test keys. */
+/** The software HSM on a key file, or on keys without one. */
 import { createSecretKey, randomBytes } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FixedCardValueCheck } from '../../src/keys/card-value-operations.ts';
 import type { KeyInfo } from '../../src/keys/hsm.ts';
-import { addKey, createKeyFile, generateKey, loadKeys } from '../../src/keys/key-store.ts';
+import { loadKeys } from '../../src/keys/key-store.ts';
 import type { LoadedKey } from '../../src/keys/key-store.ts';
 import { checkValueOf } from '../../src/keys/key-usage.ts';
 import { MasterKey } from '../../src/keys/master-key.ts';
@@ -13,29 +13,7 @@ import { SoftwareHsm } from '../../src/keys/software-hsm.ts';
 import { makeDemoKeys } from '../../src/program/demo-keys.ts';
 import { Pan } from '../../src/message/pan.ts';
 import { Secret } from '../../src/message/secret.ts';
-
-export const demoCvk = '0123456789ABCDEFFEDCBA9876543210';
-
-export interface KeyFixture {
-  readonly path: string;
-  readonly master: MasterKey;
-}
-
-export function newKeyFile(): KeyFixture {
-  const path = join(mkdtempSync(join(tmpdir(), 'locum-keys-')), 'keys.json');
-  const master = MasterKey.fromBytes(randomBytes(32));
-  createKeyFile(path, master);
-  return { path, master };
-}
-
-/** The key file above with keys in it; each of `cvks` (name to hex) as well. */
-export function keyFile(cvks: Readonly<Record<string, string>> = { cvk: demoCvk }): KeyFixture {
-  const { path, master } = newKeyFile();
-  generateKey(path, master, { name: 'token', usage: 'token' }, randomBytes);
-  generateKey(path, master, { name: 'pan', usage: 'pan' }, randomBytes);
-  for (const [name, hex] of Object.entries(cvks)) addKey(path, master, { name, usage: 'cvk' }, Buffer.from(hex, 'hex'), randomBytes);
-  return { path, master };
-}
+import type { KeyFixture } from './key-file.ts';
 
 export function openHsm({ path, master }: KeyFixture): SoftwareHsm {
   return new SoftwareHsm(loadKeys(path, master), { random: randomBytes, now: () => Date.now() });

@@ -22,12 +22,12 @@ export function newKeyFile(): KeyFixture {
   return { path, master };
 }
 
-/** The key file above with a token key, a PAN key and the CVK of published test keys. */
-export function keyFile(): KeyFixture {
+/** The key file above with a token key, a PAN key and each of `cvks` (name to hex). */
+export function keyFile(cvks: Readonly<Record<string, string>> = { cvk: demoCvk }): KeyFixture {
   const { path, master } = newKeyFile();
   generateKey(path, master, { name: 'token', usage: 'token' }, randomBytes);
   generateKey(path, master, { name: 'pan', usage: 'pan' }, randomBytes);
-  addKey(path, master, { name: 'cvk', usage: 'cvk' }, Buffer.from(demoCvk, 'hex'), randomBytes);
+  for (const [name, hex] of Object.entries(cvks)) addKey(path, master, { name, usage: 'cvk' }, Buffer.from(hex, 'hex'), randomBytes);
   return { path, master };
 }
 

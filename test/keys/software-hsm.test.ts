@@ -6,7 +6,8 @@ import { withOddParity } from '../../src/keys/block-cipher.ts';
 import { addKey, createKeyFile, generateKey, loadKeys } from '../../src/keys/key-store.ts';
 import { SoftwareHsm } from '../../src/keys/software-hsm.ts';
 import { digits } from '../vectors/digits.ts';
-import { demoCvk, keyFile, newKeyFile, openHsm, pan } from './fixture.ts';
+import { openHsm, pan } from './fixture.ts';
+import { demoCvk, keyFile, newKeyFile } from './key-file.ts';
 
 const card = pan('4761730000000011');
 
