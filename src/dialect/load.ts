@@ -7,6 +7,7 @@ import type { AmountForm, AnswerRules, Dialect, Entry, EntryModes, FunctionMeani
 import { readForward } from './forward-rules.ts';
 import { DialectError, JsonNode } from './json.ts';
 import { readAuthentication, readCvv2Places, readKeyChange, readPin, secretFields } from './load-places.ts';
+import { issuerOrders } from './meaning.ts';
 import type { NetworkFunction } from './meaning.ts';
 import { responseCodeLengths, versions } from './reason-map.ts';
 import type { ReasonMap } from './reason-map.ts';
@@ -14,7 +15,7 @@ import type { ReasonMap } from './reason-map.ts';
 const purposes: readonly Purpose[] = ['purchase', 'cash', 'refund', 'balanceInquiry', 'verification', 'preauthorization', 'pinChange', 'unsupported'];
 const modes: readonly EntryMode[] = ['chip', 'contactless', 'stripe', 'fallback', 'manual', 'ecommerce', 'unknown'];
 const trackValues: readonly TrackValue[] = ['cvv', 'icvv', 'dynamic', 'none'];
-const networkFunctions: readonly NetworkFunction[] = ['signOn', 'signOff', 'echo', 'keyChange', 'cutover', 'other'];
+const networkFunctions: readonly NetworkFunction[] = ['signOn', 'signOff', 'echo', 'keyChange', 'cutover', ...issuerOrders, 'other'];
 
 /** Card data of any version: never in an answer, never in a digest. DE48 and, in 2003, DE49 carry verification values. */
 const cardDataFields: ReadonlySet<number> = new Set([14, 34, 35, 36, 45, 48, 52, 53, 55]);

@@ -86,8 +86,17 @@ export interface CarriedKey {
   readonly kcv: string;
 }
 
+/** What an issuer wants of those who stand in for it: its advices sent, or held; requests kept from it, or let through again. */
+export type IssuerOrder = 'startAdvices' | 'stopAdvices' | 'enterSuppressInquiry' | 'leaveSuppressInquiry';
+
+export const issuerOrders: readonly IssuerOrder[] = ['startAdvices', 'stopAdvices', 'enterSuppressInquiry', 'leaveSuppressInquiry'];
+
+export function isIssuerOrder(what: NetworkFunction): what is IssuerOrder {
+  return (issuerOrders as readonly string[]).includes(what);
+}
+
 /** `other`: a code that the dialect does not know, or none. */
-export type NetworkFunction = 'signOn' | 'signOff' | 'echo' | 'keyChange' | 'cutover' | 'other';
+export type NetworkFunction = 'signOn' | 'signOff' | 'echo' | 'keyChange' | 'cutover' | IssuerOrder | 'other';
 
 /** A request or advice of network management (x8xx); its answers are a ResponseMeaning of class `network`. */
 export interface NetworkMeaning {

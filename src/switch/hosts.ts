@@ -2,7 +2,7 @@
  * The remote issuers of this switch, and the stations that they are reached over. A station belongs to one issuer at most; it comes and
  * goes with the tables, and its issuer finds it again by its name.
  */
-import type { ResponseMeaning } from '../dialect/meaning.ts';
+import type { IssuerOrder, ResponseMeaning } from '../dialect/meaning.ts';
 import type { HostIssuer } from '../host/host-issuer.ts';
 import type { HostLink } from '../host/host.ts';
 import type { Message } from '../iso8583/codec.ts';
@@ -16,6 +16,8 @@ export interface WorkingHost {
   readonly stations: readonly string[];
   /** Its stations changed, or what it said of itself. */
   linksChanged(): void;
+  /** What it asks of those who stand in for it. */
+  ordered(order: IssuerOrder): void;
 }
 
 export class Hosts {
@@ -48,6 +50,13 @@ export class Hosts {
   /** @returns false where the station is no issuer's */
   answered(station: string, message: Message, meaning: ResponseMeaning): boolean {
     return this.#byStation.get(station)?.issuer.answered(station, message, meaning) ?? false;
+  }
+
+  /** An issuer's order, on one of its stations; false where the station is no issuer's. */
+  ordered(station: string, order: IssuerOrder): boolean {
+    const host = this.#byStation.get(station);
+    host?.ordered(order);
+    return host !== undefined;
   }
 
   garbled(station: string, recovered: ResponseMeaning, detail: string): void {

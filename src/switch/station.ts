@@ -10,6 +10,7 @@ import { authorizationResponseCode, draftAnswer, draftNetworkAnswer, draftNetwor
 import type { Dialect } from '../dialect/dialect.ts';
 import { draftReturned } from '../dialect/forward-return.ts';
 import { draftFormatError } from '../dialect/format-error.ts';
+import { isIssuerOrder } from '../dialect/meaning.ts';
 import type { CardMeaning, CarriedKey, Meaning, NetworkMeaning, ResponseMeaning } from '../dialect/meaning.ts';
 import { answerMti } from '../dialect/mti.ts';
 import { readMessage } from '../dialect/read.ts';
@@ -256,7 +257,13 @@ export class Station implements LinkHandlers {
       void this.#keyChange(received, meaning, frame);
       return;
     }
-    this.#session(received.connection, { kind: 'requested', what: meaning.function }, (accepted) => {
+    const what = meaning.function;
+    if (isIssuerOrder(what)) {
+      const taken = admitted && this.#outside.hosts.ordered(name, what);
+      this.#networkAnswered(received, meaning, taken ? undefined : '9102', '', taken ? '' : admitted ? 'the station is no issuer\'s' : 'the station has not signed on');
+      return;
+    }
+    this.#session(received.connection, { kind: 'requested', what }, (accepted) => {
       const detail = meaning.function !== 'keyChange' ? '' : admitted ? 'the station has no transport key, or no key to be exchanged' : 'the station has not signed on';
       this.#networkAnswered(received, meaning, accepted ? undefined : '9102', '', detail);
     });
