@@ -25,6 +25,7 @@ import type { AdviceOrder, ForwardOrder, HostConfig, HostEvents, HostResult, Hos
 import { referenceOf, StationRequests } from './host-station.ts';
 import type { Pending } from './host-station.ts';
 import type { MatchFacts } from './match-keys.ts';
+import { Stans } from './stans.ts';
 import type { WireTimes } from './wire-times.ts';
 
 export interface HostOutside {
@@ -59,7 +60,9 @@ export class HostIssuer {
     this.#config = config;
     this.#outside = outside;
     this.#tickMs = outside.tickMs ?? 10;
-    this.#stations = stations.map((station) => new StationRequests(station, config, outside.events, this.#tickMs));
+    // One row of numbers for all: a trace that was drawn for one station may be sent on another.
+    const stans = new Stans(stations[0]!.firstStan);
+    this.#stations = stations.map((station) => new StationRequests(station, config, outside.events, this.#tickMs, stans));
   }
 
   get name(): string {
@@ -216,7 +219,7 @@ export class HostIssuer {
     const { order, isTrial, done } = errand;
     const { station } = requests;
     const { deadlines, times } = this.#outside;
-    const kept = 'content' in order ? order.trace : undefined;
+    const kept = order.trace;
     const number = kept === undefined ? requests.stans.take() : undefined;
     if (kept === undefined && number === undefined) return 'full';
     const giveUp = (): void => {

@@ -16,7 +16,7 @@ import type { Asked } from './answer-check.ts';
 import type { AdviceOrder, ForwardOrder, HostConfig, HostEvents, HostResult, HostStation, Sent } from './host.ts';
 import { compileMatching, factsOfDraft } from './match-keys.ts';
 import type { MatchFacts } from './match-keys.ts';
-import { Stans } from './stans.ts';
+import type { Stans } from './stans.ts';
 
 /** A request that waits. */
 export interface Pending {
@@ -41,9 +41,9 @@ export class StationRequests {
   readonly #routes = new WeakMap<Side, ForwardRoute>();
   #latestDeadlineMs = 0;
 
-  constructor(station: HostStation, { pendingMax, rememberedMax }: HostConfig, events: HostEvents, tickMs: number) {
+  constructor(station: HostStation, { pendingMax, rememberedMax }: HostConfig, events: HostEvents, tickMs: number, stans: Stans) {
     this.station = station;
-    this.stans = new Stans(station.firstStan);
+    this.stans = stans;
     const { names, partsOf } = compileMatching(station.matchKeys, station.side.dialect.version);
     this.#matcher = new Matcher<MatchFacts, Pending>({
       station: station.name, partNames: names, traceOf: partsOf, pendingMax, rememberedMax, tickMs, events,

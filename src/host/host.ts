@@ -62,6 +62,8 @@ export interface ForwardOrder {
   readonly original?: SentReference | undefined;
   /** For DE37 where the acquirer gave none. */
   readonly rrn?: string;
+  /** What it is known by: from `reserveTrace`; undefined: it is drawn. */
+  readonly trace?: OwnTrace | undefined;
 }
 
 export interface AdviceOrder {

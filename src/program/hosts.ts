@@ -10,12 +10,13 @@ import { Delivery } from '../advice/delivery.ts';
 import type { SendOutcome } from '../advice/delivery.ts';
 import type { BegunAdvice } from '../advice/advice-file.ts';
 import { HostIssuer } from '../host/host-issuer.ts';
-import type { HostEvents, HostStation } from '../host/host.ts';
+import type { HostEvents, HostStation, HostStatus } from '../host/host.ts';
 import { usualMatchKeys } from '../host/match-keys.ts';
 import { stanAtTime } from '../host/stans.ts';
 import { WireTimes } from '../host/wire-times.ts';
-import { openStandInLedger } from '../issuer/stand-in-ledger.ts';
+import { openLocalLedger, openStandInLedger } from '../issuer/stand-in-ledger.ts';
 import type { StandInLedger } from '../issuer/stand-in-ledger.ts';
+import { StandInRelay } from '../issuer/stand-in-relay.ts';
 import type { CardVault } from '../keys/hsm.ts';
 import type { MessageClass } from '../message/message.ts';
 import type { DecideOptions } from '../store/decide.ts';
@@ -31,6 +32,7 @@ import type { StationRow, Tables } from './tables.ts';
 
 export interface HostsOutside {
   readonly dataDir: string;
+  readonly switchName: string;
   readonly hosts: Hosts;
   readonly decide: DecideOptions;
   readonly vault: CardVault;
@@ -69,28 +71,38 @@ export class HostIssuers {
   readonly #advices: AdviceFile;
   readonly #shared: StandInLedger;
   readonly #local: StandInLedger;
+  readonly #book: StandInRelay;
   readonly #times: WireTimes;
   #running = new Map<string, Running>();
 
-  private constructor(outside: HostsOutside, store: SqliteStore, advices: AdviceFile, shared: StandInLedger, local: StandInLedger) {
+  private constructor(outside: HostsOutside, store: SqliteStore, advices: AdviceFile, shared: StandInLedger, local: StandInLedger, book: StandInRelay) {
     this.#outside = outside;
     this.#store = store;
     this.#advices = advices;
     this.#shared = shared;
     this.#local = local;
+    this.#book = book;
     this.#times = new WireTimes(outside.now);
   }
 
   /** Opens the advice file, with what waits in it. */
   static async open(outside: HostsOutside): Promise<HostIssuers> {
-    const { dataDir, decide, deadlines, now, gate, onStoreLost } = outside;
+    const { dataDir, decide, deadlines, now, gate, log, switchName, onStoreLost } = outside;
     const store = await SqliteStore.open({ file: join(dataDir, 'advices.sqlite'), partitions: 1, now, onLost: onStoreLost, bytesMax: adviceBytesMax });
     const advices = await AdviceFile.open({
       store, now, atTurnEnd: decide.atTurnEnd, deadlines, events: { trouble: (error) => gate.warning('advice file trouble', () => ({ error: error.message })) },
     });
     const quiet = (): void => undefined;
-    const local = await openStandInLedger({ ...decide, store, events: { commit: quiet, conflict: quiet, trouble: quiet, recovered: quiet } });
-    return new HostIssuers(outside, store, advices, await openStandInLedger(decide), local);
+    const local = await openLocalLedger({ ...decide, store, events: { commit: quiet, conflict: quiet, trouble: quiet, recovered: quiet } });
+    const shared = await openStandInLedger(decide);
+    const book = await StandInRelay.open({
+      shared, local, store, node: switchName, after: decide.after,
+      events: {
+        apart: (isApart, relayed) => (isApart ? log.warning('switch counts apart', { why: 'the store is away, or does not have all of this node\'s file yet' }) : log.event('switch counts with the store again', { relayed })),
+        trouble: (error) => gate.warning('stand-in relay trouble', () => ({ error: error instanceof Error ? error.message : String(error) })),
+      },
+    });
+    return new HostIssuers(outside, store, advices, shared, local, book);
   }
 
   /** The issuers of these tables from now on. */
@@ -112,10 +124,21 @@ export class HostIssuers {
     this.#outside.hosts.set([...next.values()].map(({ working }) => working));
   }
 
+  /** Advices that wait for an issuer. */
+  backlog(issuer: string): number {
+    return this.#advices.backlog(issuer).count;
+  }
+
+  /** Undefined: there is no such issuer. */
+  status(issuer: string): HostStatus | undefined {
+    return this.#running.get(issuer)?.working.issuer.status;
+  }
+
   /** Nothing more is sent; what is not delivered waits in the file. */
   async stop(): Promise<void> {
     for (const { working } of this.#running.values()) working.issuer.stop();
     await Promise.all([...this.#running.values()].map(({ delivery }) => delivery.stop()));
+    this.#book.close();
     this.#shared.close();
     this.#local.close();
     this.#advices.close();
@@ -135,17 +158,17 @@ export class HostIssuers {
           forwardingInstitution: row.forwardingInstitution, firstStan: stanAtTime(now()),
         };
       }),
-      { deadlines, times: this.#times, events: this.#events(() => watch()) },
+      { deadlines, times: this.#times, events: this.#events(() => watch(), () => desk) },
     );
     const desk = new HostDesk({
       policy: {
         name: row.name, hasStandIn: row.hasStandIn, assuredResponse: row.assuredResponse, unanswered: row.unanswered, timers: row.timers, rules: row.rules,
         pin: first === undefined ? undefined : { pinKey: first.security.pinKey, pinFormat: first.security.pinFormat },
       },
-      host: issuer, advices: this.#advices, shared: this.#shared, local: this.#local, switches: row.switches, vault, hsm, now, elapsed, newId,
+      host: issuer, advices: this.#advices, shared: this.#shared, book: this.#book, after: this.#outside.decide.after, switches: row.switches, vault, hsm, now, elapsed, newId,
     });
     const delivery = new Delivery({
-      file: this.#advices, destination: row.name, deadlines, now, random, send: (begun) => this.#send(issuer, row, begun),
+      file: this.#advices, destination: row.name, deadlines, now, random, send: (begun) => this.#send(issuer, desk, row, begun),
       events: {
         sent: () => undefined,
         answered: () => undefined,
@@ -170,11 +193,27 @@ export class HostIssuers {
         issuer.linksChanged();
         watch();
       },
+      ordered: (order) => {
+        switch (order) {
+          case 'startAdvices':
+            delivery.resume('destination');
+            delivery.ask();
+            break;
+          case 'stopAdvices':
+            delivery.pause('destination');
+            break;
+          case 'enterSuppressInquiry':
+          case 'leaveSuppressInquiry':
+            issuer.suppressInquiry(order === 'enterSuppressInquiry');
+            watch();
+            break;
+        }
+      },
     };
     return { working, delivery, text };
   }
 
-  async #send(issuer: HostIssuer, { timers }: HostIssuerRow, { advice, isRepeat }: BegunAdvice): Promise<SendOutcome> {
+  async #send(issuer: HostIssuer, desk: HostDesk, { timers }: HostIssuerRow, { advice, isRepeat }: BegunAdvice): Promise<SendOutcome> {
     const { vault, elapsed } = this.#outside;
     const { content, kind, sealedPan, id } = advice;
     if (content.what !== 'decision') return { kind: 'refused', why: 'this destination takes decisions alone' };
@@ -182,7 +221,10 @@ export class HostIssuers {
     if ('error' in opened) return { kind: 'refused', why: `its card number does not open: ${opened.error.reason}` };
     const { promise, resolve } = Promise.withResolvers<SendOutcome>();
     issuer.advise({ of: kind as MessageClass, content, pan: opened.pan, isRepeat, deadlineMs: elapsed() + timers.adviceMs, trace: content.own }, (result) => {
-      if (result.kind === 'answered') resolve(result.meaning.approved ? { kind: 'accepted' } : { kind: 'refused', why: `answered ${result.meaning.responseCode}` });
+      if (result.kind === 'answered' && result.meaning.approved) {
+        desk.told(advice, opened.pan.masked, result.sent, result.meaning.version, isRepeat);
+        resolve({ kind: 'accepted' });
+      } else if (result.kind === 'answered') resolve({ kind: 'refused', why: `answered ${result.meaning.responseCode}` });
       else if (result.kind === 'asked') resolve({ kind: 'refused', why: `answered ${result.responseCode}` });
       else if (result.kind === 'notSent' && (result.why === 'unfit' || result.why === 'tooLarge')) resolve({ kind: 'refused', why: result.detail });
       else resolve({ kind: result.kind === 'notSent' ? 'notSent' : 'noAnswer' });
@@ -190,7 +232,7 @@ export class HostIssuers {
     return await promise;
   }
 
-  #events(changed: () => void): HostEvents {
+  #events(changed: () => void, desk: () => HostDesk): HostEvents {
     const { log, gate, metrics: { link } } = this.#outside;
     return {
       ...link,
@@ -201,7 +243,11 @@ export class HostIssuers {
       advices: changed,
       answerRefused: (station, fault) => gate.warning('issuer answer refused', () => ({ station, fault })),
       unfit: (station, fault) => gate.warning('message cannot be forwarded', () => ({ station, field: fault.field, fault: fault.text })),
-      late: (issuer, { sent, lateMs, meaning }) => gate.warning('issuer answer late', () => ({ issuer, station: sent.station, stan: sent.reference.stan, lateMs: Math.round(lateMs), approved: meaning.approved })),
+      late: (issuer, late) => {
+        const { sent, lateMs, meaning } = late;
+        gate.warning('issuer answer late', () => ({ issuer, station: sent.station, stan: sent.reference.stan, lateMs: Math.round(lateMs), approved: meaning.approved }));
+        desk().late(late);
+      },
     };
   }
 }

@@ -139,7 +139,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   const hsmTurn = new HsmTurn(hsm, { atTurnEnd, deadlines, answerMs: config.deadlines.answerMs });
   const hosts = new Hosts();
   const issuers = await HostIssuers.open({
-    dataDir: config.dataDir, hosts, vault: hsm, hsm: hsmTurn, deadlines, now, elapsed, random: Math.random, newId, log, gate, metrics,
+    dataDir: config.dataDir, switchName: config.switchName, hosts, vault: hsm, hsm: hsmTurn, deadlines, now, elapsed, random: Math.random, newId, log, gate, metrics,
     decide: { store, now, elapsed, atTurnEnd, after, events: decideEvents(metrics, log, gate) }, onStoreLost: (reason) => end('advice file lost', reason),
   });
   opened.push(() => issuers.stop());

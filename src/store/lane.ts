@@ -23,6 +23,8 @@ export interface AppliedChange<Account> {
   readonly deletes: readonly string[];
   readonly once: readonly string[];
   readonly guard: GuardMove | undefined;
+  /** More of them. */
+  readonly guards?: readonly GuardMove[];
 }
 
 export interface ApplyFacts {
@@ -257,6 +259,7 @@ class Draft<Message, Account extends { readonly version: number }, Answer> {
       this.#deletes.add(id);
     }
     if (change.guard !== undefined) addGuard(this.#guards, change.guard);
+    if (change.guards !== undefined) for (const guard of change.guards) addGuard(this.#guards, guard);
   }
 
   /** Takes back from the lane what is not known to have happened. @returns undefined where nothing changes */

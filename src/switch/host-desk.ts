@@ -5,8 +5,9 @@
  *   request          to the issuer; no valid answer in time -> stand-in, or silence; what the issuer may have done is taken back
  *   advice, reversal acknowledged and kept for the issuer: it happened, and nobody may refuse it
  *
- * Invariants: the answer of a decision that the issuer has to be told of leaves after the advice is on this node's disk; a request is not
- * sent twice; a late answer never reaches the acquirer.
+ * Invariants: a request is on record, with the name that the issuer will know it by, before it is sent, so that whoever comes later, after
+ * this process died too, takes back what may have happened and sends no second one; an answer leaves after it is on record, and after
+ * what the issuer has to be told is on this node's disk; a late answer never reaches the acquirer.
  */
 import type { AdviceFile } from '../advice/advice-file.ts';
 import type { Advice, DecisionContent } from '../advice/advice.ts';
@@ -15,9 +16,12 @@ import type { ForwardRoute, OwnValues } from '../dialect/forward.ts';
 import type { Side } from '../dialect/forward-write.ts';
 import type { ResponseMeaning } from '../dialect/meaning.ts';
 import type { HostIssuer } from '../host/host-issuer.ts';
-import type { HostResult, NotSent, OwnTrace } from '../host/host.ts';
-import { cardHeadId } from '../issuer/stand-in-ledger.ts';
-import type { StandInAnswer, StandInLedger, StandInMessage, StandInRecord } from '../issuer/stand-in-ledger.ts';
+import type { ForwardOrder, HostResult, LateAnswer, NotSent, OwnTrace, Sent } from '../host/host.ts';
+import { lateEntry, toldEntry } from '../issuer/stand-in-entry.ts';
+import type { StandInAnswer, StandInLedger, StandInMessage } from '../issuer/stand-in-ledger.ts';
+import { originalKeysOf, keyOf as recordKeyOf } from '../issuer/stand-in-record.ts';
+import type { StandInRecord } from '../issuer/stand-in-record.ts';
+import type { StandInRelay } from '../issuer/stand-in-relay.ts';
 import type { Message } from '../iso8583/codec.ts';
 import type { CardVault } from '../keys/hsm.ts';
 import type { SentReference } from '../message/advice.ts';
@@ -50,11 +54,13 @@ export interface HostDeskOptions {
   readonly policy: HostPolicy;
   readonly host: HostIssuer;
   readonly advices: AdviceFile;
+  /** Of the shared store: outages alone. */
   readonly shared: StandInLedger;
-  /** On this node's disk, for while the shared store is away. */
-  readonly local: StandInLedger;
-  /** How many switches count apart then. */
+  readonly book: StandInRelay;
+  /** How many switches count apart while the shared store is away. */
   readonly switches: number;
+  /** Runs after a while. */
+  readonly after: (delayMs: number, work: () => void) => void;
   readonly vault: CardVault;
   readonly hsm: HsmTurn;
   /** Unix ms. */
@@ -78,7 +84,7 @@ export interface HostArrival extends Carried {
 }
 
 export type HostOutcome =
-  | { readonly kind: 'answer'; readonly response: Response; readonly responder: 'standin' | 'switch'; readonly note: 'repeat' | 'duplicate' | undefined }
+  | { readonly kind: 'answer'; readonly response: Response; readonly responder: 'standin' | 'switch' | 'issuer'; readonly note: 'repeat' | 'duplicate' | undefined }
   /** The issuer's own answer. */
   | { readonly kind: 'returned'; readonly answer: Message; readonly meaning: ResponseMeaning; readonly route: ForwardRoute; readonly reason: Reason; readonly note: 'repeat' | undefined }
   /** Nobody answers: the acquirer times out, and reverses. */
@@ -86,16 +92,27 @@ export type HostOutcome =
 
 type Done = (outcome: HostOutcome) => void;
 
+/** A PIN that stand-in has judged. */
+type Judged = { readonly outcome: 'verified' | 'wrong'; readonly tries: number } | undefined;
+
 /** What is left of the acquirer's time for the way back. */
 const marginMs = 250;
-/** Answers that are remembered here, for repeats. */
+/** Answers that are remembered here, for repeats, and records, for what names them while the store is away. */
 const rememberedMax = 50_000;
+/** What the issuer was asked by somebody else is looked at again after so long, and counts as unanswered so long after its time. */
+const lookAgainMs = 100;
+const graceMs = 500;
+/** What is to be put on record beside an answer may take this long. */
+const recordMs = 5_000;
 
 export class HostDesk {
   readonly #options: HostDeskOptions;
   /** Transactions under way, by their key: a repeat joins. */
   readonly #underWay = new Map<string, Done[]>();
   readonly #remembered = new Map<string, HostOutcome>();
+  readonly #records = new Map<string, StandInRecord>();
+  /** Whose each request is that went out: for answers that come late. */
+  readonly #orders = new WeakMap<object, HostArrival>();
   #outageId = 0;
 
   constructor(options: HostDeskOptions) {
@@ -123,12 +140,11 @@ export class HostDesk {
     const finish: Done = (outcome) => {
       const all = this.#underWay.get(key) ?? [];
       this.#underWay.delete(key);
-      if (outcome.kind !== 'silence') this.#remember(key, outcome);
+      if (outcome.kind !== 'silence') remember(this.#remembered, key, outcome);
       for (const each of all) each(outcome);
     };
     if (arrival.meaning.class === 'reversal' || arrival.meaning.function !== 'request') this.#keep(arrival, finish);
-    else if (arrival.meaning.repeat) this.#lookUp(arrival, finish);
-    else this.#ask(arrival, finish);
+    else this.#begin(arrival, finish);
   }
 
   /** The issuer can, or can no longer, be asked: its outage begins and ends for all switches that share the store. */
@@ -141,32 +157,88 @@ export class HostDesk {
     if (outcome.kind === 'decided' && outcome.answer.kind === 'outage') this.#outageId = isOpen ? outcome.answer.outageId : 0;
   }
 
-  /** A repeat that this switch does not know may be known to another. */
-  #lookUp(arrival: HostArrival, finish: Done): void {
+  /** An answer that came after its request had its end: it belongs to the story, and to nobody else. */
+  late({ order, sent, meaning, lateMs }: LateAnswer): void {
+    const arrival = this.#orders.get(order);
+    if (arrival === undefined) return;
+    const flags = ['late', `lateMs:${Math.round(lateMs)}`, `station:${sent.station}`, `sentStan:${sent.reference.stan}`];
+    this.#note(arrival.token, lateEntry(arrival.message, this.#options.now(), meaning, flags));
+  }
+
+  /** The issuer has what it had to be told. @param isRepeat it may have been sent before */
+  told({ id, cardKey, kind, content }: Advice, maskedPan: string, { station, mti }: Sent, version: CardMessage['version'], isRepeat: boolean): void {
+    if (content.what !== 'decision') return;
+    const flags = ['issuerTold', ...(isRepeat ? ['repeated'] : []), ...(content.standInReason === '' ? [] : [`because:${content.standInReason}`])];
+    this.#note(cardKey, toldEntry(content, { id, messageId: content.messageId, token: cardKey, maskedPan, class: kind as CardMessage['class'], version, mti, station, own: content.own, flags }, this.#options.now()));
+  }
+
+  #note(token: string, entry: ReturnType<typeof lateEntry>): void {
+    this.#options.book.submit(token, { kind: 'noted', id: entry.id, token, entry }, same, this.#options.elapsed() + recordMs, () => undefined);
+  }
+
+  /** A request: to the issuer where it can be asked, or in its place. */
+  #begin(arrival: HostArrival, finish: Done): void {
+    const { host, policy } = this.#options;
+    const why = host.unavailability(arrival.meaning.class);
+    if (why !== undefined && policy.hasStandIn) this.#instead(arrival, why, undefined, undefined, finish);
+    else if (why !== undefined) this.#lookUp(arrival, () => finish(bySwitch(arrival, '9112')), finish);
+    else {
+      this.#pin(arrival, (pin) => {
+        if (pin === 'refused') finish(bySwitch(arrival, arrival.meaning.purpose === 'pinChange' ? '1048' : '1026'));
+        else this.#record(arrival, pin, finish);
+      });
+    }
+  }
+
+  /** What was answered before, by any switch; `unknown` where it was not. */
+  #lookUp(arrival: HostArrival, unknown: () => void, finish: Done): void {
     const { policy } = this.#options;
-    this.#submit(arrival, { kind: 'look', id: arrival.id, issuer: this.policy.name, message: arrival.message, rules: policy.rules }, (outcome) => {
-      const record = outcome.kind === 'decided' && outcome.answer.kind === 'answered' ? outcome.answer.record : undefined;
-      if (record === undefined) this.#ask(arrival, finish);
-      else void this.#fromRecord(arrival, record, outcome.kind === 'decided' && outcome.answer.kind === 'answered' ? outcome.answer.note : 'repeat', finish);
+    this.#submit(arrival, { kind: 'look', id: arrival.id, issuer: policy.name, message: arrival.message, rules: policy.rules }, arrival.deadlineMs, (outcome) => {
+      if (outcome.kind === 'decided' && (outcome.answer.kind === 'answered' || outcome.answer.kind === 'asked')) this.#found(arrival, outcome.answer, finish);
+      else unknown();
     });
   }
 
-  #ask(arrival: HostArrival, finish: Done): void {
-    const { host, policy } = this.#options;
-    const why = host.unavailability(arrival.meaning.class);
-    if (why !== undefined) {
-      this.#instead(arrival, why, undefined, finish);
+  /** It is on record before it is sent. */
+  #record(arrival: HostArrival, pin: OwnValues['pin'], finish: Done): void {
+    const { host, policy, elapsed, now } = this.#options;
+    const { posMs, cashMs } = policy.timers;
+    const deadlineMs = Math.min(arrival.deadlineMs - marginMs, elapsed() + (arrival.meaning.purpose === 'cash' ? cashMs : posMs));
+    const trace = host.reserveTrace();
+    const sent: SentReference = { ...referenceOf(arrival, trace), function: undefined };
+    const untilMs = now() + Math.max(0, deadlineMs - elapsed());
+    this.#submit(arrival, { kind: 'ask', id: arrival.id, issuer: policy.name, message: arrival.message, rules: policy.rules, sent, untilMs }, deadlineMs, (outcome) => {
+      if (outcome.kind === 'unresolved') finish({ kind: 'silence', why: 'whether it is on record is not known' });
+      else if (outcome.kind === 'unavailable') finish(bySwitch(arrival, '9109'));
+      else if (outcome.answer.kind === 'go') this.#forward(arrival, { trace, pin, deadlineMs, original: outcome.answer.names }, finish);
+      else this.#found(arrival, outcome.answer, finish);
+    });
+  }
+
+  #forward(arrival: HostArrival, way: Pick<ForwardOrder, 'trace' | 'pin' | 'deadlineMs' | 'original'>, finish: Done): void {
+    const order: ForwardOrder = { message: arrival.request, meaning: arrival.meaning, source: arrival.source, rrn: arrival.meaning.rrn, ...way };
+    this.#orders.set(order, arrival);
+    this.#options.host.forward(order, (result) => this.#answered(arrival, result, finish));
+  }
+
+  /** It is known already: answered, or on its way to the issuer by another switch or by one that died. */
+  #found(arrival: HostArrival, answer: StandInAnswer, finish: Done): void {
+    if (answer.kind === 'answered') {
+      void this.#fromRecord(arrival, answer.record, answer.note, finish, undefined);
       return;
     }
-    this.#pin(arrival, (pin) => {
-      if (pin === 'refused') {
-        finish(bySwitch(arrival, arrival.meaning.purpose === 'pinChange' ? '1048' : '1026'));
-        return;
-      }
-      const { posMs, cashMs } = policy.timers;
-      const deadlineMs = Math.min(arrival.deadlineMs - marginMs, this.#options.elapsed() + (arrival.meaning.purpose === 'cash' ? cashMs : posMs));
-      host.forward({ message: arrival.request, meaning: arrival.meaning, source: arrival.source, deadlineMs, pin, rrn: arrival.meaning.rrn }, (result) => this.#answered(arrival, result, finish));
-    });
+    if (answer.kind !== 'asked') {
+      finish(bySwitch(arrival, '9109'));
+      return;
+    }
+    const { policy, now, elapsed, after } = this.#options;
+    const { record } = answer;
+    if (now() >= record.untilMs + graceMs) {
+      if (policy.hasStandIn && policy.assuredResponse) this.#instead(arrival, 'timeout', record.sent, record.id, finish);
+      else if (record.sent !== undefined) void this.#dropped(arrival, record.sent, record.id, finish);
+      else finish(bySwitch(arrival, '9112'));
+    } else if (elapsed() + lookAgainMs >= arrival.deadlineMs) finish({ kind: 'silence', why: 'the issuer is being asked by another switch' });
+    else after(lookAgainMs, () => this.#lookUp(arrival, () => finish(bySwitch(arrival, '9109')), finish));
   }
 
   #answered(arrival: HostArrival, result: HostResult, finish: Done): void {
@@ -174,132 +246,150 @@ export class HostDesk {
       case 'answered': {
         const { message: answer, meaning, route, sent } = result;
         const reason = meaning.reason ?? (meaning.approved ? '0000' : '1000');
-        this.#log(arrival, { reason, approvalCode: meaning.approvalCode, amount: meaning.amount ?? arrival.meaning.amount }, sent.reference, 'issuer', [`station:${sent.station}`]);
-        if (route === undefined) finish(bySwitch(arrival, '9109'));
-        else finish({ kind: 'returned', answer, meaning, route, reason, note: undefined });
+        const response = { reason, approvalCode: meaning.approvalCode, amount: meaning.amount ?? arrival.meaning.amount };
+        this.#end(arrival, 'issuer', response, sent.reference, [`station:${sent.station}`, `sentStan:${sent.reference.stan}`], finish, () => {
+          if (route === undefined) finish(bySwitch(arrival, '9109'));
+          else finish({ kind: 'returned', answer, meaning, route, reason, note: undefined });
+        });
         return;
       }
       case 'asked':
-        this.#instead(arrival, 'asked', undefined, finish);
+        this.#instead(arrival, 'asked', undefined, undefined, finish);
         return;
       case 'notSent':
         this.#notSent(arrival, result.why, finish);
         return;
       case 'expired':
-        if (this.policy.hasStandIn && this.policy.assuredResponse) this.#instead(arrival, 'timeout', result.sent.reference, finish);
-        else void this.#dropped(arrival, result.sent.reference, finish);
+        if (this.policy.hasStandIn && this.policy.assuredResponse) this.#instead(arrival, 'timeout', result.sent.reference, undefined, finish);
+        else void this.#dropped(arrival, result.sent.reference, arrival.id, finish);
     }
   }
 
+  /** Its end is on record before anybody hears of it; `then` where that is its end, and no reversal or other switch came before. */
+  #end(arrival: HostArrival, by: 'issuer' | 'switch', response: Pick<Response, 'reason' | 'approvalCode' | 'amount'>, sent: SentReference | undefined, flags: readonly string[], finish: Done, then: () => void): void {
+    const { policy, elapsed } = this.#options;
+    const told: StandInMessage = {
+      kind: 'told', id: arrival.id, issuer: policy.name, message: arrival.message, rules: policy.rules, by, response, sent, advised: undefined, isReversed: false, flags, remembered: undefined,
+    };
+    this.#submit(arrival, told, elapsed() + recordMs, (outcome) => {
+      if (outcome.kind !== 'decided' || outcome.answer.kind !== 'answered') finish({ kind: 'silence', why: 'what the issuer answered is not on record' });
+      else if (outcome.answer.record.id !== arrival.id) void this.#fromRecord(arrival, outcome.answer.record, outcome.answer.note, finish, undefined);
+      else if (outcome.answer.record.isReversed) finish(bySwitch(arrival, '1830'));
+      else then();
+    });
+  }
+
   #notSent(arrival: HostArrival, why: NotSent, finish: Done): void {
-    if (why === 'unfit' || why === 'tooLarge') finish(bySwitch(arrival, '9102'));
-    else this.#instead(arrival, why === 'full' || why === 'tooLate' ? 'overCapacity' : why, undefined, finish);
+    if (why !== 'unfit' && why !== 'tooLarge' && this.policy.hasStandIn) {
+      this.#instead(arrival, why === 'full' || why === 'tooLate' ? 'overCapacity' : why, undefined, undefined, finish);
+      return;
+    }
+    const reason = why === 'unfit' || why === 'tooLarge' ? '9102' : '9112';
+    this.#end(arrival, 'switch', { reason, approvalCode: '', amount: arrival.meaning.amount }, undefined, [`notSent:${why}`], finish, () => finish(bySwitch(arrival, reason)));
   }
 
-  /** Nobody answers the acquirer; the issuer takes back what it may have done. */
-  async #dropped(arrival: HostArrival, sent: SentReference, finish: Done): Promise<void> {
-    await this.#write(this.#reversalOf(arrival, sent, 'timeout', arrival.id));
-    finish({ kind: 'silence', why: 'the issuer did not answer' });
+  /** Nobody answers the acquirer; the issuer takes back what it may have done. A repeat hears that nothing stands. */
+  async #dropped(arrival: HostArrival, sent: SentReference, id: string, finish: Done): Promise<void> {
+    const { policy, elapsed } = this.#options;
+    await this.#write(this.#reversalOf(arrival, sent, 'timeout', id));
+    const told: StandInMessage = {
+      kind: 'told', id: arrival.id, issuer: policy.name, message: arrival.message, rules: policy.rules, by: 'switch', response: { reason: '9112', approvalCode: '', amount: arrival.meaning.amount },
+      sent, advised: undefined, isReversed: true, flags: ['noAnswer'], remembered: undefined,
+    };
+    this.#submit(arrival, told, elapsed() + recordMs, () => finish({ kind: 'silence', why: 'the issuer did not answer' }));
   }
 
-  /** Stand-in decides. @param sent the request as the issuer may have got it */
-  #instead(arrival: HostArrival, why: StandInReason, sent: SentReference | undefined, finish: Done): void {
+  /**
+   * Stand-in decides.
+   * @param sent the request as the issuer may have got it
+   * @param follows message id under which it was sent by somebody who did not end it
+   */
+  #instead(arrival: HostArrival, why: StandInReason, sent: SentReference | undefined, follows: string | undefined, finish: Done): void {
     const { policy, host } = this.#options;
     if (!policy.hasStandIn) {
-      finish(bySwitch(arrival, '9112'));
+      this.#notSent(arrival, 'unreachable', finish);
       return;
     }
     const own = host.reserveTrace();
     arrival.verified((message) => {
       const minute = new Date(arrival.receivedAtMs);
       const request: StandInMessage = {
-        kind: 'request', id: arrival.id, issuer: policy.name, message, rules: policy.rules, sent, advised: referenceOf(arrival, own),
+        kind: 'request', id: arrival.id, issuer: policy.name, message, rules: policy.rules, sent, advised: referenceOf(arrival, own), follows,
         facts: {
           why, isAvailable: false, outageId: this.#outageId, switchesSharing: 1, day: message.day, month: message.month,
           minuteOfDay: minute.getUTCHours() * 60 + minute.getUTCMinutes(),
         },
       };
-      this.#submit(arrival, request, (outcome) => {
-        if (outcome.kind === 'unavailable' && outcome.cause === 'store') this.#alone(arrival, request, finish);
-        else this.#stoodIn(arrival, outcome, finish);
+      this.#submit(arrival, request, arrival.deadlineMs, (outcome) => {
+        if (outcome.kind === 'unresolved') finish({ kind: 'silence', why: 'whether it was decided is not known' });
+        else if (outcome.kind === 'unavailable') finish(bySwitch(arrival, '9109'));
+        else if (outcome.answer.kind === 'answered') void this.#fromRecord(arrival, outcome.answer.record, outcome.answer.note, finish, outcome.answer.decision?.pin);
+        else this.#found(arrival, outcome.answer, finish);
       });
     });
   }
 
-  /** The shared store is away: this switch counts by itself, and has its share of every limit. */
-  #alone(arrival: HostArrival, request: Extract<StandInMessage, { kind: 'request' }>, finish: Done): void {
-    const { local, switches } = this.#options;
-    const facts = { ...request.facts, switchesSharing: switches };
-    local.submit(cardHeadId(arrival.token), '', { ...request, facts }, arrival.deadlineMs, (outcome) => this.#stoodIn(arrival, outcome, finish));
-  }
-
-  #stoodIn(arrival: HostArrival, outcome: Outcome<StandInAnswer>, finish: Done): void {
-    if (outcome.kind === 'unresolved') finish({ kind: 'silence', why: 'whether it was decided is not known' });
-    else if (outcome.kind === 'unavailable' || outcome.answer.kind !== 'answered') finish(bySwitch(arrival, '9109'));
-    else void this.#fromRecord(arrival, outcome.answer.record, outcome.answer.note, finish, outcome.answer.decision?.pin);
-  }
-
   /** What was decided is answered once the issuer is sure to be told; of a repeat too, as nobody may have come so far before. */
-  async #fromRecord(arrival: HostArrival, record: StandInRecord, note: 'repeat' | 'duplicate' | undefined, finish: Done, pin?: { readonly outcome: 'verified' | 'wrong'; readonly tries: number }): Promise<void> {
-    const response: Response = { reason: record.reason, approvalCode: record.approvalCode, amount: record.amount, billing: undefined, balance: undefined, field: arrival.meaning.fault?.field };
-    if (record.by === 'standin' && note !== 'duplicate') {
-      const written = await this.#writeAll(this.#advicesOf(arrival, record, pin));
+  async #fromRecord(arrival: HostArrival, record: StandInRecord, note: 'repeat' | 'duplicate' | undefined, finish: Done, pin: Judged): Promise<void> {
+    const { reason, approvalCode, amount, by } = record;
+    if (record.telling === 'due' && note !== 'duplicate') {
+      const written = await this.#writeAll(arrival, record, this.#advicesOf(arrival, record, pin));
       if (written === 'unknown') {
         finish({ kind: 'silence', why: 'whether the advice is on disk is not known' });
         return;
       }
       if (written === 'failed') {
         // Nobody would tell the issuer: it is not approved, and nothing of it counts.
-        this.#submit(arrival, { kind: 'undone', id: `${arrival.id}-undone`, issuer: this.policy.name, message: arrival.message, rules: this.policy.rules }, () => undefined);
-        finish(bySwitch(arrival, '9109'));
+        this.#submit(arrival, { kind: 'undone', id: `${record.id}-undone`, issuer: this.policy.name, message: arrival.message, rules: this.policy.rules }, this.#options.elapsed() + recordMs, () => finish(bySwitch(arrival, '9109')));
         return;
       }
     }
-    finish({ kind: 'answer', response, responder: record.by === 'standin' ? 'standin' : 'switch', note });
+    const response: Response = { reason, approvalCode, amount, billing: undefined, balance: undefined, field: arrival.meaning.fault?.field };
+    finish({ kind: 'answer', response, responder: by === 'standin' || by === 'issuer' ? by : 'switch', note });
   }
 
   /** An advice or a reversal from an acquirer: it is known, acknowledged, and the issuer is told in its turn. */
   #keep(arrival: HostArrival, finish: Done): void {
     const { host, policy } = this.#options;
-    const isReversal = arrival.meaning.class === 'reversal';
-    const reason: Reason = arrival.meaning.fault?.reason ?? (isReversal ? '4000' : '9001');
+    const { meaning, message } = arrival;
+    const reason: Reason = meaning.fault?.reason ?? (meaning.class === 'reversal' ? '4000' : '9001');
     const own = host.reserveTrace();
-    const response = { reason, approvalCode: '', amount: arrival.meaning.amount };
-    const told: StandInMessage = { kind: 'told', id: arrival.id, issuer: policy.name, message: arrival.message, rules: policy.rules, by: 'switch', response, sent: referenceOf(arrival, own), flags: ['forTheIssuer'] };
-    this.#submit(arrival, told, (outcome) => {
-      if (outcome.kind === 'unresolved') {
+    const told: StandInMessage = {
+      kind: 'told', id: arrival.id, issuer: policy.name, message, rules: policy.rules, by: 'switch', response: { reason, approvalCode: '', amount: meaning.amount },
+      sent: undefined, advised: referenceOf(arrival, own), isReversed: false, flags: [], remembered: this.#rememberedOriginal(message),
+    };
+    this.#submit(arrival, told, arrival.deadlineMs, (outcome) => {
+      if (outcome.kind !== 'decided' || outcome.answer.kind !== 'answered') {
         finish({ kind: 'silence', why: 'whether it was noted is not known' });
         return;
       }
-      // While the store is away it is kept all the same: the file is this node's own.
-      const answer = outcome.kind === 'decided' && outcome.answer.kind === 'answered' ? outcome.answer : undefined;
-      void this.#kept(arrival, own, answer?.original, answer?.record, answer?.note, finish);
+      void this.#kept(arrival, outcome.answer.record, outcome.answer.note, finish);
     });
   }
 
-  async #kept(arrival: HostArrival, own: OwnTrace, original: StandInRecord | undefined, record: StandInRecord | undefined, note: 'repeat' | 'duplicate' | undefined, finish: Done): Promise<void> {
-    const reason: Reason = record?.reason ?? arrival.meaning.fault?.reason ?? (arrival.meaning.class === 'reversal' ? '4000' : '9001');
-    const response: Response = { reason, approvalCode: '', amount: arrival.meaning.amount, billing: undefined, balance: undefined, field: arrival.meaning.fault?.field };
-    // The issuer has nothing of what it was never told of, and has taken back already what it was told to.
-    const concerns = arrival.meaning.fault === undefined && note !== 'duplicate' && original?.reason !== '1830' && original?.isReversed !== true;
-    if (concerns) {
-      const content = this.#content(arrival, own, { reason, approvalCode: arrival.meaning.approvalCode, approved: undefined }, 'forwarded', original?.advised ?? original?.sent);
-      const written = await this.#write(this.#advice(arrival, record?.id ?? arrival.id, arrival.meaning.class === 'reversal' ? 'reversal' : arrival.meaning.class, content));
+  async #kept(arrival: HostArrival, record: StandInRecord, note: 'repeat' | 'duplicate' | undefined, finish: Done): Promise<void> {
+    const { meaning } = arrival;
+    if (record.telling === 'due' && note !== 'duplicate') {
+      const own: OwnTrace = { stan: record.advised?.stan ?? '0', transmittedAt: record.advised?.transmittedAt ?? '' };
+      const decided: Reason = meaning.class === 'reversal' ? '4000' : meaning.advisedDecline ? '1000' : '0000';
+      const content = this.#content(arrival, record.id, own, { reason: decided, approvalCode: meaning.approvalCode, approved: undefined }, 'forwarded', record.names);
+      const written = await this.#writeAll(arrival, record, [this.#advice(arrival, record.id, meaning.class, content)]);
       if (written !== 'durable') {
         finish({ kind: 'silence', why: 'it cannot be kept for the issuer' });
         return;
       }
     }
+    const response: Response = { reason: record.reason, approvalCode: '', amount: meaning.amount, billing: undefined, balance: undefined, field: meaning.fault?.field };
     finish({ kind: 'answer', response, responder: 'switch', note });
   }
 
   /** What the issuer is told of a decision: where it may have the request itself, that this is taken back or replaced. */
-  #advicesOf(arrival: HostArrival, record: StandInRecord, pin: { readonly outcome: 'verified' | 'wrong'; readonly tries: number } | undefined): Advice[] {
-    const { sent, advised, id, reason, approvalCode } = record;
+  #advicesOf(arrival: HostArrival, record: StandInRecord, pin: Judged): Advice[] {
+    const { sent, advised, id, reason, approvalCode, names } = record;
     const own: OwnTrace = { stan: advised?.stan ?? '0', transmittedAt: advised?.transmittedAt ?? '' };
     const approved = isApproval(reason);
     const replaces = sent !== undefined && approved && this.policy.unanswered === 'adviseReplaces' ? sent : undefined;
-    const content = this.#content(arrival, own, { reason, approvalCode, approved: undefined }, sent === undefined ? 'unavailable' : 'timeout', replaces, pin);
+    const content = this.#content(arrival, id, own, { reason, approvalCode, approved: undefined }, sent === undefined ? 'unavailable' : 'timeout', replaces ?? names, pin);
     const advice = this.#advice(arrival, id, arrival.meaning.class, content);
     const takesBack = sent !== undefined && replaces === undefined;
     return takesBack ? [this.#reversalOf(arrival, sent, 'timeout', id), advice] : [advice];
@@ -307,15 +397,15 @@ export class HostDesk {
 
   #reversalOf(arrival: HostArrival, sent: SentReference, why: string, id: string): Advice {
     const own = this.#options.host.reserveTrace();
-    const content = this.#content(arrival, own, { reason: '4000', approvalCode: '', approved: undefined }, why, sent);
+    const content = this.#content(arrival, id, own, { reason: '4000', approvalCode: '', approved: undefined }, why, sent);
     return this.#advice(arrival, `${id}-reversal`, 'reversal', { ...content, ...reversalContent(content, sent, why) });
   }
 
+  /** @param id of what was decided */
   #content(
-    arrival: HostArrival, own: OwnTrace, decided: Pick<DecisionContent, 'approved' | 'reason' | 'approvalCode'>, standInReason: string, replaces: SentReference | undefined,
-    pin?: { readonly outcome: 'verified' | 'wrong'; readonly tries: number },
+    arrival: HostArrival, id: string, own: OwnTrace, decided: Pick<DecisionContent, 'approved' | 'reason' | 'approvalCode'>, standInReason: string, replaces: SentReference | undefined, pin?: Judged,
   ): DecisionContent {
-    const { request, meaning, source, id, receivedAtMs } = arrival;
+    const { request, meaning, source, receivedAtMs } = arrival;
     return {
       ...adviceContent(request, meaning, source.dialect, { ...decided, standInReason, replaces }),
       what: 'decision', messageId: id, function: meaning.function === 'request' ? 'request' : 'advice', own, wrongPins: pin?.outcome === 'wrong' ? pin.tries : 0,
@@ -328,11 +418,14 @@ export class HostDesk {
     return { id, destination: policy.name, cardKey: arrival.token, kind, createdAtMs: now(), sealedPan: vault.encryptPan(arrival.pan, id), content };
   }
 
-  async #writeAll(advices: readonly Advice[]): Promise<'durable' | 'failed' | 'unknown'> {
+  /** Other switches hear that it is on this node's disk: none of them tells it again. */
+  async #writeAll(arrival: HostArrival, record: StandInRecord, advices: readonly Advice[]): Promise<'durable' | 'failed' | 'unknown'> {
     for (const advice of advices) {
       const outcome = await this.#write(advice);
       if (outcome !== 'durable') return outcome;
     }
+    const { policy, elapsed } = this.#options;
+    this.#submit(arrival, { kind: 'kept', id: `${record.id}-kept`, issuer: policy.name, message: arrival.message, rules: policy.rules }, elapsed() + recordMs, () => undefined);
     return 'durable';
   }
 
@@ -340,13 +433,22 @@ export class HostDesk {
     return await this.#options.advices.write(advice);
   }
 
-  /** What the issuer decided is written down beside its answer, which does not wait for it. */
-  #log(arrival: HostArrival, response: Pick<Response, 'reason' | 'approvalCode' | 'amount'>, sent: SentReference, by: 'issuer', flags: readonly string[]): void {
-    this.#submit(arrival, { kind: 'told', id: arrival.id, issuer: this.policy.name, message: arrival.message, rules: this.policy.rules, by, response, sent, flags }, () => undefined);
+  #submit(arrival: HostArrival, message: StandInMessage, deadlineMs: number, done: (outcome: Outcome<StandInAnswer>) => void): void {
+    const { switches } = this.#options;
+    const share = (whole: StandInMessage): StandInMessage => (whole.kind === 'request' ? { ...whole, facts: { ...whole.facts, switchesSharing: switches } } : whole);
+    this.#options.book.submit(arrival.token, message, share, deadlineMs, (outcome) => {
+      if (outcome.kind === 'decided' && outcome.answer.kind === 'answered' && outcome.answer.note !== 'duplicate') remember(this.#records, recordKeyOf(arrival.message), outcome.answer.record);
+      done(outcome);
+    });
   }
 
-  #submit(arrival: HostArrival, message: StandInMessage, done: (outcome: Outcome<StandInAnswer>) => void): void {
-    this.#options.shared.submit(cardHeadId(arrival.token), '', message, arrival.deadlineMs, done);
+  #rememberedOriginal(message: CardMessage): StandInRecord | undefined {
+    if (message.class !== 'reversal' && message.original === undefined) return undefined;
+    for (const key of originalKeysOf(message)) {
+      const record = this.#records.get(key);
+      if (record !== undefined) return record;
+    }
+    return undefined;
   }
 
   /** The PIN block under the issuer's key. */
@@ -369,14 +471,18 @@ export class HostDesk {
       else done({ block: block.value, newBlock: newBlock?.value, format: rules.pinFormat });
     });
   }
+}
 
-  #remember(key: string, outcome: HostOutcome): void {
-    if (this.#remembered.size >= rememberedMax) {
-      const oldest = this.#remembered.keys().next();
-      if (oldest.done !== true) this.#remembered.delete(oldest.value);
-    }
-    this.#remembered.set(key, outcome);
+function remember<T>(map: Map<string, T>, key: string, value: T): void {
+  if (map.size >= rememberedMax && !map.has(key)) {
+    const oldest = map.keys().next();
+    if (oldest.done !== true) map.delete(oldest.value);
   }
+  map.set(key, value);
+}
+
+function same(message: StandInMessage): StandInMessage {
+  return message;
 }
 
 function keyOf({ token, meaning: { trace, fingerprint } }: HostArrival): string {

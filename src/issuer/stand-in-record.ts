@@ -1,0 +1,92 @@
+/**
+ * What is remembered of one transaction of a remote issuer's card: by which a repeat gets the same answer, a reversal finds what it takes
+ * back and by what name the issuer knows that, and a switch that comes later finds what another had begun.
+ *
+ *   asked ──answer, stand-in, silence──> ended          a reversal marks either; one that comes first leaves a record without an id
+ */
+import type { Decider as Who } from '../account/journal.ts';
+import type { SentReference } from '../message/advice.ts';
+import type { CardMessage, OriginalReference, Response } from '../message/message.ts';
+import type { Reason } from '../message/reason.ts';
+import type { Counted } from '../standin/decision.ts';
+
+export interface StandInRecord {
+  /** Message id; empty where only its reversal came. */
+  readonly id: string;
+  /** `asked`: it is on its way to the issuer, or a switch died with it. */
+  readonly phase: 'asked' | 'ended';
+  /** Of one that is asked: Unix ms until which the issuer may answer. */
+  readonly untilMs: number;
+  readonly fingerprint: string;
+  readonly transmittedAt: string;
+  readonly localAt: string;
+  readonly by: Who;
+  readonly reason: Reason;
+  readonly approvalCode: string;
+  /** Of the transaction. */
+  readonly amount: Response['amount'];
+  readonly isReversed: boolean;
+  /** What stand-in counted of it. */
+  readonly counted: Counted | undefined;
+  /** The shared counters of the outage that it counts in; empty: none. */
+  readonly guardId: string;
+  /** How it went to the issuer, where it did. */
+  readonly sent: SentReference | undefined;
+  /** How the issuer is told of it. */
+  readonly advised: SentReference | undefined;
+  /** What it names, as the issuer knows that; undefined: as the acquirer names it. */
+  readonly names: SentReference | undefined;
+  /** Is the issuer to be told of it, and is that on some switch's disk? */
+  readonly telling: 'no' | 'due' | 'done';
+}
+
+/** The head of a card, by its token. */
+export function cardHeadId(token: string): string {
+  return `c:${token}`;
+}
+
+export function keyOf({ card, trace }: Pick<CardMessage, 'card' | 'trace'>): string {
+  return recordKey(card.token, trace.station, trace.acquirer, trace.stan, trace.class, trace.function);
+}
+
+/** Where the named transaction may be: as it is named, or under the STAN of the message itself. */
+export function originalKeysOf({ card, trace, original }: CardMessage): readonly string[] {
+  const { token } = card;
+  if (original === undefined) return (['authorization', 'financial'] as const).map((of) => recordKey(token, trace.station, trace.acquirer, trace.stan, of, 'request'));
+  return [recordKey(token, trace.station, original.acquirer === '' ? trace.acquirer : original.acquirer, original.stan, original.class, original.function)];
+}
+
+/** Is the record of the transaction that is named? A STAN comes around. */
+export function isNamed(record: StandInRecord, original: OriginalReference | undefined): boolean {
+  if (original === undefined || record.id === '') return true;
+  const { transmittedAt, localAt } = original;
+  return (transmittedAt === '' || record.transmittedAt === '' || transmittedAt === record.transmittedAt) && (localAt === '' || record.localAt === '' || localAt.endsWith(record.localAt) || record.localAt.endsWith(localAt));
+}
+
+function recordKey(token: string, station: string, acquirer: string, stan: string, of: string, by: string): string {
+  return `${cardHeadId(token)}~${station}.${acquirer}.${stan}.${of.charAt(0)}${by === 'request' ? '' : 'a'}`;
+}
+
+export function recordOf(message: CardMessage, id: string, by: Who, { reason, approvalCode }: Pick<Response, 'reason' | 'approvalCode'>): StandInRecord {
+  const { trace: { transmittedAt, localAt }, fingerprint, amount } = message;
+  return {
+    id, phase: 'ended', untilMs: 0, fingerprint, transmittedAt, localAt, by, reason, approvalCode, amount, isReversed: false, counted: undefined, guardId: '',
+    sent: undefined, advised: undefined, names: undefined, telling: 'no',
+  };
+}
+
+/** What a reversal leaves for a request that it came before. */
+export function tombstone(message: CardMessage): StandInRecord {
+  const { transmittedAt = '', localAt = '' } = message.original ?? {};
+  return { ...recordOf(message, '', 'switch', { reason: '1830', approvalCode: '' }), fingerprint: '', transmittedAt, localAt, amount: undefined, isReversed: true };
+}
+
+export function encodeRecord(record: StandInRecord): string {
+  return JSON.stringify(record);
+}
+
+export function decodeRecord(text: string | null | undefined): StandInRecord | undefined {
+  if (typeof text !== 'string') return undefined;
+  const parsed = JSON.parse(text) as StandInRecord;
+  return { ...parsed, amount: parsed.amount, counted: parsed.counted, sent: parsed.sent, advised: parsed.advised, names: parsed.names };
+}

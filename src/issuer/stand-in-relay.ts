@@ -1,0 +1,177 @@
+/**
+ * The two ledgers of remote issuers' cards behind one door: the shared store's while it answers, this node's file while it does not, and
+ * what the file took until the shared store has that too.
+ *
+ *   shared ──the store is away──> apart ──it answers: the file's journal is relayed, entry by entry──> shared
+ *
+ * Invariants: what the file's journal holds is done to the shared ledger once, in its order, and only then dropped from the file; a card is
+ * decided on by one ledger at a time; a start finds what was not relayed.
+ */
+import type { Outcome } from '../store/decide.ts';
+import type { PartitionEpoch, Store } from '../store/store.ts';
+import { decodeDone } from './stand-in-ledger.ts';
+import type { StandInAnswer, StandInLedger, StandInMessage } from './stand-in-ledger.ts';
+import { cardHeadId } from './stand-in-record.ts';
+
+export interface StandInRelayOptions {
+  readonly shared: StandInLedger;
+  readonly local: StandInLedger;
+  /** Of the local ledger: with one partition. */
+  readonly store: Store;
+  /** Ids of what is relayed begin with it: unique to this node's file. */
+  readonly node: string;
+  readonly after: (delayMs: number, work: () => void) => void;
+  readonly events: StandInRelayEvents;
+}
+
+/** Called synchronously; none may throw. */
+export interface StandInRelayEvents {
+  apart(isApart: boolean, relayed: number): void;
+  trouble(error: unknown): void;
+}
+
+type Done = (outcome: Outcome<StandInAnswer>) => void;
+
+const pageMax = 256;
+const retryMs = 250;
+/** How long what is new may wait for the last of the file. */
+const holdMaxMs = 500;
+const holdLookMs = 5;
+
+export class StandInRelay {
+  readonly #options: StandInRelayOptions;
+  readonly #at: PartitionEpoch;
+  #isApart = false;
+  #isClosed = false;
+  #localInFlight = 0;
+  /** While the last of the file is relayed, what is new waits. */
+  #held: (() => void)[] | undefined;
+  #relayed = 0;
+
+  private constructor(options: StandInRelayOptions, at: PartitionEpoch) {
+    this.#options = options;
+    this.#at = at;
+  }
+
+  static async open(options: StandInRelayOptions): Promise<StandInRelay> {
+    const [epoch = 1] = await options.store.epochs();
+    const relay = new StandInRelay(options, { partition: 0, epoch });
+    if (await options.store.journalLength(relay.#at) > 0) relay.#part();
+    return relay;
+  }
+
+  /** Does this node's file decide, as the shared store is away or does not have all of it yet? */
+  get isApart(): boolean {
+    return this.#isApart;
+  }
+
+  /**
+   * @param share the same message for a ledger that counts apart
+   * @param done is called once; `isLocal`: this node's file took it
+   */
+  submit(token: string, message: StandInMessage, share: (message: StandInMessage) => StandInMessage, deadlineMs: number, done: (outcome: Outcome<StandInAnswer>, isLocal: boolean) => void): void {
+    if (this.#held !== undefined) {
+      this.#held.push(() => this.submit(token, message, share, deadlineMs, done));
+      return;
+    }
+    if (this.#isApart) {
+      this.#local(token, share(message), deadlineMs, (outcome) => done(outcome, true));
+      return;
+    }
+    this.#options.shared.submit(cardHeadId(token), '', message, deadlineMs, (outcome) => {
+      if (outcome.kind !== 'unavailable' || outcome.cause !== 'store') {
+        done(outcome, false);
+        return;
+      }
+      this.#part();
+      this.#local(token, share(message), deadlineMs, (local) => done(local, true));
+    });
+  }
+
+  /** Nothing more is relayed in this run. */
+  close(): void {
+    this.#isClosed = true;
+    this.#release();
+  }
+
+  #local(token: string, message: StandInMessage, deadlineMs: number, done: Done): void {
+    this.#localInFlight += 1;
+    this.#options.local.submit(cardHeadId(token), '', message, deadlineMs, (outcome) => {
+      this.#localInFlight -= 1;
+      done(outcome);
+    });
+  }
+
+  #part(): void {
+    if (this.#isApart) return;
+    this.#isApart = true;
+    this.#relayed = 0;
+    this.#options.events.apart(true, 0);
+    void this.#relay();
+  }
+
+  /** Until nothing is left; the shared ledger takes what need not hurry once its store answers. */
+  async #relay(): Promise<void> {
+    const { store, events } = this.#options;
+    while (!this.#isClosed) {
+      try {
+        await this.#answers();
+        while (await this.#page()) if (this.#isClosed) return;
+        this.#held = [];
+        this.#options.after(holdMaxMs, () => this.#release());
+        while (this.#held !== undefined && this.#localInFlight > 0) await this.#pause(holdLookMs);
+        while (this.#held !== undefined && await this.#page()) if (this.#isClosed) return;
+        if (this.#held === undefined || this.#localInFlight > 0 || await store.journalLength(this.#at) > 0) continue;
+        this.#isApart = false;
+        events.apart(false, this.#relayed);
+        this.#release();
+        return;
+      } catch (error) {
+        events.trouble(error);
+        await this.#pause(retryMs);
+      }
+    }
+  }
+
+  /** @returns whether there was something */
+  async #page(): Promise<boolean> {
+    const { store } = this.#options;
+    const page = await store.tail(this.#at, undefined, pageMax);
+    const last = page.at(-1);
+    if (last === undefined || this.#isClosed) return false;
+    // Those of a card go in their order: its lane keeps it.
+    await Promise.all(page.map(({ sequence, value }) => this.#hand(sequence, value)));
+    if (this.#isClosed) return false;
+    await store.trim(this.#at, last.sequence);
+    this.#relayed += page.length;
+    return true;
+  }
+
+  /** What waited goes to whichever ledger it is now. */
+  #release(): void {
+    const held = this.#held;
+    this.#held = undefined;
+    for (const go of held ?? []) go();
+  }
+
+  /** Resolves when the shared store answers. */
+  async #answers(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    // A look at an issuer's head that has none changes nothing, and reads it.
+    this.#options.shared.submit(`probe:${this.#options.node}`, '', { kind: 'outage', id: 'probe', issuer: '', isOpen: false }, Infinity, () => resolve());
+    await promise;
+  }
+
+  async #hand(sequence: string, value: string): Promise<void> {
+    const done = decodeDone(value);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#options.shared.submit(cardHeadId(done.token), '', { kind: 'relay', id: `${this.#options.node}-${sequence}-${done.record?.id ?? ''}`, done }, Infinity, () => resolve());
+    await promise;
+  }
+
+  async #pause(delayMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#options.after(delayMs, resolve);
+    await promise;
+  }
+}
