@@ -170,18 +170,25 @@ export class HostIssuer {
       this.#refused(pending, fault, elapsedMs);
       return;
     }
-    this.#tell({ kind: 'answered', isTrial });
+    this.#judge(pending, { kind: 'answered', isTrial });
     done({ kind: 'answered', message, meaning, elapsedMs, sent, route });
   }
 
-  #refused({ sent, isTrial, done }: Pending, detail: string, elapsedMs: number): void {
+  #refused(pending: Pending, detail: string, elapsedMs: number): void {
+    const { sent, isTrial, done } = pending;
     this.#outside.events.answerRefused(sent.station, detail);
-    this.#tell({ kind: 'failed', isTrial });
+    this.#judge(pending, { kind: 'failed', isTrial });
     done({ kind: 'expired', cause: 'badAnswer', detail, elapsedMs, sent });
   }
 
-  #expired({ sent, isTrial, sentAtMs, done }: Pending): void {
-    this.#tell({ kind: 'failed', isTrial });
+  /** What becomes of advices says nothing of requests: an issuer that takes the ones may leave the others alone. */
+  #judge({ order, isTrial }: Pending, fact: CircuitFact): void {
+    if (isTrial || 'message' in order) this.#tell(fact);
+  }
+
+  #expired(pending: Pending): void {
+    const { sent, isTrial, sentAtMs, done } = pending;
+    this.#judge(pending, { kind: 'failed', isTrial });
     done({ kind: 'expired', cause: 'timeout', detail: '', elapsedMs: this.#outside.deadlines.nowMs() - sentAtMs, sent });
   }
 

@@ -46,6 +46,12 @@ export class FaultyStore implements Store {
     this.commitsInFlightMax = store.commitsInFlightMax;
   }
 
+  /** From now on, counted from now on. */
+  fail(fault: Fault): void {
+    this.#fault = fault;
+    this.#calls = 0;
+  }
+
   heal(): void {
     this.#fault = undefined;
   }
