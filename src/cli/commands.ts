@@ -6,13 +6,14 @@ import { hostCommand } from './host.ts';
 import { keyComponentCommand, keyExportCommand, keyImportCommand } from './key-import.ts';
 import { keyLogCommand, keyRetireCommand, keyRotateCommand, keyRotateMasterCommand } from './key-life.ts';
 import { keyGenerateCommand, keyInitCommand, keyListCommand } from './key.ts';
+import { loadCommand } from './load.ts';
 import { sendCommand } from './send.ts';
 import { specCheckCommand, specListCommand } from './spec.ts';
 import { startCommand } from './start.ts';
 import { traceCommand } from './trace.ts';
 
 export const commands: readonly Command[] = [
-  startCommand, sendCommand, hostCommand, decodeCommand, traceCommand, specCheckCommand, specListCommand,
+  startCommand, sendCommand, loadCommand, hostCommand, decodeCommand, traceCommand, specCheckCommand, specListCommand,
   keyInitCommand, keyGenerateCommand, keyComponentCommand, keyImportCommand, keyExportCommand, keyListCommand,
   keyRotateCommand, keyRetireCommand, keyRotateMasterCommand, keyLogCommand, doctorCommand,
 ];

@@ -69,7 +69,7 @@ export class Acquirer {
 
   /** @throws Failure */
   static async connect(target: Target, timeoutMs: number, elapsed: () => number, onOther: (message: Message) => void): Promise<Acquirer> {
-    const socket = await open(target, timeoutMs);
+    const socket = await openSocket(target, timeoutMs);
     socket.setNoDelay(true);
     return new Acquirer(target, socket, elapsed, onOther);
   }
@@ -141,7 +141,8 @@ export class Acquirer {
   }
 }
 
-async function open(target: Target, timeoutMs: number): Promise<Socket> {
+/** A connection that stands, its certificate checked. @throws Failure */
+export async function openSocket(target: Target, timeoutMs: number): Promise<Socket> {
   const { host, port, tls, name } = target;
   const { promise, resolve, reject } = Promise.withResolvers<Socket>();
   const socket = tls === undefined ? connect({ host, port }) : connectTls({ ...tls, host, port });

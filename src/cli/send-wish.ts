@@ -107,7 +107,7 @@ function digitsOf(given: Given, option: string, byDefault: string, most: number)
 }
 
 /** The clock of the machine's zone for local time, and UTC for transmission. */
-function timesOf(nowMs: number, at: string | undefined): Times {
+export function timesOf(nowMs: number, at: string | undefined): Times {
   if (at !== undefined && !/^[0-9]{10}$/.test(at)) throw new UsageError('--at is MMDDhhmmss');
   const digits = (time: Date): string => time.toISOString().replace(/\D/g, '').slice(0, 14);
   const local = digits(new Date(nowMs - new Date(nowMs).getTimezoneOffset() * 60_000));
@@ -116,7 +116,7 @@ function timesOf(nowMs: number, at: string | undefined): Times {
 }
 
 /** Last digit of the year, day of the year, hour, then the STAN's last six digits. */
-function referenceOf(nowMs: number, stan: string): string {
+export function referenceOf(nowMs: number, stan: string): string {
   const now = new Date(nowMs);
   const day = Math.floor((nowMs - Date.UTC(now.getUTCFullYear(), 0, 1)) / 86_400_000) + 1;
   return `${now.getUTCFullYear() % 10}${String(day).padStart(3, '0')}${String(now.getUTCHours()).padStart(2, '0')}${stan.slice(-6).padStart(6, '0')}`;
