@@ -46,6 +46,8 @@ export interface HostsOutside {
   readonly log: Log;
   readonly gate: LogGate;
   readonly metrics: Metrics;
+  /** What the advice file may grow to; by default far more than an outage of days takes. */
+  readonly adviceBytesMax?: number | undefined;
 }
 
 interface Running {
@@ -62,6 +64,8 @@ const retryMaxMs = 60_000;
 const ignoredMax = 5;
 const alertCount = 1_000;
 const alertAgeMs = 300_000;
+/** Answers to advices that are out may take this long to come to the disk at the end. */
+const stopMaxMs = 2_000;
 /** Advices wait here for as long as it takes; the file may grow to this. */
 const adviceBytesMax = 4_000_000_000;
 
@@ -88,7 +92,7 @@ export class HostIssuers {
   /** Opens the advice file, with what waits in it. */
   static async open(outside: HostsOutside): Promise<HostIssuers> {
     const { dataDir, decide, deadlines, now, gate, log, switchName, onStoreLost } = outside;
-    const store = await SqliteStore.open({ file: join(dataDir, 'advices.sqlite'), partitions: 1, now, onLost: onStoreLost, bytesMax: adviceBytesMax });
+    const store = await SqliteStore.open({ file: join(dataDir, 'advices.sqlite'), partitions: 1, now, onLost: onStoreLost, bytesMax: outside.adviceBytesMax ?? adviceBytesMax });
     const advices = await AdviceFile.open({
       store, now, atTurnEnd: decide.atTurnEnd, deadlines, events: { trouble: (error) => gate.warning('advice file trouble', () => ({ error: error.message })) },
     });
@@ -137,11 +141,16 @@ export class HostIssuers {
   /** Nothing more is sent; what is not delivered waits in the file. */
   async stop(): Promise<void> {
     for (const { working } of this.#running.values()) working.issuer.stop();
-    await Promise.all([...this.#running.values()].map(({ delivery }) => delivery.stop()));
+    const stopped = Promise.all([...this.#running.values()].map(({ delivery }) => delivery.stop()));
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    this.#outside.decide.after(stopMaxMs, resolve);
+    await Promise.race([stopped, late]);
+    // What cannot be written, as on a full disk, is tried until the file is closed.
+    this.#advices.close();
+    await stopped;
     this.#book.close();
     this.#shared.close();
     this.#local.close();
-    this.#advices.close();
     await this.#store.close();
   }
 

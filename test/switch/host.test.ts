@@ -1,13 +1,17 @@
 /** A switch in front of a remote issuer, over real sockets: what the acquirer sees, what the issuer's book ends with, and what stand-in counts. */
+import { randomBytes } from 'node:crypto';
 import { afterEach, expect, test } from 'vitest';
 import type { Rule } from '../../src/cli/host-script.ts';
+import { Draft } from '../../src/iso8583/draft.ts';
+import { addKey } from '../../src/keys/key-store.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { demoKeyFile, openHsm } from '../keys/fixture.ts';
 import { FaultyStore } from '../fault/faulty-store.ts';
-import { until } from './fixture.ts';
+import { management, until } from './fixture.ts';
 import { buys, code, hostPan, issuerComes, reverses, startHostSwitch, stopHosts } from './hosts.ts';
 import type { HostSwitch, StationName } from './hosts.ts';
 import { eventually } from '../program/fixture.ts';
+import { demoKey, newKey, pinBlock } from './zone.ts';
 
 afterEach(stopHosts);
 
@@ -59,8 +63,29 @@ test('a decline and a part that is approved come back as the issuer gave them', 
   await until(() => issuer.host.exposureMinor(hostPan) === approvedMinor, 'both agree on what was approved');
 });
 
-test('a PIN is brought under the issuer’s key; one that cannot be is declined, and nothing goes to the issuer', async () => {
-  const at = await startHostSwitch({ hostPinKey: 'demo-zpk' });
+test('a PIN goes to the issuer under its own zone key, with the chip’s data; what the issuer has for the chip goes back', async () => {
+  const keys = demoKeyFile();
+  const hostKey = newKey();
+  addKey(keys.path, keys.master, { name: 'host-zpk', usage: 'zpk', algorithm: 'tdes-2key' }, Buffer.from(hostKey), randomBytes);
+  const at = await startHostSwitch({ hsm: openHsm(keys), hostPinKey: 'host-zpk' });
+  const issuer = await at.call('demo-host');
+  expect(code(await issuer.ask(management(issuer.codec, 1, '001')))).toBe('0810 00');
+  await until(() => at.issuers.status('demo-host')?.phase === 'closed', 'the issuer takes requests');
+  const shop = await at.call();
+  const tags = new Map([['9F02', '000000001250'], ['9F26', '1122334455667788'], ['9F36', '0001'], ['82', '1800']]);
+  shop.send(buys(shop, 1, { 52: pinBlock(demoKey('demo-zpk'), '4711', hostPan) }).setTags(55, tags));
+  const request = await issuer.next();
+  expect(Buffer.from(request.bytes(52) ?? []).toString('hex').toUpperCase()).toBe(pinBlock(hostKey, '4711', hostPan));
+  for (const [tag, value] of tags) expect(request.tags(55).get(tag)?.toUpperCase()).toBe(value);
+  const answer = new Draft('0110');
+  for (const field of [2, 3, 4, 7, 11, 12, 13, 32, 37, 41, 42, 49]) answer.set(field, request.text(field)!);
+  issuer.send(answer.set(38, 'ABC123').set(39, '00').setTags(55, new Map([['91', 'AABBCCDDEEFF00113030']])));
+  const answered = await shop.next();
+  expect([code(answered), answered.text(38), answered.tags(55).get('91')?.toUpperCase(), answered.has(52)]).toEqual(['0110 00', 'ABC123', 'AABBCCDDEEFF00113030', false]);
+});
+
+test('a PIN that cannot be brought under the issuer’s key is declined, and nothing goes to the issuer', async () => {
+  const at = await startHostSwitch();
   const issuer = await issuerComes(at);
   const shop = await at.call();
   expect(code(await shop.ask(buys(shop, 1, { 52: '0123456789ABCDEF', 53: '9900000000000000' })))).toMatch(/^0110 (?!00)/);
@@ -288,4 +313,28 @@ test('an advice of a decline is told as a decline', async () => {
   await until(() => issuer.types().length === 1, 'the issuer is told');
   expect(issuer.host.summary).toMatchObject({ advices: 1, advisedDeclines: 1 });
   expect(issuer.host.exposureMinor(hostPan)).toBe(0);
+});
+
+test('where the advice cannot be kept the answer is a decline, nothing of it counts, and what was kept is told when there is room', async () => {
+  const at = await startHostSwitch({ adviceBytesMax: 150_000, issuer: { standIn: {
+    version: 1, currency: 'EUR', unavailable: { tests: { cryptogram: 'ifCarried' }, decisions: [{ name: 'purchase', when: { purpose: ['purchase'] }, outcome: 'approve' }], otherwise: 'decline', limits: [] },
+    outageCaps: { issuer: { amountMinorMax: 100_000_000 } },
+  } } });
+  const shop = await at.call();
+  let approved = 0;
+  let last = '';
+  for (let stan = 1; stan <= 400 && last !== '0110 96'; stan += 1) {
+    last = code(await shop.ask(buys(shop, stan)));
+    if (last === '0110 00') approved += 1;
+  }
+  expect(last).toBe('0110 96');
+  expect(approved).toBeGreaterThan(5);
+  const entries = await at.entries();
+  expect(entries.filter(({ flags }) => flags.includes('adviceNotWritten')).length).toBeGreaterThan(0);
+  // To deliver takes room too: with a disk that stays full the switch still ends, and what was kept goes out once there is room.
+  await issuerComes(at);
+  await at.stop();
+  const next = await startHostSwitch({ folder: at.folder, hsm: at.hsm });
+  const issuer = await issuerComes(next);
+  await until(() => issuer.host.exposureMinor(hostPan) === approved * 1_250, 'the issuer’s book has what was approved, and no more');
 });

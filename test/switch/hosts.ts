@@ -55,6 +55,8 @@ export interface HostSwitchOptions {
   readonly hsm?: SoftwareHsm;
   readonly answerMs?: number;
   readonly hostPinKey?: string;
+  /** What the advice file may grow to. */
+  readonly adviceBytesMax?: number;
 }
 
 /** Each stand-in and its answer in a test's time. */
@@ -112,10 +114,11 @@ export class HostSwitch {
     return this.#switch.status.find(({ name }) => name === station)!.port;
   }
 
-  async call(station: StationName = 'ascii'): Promise<Acquirer> {
+  /** Connects as an acquirer, or as an issuer that is not the test host. */
+  async call(station: StationName | 'demo-host' = 'ascii'): Promise<Acquirer> {
     const socket = connect({ host: '127.0.0.1', port: this.port(station), noDelay: true });
     this.#sockets.push(socket);
-    const acquirer = new Acquirer(socket, loadFormat({ spec: stations[station] }, 'test').codec, 0);
+    const acquirer = new Acquirer(socket, loadFormat({ spec: station === 'demo-host' ? 'iso8583-1987-binary' : stations[station] }, 'test').codec, 0);
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve);
       socket.once('error', reject);
@@ -170,7 +173,7 @@ export async function startHostSwitch(options: HostSwitchOptions = {}): Promise<
   const name = options.name ?? `t${(started += 1)}`;
   const issuers = await HostIssuers.open({
     dataDir: folder, switchName: name, hosts: hostsOf, decide, vault: hsm, hsm: hsmTurn, deadlines, now, elapsed, random: () => 0.5, newId: () => `${name}x${Math.random()}`,
-    onStoreLost: (reason) => lines.push({ event: 'advice file lost', reason }), log, gate: { warning: (event: string, facts: () => Record<string, unknown>) => lines.push({ event, ...facts() }) } as never,
+    adviceBytesMax: options.adviceBytesMax, onStoreLost: (reason) => lines.push({ event: 'advice file lost', reason }), log, gate: { warning: (event: string, facts: () => Record<string, unknown>) => lines.push({ event, ...facts() }) } as never,
     metrics: { link: Object.fromEntries(Object.keys(silentLinkEvents).map((each) => [each, () => undefined])) } as never,
   });
   issuers.set(tables);
