@@ -24,6 +24,8 @@ export interface RunningProgram {
   readonly pid: number;
   /** Of the ASCII station. */
   readonly port: number;
+  /** Of the station that the remote issuer connects to. */
+  readonly hostPort: number;
   /** The value of a metric without labels; undefined where there is none. */
   metric(name: string): Promise<number | undefined>;
   stop(): Promise<void>;
@@ -68,11 +70,16 @@ export async function startProgram({ folder, redisUrl, drain, nodeOptions = [] }
   void ended.then(() => ready.reject(new Error(`the program ended: ${said.join('\n')}`)));
   try {
     const { stations = [], http } = await ready.promise;
-    const station = stations.find((name) => name.startsWith('demo-1987-ascii:'));
-    if (pid === undefined || station === undefined) throw new Error(`the program has no ASCII station: ${stations.join()}`);
+    const portOf = (station: string): number => {
+      const found = stations.find((name) => name.startsWith(`${station}:`));
+      if (found === undefined) throw new Error(`the program has no station ${station}: ${stations.join()}`);
+      return Number(found.slice(found.indexOf(':') + 1));
+    };
+    if (pid === undefined) throw new Error('the program has no process');
     return {
       pid,
-      port: Number(station.slice(station.indexOf(':') + 1)),
+      port: portOf('demo-1987-ascii'),
+      hostPort: portOf('demo-host'),
       metric: async (name) => metricOf(await (await fetch(`http://127.0.0.1:${http}/metrics`)).text(), name),
       async stop() {
         child.kill('SIGTERM');
@@ -87,7 +94,7 @@ export async function startProgram({ folder, redisUrl, drain, nodeOptions = [] }
   }
 }
 
-const portsFree = Object.fromEntries(['1987_ASCII', '1987_BINARY', '2003_BINARY'].map((name) => [`LOCUM_STATIONS_DEMO_${name}_LINK_LISTEN_PORT`, '0']));
+const portsFree = Object.fromEntries(['1987_ASCII', '1987_BINARY', '2003_BINARY', 'HOST'].map((name) => [`LOCUM_STATIONS_DEMO_${name}_LINK_LISTEN_PORT`, '0']));
 
 function parse(line: string): ReadyLine | undefined {
   try {
