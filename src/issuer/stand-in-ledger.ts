@@ -91,6 +91,8 @@ export interface OutageMessage {
   readonly id: string;
   readonly issuer: string;
   readonly isOpen: boolean;
+  /** Unix ms at which it was noticed: what was counted for it before the store knew of it belongs to it. */
+  readonly sinceMs: number;
 }
 
 /**
@@ -194,7 +196,7 @@ function domainOf(journal: Journal): Domain<StandInMessage, StandInHead, StandIn
     apply(head, records, message, { decidedAtMs, guardRefused }) {
       const before = head ?? newHead;
       switch (message.kind) {
-        case 'outage': return applyOutage(before, message, decidedAtMs);
+        case 'outage': return applyOutage(before, message);
         case 'ask': return applyAsk(before, records, message, decidedAtMs, journal);
         case 'request': return applyRequest(before, records, message, decidedAtMs, guardRefused, journal);
         case 'told': return applyTold(before, records, message, decidedAtMs, journal);
@@ -212,9 +214,9 @@ function domainOf(journal: Journal): Domain<StandInMessage, StandInHead, StandIn
   };
 }
 
-function applyOutage(head: StandInHead, { isOpen }: OutageMessage, nowMs: number): Result {
+function applyOutage(head: StandInHead, { isOpen, sinceMs }: OutageMessage): Result {
   const before = head.outage ?? newExposure;
-  const outage = isOpen ? openOutage(before, nowMs) : closeOutage(before);
+  const outage = isOpen ? openOutage(before, sinceMs) : closeOutage(before);
   const answer: StandInAnswer = { kind: 'outage', outageId: outage.outageId };
   if (outage === before) return { kind: 'decided', answer, change: undefined };
   return { kind: 'decided', answer, change: { account: { ...head, version: head.version + 1, outage }, entry: undefined, puts: [], deletes: [], once: [], guard: undefined } };

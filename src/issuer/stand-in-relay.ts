@@ -158,7 +158,7 @@ export class StandInRelay {
   async #answers(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     // A look at an issuer's head that has none changes nothing, and reads it.
-    this.#options.shared.submit(`probe:${this.#options.node}`, '', { kind: 'outage', id: 'probe', issuer: '', isOpen: false }, Infinity, () => resolve());
+    this.#options.shared.submit(`probe:${this.#options.node}`, '', { kind: 'outage', id: 'probe', issuer: '', isOpen: false, sinceMs: 0 }, Infinity, () => resolve());
     await promise;
   }
 

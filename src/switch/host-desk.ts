@@ -31,10 +31,10 @@ import type { Reason } from '../message/reason.ts';
 import type { StandInReason } from '../standin/condition.ts';
 import type { StandInRules } from '../standin/rules.ts';
 import type { Outcome } from '../store/decide.ts';
+import { pinForHost } from './host-pin.ts';
 import type { HsmTurn } from './hsm-turn.ts';
 import type { StationSecurity } from './station-security.ts';
 import type { Carried } from './verification.ts';
-import { encipheredPin } from './verification.ts';
 
 /** How one issuer wants it. */
 export interface HostPolicy {
@@ -149,10 +149,10 @@ export class HostDesk {
 
   /** The issuer can, or can no longer, be asked: its outage begins and ends for all switches that share the store. */
   async outage(isOpen: boolean): Promise<void> {
-    const { shared, policy, newId } = this.#options;
+    const { shared, policy, newId, now } = this.#options;
+    if (isOpen && this.#outageId === 0) this.#outageId = now();
     const { promise, resolve } = Promise.withResolvers<Outcome<StandInAnswer>>();
-    shared.submit(`o:${policy.name}`, '', { kind: 'outage', id: newId(), issuer: policy.name, isOpen }, Infinity, resolve);
-    if (isOpen && this.#outageId === 0) this.#outageId = this.#options.now();
+    shared.submit(`o:${policy.name}`, '', { kind: 'outage', id: newId(), issuer: policy.name, isOpen, sinceMs: this.#outageId }, Infinity, resolve);
     const outcome = await promise;
     if (outcome.kind === 'decided' && outcome.answer.kind === 'outage') this.#outageId = isOpen ? outcome.answer.outageId : 0;
   }
@@ -183,7 +183,7 @@ export class HostDesk {
     if (why !== undefined && policy.hasStandIn) this.#instead(arrival, why, undefined, undefined, finish);
     else if (why !== undefined) this.#lookUp(arrival, () => finish(bySwitch(arrival, '9112')), finish);
     else {
-      this.#pin(arrival, (pin) => {
+      pinForHost(arrival, policy.pin, this.#options.hsm, (pin) => {
         if (pin === 'refused') finish(bySwitch(arrival, arrival.meaning.purpose === 'pinChange' ? '1048' : '1026'));
         else this.#record(arrival, pin, finish);
       });
@@ -231,12 +231,11 @@ export class HostDesk {
       finish(bySwitch(arrival, '9109'));
       return;
     }
-    const { policy, now, elapsed, after } = this.#options;
+    const { now, elapsed, after } = this.#options;
     const { record } = answer;
     if (now() >= record.untilMs + graceMs) {
-      if (policy.hasStandIn && policy.assuredResponse) this.#instead(arrival, 'timeout', record.sent, record.id, finish);
-      else if (record.sent !== undefined) void this.#dropped(arrival, record.sent, record.id, finish);
-      else finish(bySwitch(arrival, '9112'));
+      if (record.sent === undefined) finish(bySwitch(arrival, '9112'));
+      else this.#unanswered(arrival, record.sent, record.id, finish);
     } else if (elapsed() + lookAgainMs >= arrival.deadlineMs) finish({ kind: 'silence', why: 'the issuer is being asked by another switch' });
     else after(lookAgainMs, () => this.#lookUp(arrival, () => finish(bySwitch(arrival, '9109')), finish));
   }
@@ -260,8 +259,7 @@ export class HostDesk {
         this.#notSent(arrival, result.why, finish);
         return;
       case 'expired':
-        if (this.policy.hasStandIn && this.policy.assuredResponse) this.#instead(arrival, 'timeout', result.sent.reference, undefined, finish);
-        else void this.#dropped(arrival, result.sent.reference, arrival.id, finish);
+        this.#unanswered(arrival, result.sent.reference, undefined, finish);
     }
   }
 
@@ -288,10 +286,15 @@ export class HostDesk {
     this.#end(arrival, 'switch', { reason, approvalCode: '', amount: arrival.meaning.amount }, undefined, [`notSent:${why}`], finish, () => finish(bySwitch(arrival, reason)));
   }
 
+  #unanswered(arrival: HostArrival, sent: SentReference, follows: string | undefined, finish: Done): void {
+    if (this.policy.hasStandIn && this.policy.assuredResponse) this.#instead(arrival, 'timeout', sent, follows, finish);
+    else void this.#dropped(arrival, sent, follows ?? arrival.id, finish);
+  }
+
   /** Nobody answers the acquirer; the issuer takes back what it may have done. A repeat hears that nothing stands. */
   async #dropped(arrival: HostArrival, sent: SentReference, id: string, finish: Done): Promise<void> {
     const { policy, elapsed } = this.#options;
-    await this.#write(this.#reversalOf(arrival, sent, 'timeout', id));
+    await this.#options.advices.write(this.#reversalOf(arrival, sent, 'timeout', id));
     const told: StandInMessage = {
       kind: 'told', id: arrival.id, issuer: policy.name, message: arrival.message, rules: policy.rules, by: 'switch', response: { reason: '9112', approvalCode: '', amount: arrival.meaning.amount },
       sent, advised: undefined, isReversed: true, flags: ['noAnswer'], remembered: undefined,
@@ -421,16 +424,12 @@ export class HostDesk {
   /** Other switches hear that it is on this node's disk: none of them tells it again. */
   async #writeAll(arrival: HostArrival, record: StandInRecord, advices: readonly Advice[]): Promise<'durable' | 'failed' | 'unknown'> {
     for (const advice of advices) {
-      const outcome = await this.#write(advice);
+      const outcome = await this.#options.advices.write(advice);
       if (outcome !== 'durable') return outcome;
     }
     const { policy, elapsed } = this.#options;
     this.#submit(arrival, { kind: 'kept', id: `${record.id}-kept`, issuer: policy.name, message: arrival.message, rules: policy.rules }, elapsed() + recordMs, () => undefined);
     return 'durable';
-  }
-
-  async #write(advice: Advice): Promise<'durable' | 'failed' | 'unknown'> {
-    return await this.#options.advices.write(advice);
   }
 
   #submit(arrival: HostArrival, message: StandInMessage, deadlineMs: number, done: (outcome: Outcome<StandInAnswer>) => void): void {
@@ -449,27 +448,6 @@ export class HostDesk {
       if (record !== undefined) return record;
     }
     return undefined;
-  }
-
-  /** The PIN block under the issuer's key. */
-  #pin(arrival: HostArrival, done: (pin: OwnValues['pin'] | 'refused') => void): void {
-    const { policy: { pin: rules }, hsm } = this.#options;
-    const { meaning } = arrival;
-    if (meaning.pin === undefined) {
-      done(undefined);
-      return;
-    }
-    const from = encipheredPin(arrival, meaning.pin.block.reveal().length);
-    if (rules?.pinKey === undefined || from === undefined) {
-      done('refused');
-      return;
-    }
-    const to = { key: { zone: { name: rules.pinKey } }, format: rules.pinFormat } as const;
-    const blocks = [from, ...(meaning.newPinBlock === undefined ? [] : [{ ...from, block: meaning.newPinBlock }])];
-    hsm.produce(blocks.map((block) => ({ kind: 'pinTranslation', from: block, to })), ([block, newBlock]) => {
-      if (block === undefined || 'error' in block || (newBlock !== undefined && 'error' in newBlock)) done('refused');
-      else done({ block: block.value, newBlock: newBlock?.value, format: rules.pinFormat });
-    });
   }
 }
 

@@ -1,5 +1,6 @@
 /** A switch in front of a remote issuer, over real sockets: what the acquirer sees, what the issuer's book ends with, and what stand-in counts. */
 import { randomBytes } from 'node:crypto';
+import { cpSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
 import type { Rule } from '../../src/cli/host-script.ts';
 import { Draft } from '../../src/iso8583/draft.ts';
@@ -8,7 +9,7 @@ import { MemoryStore } from '../../src/store/memory.ts';
 import { demoKeyFile, openHsm } from '../keys/fixture.ts';
 import { FaultyStore } from '../fault/faulty-store.ts';
 import { management, until } from './fixture.ts';
-import { buys, code, hostPan, issuerComes, reverses, startHostSwitch, stopHosts } from './hosts.ts';
+import { buys, code, hostPan, issuerComes, newFolder, reverses, startHostSwitch, stopHosts } from './hosts.ts';
 import type { HostSwitch, StationName } from './hosts.ts';
 import { eventually } from '../program/fixture.ts';
 import { demoKey, newKey, pinBlock } from './zone.ts';
@@ -337,4 +338,33 @@ test('where the advice cannot be kept the answer is a decline, nothing of it cou
   const next = await startHostSwitch({ folder: at.folder, hsm: at.hsm });
   const issuer = await issuerComes(next);
   await until(() => issuer.host.exposureMinor(hostPan) === approved * 1_250, 'the issuer’s book has what was approved, and no more');
+});
+
+test('what this node’s file took while the store was away comes to the store after a restart too, once, however often it is brought', async () => {
+  const store = new FaultyStore(new MemoryStore({ partitions: 1, now: () => Date.now() }), undefined);
+  const hsm = openHsm(demoKeyFile());
+  const first = await startHostSwitch({ store, hsm, name: 'node' });
+  const shop = await first.call();
+  await eventually(async () => (await store.heads({ partition: 0, epoch: 1 }, ['o:demo-host']))[0] !== undefined, 'the store knows of the outage');
+  store.fail({ nth: 1, kind: 'before', persistent: true, on: 'all' });
+  for (const stan of [1, 2]) expect(code(await shop.ask(buys(shop, stan)))).toBe('0110 00');
+  expect(code(await shop.ask(reverses(shop, 3, 1)))).toBe('0430 00');
+  await first.stop();
+  // The file as it was: whoever dies between the store's commit and the file's trim brings all of it again.
+  const again = newFolder();
+  cpSync(first.folder, again, { recursive: true });
+  store.heal();
+  for (const folder of [first.folder, again]) {
+    const next = await startHostSwitch({ store, hsm, folder, name: 'node' });
+    await until(() => next.lines.some(({ event }) => event === 'switch counts with the store again'), 'the file is relayed');
+    expect((await next.entries()).map(({ stan }) => stan)).toEqual(['1', '2', '3']);
+    await next.stop();
+  }
+  const last = await startHostSwitch({ store, hsm });
+  const elsewhere = await last.call();
+  // Each is known, and one counts: four more are within the five of an outage.
+  expect(code(await elsewhere.ask(buys(elsewhere, 2, {}, '101')))).toBe('0110 00');
+  const more: string[] = [];
+  for (let stan = 11; stan <= 15; stan += 1) more.push(code(await elsewhere.ask(buys(elsewhere, stan))));
+  expect(more).toEqual(['0110 00', '0110 00', '0110 00', '0110 00', '0110 65']);
 });
