@@ -60,7 +60,7 @@ test('a remote issuer is asked, is stood in for while it is away, and is told of
   await eventually(() => Promise.resolve(host.signedOn), (signedOn) => signedOn);
   expect(responseCode(await asWritten(asked))).toBe('00');
   expect(host.summary.requests).toBe(1);
-  host.kill();
+  await host.kill();
   await eventually(() => Promise.resolve(demo.lines.filter(({ event }) => event === 'issuer circuit').at(-1)?.['to']), (to) => to === 'open');
   const codes = [];
   for (const command of away) codes.push(responseCode(await asWritten(command)));
