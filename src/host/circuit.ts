@@ -110,9 +110,9 @@ export function isTrying(circuit: Circuit): boolean {
   return circuit.breaker === 'trying';
 }
 
-/** May advices go? Suppress inquiry says nothing against them; the one transaction that is tried may be one. */
-export function takesAdvices(circuit: Circuit): boolean {
-  return !circuit.ordered && circuit.link === 'usable' && (circuit.breaker === 'closed' || circuit.breaker === 'trying');
+/** May advices go? An issuer that answers an echo may have them: suppress inquiry, and a request that is still to be tried, say nothing against them. */
+export function takesAdvices({ ordered, link, breaker }: Circuit): boolean {
+  return !ordered && link === 'usable' && (breaker === 'closed' || breaker === 'trying' || breaker === 'trial');
 }
 
 export function standing(circuit: Circuit): Standing {

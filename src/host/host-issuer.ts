@@ -127,7 +127,8 @@ export class HostIssuer {
       done({ kind: 'notSent', why: standing(this.#circuit).why ?? 'unreachable', detail: '' });
       return;
     }
-    this.#begin({ order, isTrial: isTrying(this.#circuit), done });
+    // What becomes of it says nothing of requests: an issuer that takes advices may leave requests alone.
+    this.#begin({ order, isTrial: false, done });
   }
 
   /** An answer on one of the stations; false where it is none of this issuer's. */
@@ -181,9 +182,8 @@ export class HostIssuer {
     done({ kind: 'expired', cause: 'badAnswer', detail, elapsedMs, sent });
   }
 
-  /** What becomes of advices says nothing of requests: an issuer that takes the ones may leave the others alone. */
-  #judge({ order, isTrial }: Pending, fact: CircuitFact): void {
-    if (isTrial || 'message' in order) this.#tell(fact);
+  #judge({ order }: Pending, fact: CircuitFact): void {
+    if ('message' in order) this.#tell(fact);
   }
 
   #expired(pending: Pending): void {

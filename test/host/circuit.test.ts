@@ -93,7 +93,7 @@ describe('the circuit of an issuer', () => {
     const { circuit } = told([[0, usable], ...threeFailures, [1_003, now], [1_010, echoed]]);
     expect([isTrying(circuit), unavailability(circuit, 'financial')]).toEqual([true, undefined]);
     const trial = told([[1_020, tried]], circuit).circuit;
-    expect([isTrying(trial), unavailability(trial, 'financial'), takesAdvices(trial)]).toEqual([false, 'circuitOpen', false]);
+    expect([isTrying(trial), unavailability(trial, 'financial'), takesAdvices(trial)]).toEqual([false, 'circuitOpen', true]);
     expect(isTrying(told([[1_030, { kind: 'untried' }]], trial).circuit)).toBe(true);
   });
 
