@@ -4,7 +4,8 @@
  */
 import fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
-import { maskText } from '../base/mask.ts';
+import { openOperatorDoor, problem, refuse } from './operator-door.ts';
+import type { OperatorDoorOptions } from './operator-door.ts';
 
 export interface Readiness {
   readonly ready: boolean;
@@ -18,6 +19,8 @@ export interface HttpOptions {
   readonly readiness: () => Promise<Readiness>;
   /** In the text format of Prometheus. */
   readonly metrics: () => Promise<string>;
+  /** Undefined: there is no door for operators. */
+  readonly operator?: OperatorDoorOptions;
 }
 
 /** Sockets are the process's, and the stations need theirs: whoever says nothing, or half of something, does not keep one. */
@@ -25,27 +28,22 @@ const connectionsMax = 256;
 const requestMsMax = 5_000;
 const lookEveryMs = 1_000;
 
-/** A problem document of RFC 9457. Its detail may quote what was asked for, and so what somebody put into an address by mistake. */
-function problem(status: number, title: string, detail: string): Readonly<Record<string, unknown>> {
-  return { type: 'about:blank', status, title, detail: maskText(detail) };
-}
-
-/** Was the request itself wrong? */
-function isCallers(error: unknown): boolean {
-  return error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number' && error.statusCode >= 400 && error.statusCode < 500;
+/** What was wrong with the request itself; undefined: it is not the caller's fault. */
+function callersStatus(error: unknown): number | undefined {
+  return error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number' && error.statusCode >= 400 && error.statusCode < 500 ? error.statusCode : undefined;
 }
 
 /**
  * Listens; resolves with the server and the port that it took.
  * @throws the system's error where the port cannot be listened on
  */
-export async function serveHttp({ host, port, readiness, metrics }: HttpOptions): Promise<{ readonly server: FastifyInstance; readonly port: number }> {
+export async function serveHttp({ host, port, readiness, metrics, operator }: HttpOptions): Promise<{ readonly server: FastifyInstance; readonly port: number }> {
   const server = fastify({
     logger: false, forceCloseConnections: true,
     requestTimeout: requestMsMax, http: { headersTimeout: requestMsMax, connectionsCheckingInterval: lookEveryMs },
     frameworkErrors: (error, _request, reply) => {
       reply.hijack();
-      reply.raw.writeHead(400, { 'content-type': 'application/problem+json' }).end(JSON.stringify(problem(400, 'Bad Request', error.message)));
+      reply.raw.writeHead(400, { 'content-type': 'application/problem+json' }).end(JSON.stringify(problem(400, error.message)));
     },
   });
   server.addHook('onSend', async (_request, reply) => {
@@ -60,14 +58,14 @@ export async function serveHttp({ host, port, readiness, metrics }: HttpOptions)
     const text = await metrics();
     return await reply.type('text/plain; version=0.0.4; charset=utf-8').send(text);
   });
+  // Bodies are JSON, or nothing.
+  server.removeContentTypeParser('text/plain');
+  if (operator !== undefined) openOperatorDoor(server, operator);
   server.setNotFoundHandler(async (request, reply) => {
-    const body = problem(404, 'Not Found', `there is nothing at ${request.method} ${request.url.split('?')[0]}; /health, /ready and /metrics are`);
-    return await reply.code(404).type('application/problem+json').send(body);
+    return await refuse(reply, 404, `there is nothing at ${request.method} ${request.url.split('?')[0]}; /health, /ready and /metrics are`);
   });
   server.setErrorHandler(async (error, _request, reply) => {
-    const detail = error instanceof Error ? error.message : 'the switch did not answer';
-    const [status, title] = isCallers(error) ? ([400, 'Bad Request'] as const) : ([503, 'Service Unavailable'] as const);
-    return await reply.code(status).type('application/problem+json').send(problem(status, title, detail));
+    return await refuse(reply, callersStatus(error) ?? 503, error instanceof Error ? error.message : 'the switch did not answer');
   });
   server.server.maxConnections = connectionsMax;
   await server.listen({ host, port });

@@ -23,7 +23,9 @@ import { measureLag } from './drain-lag.ts';
 import type { Lag } from './drain-lag.ts';
 import type { Readiness } from './http.ts';
 import { serveHttp } from './http.ts';
-import type { FromOffice, OfficeStart, ToOffice } from './protocol.ts';
+import { OperationRefused } from './operation.ts';
+import type { OperationForm, OperationInput } from './operation.ts';
+import type { Called, FromOffice, OfficeStart, ToOffice } from './protocol.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('the office runs in a thread');
@@ -40,6 +42,8 @@ const ending = new AbortController();
 /** The drain is done. */
 const stopping = new AbortController();
 const askTimeoutMs = 2000;
+/** An operation may ask other switches in its turn. */
+const callTimeoutMs = 10_000;
 const retryFirstMs = 500;
 const retryMaxMs = 10_000;
 const lagEveryMs = 250;
@@ -50,6 +54,7 @@ const lagEntries = new Gauge({ name: 'locum_book_lag_entries', help: 'Journal en
 const lagSeconds = new Gauge({ name: 'locum_book_lag_seconds', help: 'Age of the oldest of them', registers });
 const drained = new Counter({ name: 'locum_book_entries_total', help: 'Journal entries written to the book', registers });
 const drainSeconds = new Histogram({ name: 'locum_book_batch_seconds', help: 'One batch of entries into the book', registers });
+const operationsAsked = new Counter({ name: 'locum_operator_requests_total', help: 'What operators asked for', labelNames: ['operation', 'status'], registers });
 const stoppedPartitions = new Gauge({ name: 'locum_book_partitions_stopped', help: 'Partitions whose journal does not continue what the book has', registers });
 
 function tell(message: FromOffice): void {
@@ -73,6 +78,43 @@ async function ask(what: 'metrics' | 'readiness'): Promise<Extract<ToOffice, { k
     clearTimeout(timer);
     questions.delete(id);
   }
+}
+
+/** What the switch offers to operators; undefined while it starts. */
+let offered: readonly OperationForm[] | undefined;
+const calls = new Map<number, (called: Called) => void>();
+
+/** Has the switch's thread do what an operator asks for. @throws OperationRefused, and where nothing comes back in time */
+async function call({ name }: OperationForm, input: OperationInput, by: string): Promise<unknown> {
+  asked += 1;
+  const id = asked;
+  const { promise, resolve, reject } = Promise.withResolvers<Called>();
+  calls.set(id, resolve);
+  const timer = setTimeout(() => reject(new OperationRefused(503, 'the switch did not say in time what became of it')), callTimeoutMs);
+  tell({ kind: 'call', id, operation: name, input, by });
+  try {
+    const called = await promise;
+    if ('answer' in called) return called.answer;
+    throw new OperationRefused(called.refusal.status, called.refusal.detail, called.refusal.field);
+  } finally {
+    clearTimeout(timer);
+    calls.delete(id);
+  }
+}
+
+/** Strangers are one line a second at most. */
+let strangerAtMs = -Infinity;
+
+function operationAsked(operation: string, by: string, status: number): void {
+  operationsAsked.inc({ operation: operation === '' ? 'none' : operation, status: String(status) });
+  if (operation !== '') {
+    log.detail('operator asked', { operation, by, status });
+    return;
+  }
+  const atMs = now();
+  if (atMs - strangerAtMs < 1_000) return;
+  strangerAtMs = atMs;
+  log.warning('operator not admitted', { why: 'without the token, or with another one' });
 }
 
 let bookOpen = false;
@@ -201,7 +243,9 @@ async function watchLag(store: Store, until: AbortSignal): Promise<void> {
 async function serve(): ReturnType<typeof serveHttp> {
   const { host, port: wanted } = start.http;
   try {
-    return await serveHttp({ host, port: wanted, readiness, metrics });
+    return await serveHttp({
+      host, port: wanted, readiness, metrics, operator: { tokenDigest: start.tokenDigest, forms: () => offered, run: call, asked: operationAsked },
+    });
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     throw new Error(`health and metrics cannot be served on ${host}:${wanted}: ${text} (http.port, or LOCUM_HTTP_PORT, chooses another port)`, { cause: error });
@@ -242,6 +286,14 @@ let graceMs = 0;
 port.on('message', (message: ToOffice) => {
   if (message.kind === 'told') {
     questions.get(message.id)?.(message);
+    return;
+  }
+  if (message.kind === 'operations') {
+    offered = message.forms;
+    return;
+  }
+  if (message.kind === 'called') {
+    calls.get(message.id)?.(message);
     return;
   }
   if (message.kind === 'judged') {

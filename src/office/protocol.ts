@@ -4,6 +4,7 @@
 import type { LogLevel } from '../base/log.ts';
 import type { MessagePort } from 'node:worker_threads';
 import type { Readiness } from './http.ts';
+import type { OperationForm, OperationInput, Refusal } from './operation.ts';
 
 /** A system table row: its kind, name and document. */
 export interface OfficeRow {
@@ -28,6 +29,8 @@ export interface OfficeStart {
   /** Entered into the system tables. */
   readonly rows: readonly OfficeRow[];
   readonly http: { readonly host: string; readonly port: number };
+  /** SHA-256 of the operators' token, in hexadecimal digits. */
+  readonly tokenDigest: string;
   readonly logLevel: LogLevel;
   /** Log lines are for a person at a terminal. */
   readonly readable: boolean;
@@ -42,9 +45,17 @@ export type FromOffice =
   /** What the book has, to be answered with `judged`. */
   | { readonly kind: 'tables'; readonly revision: number; readonly rows: readonly OfficeRow[] }
   | { readonly kind: 'ask'; readonly id: number; readonly what: 'metrics' | 'readiness' }
+  /** An operator's wish, to be answered with `called`. */
+  | { readonly kind: 'call'; readonly id: number; readonly operation: string; readonly input: OperationInput; readonly by: string }
   | { readonly kind: 'stopped' };
 
 export type ToOffice =
   | { readonly kind: 'told'; readonly id: number; readonly metrics?: string; readonly readiness?: Readiness }
   | { readonly kind: 'judged'; readonly revision: number; readonly taken: boolean }
+  /** What operators may ask the switch for. */
+  | { readonly kind: 'operations'; readonly forms: readonly OperationForm[] }
+  | ({ readonly kind: 'called'; readonly id: number } & Called)
   | { readonly kind: 'stop'; readonly graceMs: number };
+
+/** What became of an operator's wish. */
+export type Called = { readonly answer: unknown } | { readonly refusal: Refusal };

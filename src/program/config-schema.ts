@@ -122,6 +122,32 @@ export const configSchema: ObjectSchema = {
         },
       },
     },
+    operator: {
+      type: 'object',
+      description: 'the door for operators: /operator/… of the HTTP address',
+      additionalProperties: false,
+      required: [],
+      default: {},
+      properties: {
+        token: {
+          type: 'object',
+          description: 'where the token is that operators show; one of the two. By default operator.token in dataDir, which the switch makes, or LOCUM_OPERATOR_TOKEN where that is set',
+          additionalProperties: false,
+          required: [],
+          default: {},
+          properties: {
+            file: text('a file that only its owner can read'),
+            variable: {
+              type: 'string',
+              description: 'the environment variable that has it',
+              minLength: 1,
+              pattern: '^[A-Za-z_][A-Za-z0-9_]*$',
+              $comment: 'the name of an environment variable',
+            },
+          },
+        },
+      },
+    },
     deadlines: {
       type: 'object',
       description: 'how long things may take',

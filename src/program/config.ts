@@ -15,6 +15,7 @@ import type { Environment } from './config-environment.ts';
 import { configSchema } from './config-schema.ts';
 import { demoTables } from './demo-tables.ts';
 import type { IssuerRow } from './issuer-rows.ts';
+import type { TokenPlace } from './operator-token.ts';
 import { readTables, tableNames } from './tables.ts';
 import type { ProgramRow, RangeRow, RowOutside, StationRow, TableDocument } from './tables.ts';
 
@@ -44,6 +45,8 @@ export interface Config {
     /** The master key is read from this file, or from this environment variable; absolute path. */
     readonly masterKey: { readonly file: string } | { readonly variable: string };
   };
+  /** Where the token is that operators show; absolute path. */
+  readonly operator: { readonly token: TokenPlace };
   readonly deadlines: {
     /** From a request's arrival to its answer. */
     readonly answerMs: number;
@@ -123,6 +126,7 @@ function build(document: unknown, file: string | undefined, source: ConfigSource
       store: storeOf(json.store, dataDir),
       book: { ...json.book, databaseUrl: json.book.databaseUrl },
       keys: { keyFile: json.keys.keyFile ?? join(dataDir, 'keys.json'), masterKey: masterKeyOf(json.keys.masterKey, dataDir) },
+      operator: { token: tokenPlaceOf(json.operator.token, dataDir) },
       deadlines: json.deadlines,
       rows: allRows,
       outside,
@@ -156,6 +160,7 @@ interface ConfigJson {
   };
   readonly book: { readonly databaseUrl?: string; readonly lagEntriesMax: number; readonly refreshMs: number; readonly drain: boolean; readonly startWaitMs: number };
   readonly keys: { readonly keyFile?: string; readonly masterKey: { readonly file?: string; readonly variable?: string } };
+  readonly operator: { readonly token: { readonly file?: string; readonly variable?: string } };
   readonly deadlines: Config['deadlines'];
 }
 
@@ -191,11 +196,16 @@ function withOthersNames(environment: Environment): Environment {
   if (databaseUrl !== undefined) result['LOCUM_BOOK_DATABASE_URL'] = databaseUrl;
   const masterKeyNamed = masterKeyVariables.some((name) => given(environment, name) !== undefined);
   if (!masterKeyNamed && given(environment, masterKeyVariable) !== undefined) result['LOCUM_KEYS_MASTER_KEY_VARIABLE'] = masterKeyVariable;
+  const tokenNamed = tokenVariables.some((name) => given(environment, name) !== undefined);
+  if (!tokenNamed && given(environment, tokenVariable) !== undefined) result['LOCUM_OPERATOR_TOKEN_VARIABLE'] = tokenVariable;
   return result;
 }
 
 const masterKeyVariable = 'LOCUM_MASTER_KEY';
 const masterKeyVariables = ['LOCUM_KEYS_MASTER_KEY_FILE', 'LOCUM_KEYS_MASTER_KEY_VARIABLE'] as const;
+
+const tokenVariable = 'LOCUM_OPERATOR_TOKEN';
+const tokenVariables = ['LOCUM_OPERATOR_TOKEN_FILE', 'LOCUM_OPERATOR_TOKEN_VARIABLE'] as const;
 
 function othersValue(environment: Environment, variable: string, path: readonly string[]): string | undefined {
   const value = given(environment, variable);
@@ -206,8 +216,14 @@ function othersValue(environment: Environment, variable: string, path: readonly 
 
 /** Where the environment says one of two things that exclude each other, the file's other one goes. */
 function withoutReplaced(document: unknown, environment: Environment): unknown {
-  if (!isObject(document) || !isObject(document['keys']) || !masterKeyVariables.some((name) => given(environment, name) !== undefined)) return document;
-  return { ...document, keys: { ...document['keys'], masterKey: {} } };
+  if (!isObject(document)) return document;
+  const isNamed = (names: readonly string[]): boolean => names.some((name) => given(environment, name) !== undefined);
+  const { keys, operator } = document;
+  return {
+    ...document,
+    ...(isObject(keys) && isNamed(masterKeyVariables) ? { keys: { ...keys, masterKey: {} } } : {}),
+    ...(isObject(operator) && isNamed(tokenVariables) ? { operator: { ...operator, token: {} } } : {}),
+  };
 }
 
 /** What the environment says about rows; the rest of it may be secret. */
@@ -219,7 +235,7 @@ function ofTables(environment: Environment): Environment {
 function knownVariables(rows: readonly TableDocument[]): string[] {
   const document: Record<string, Record<string, unknown>> = {};
   for (const { kind, name, document: row } of rows) document[tableNames[kind]] = { ...document[tableNames[kind]], [name]: row };
-  return ['LOCUM_CONFIG', masterKeyVariable, `${masterKeyVariable}_NEXT`, ...settingsOf(configSchema, document, []).map(({ path }) => variableOf(path))];
+  return ['LOCUM_CONFIG', masterKeyVariable, `${masterKeyVariable}_NEXT`, tokenVariable, ...settingsOf(configSchema, document, []).map(({ path }) => variableOf(path))];
 }
 
 function storeOf(store: ConfigJson['store'], dataDir: string): StoreConfig {
@@ -234,6 +250,11 @@ function masterKeyOf(named: ConfigJson['keys']['masterKey'], dataDir: string): C
   const { file, variable } = named;
   if (file !== undefined && variable !== undefined) throw new ConfigError('keys.masterKey', 'must have a file or a variable, not both');
   return variable === undefined ? { file: file ?? join(dataDir, 'master.key') } : { variable };
+}
+
+function tokenPlaceOf({ file, variable }: ConfigJson['operator']['token'], dataDir: string): TokenPlace {
+  if (file !== undefined && variable !== undefined) throw new ConfigError('operator.token', 'must have a file or a variable, not both');
+  return variable === undefined ? { file: file ?? join(dataDir, 'operator.token') } : { variable };
 }
 
 /** Two switches on one machine write to two folders, so their names differ as well. */

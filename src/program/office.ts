@@ -2,6 +2,7 @@
  * The office as the switch's thread sees it: it starts the thread, and starts it again where it fails, hands on what it knows,
  * and answers its questions. Invariant: whatever becomes of the thread, decisions go on.
  */
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { join } from 'node:path';
@@ -11,7 +12,9 @@ import type { SystemTableRow } from '../book/system-tables.ts';
 import { readTableCache } from '../book/table-cache.ts';
 import { journalEntriesWaiting } from '../office/drain-lag.ts';
 import type { Readiness } from '../office/http.ts';
-import type { FromOffice, OfficeRow, OfficeStart, OfficeStore, ToOffice } from '../office/protocol.ts';
+import { refusalOf } from '../office/operation.ts';
+import type { Operation } from '../office/operation.ts';
+import type { Called, FromOffice, OfficeRow, OfficeStart, OfficeStore, ToOffice } from '../office/protocol.ts';
 import { SqliteStore } from '../store/sqlite.ts';
 import type { Store } from '../store/store.ts';
 import type { StationStatus } from '../switch/switch.ts';
@@ -32,6 +35,8 @@ export interface OfficeOptions {
   /** Log lines are for a person at a terminal. */
   readonly readable: boolean;
   readonly metrics: Registry;
+  /** Of operators. */
+  readonly token: string;
 }
 
 /** For closing what is open, after the grace. */
@@ -60,6 +65,7 @@ export class Office {
   #early: Tables | undefined;
   #onTables: ((tables: Tables) => void) | undefined;
   #state: (() => SwitchState) | undefined;
+  #operations: readonly Operation[] | undefined;
   #httpPort: number;
 
   private constructor(options: OfficeOptions) {
@@ -114,6 +120,12 @@ export class Office {
     this.#state = state;
   }
 
+  /** From now on operators may ask for these; the names and the paths differ. */
+  operate(operations: readonly Operation[]): void {
+    this.#operations = operations;
+    this.#offer();
+  }
+
   /** Drains what it can within the time, and ends the thread. */
   async stop(graceMs: number): Promise<void> {
     this.#isStopping = true;
@@ -142,6 +154,7 @@ export class Office {
       http: { host: config.http.host, port: this.#httpPort },
       logLevel: config.log.level,
       readable,
+      tokenDigest: createHash('sha256').update(this.#options.token).digest('hex'),
     };
     const worker = new Worker(new URL('../office/office-thread.ts', import.meta.url), {
       name: 'office', workerData: start, transferList: officeStore.engine === 'sqlite' ? [officeStore.port] : [],
@@ -176,6 +189,11 @@ export class Office {
     this.#restartMs = Math.min(restartMaxMs, this.#restartMs * 2);
   }
 
+  #offer(): void {
+    if (this.#operations === undefined) return;
+    this.#tell({ kind: 'operations', forms: this.#operations.map(({ name, method, path, about, takes }) => ({ name, method, path, about, takes })) });
+  }
+
   #tell(message: ToOffice): void {
     this.#worker?.postMessage(message);
   }
@@ -184,6 +202,7 @@ export class Office {
     switch (message.kind) {
       case 'listening':
         this.#httpPort = message.port;
+        this.#offer();
         this.#listening.resolve();
         return;
       case 'failed':
@@ -197,6 +216,9 @@ export class Office {
         return;
       case 'ask':
         void this.#answer(message.id, message.what);
+        return;
+      case 'call':
+        void this.#call(message);
         return;
       case 'stopped':
         this.#stopped.resolve();
@@ -242,6 +264,23 @@ export class Office {
   async #answer(id: number, what: 'metrics' | 'readiness'): Promise<void> {
     if (what === 'metrics') this.#tell({ kind: 'told', id, metrics: await this.#options.metrics.metrics() });
     else this.#tell({ kind: 'told', id, readiness: this.#readiness() });
+  }
+
+  async #call({ id, operation, input, by }: Extract<FromOffice, { kind: 'call' }>): Promise<void> {
+    this.#tell({ kind: 'called', id, ...await this.#called(operation, input, by) });
+  }
+
+  async #called(name: string, input: Readonly<Record<string, unknown>>, by: string): Promise<Called> {
+    const operation = this.#operations?.find((each) => each.name === name);
+    if (operation === undefined) return { refusal: { status: 404, detail: `the switch does not offer ${name}` } };
+    try {
+      return { answer: await operation.run(input, by) };
+    } catch (error) {
+      const refusal = refusalOf(error);
+      if (refusal !== undefined) return { refusal };
+      this.#options.log.failure('operation failed', { operation: name, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+      return { refusal: { status: 503, detail: 'the switch could not do it; its log says why' } };
+    }
   }
 
   #readiness(): Readiness {

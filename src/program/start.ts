@@ -49,6 +49,7 @@ import type { Keys } from './keys.ts';
 import { keepMemoryIn, ownWaysOut } from './memory-safety.ts';
 import { newMetrics } from './metrics.ts';
 import { Office } from './office.ts';
+import { openOperatorToken } from './operator-token.ts';
 import { loadFormat } from './tables-format.ts';
 import type { StationRow, Tables } from './tables.ts';
 
@@ -121,7 +122,8 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   if (found.durable) log.event('store opened', { engine: config.store.engine, finding: found.finding });
   else log.warning('store is not durable', { engine: config.store.engine, finding: found.finding });
 
-  const office = await Office.open({ config, store, log, readable, metrics: metrics.registry });
+  const token = openOperatorToken(config.operator.token, process.env, randomBytes);
+  const office = await Office.open({ config, store, log, readable, metrics: metrics.registry, token });
   opened.push(() => office.stop(0));
   const newId = (): string => `${config.switchName}x${now().toString(36)}${randomInt(0x7fffffff).toString(36)}`;
   const guards = new GuardRoom({ store, now, elapsed, newId });
@@ -176,6 +178,8 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
     void stations.exchange(setups);
     void loads.apply(changed.programs);
   });
+  // What operators may ask for: one table, of which each part is offered by the file that does it.
+  office.operate([]);
   office.serve(() => ({ stations: switch_.status, storeAnswers: ledger.storeAnswers, waiting: ledger.waiting }));
   const expiry = startExpiry(config.deadlines.expiryScanMs, { store, ledger, now, newId, recordDays: recordDaysMin, transfers: guards }, log);
   log.event('ready', {
