@@ -1,4 +1,5 @@
 /** What a host issuer is made of, what it is asked for, and what it tells: types that both sides of it share. */
+import type { ChipAnswer } from '../dialect/answer.ts';
 import type { ForwardRoute, OwnValues } from '../dialect/forward.ts';
 import type { ForwardFault, Side } from '../dialect/forward-write.ts';
 import type { CardMeaning, ResponseMeaning } from '../dialect/meaning.ts';
@@ -7,7 +8,7 @@ import type { Draft } from '../iso8583/draft.ts';
 import type { SendOutcome } from '../link/link.ts';
 import type { MatcherEvents } from '../link/matcher.ts';
 import type { AdviceContent, SentReference } from '../message/advice.ts';
-import type { MessageClass } from '../message/message.ts';
+import type { CardMessage, MessageClass, Response } from '../message/message.ts';
 import type { Pan } from '../message/pan.ts';
 import type { CircuitConfig, CircuitPhase, Standing, Unavailability } from './circuit.ts';
 import type { MatchKeys } from './match-keys.ts';
@@ -64,6 +65,8 @@ export interface ForwardOrder {
   readonly rrn?: string;
   /** What it is known by: from `reserveTrace`; undefined: it is drawn. */
   readonly trace?: OwnTrace | undefined;
+  /** What was verified of it: for an issuer that `wantsFacts`. */
+  readonly facts?: CardMessage | undefined;
 }
 
 export interface AdviceOrder {
@@ -74,10 +77,22 @@ export interface AdviceOrder {
   readonly deadlineMs: number;
   /** What it is known by, the same at each repeat: from `reserveTrace`; undefined: one is drawn. */
   readonly trace?: OwnTrace | undefined;
+  /** Of a decision: when, and what became of the PIN. */
+  readonly decided?: DecidedFacts | undefined;
+}
+
+export interface DecidedFacts {
+  /** Unix ms: the message that was decided, and its decision. */
+  readonly receivedAtMs: number;
+  readonly decidedAtMs: number;
+  /** Wrong PINs in a row, this one with them; 0: this one was not wrong. */
+  readonly wrongPins: number;
+  readonly pinVerified: boolean;
 }
 
 /** What a message of ours is known by, drawn before it is written. */
 export interface OwnTrace {
+  /** The trace number; of an issuer at a URL, the message's id. */
   readonly stan: string;
   readonly transmittedAt: string;
 }
@@ -91,6 +106,8 @@ export interface Sent {
 
 export type HostResult =
   | { readonly kind: 'answered'; readonly message: Message; readonly meaning: ResponseMeaning; readonly elapsedMs: number; readonly sent: Sent; readonly route: ForwardRoute | undefined }
+  /** The same where no message of ISO 8583 came: what the answer says, and what it comes to for the acquirer. */
+  | { readonly kind: 'decided'; readonly meaning: ResponseMeaning; readonly response: Response; readonly chip: ChipAnswer | undefined; readonly elapsedMs: number; readonly sent: Sent }
   /** It was sent, and had no valid answer: what the issuer did is not known. */
   | { readonly kind: 'expired'; readonly cause: 'timeout' | 'badAnswer'; readonly detail: string; readonly elapsedMs: number; readonly sent: Sent }
   /** The issuer answered that the switch is to decide: it did nothing. */
@@ -112,7 +129,8 @@ export type NotSent =
 export interface LateAnswer {
   readonly sent: Sent;
   readonly order: ForwardOrder | AdviceOrder;
-  readonly message: Message;
+  /** Undefined where none of ISO 8583 came. */
+  readonly message: Message | undefined;
   readonly meaning: ResponseMeaning;
   readonly lateMs: number;
   /** Why it would not have been an answer in time either; empty: it would have been. */
@@ -136,4 +154,30 @@ export interface HostStatus {
   readonly why: Unavailability | undefined;
   readonly pending: number;
   readonly stations: readonly { readonly name: string; readonly usable: boolean; readonly pending: number }[];
+}
+
+/** A remote issuer, however it is reached. */
+export interface RemoteIssuer {
+  readonly name: string;
+  readonly status: HostStatus;
+  /** Is it told how card values, PIN and chip were verified here (`ForwardOrder.facts`)? Otherwise it is sent what they are verified by. */
+  readonly wantsFacts: boolean;
+  /** May advices go now? */
+  readonly takesAdvices: boolean;
+  /** Why a request of the class would not be sent now; undefined: it would. */
+  unavailability(of: MessageClass): Unavailability | undefined;
+  /** What a message will be known by that is sent later, perhaps more than once. */
+  reserveTrace(): OwnTrace;
+  /** Sends a request on. `done` is called once, from this turn or a later one, at the order's deadline at the latest. */
+  forward(order: ForwardOrder, done: (result: HostResult) => void): void;
+  /** Sends an advice or a reversal of our own. */
+  advise(order: AdviceOrder, done: (result: HostResult) => void): void;
+  /** The issuer enters or leaves suppress inquiry mode. */
+  suppressInquiry(on: boolean): void;
+  /** An operator keeps requests from the issuer, or lets them go again. */
+  standInByOrder(on: boolean): void;
+  /** Its ways may have changed. */
+  linksChanged(): void;
+  /** Nothing of it runs any more; whoever waits is told that there is no answer. */
+  stop(): void;
 }
