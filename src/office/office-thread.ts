@@ -15,6 +15,7 @@ import { openBook } from '../book/connection.ts';
 import { migrate } from '../book/migrate.ts';
 import { SystemTables, systemTableKinds } from '../book/system-tables.ts';
 import type { SystemTableSnapshot } from '../book/system-tables.ts';
+import { changeTableRows, readTableHistory, readTableRows } from '../book/table-changes.ts';
 import { RedisStore } from '../store/redis.ts';
 import { SqliteStore } from '../store/sqlite.ts';
 import type { Store } from '../store/store.ts';
@@ -25,7 +26,7 @@ import type { Readiness } from './http.ts';
 import { serveHttp } from './http.ts';
 import { OperationRefused } from './operation.ts';
 import type { OperationForm, OperationInput } from './operation.ts';
-import type { Called, FromOffice, OfficeStart, ToOffice } from './protocol.ts';
+import type { Called, FromOffice, OfficeStart, RowsAsk, RowsTold, ToOffice } from './protocol.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('the office runs in a thread');
@@ -118,6 +119,23 @@ function operationAsked(operation: string, by: string, status: number): void {
 }
 
 let bookOpen = false;
+/** The book with its tables, once it is open. */
+let kept: { readonly book: Book; readonly refresh: () => Promise<void> } | undefined;
+
+async function rowsTold(ask: RowsAsk): Promise<RowsTold> {
+  if (kept === undefined) return { what: 'bookAway', why: 'it was not reached yet' };
+  const { book, refresh } = kept;
+  try {
+    if (ask.what === 'read') return { what: 'read', rows: await readTableRows(book) };
+    if (ask.what === 'history') return { what: 'history', entries: await readTableHistory(book, { kind: ask.table, name: ask.name, limit: ask.limit }) };
+    const conflict = await changeTableRows(book, ask.wishes, ask.by, ask.why);
+    if (conflict !== undefined) return { what: 'conflict', row: { kind: conflict.kind, name: conflict.name } };
+    await refresh();
+    return { what: 'changed' };
+  } catch (error) {
+    return { what: 'bookAway', why: error instanceof Error ? error.message : String(error) };
+  }
+}
 
 async function readiness(): Promise<Readiness> {
   const { readiness: told } = await ask('readiness');
@@ -184,21 +202,28 @@ function newTables(book: Book): SystemTables {
 async function keepTables(book: Book): Promise<void> {
   const tables = newTables(book);
   let loaded = false;
+  let refreshing = Promise.resolve();
+  const refresh = async (): Promise<void> => {
+    const changes = await tables.refresh();
+    if (changes.length > 0) log.event('system tables changed', { rows: changes.map(({ kind, name }) => `${kind} ${name}`) });
+  };
+  // One after the other: each begins with what the one before it found.
+  const inTurn = async (): Promise<void> => await (refreshing = refreshing.catch(() => undefined).then(refresh));
   while (!stopping.signal.aborted) {
     try {
-      if (loaded) {
-        const changes = await tables.refresh();
-        if (changes.length > 0) log.event('system tables changed', { rows: changes.map(({ kind, name }) => `${kind} ${name}`) });
-      } else {
+      if (loaded) await inTurn();
+      else {
         for (const kind of systemTableKinds) await tables.seed(kind, start.rows.filter((row) => row.kind === kind));
         await tables.load();
         loaded = true;
+        kept = { book, refresh: inTurn };
       }
     } catch (error) {
       log.warning('system tables not read', { error: error instanceof Error ? error.message : String(error) });
     }
     await delay(start.refreshMs, undefined, { signal: stopping.signal }).catch(() => undefined);
   }
+  kept = undefined;
 }
 
 function newDrain(store: Store, book: Book): Drain {
@@ -290,6 +315,10 @@ port.on('message', (message: ToOffice) => {
   }
   if (message.kind === 'operations') {
     offered = message.forms;
+    return;
+  }
+  if (message.kind === 'rows') {
+    void rowsTold(message.ask).then((told) => tell({ kind: 'rowsTold', id: message.id, told }));
     return;
   }
   if (message.kind === 'called') {

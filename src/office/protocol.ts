@@ -3,6 +3,8 @@
  */
 import type { LogLevel } from '../base/log.ts';
 import type { MessagePort } from 'node:worker_threads';
+import type { SystemTableKind } from '../book/system-tables.ts';
+import type { TableHistoryEntry, TableRowNow, TableWish } from '../book/table-changes.ts';
 import type { Readiness } from './http.ts';
 import type { OperationForm, OperationInput, Refusal } from './operation.ts';
 
@@ -47,6 +49,7 @@ export type FromOffice =
   | { readonly kind: 'ask'; readonly id: number; readonly what: 'metrics' | 'readiness' }
   /** An operator's wish, to be answered with `called`. */
   | { readonly kind: 'call'; readonly id: number; readonly operation: string; readonly input: OperationInput; readonly by: string }
+  | { readonly kind: 'rowsTold'; readonly id: number; readonly told: RowsTold }
   | { readonly kind: 'stopped' };
 
 export type ToOffice =
@@ -54,8 +57,24 @@ export type ToOffice =
   | { readonly kind: 'judged'; readonly revision: number; readonly taken: boolean }
   /** What operators may ask the switch for. */
   | { readonly kind: 'operations'; readonly forms: readonly OperationForm[] }
+  /** Of the system tables in the book, to be answered with `rowsTold`. */
+  | { readonly kind: 'rows'; readonly id: number; readonly ask: RowsAsk }
   | ({ readonly kind: 'called'; readonly id: number } & Called)
   | { readonly kind: 'stop'; readonly graceMs: number };
 
 /** What became of an operator's wish. */
 export type Called = { readonly answer: unknown } | { readonly refusal: Refusal };
+
+export type RowsAsk =
+  | { readonly what: 'read' }
+  | { readonly what: 'history'; readonly table: SystemTableKind | undefined; readonly name: string | undefined; readonly limit: number }
+  | { readonly what: 'change'; readonly wishes: readonly TableWish[]; readonly by: string; readonly why: string };
+
+export type RowsTold =
+  | { readonly what: 'read'; readonly rows: readonly TableRowNow[] }
+  | { readonly what: 'history'; readonly entries: readonly TableHistoryEntry[] }
+  /** The switch runs on them now. */
+  | { readonly what: 'changed' }
+  /** This row is not what it was. */
+  | { readonly what: 'conflict'; readonly row: { readonly kind: SystemTableKind; readonly name: string } }
+  | { readonly what: 'bookAway'; readonly why: string };

@@ -14,7 +14,7 @@ import { journalEntriesWaiting } from '../office/drain-lag.ts';
 import type { Readiness } from '../office/http.ts';
 import { refusalOf } from '../office/operation.ts';
 import type { Operation } from '../office/operation.ts';
-import type { Called, FromOffice, OfficeRow, OfficeStart, OfficeStore, ToOffice } from '../office/protocol.ts';
+import type { Called, FromOffice, OfficeRow, OfficeStart, OfficeStore, RowsAsk, RowsTold, ToOffice } from '../office/protocol.ts';
 import { SqliteStore } from '../store/sqlite.ts';
 import type { Store } from '../store/store.ts';
 import type { StationStatus } from '../switch/switch.ts';
@@ -41,6 +41,8 @@ export interface OfficeOptions {
 
 /** For closing what is open, after the grace. */
 const closingMs = 1_000;
+/** Less than an operation may take. */
+const rowsMs = 8_000;
 const lagEveryMs = 500;
 const restartFirstMs = 500;
 const restartMaxMs = 30_000;
@@ -66,6 +68,8 @@ export class Office {
   #onTables: ((tables: Tables) => void) | undefined;
   #state: (() => SwitchState) | undefined;
   #operations: readonly Operation[] | undefined;
+  readonly #rowsAsked = new Map<number, (told: RowsTold) => void>();
+  #asked = 0;
   #httpPort: number;
 
   private constructor(options: OfficeOptions) {
@@ -124,6 +128,27 @@ export class Office {
   operate(operations: readonly Operation[]): void {
     this.#operations = operations;
     this.#offer();
+  }
+
+  /** Asks for the system tables' rows in the book, or changes them; a change is in force here when it is told. */
+  async rows(ask: RowsAsk): Promise<RowsTold> {
+    this.#asked += 1;
+    const id = this.#asked;
+    const { promise, resolve } = Promise.withResolvers<RowsTold>();
+    this.#rowsAsked.set(id, resolve);
+    const timer = setTimeout(() => resolve({ what: 'bookAway', why: 'it did not answer in time' }), rowsMs);
+    this.#tell({ kind: 'rows', id, ask });
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      this.#rowsAsked.delete(id);
+    }
+  }
+
+  /** Can the switch run on these rows? Nothing changes. @throws ConfigError with the place of what is wrong */
+  check(rows: readonly OfficeRow[]): Tables {
+    return readTables(rows, 0, this.#options.config.outside);
   }
 
   /** Drains what it can within the time, and ends the thread. */
@@ -219,6 +244,9 @@ export class Office {
         return;
       case 'call':
         void this.#call(message);
+        return;
+      case 'rowsTold':
+        this.#rowsAsked.get(message.id)?.(message.told);
         return;
       case 'stopped':
         this.#stopped.resolve();
