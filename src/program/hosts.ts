@@ -11,7 +11,6 @@ import type { SendOutcome } from '../advice/delivery.ts';
 import type { BegunAdvice } from '../advice/advice-file.ts';
 import { HostIssuer } from '../host/host-issuer.ts';
 import type { HostEvents, HostStation, HostStatus } from '../host/host.ts';
-import { usualMatchKeys } from '../host/match-keys.ts';
 import { stanAtTime } from '../host/stans.ts';
 import { WireTimes } from '../host/wire-times.ts';
 import { openLocalLedger, openStandInLedger } from '../issuer/stand-in-ledger.ts';
@@ -22,9 +21,11 @@ import type { MessageClass } from '../message/message.ts';
 import type { DecideOptions } from '../store/decide.ts';
 import { SqliteStore } from '../store/sqlite.ts';
 import { HostDesk } from '../switch/host-desk.ts';
+import { timerMs } from '../switch/host-policy.ts';
 import type { Hosts, WorkingHost } from '../switch/hosts.ts';
 import type { HsmTurn } from '../switch/hsm-turn.ts';
 import type { LogGate } from './events.ts';
+import { usualAskingCodes } from './host-row.ts';
 import type { HostIssuerRow } from './issuer-rows.ts';
 import type { Metrics } from './metrics.ts';
 import { loadFormat } from './tables-format.ts';
@@ -157,13 +158,15 @@ export class HostIssuers {
   #start(row: HostIssuerRow, stations: readonly StationRow[], text: string): Running {
     const { hosts, vault, hsm, deadlines, now, elapsed, random, newId, log } = this.#outside;
     const [first] = stations;
+    const formats = stations.map((station) => loadFormat(station, `stations.${station.name}`));
+    const askingCodes = row.askingCodes ?? formats.flatMap(({ dialect }) => usualAskingCodes[dialect.version]);
     let isAway: boolean | undefined;
     const issuer = new HostIssuer(
-      { name: row.name, circuit: row.circuit, pendingMax, rememberedMax, askingCodes: new Set() },
-      stations.map((station): HostStation => {
-        const { codec, dialect } = loadFormat(station, `stations.${station.name}`);
+      { name: row.name, circuit: row.circuit, pendingMax, rememberedMax, askingCodes: new Set(askingCodes) },
+      stations.map((station, index): HostStation => {
+        const { codec, dialect } = formats[index]!;
         return {
-          name: station.name, side: { dialect, spec: codec.spec }, codec, link: hosts.link(station.name), matchKeys: usualMatchKeys,
+          name: station.name, side: { dialect, spec: codec.spec }, codec, link: hosts.link(station.name), matchKeys: row.matchKeys,
           forwardingInstitution: row.forwardingInstitution, firstStan: stanAtTime(now()),
         };
       }),
@@ -171,7 +174,7 @@ export class HostIssuers {
     );
     const desk = new HostDesk({
       policy: {
-        name: row.name, hasStandIn: row.hasStandIn, assuredResponse: row.assuredResponse, unanswered: row.unanswered, timers: row.timers, rules: row.rules,
+        name: row.name, hasStandIn: row.hasStandIn, whileAvailable: row.whileAvailable, assuredResponse: row.assuredResponse, unanswered: row.unanswered, timers: row.timers, rules: row.rules,
         pin: first === undefined ? undefined : { pinKey: first.security.pinKey, pinFormat: first.security.pinFormat },
       },
       host: issuer, advices: this.#advices, shared: this.#shared, book: this.#book, after: this.#outside.decide.after, switches: row.switches, vault, hsm, now, elapsed, newId,
@@ -229,7 +232,7 @@ export class HostIssuers {
     const opened = vault.decryptPan(sealedPan, id);
     if ('error' in opened) return { kind: 'refused', why: `its card number does not open: ${opened.error.reason}` };
     const { promise, resolve } = Promise.withResolvers<SendOutcome>();
-    issuer.advise({ of: kind as MessageClass, content, pan: opened.pan, isRepeat, deadlineMs: elapsed() + timers.adviceMs, trace: content.own }, (result) => {
+    issuer.advise({ of: kind as MessageClass, content, pan: opened.pan, isRepeat, deadlineMs: elapsed() + timerMs(timers, kind === 'reversal' ? kind : 'advice', content.purpose), trace: content.own }, (result) => {
       if (result.kind === 'answered' && result.meaning.approved) {
         desk.told(advice, opened.pan.masked, result.sent, result.meaning.version, isRepeat);
         resolve({ kind: 'accepted' });

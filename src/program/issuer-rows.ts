@@ -1,8 +1,12 @@
 /** Issuers' rows as the switch works with them. */
 import { ConfigError } from '../base/schema.ts';
 import type { CircuitConfig } from '../host/circuit.ts';
+import type { MatchKeys } from '../host/match-keys.ts';
 import { defaultRules, readStandInRules } from '../standin/read-rules.ts';
 import type { StandInRules } from '../standin/rules.ts';
+import type { HostTimers } from '../switch/host-policy.ts';
+import { readMatchKeys, readTimers } from './host-row.ts';
+import type { TimersDocument } from './host-row.ts';
 
 /** `own`: this switch, by its accounts. */
 export interface OwnIssuerRow {
@@ -16,11 +20,15 @@ export interface HostIssuerRow {
   readonly type: 'host';
   readonly stations: readonly string[];
   readonly hasStandIn: boolean;
+  readonly whileAvailable: 'forward' | 'standInFirst';
   readonly assuredResponse: boolean;
   readonly unanswered: 'reverseThenAdvise' | 'adviseReplaces';
-  readonly timers: { readonly posMs: number; readonly cashMs: number; readonly adviceMs: number };
+  readonly timers: HostTimers;
   readonly circuit: CircuitConfig;
   readonly advices: { readonly perSecond: number; readonly cardsAtOnce: number; readonly refusalsMax: number };
+  /** DE39 by which it asks for stand-in; undefined: as is usual on links of its edition. */
+  readonly askingCodes: readonly string[] | undefined;
+  readonly matchKeys: MatchKeys;
   /** DE33; empty: the acquirer's. */
   readonly forwardingInstitution: string;
   readonly rules: StandInRules;
@@ -32,8 +40,10 @@ export type IssuerRow = OwnIssuerRow | HostIssuerRow;
 /** ISO 4217: what the default rules count in. */
 const defaultCurrency = '978';
 
-interface IssuerDocument extends Omit<HostIssuerRow, 'name' | 'type' | 'hasStandIn' | 'rules' | 'forwardingInstitution'> {
+interface IssuerDocument extends Omit<HostIssuerRow, 'name' | 'type' | 'hasStandIn' | 'rules' | 'forwardingInstitution' | 'timers' | 'matchKeys'> {
   readonly type: 'own' | 'host';
+  readonly timers: TimersDocument;
+  readonly matchKeys: Partial<MatchKeys>;
   readonly mode: 'host' | 'hostWithStandIn';
   readonly forwardingInstitution?: string;
   readonly standIn?: unknown;
@@ -50,6 +60,9 @@ export function issuerRow(name: string, document: unknown, path: string): Issuer
   const again = stations.find((station, index) => stations.indexOf(station) < index);
   if (again !== undefined) throw new ConfigError(`${path}.stations`, `has ${again} a second time`);
   const rules = standIn === undefined ? defaultRules(defaultCurrency) : readStandInRules(standIn, `${path}.standIn`);
-  const { assuredResponse, unanswered, timers, circuit, advices, switches } = rest;
-  return { name, type, stations, hasStandIn: mode === 'hostWithStandIn', assuredResponse, unanswered, timers, circuit, advices, forwardingInstitution, rules, switches };
+  const { whileAvailable, assuredResponse, unanswered, circuit, advices, askingCodes, switches } = rest;
+  return {
+    name, type, stations, hasStandIn: mode === 'hostWithStandIn', whileAvailable, assuredResponse, unanswered, timers: readTimers(rest.timers), circuit, advices, askingCodes,
+    matchKeys: readMatchKeys(rest.matchKeys, `${path}.matchKeys`), forwardingInstitution, rules, switches,
+  };
 }

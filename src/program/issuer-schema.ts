@@ -1,6 +1,18 @@
 /** What an issuer's row says: who decides on a program's cards, and what the switch does where it cannot. */
-import type { ObjectSchema } from '../base/schema.ts';
+import type { ArraySchema, ObjectSchema } from '../base/schema.ts';
+import { matchKeys } from '../host/match-keys.ts';
 import { choice, count, name, text } from './schema-parts.ts';
+
+/** The same for one type of message, where it differs. */
+function timersOf(what: string): ObjectSchema {
+  return {
+    type: 'object',
+    description: `${what}, where it has other times`,
+    additionalProperties: false,
+    required: [],
+    properties: { posMs: count('milliseconds at a point of sale', 100, 60_000), cashMs: count('milliseconds for cash', 100, 60_000) },
+  };
+}
 
 const timersSchema: ObjectSchema = {
   type: 'object',
@@ -12,7 +24,24 @@ const timersSchema: ObjectSchema = {
     posMs: count('milliseconds at a point of sale', 100, 60_000, 3_500),
     cashMs: count('milliseconds for cash', 100, 60_000, 5_000),
     adviceMs: count('milliseconds for an advice or a reversal', 100, 60_000, 10_000),
+    authorization: timersOf('an authorization'),
+    financial: timersOf('a financial request'),
+    reversal: timersOf('a reversal'),
+    advice: timersOf('an advice'),
   },
+};
+
+function matchedBy(what: string): ArraySchema {
+  return { type: 'array', description: `${what}; by default class, STAN, date, terminal and acquirer`, items: choice('a field that the answer repeats', matchKeys) };
+}
+
+const matchKeysSchema: ObjectSchema = {
+  type: 'object',
+  description: 'host: by what an answer is known to answer a request of ours; the trace number or the reference is among it',
+  additionalProperties: false,
+  required: [],
+  default: {},
+  properties: { authorization: matchedBy('authorizations and their advices'), financial: matchedBy('financial requests and their advices'), reversal: matchedBy('reversals') },
 };
 
 const circuitSchema: ObjectSchema = {
@@ -55,11 +84,17 @@ export const issuerSchema: ObjectSchema = {
     type: choice('own: this switch, by its accounts; host: a centre that is reached over stations', ['own', 'host']),
     stations: { type: 'array', description: 'host: the stations that it is reached over, sharing the load; which side connects is the station\'s own setting', items: name('one of stations'), default: [] },
     mode: choice('host: it decides, and where it cannot nobody does; hostWithStandIn: stand-in decides for it then', ['host', 'hostWithStandIn'], 'hostWithStandIn'),
+    whileAvailable: choice('host: what is done while it can be asked. forward: it gets every request; standInFirst: what the rules\' available set passes is approved by stand-in, and the issuer is told, the rest goes to it', ['forward', 'standInFirst'], 'forward'),
     assuredResponse: { type: 'boolean', description: 'host: whether a request that it did not answer in time is decided by stand-in; if not, the acquirer gets no answer', default: true },
     unanswered: choice('what it is told of a request that it did not answer and stand-in approved: a reversal, then the advice as a transaction of its own; or an advice that replaces the request', ['reverseThenAdvise', 'adviseReplaces'], 'reverseThenAdvise'),
     timers: timersSchema,
     circuit: circuitSchema,
     advices: advicesSchema,
+    askingCodes: {
+      type: 'array', description: 'host: the response codes (DE39) by which it asks for stand-in; by default 91 and N0 on a link of 1987, 907 on one of 1993, 9107 on one of 2003',
+      items: text('a response code', '^[0-9A-Z]{2,4}$', 'two to four digits or capital letters'),
+    },
+    matchKeys: matchKeysSchema,
     forwardingInstitution: text('DE33 of what is sent to it', '^[0-9]{1,11}$', 'up to eleven digits'),
     standIn: { type: 'document', description: 'host: the rules that it is stood in for by: docs/standin.md; by default few and small purchases that a chip or the cardholder\'s bank has proved, in euro' },
     switches: count('host: switches that stand in by themselves while the store that they share is away: each has its share of every limit', 1, 64, 1),

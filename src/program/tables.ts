@@ -6,8 +6,6 @@
  * place, what is wrong in itself or does not fit: a range of a program that is not there, two ranges that are none's exception, a
  * format whose file is missing or wrong. Invariant: what `readTables` returns can be routed by and run on.
  */
-import { fitFault } from '../dialect/forward-fit.ts';
-import type { Side } from '../dialect/forward-write.ts';
 import type { SystemTableKind, SystemTableRow } from '../book/system-tables.ts';
 import { ConfigError, readBySchema } from '../base/schema.ts';
 import { readLinkConfig } from '../link/config.ts';
@@ -19,6 +17,7 @@ import type { StationSecurity } from '../switch/station-security.ts';
 import { override } from './config-environment.ts';
 import type { Environment } from './config-environment.ts';
 import type { ProgramSecurity } from './security-rows.ts';
+import { checkHosts } from './host-checks.ts';
 import { issuerRow } from './issuer-rows.ts';
 import type { IssuerRow } from './issuer-rows.ts';
 import { readProgramSecurity, readStationSecurity } from './security-rows.ts';
@@ -144,34 +143,6 @@ export function readTables(rows: readonly TableDocument[], revision: number, out
   checkPorts(tables.stations);
   for (const station of tables.stations) loadFormat(station, `stations.${station.name}`);
   return tables;
-}
-
-/** A station is one issuer's; messages of every other station must fit into its format. */
-function checkHosts({ issuers, stations }: Tables): void {
-  const taken = new Map<string, string>();
-  for (const issuer of issuers) {
-    if (issuer.type !== 'host') continue;
-    for (const [index, name] of issuer.stations.entries()) {
-      const path = `issuers.${issuer.name}.stations[${index}]`;
-      refer(path, name, stations, 'stations');
-      const other = taken.get(name);
-      if (other !== undefined) throw new ConfigError(path, `is ${name}, which is a station of issuers.${other}`);
-      taken.set(name, issuer.name);
-    }
-  }
-  for (const name of taken.keys()) {
-    const target = sideOf(stations.find((station) => station.name === name)!);
-    for (const station of stations) {
-      if (taken.has(station.name)) continue;
-      const [fault] = fitFault(sideOf(station), target);
-      if (fault !== undefined) throw new ConfigError(`stations.${station.name}`, `cannot be forwarded to stations.${name}: ${fault}`);
-    }
-  }
-}
-
-function sideOf(station: StationRow): Side {
-  const { codec, dialect } = loadFormat(station, `stations.${station.name}`);
-  return { dialect, spec: codec.spec };
 }
 
 function readDocument(table: TableName, name: string, document: unknown, outside: RowOutside): unknown {

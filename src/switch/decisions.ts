@@ -15,7 +15,8 @@ import type { Ledger, LedgerAnswer } from '../issuer/ledger.ts';
 import type { Outcome } from '../store/decide.ts';
 import type { Directory } from './directory.ts';
 import type { Responder } from './events.ts';
-import type { HostDesk, HostOutcome } from './host-desk.ts';
+import type { HostOutcome } from './host-arrival.ts';
+import type { HostDesk } from './host-desk.ts';
 import type { Hosts } from './hosts.ts';
 import type { HsmTurn } from './hsm-turn.ts';
 import { noTerms } from './routing.ts';
@@ -30,6 +31,8 @@ export type Result =
       readonly kind: 'answer'; readonly id: string; readonly response: Response; readonly responder: Responder; readonly note: 'repeat' | 'duplicate' | undefined;
       /** For a chip whose cryptogram was verified. */
       readonly chip: ChipAnswer | undefined;
+      /** Why stand-in decided: a name of `StandInReason`; absent where it did not. */
+      readonly standInReason?: string;
     }
   /** A remote issuer's own answer. */
   | (Omit<Extract<HostOutcome, { kind: 'returned' }>, 'kind'> & { readonly kind: 'returned'; readonly id: string })
@@ -70,6 +73,8 @@ interface Arrival extends Carried {
   readonly context: StationContext;
   readonly approvalCodeOffer: string;
   readonly receivedAtMs: number;
+  /** Monotonic. */
+  readonly arrivedMs: number;
   readonly deadlineMs: number;
   readonly done: (result: Result) => void;
 }
@@ -108,9 +113,10 @@ export class Decisions {
       done(bySwitch(id, '9107', meaning));
       return;
     }
+    const arrivedMs = elapsed();
     const arrival: Arrival = {
       id, meaning, pan, token: vault.cardToken(pan), program: this.#routing.programOf(pan.reveal()), security: context.security, context,
-      approvalCodeOffer: stamps.approvalCode(), receivedAtMs: now(), deadlineMs: elapsed() + answerMs, done,
+      approvalCodeOffer: stamps.approvalCode(), receivedAtMs: now(), arrivedMs, deadlineMs: arrivedMs + answerMs, done,
     };
     const desk = arrival.program === undefined ? undefined : this.#options.hosts.desk(arrival.program.rules.issuer);
     if (desk === undefined) this.#verify(arrival, 1);
@@ -141,7 +147,7 @@ export class Decisions {
     }, (outcome) => {
       if (outcome.kind === 'silence') done({ kind: 'unresolved', id, why: outcome.why });
       else if (outcome.kind === 'returned') done({ ...outcome, id });
-      else done({ kind: 'answer', id, response: outcome.response, responder: outcome.responder, note: outcome.note, chip: undefined });
+      else done({ kind: 'answer', id, response: outcome.response, responder: outcome.responder, note: outcome.note, chip: undefined, standInReason: outcome.standInReason ?? '' });
     });
   }
 

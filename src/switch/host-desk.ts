@@ -10,45 +10,30 @@
  * what the issuer has to be told is on this node's disk; a late answer never reaches the acquirer.
  */
 import type { AdviceFile } from '../advice/advice-file.ts';
-import type { Advice, DecisionContent } from '../advice/advice.ts';
-import { adviceContent, reversalContent } from '../dialect/forward-advice.ts';
-import type { ForwardRoute, OwnValues } from '../dialect/forward.ts';
-import type { Side } from '../dialect/forward-write.ts';
-import type { ResponseMeaning } from '../dialect/meaning.ts';
+import type { Advice } from '../advice/advice.ts';
+import type { OwnValues } from '../dialect/forward.ts';
 import type { HostIssuer } from '../host/host-issuer.ts';
-import type { ForwardOrder, HostResult, LateAnswer, NotSent, OwnTrace, Sent } from '../host/host.ts';
+import type { ForwardOrder, HostResult, LateAnswer, NotSent, Sent } from '../host/host.ts';
 import { lateEntry, toldEntry } from '../issuer/stand-in-entry.ts';
 import type { StandInAnswer, StandInLedger, StandInMessage } from '../issuer/stand-in-ledger.ts';
 import { originalKeysOf, keyOf as recordKeyOf } from '../issuer/stand-in-record.ts';
 import type { StandInRecord } from '../issuer/stand-in-record.ts';
 import type { StandInRelay } from '../issuer/stand-in-relay.ts';
-import type { Message } from '../iso8583/codec.ts';
 import type { CardVault } from '../keys/hsm.ts';
 import type { SentReference } from '../message/advice.ts';
 import type { CardMessage, Response } from '../message/message.ts';
-import { isApproval } from '../message/reason.ts';
 import type { Reason } from '../message/reason.ts';
 import type { StandInReason } from '../standin/condition.ts';
-import type { StandInRules } from '../standin/rules.ts';
 import type { Outcome } from '../store/decide.ts';
+import { arrivalKey, asRepeat, bySwitch, referenceOf } from './host-arrival.ts';
+import type { Done, HostArrival, HostOutcome } from './host-arrival.ts';
 import { pinForHost } from './host-pin.ts';
+import { courseOf, timerMs } from './host-policy.ts';
+import type { HostPolicy } from './host-policy.ts';
+import { HostTelling } from './host-telling.ts';
+import type { Judged } from './host-telling.ts';
 import type { HsmTurn } from './hsm-turn.ts';
-import type { StationSecurity } from './station-security.ts';
-import type { Carried } from './verification.ts';
-
-/** How one issuer wants it. */
-export interface HostPolicy {
-  readonly name: string;
-  /** Does stand-in decide where the issuer cannot? */
-  readonly hasStandIn: boolean;
-  /** Is a request that was sent, and not answered in time, decided by stand-in? If not, the acquirer gets no answer. */
-  readonly assuredResponse: boolean;
-  readonly unanswered: 'reverseThenAdvise' | 'adviseReplaces';
-  readonly timers: { readonly posMs: number; readonly cashMs: number };
-  readonly rules: StandInRules;
-  /** Under which the issuer takes PINs; undefined: it gets none. */
-  readonly pin: Pick<StationSecurity, 'pinKey' | 'pinFormat'> | undefined;
-}
+import { Recent } from './recent.ts';
 
 export interface HostDeskOptions {
   readonly policy: HostPolicy;
@@ -70,31 +55,6 @@ export interface HostDeskOptions {
   readonly newId: () => string;
 }
 
-/** A message of one of the issuer's cards, with all that is known of it. */
-export interface HostArrival extends Carried {
-  readonly id: string;
-  readonly request: Message;
-  readonly source: Side;
-  readonly receivedAtMs: number;
-  readonly deadlineMs: number;
-  /** The message as a fact, with what was verified of it by the issuer's keys. */
-  verified(done: (message: CardMessage) => void): void;
-  /** The same without anything verified. */
-  readonly message: CardMessage;
-}
-
-export type HostOutcome =
-  | { readonly kind: 'answer'; readonly response: Response; readonly responder: 'standin' | 'switch' | 'issuer'; readonly note: 'repeat' | 'duplicate' | undefined }
-  /** The issuer's own answer. */
-  | { readonly kind: 'returned'; readonly answer: Message; readonly meaning: ResponseMeaning; readonly route: ForwardRoute; readonly reason: Reason; readonly note: 'repeat' | undefined }
-  /** Nobody answers: the acquirer times out, and reverses. */
-  | { readonly kind: 'silence'; readonly why: string };
-
-type Done = (outcome: HostOutcome) => void;
-
-/** A PIN that stand-in has judged. */
-type Judged = { readonly outcome: 'verified' | 'wrong'; readonly tries: number } | undefined;
-
 /** What is left of the acquirer's time for the way back. */
 const marginMs = 250;
 /** Answers that are remembered here, for repeats, and records, for what names them while the store is away. */
@@ -105,18 +65,30 @@ const graceMs = 500;
 /** What is to be put on record beside an answer may take this long. */
 const recordMs = 5_000;
 
+/** How stand-in is to decide. */
+interface StandInOrder {
+  readonly why: StandInReason;
+  readonly isAvailable: boolean;
+  /** The request as the issuer may have got it. */
+  readonly sent?: SentReference;
+  /** Message id under which it was sent by somebody who did not end it. */
+  readonly follows?: string | undefined;
+}
+
 export class HostDesk {
   readonly #options: HostDeskOptions;
+  readonly #telling: HostTelling;
   /** Transactions under way, by their key: a repeat joins. */
   readonly #underWay = new Map<string, Done[]>();
-  readonly #remembered = new Map<string, HostOutcome>();
-  readonly #records = new Map<string, StandInRecord>();
+  readonly #remembered = new Recent<HostOutcome>(rememberedMax);
+  readonly #records = new Recent<StandInRecord>(rememberedMax);
   /** Whose each request is that went out: for answers that come late. */
   readonly #orders = new WeakMap<object, HostArrival>();
   #outageId = 0;
 
   constructor(options: HostDeskOptions) {
     this.#options = options;
+    this.#telling = new HostTelling(options);
   }
 
   get policy(): HostPolicy {
@@ -125,7 +97,7 @@ export class HostDesk {
 
   /** Decides a message; `done` is called once. */
   decide(arrival: HostArrival, done: Done): void {
-    const key = keyOf(arrival);
+    const key = arrivalKey(arrival);
     const waiting = this.#underWay.get(key);
     if (waiting !== undefined) {
       waiting.push((outcome) => done(asRepeat(outcome)));
@@ -140,7 +112,7 @@ export class HostDesk {
     const finish: Done = (outcome) => {
       const all = this.#underWay.get(key) ?? [];
       this.#underWay.delete(key);
-      if (outcome.kind !== 'silence') remember(this.#remembered, key, outcome);
+      if (outcome.kind !== 'silence') this.#remembered.set(key, outcome);
       for (const each of all) each(outcome);
     };
     if (arrival.meaning.class === 'reversal' || arrival.meaning.function !== 'request') this.#keep(arrival, finish);
@@ -176,18 +148,19 @@ export class HostDesk {
     this.#options.book.submit(token, { kind: 'noted', id: entry.id, token, entry }, same, this.#options.elapsed() + recordMs, () => undefined);
   }
 
-  /** A request: to the issuer where it can be asked, or in its place. */
+  /** A request: to the issuer where it is to be asked, or in its place. */
   #begin(arrival: HostArrival, finish: Done): void {
-    const { host, policy } = this.#options;
-    const why = host.unavailability(arrival.meaning.class);
-    if (why !== undefined && policy.hasStandIn) this.#instead(arrival, why, undefined, undefined, finish);
-    else if (why !== undefined) this.#lookUp(arrival, () => finish(bySwitch(arrival, '9112')), finish);
-    else {
-      pinForHost(arrival, policy.pin, this.#options.hsm, (pin) => {
-        if (pin === 'refused') finish(bySwitch(arrival, arrival.meaning.purpose === 'pinChange' ? '1048' : '1026'));
-        else this.#record(arrival, pin, finish);
-      });
-    }
+    const course = courseOf(this.policy, this.#options.host.unavailability(arrival.meaning.class));
+    if (course.kind === 'ask') this.#ask(arrival, finish);
+    else if (course.kind === 'standIn') this.#standIn(arrival, course, finish);
+    else this.#lookUp(arrival, () => finish(bySwitch(arrival, '9112')), finish);
+  }
+
+  #ask(arrival: HostArrival, finish: Done): void {
+    pinForHost(arrival, this.policy.pin, this.#options.hsm, (pin) => {
+      if (pin === 'refused') finish(bySwitch(arrival, arrival.meaning.purpose === 'pinChange' ? '1048' : '1026'));
+      else this.#record(arrival, pin, finish);
+    });
   }
 
   /** What was answered before, by any switch; `unknown` where it was not. */
@@ -202,8 +175,7 @@ export class HostDesk {
   /** It is on record before it is sent. */
   #record(arrival: HostArrival, pin: OwnValues['pin'], finish: Done): void {
     const { host, policy, elapsed, now } = this.#options;
-    const { posMs, cashMs } = policy.timers;
-    const deadlineMs = Math.min(arrival.deadlineMs - marginMs, elapsed() + (arrival.meaning.purpose === 'cash' ? cashMs : posMs));
+    const deadlineMs = Math.min(arrival.deadlineMs - marginMs, arrival.arrivedMs + timerMs(policy.timers, arrival.meaning.class, arrival.meaning.purpose));
     const trace = host.reserveTrace();
     const sent: SentReference = { ...referenceOf(arrival, trace), function: undefined };
     const untilMs = now() + Math.max(0, deadlineMs - elapsed());
@@ -235,7 +207,7 @@ export class HostDesk {
     const { record } = answer;
     if (now() >= record.untilMs + graceMs) {
       if (record.sent === undefined) finish(bySwitch(arrival, '9112'));
-      else this.#unanswered(arrival, record.sent, record.id, finish);
+      else this.#unanswered(arrival, 'timeout', record.sent, record.id, finish);
     } else if (elapsed() + lookAgainMs >= arrival.deadlineMs) finish({ kind: 'silence', why: 'the issuer is being asked by another switch' });
     else after(lookAgainMs, () => this.#lookUp(arrival, () => finish(bySwitch(arrival, '9109')), finish));
   }
@@ -253,13 +225,13 @@ export class HostDesk {
         return;
       }
       case 'asked':
-        this.#instead(arrival, 'asked', undefined, undefined, finish);
+        this.#standIn(arrival, away('asked'), finish);
         return;
       case 'notSent':
         this.#notSent(arrival, result.why, finish);
         return;
       case 'expired':
-        this.#unanswered(arrival, result.sent.reference, undefined, finish);
+        this.#unanswered(arrival, result.cause, result.sent.reference, undefined, finish);
     }
   }
 
@@ -279,22 +251,22 @@ export class HostDesk {
 
   #notSent(arrival: HostArrival, why: NotSent, finish: Done): void {
     if (why !== 'unfit' && why !== 'tooLarge' && this.policy.hasStandIn) {
-      this.#instead(arrival, why === 'full' || why === 'tooLate' ? 'overCapacity' : why, undefined, undefined, finish);
+      this.#standIn(arrival, away(why === 'full' || why === 'tooLate' ? 'overCapacity' : why), finish);
       return;
     }
     const reason = why === 'unfit' || why === 'tooLarge' ? '9102' : '9112';
     this.#end(arrival, 'switch', { reason, approvalCode: '', amount: arrival.meaning.amount }, undefined, [`notSent:${why}`], finish, () => finish(bySwitch(arrival, reason)));
   }
 
-  #unanswered(arrival: HostArrival, sent: SentReference, follows: string | undefined, finish: Done): void {
-    if (this.policy.hasStandIn && this.policy.assuredResponse) this.#instead(arrival, 'timeout', sent, follows, finish);
-    else void this.#dropped(arrival, sent, follows ?? arrival.id, finish);
+  #unanswered(arrival: HostArrival, cause: 'timeout' | 'badAnswer', sent: SentReference, follows: string | undefined, finish: Done): void {
+    if (this.policy.hasStandIn && this.policy.assuredResponse) this.#standIn(arrival, { ...away(cause), sent, follows }, finish);
+    else void this.#dropped(arrival, cause, sent, follows ?? arrival.id, finish);
   }
 
   /** Nobody answers the acquirer; the issuer takes back what it may have done. A repeat hears that nothing stands. */
-  async #dropped(arrival: HostArrival, sent: SentReference, id: string, finish: Done): Promise<void> {
+  async #dropped(arrival: HostArrival, cause: 'timeout' | 'badAnswer', sent: SentReference, id: string, finish: Done): Promise<void> {
     const { policy, elapsed } = this.#options;
-    await this.#options.advices.write(this.#reversalOf(arrival, sent, 'timeout', id));
+    await this.#telling.keep([this.#telling.reversal(arrival, sent, cause, id)]);
     const told: StandInMessage = {
       kind: 'told', id: arrival.id, issuer: policy.name, message: arrival.message, rules: policy.rules, by: 'switch', response: { reason: '9112', approvalCode: '', amount: arrival.meaning.amount },
       sent, advised: undefined, isReversed: true, flags: ['noAnswer'], remembered: undefined,
@@ -302,12 +274,8 @@ export class HostDesk {
     this.#submit(arrival, told, elapsed() + recordMs, () => finish({ kind: 'silence', why: 'the issuer did not answer' }));
   }
 
-  /**
-   * Stand-in decides.
-   * @param sent the request as the issuer may have got it
-   * @param follows message id under which it was sent by somebody who did not end it
-   */
-  #instead(arrival: HostArrival, why: StandInReason, sent: SentReference | undefined, follows: string | undefined, finish: Done): void {
+  /** Stand-in decides; what its rules leave to an issuer that is there, it is asked. */
+  #standIn(arrival: HostArrival, { why, isAvailable, sent, follows }: StandInOrder, finish: Done): void {
     const { policy, host } = this.#options;
     if (!policy.hasStandIn) {
       this.#notSent(arrival, 'unreachable', finish);
@@ -319,7 +287,7 @@ export class HostDesk {
       const request: StandInMessage = {
         kind: 'request', id: arrival.id, issuer: policy.name, message, rules: policy.rules, sent, advised: referenceOf(arrival, own), follows,
         facts: {
-          why, isAvailable: false, outageId: this.#outageId, switchesSharing: 1, day: message.day, month: message.month,
+          why, isAvailable, outageId: isAvailable ? 0 : this.#outageId, switchesSharing: 1, day: message.day, month: message.month,
           minuteOfDay: minute.getUTCHours() * 60 + minute.getUTCMinutes(),
         },
       };
@@ -327,6 +295,7 @@ export class HostDesk {
         if (outcome.kind === 'unresolved') finish({ kind: 'silence', why: 'whether it was decided is not known' });
         else if (outcome.kind === 'unavailable') finish(bySwitch(arrival, '9109'));
         else if (outcome.answer.kind === 'answered') void this.#fromRecord(arrival, outcome.answer.record, outcome.answer.note, finish, outcome.answer.decision?.pin);
+        else if (outcome.answer.kind === 'forward') this.#ask(arrival, finish);
         else this.#found(arrival, outcome.answer, finish);
       });
     });
@@ -334,9 +303,9 @@ export class HostDesk {
 
   /** What was decided is answered once the issuer is sure to be told; of a repeat too, as nobody may have come so far before. */
   async #fromRecord(arrival: HostArrival, record: StandInRecord, note: 'repeat' | 'duplicate' | undefined, finish: Done, pin: Judged): Promise<void> {
-    const { reason, approvalCode, amount, by } = record;
+    const { reason, approvalCode, amount, by, why } = record;
     if (record.telling === 'due' && note !== 'duplicate') {
-      const written = await this.#writeAll(arrival, record, this.#advicesOf(arrival, record, pin));
+      const written = await this.#tell(arrival, record, this.#telling.decision(arrival, record, pin));
       if (written === 'unknown') {
         finish({ kind: 'silence', why: 'whether the advice is on disk is not known' });
         return;
@@ -348,7 +317,7 @@ export class HostDesk {
       }
     }
     const response: Response = { reason, approvalCode, amount, billing: undefined, balance: undefined, field: arrival.meaning.fault?.field };
-    finish({ kind: 'answer', response, responder: by === 'standin' || by === 'issuer' ? by : 'switch', note });
+    finish({ kind: 'answer', response, responder: by === 'standin' || by === 'issuer' ? by : 'switch', note, standInReason: why });
   }
 
   /** An advice or a reversal from an acquirer: it is known, acknowledged, and the issuer is told in its turn. */
@@ -373,10 +342,7 @@ export class HostDesk {
   async #kept(arrival: HostArrival, record: StandInRecord, note: 'repeat' | 'duplicate' | undefined, finish: Done): Promise<void> {
     const { meaning } = arrival;
     if (record.telling === 'due' && note !== 'duplicate') {
-      const own: OwnTrace = { stan: record.advised?.stan ?? '0', transmittedAt: record.advised?.transmittedAt ?? '' };
-      const decided: Reason = meaning.class === 'reversal' ? '4000' : meaning.advisedDecline ? '1000' : '0000';
-      const content = this.#content(arrival, record.id, own, { reason: decided, approvalCode: meaning.approvalCode, approved: undefined }, 'forwarded', record.names);
-      const written = await this.#writeAll(arrival, record, [this.#advice(arrival, record.id, meaning.class, content)]);
+      const written = await this.#tell(arrival, record, [this.#telling.forwarded(arrival, record)]);
       if (written !== 'durable') {
         finish({ kind: 'silence', why: 'it cannot be kept for the issuer' });
         return;
@@ -386,57 +352,19 @@ export class HostDesk {
     finish({ kind: 'answer', response, responder: 'switch', note });
   }
 
-  /** What the issuer is told of a decision: where it may have the request itself, that this is taken back or replaced. */
-  #advicesOf(arrival: HostArrival, record: StandInRecord, pin: Judged): Advice[] {
-    const { sent, advised, id, reason, approvalCode, names } = record;
-    const own: OwnTrace = { stan: advised?.stan ?? '0', transmittedAt: advised?.transmittedAt ?? '' };
-    const approved = isApproval(reason);
-    const replaces = sent !== undefined && approved && this.policy.unanswered === 'adviseReplaces' ? sent : undefined;
-    const content = this.#content(arrival, id, own, { reason, approvalCode, approved: undefined }, sent === undefined ? 'unavailable' : 'timeout', replaces ?? names, pin);
-    const advice = this.#advice(arrival, id, arrival.meaning.class, content);
-    const takesBack = sent !== undefined && replaces === undefined;
-    return takesBack ? [this.#reversalOf(arrival, sent, 'timeout', id), advice] : [advice];
-  }
-
-  #reversalOf(arrival: HostArrival, sent: SentReference, why: string, id: string): Advice {
-    const own = this.#options.host.reserveTrace();
-    const content = this.#content(arrival, id, own, { reason: '4000', approvalCode: '', approved: undefined }, why, sent);
-    return this.#advice(arrival, `${id}-reversal`, 'reversal', { ...content, ...reversalContent(content, sent, why) });
-  }
-
-  /** @param id of what was decided */
-  #content(
-    arrival: HostArrival, id: string, own: OwnTrace, decided: Pick<DecisionContent, 'approved' | 'reason' | 'approvalCode'>, standInReason: string, replaces: SentReference | undefined, pin?: Judged,
-  ): DecisionContent {
-    const { request, meaning, source, receivedAtMs } = arrival;
-    return {
-      ...adviceContent(request, meaning, source.dialect, { ...decided, standInReason, replaces }),
-      what: 'decision', messageId: id, function: meaning.function === 'request' ? 'request' : 'advice', own, wrongPins: pin?.outcome === 'wrong' ? pin.tries : 0,
-      pinVerified: pin?.outcome === 'verified', receivedAtMs, decidedAtMs: this.#options.now(),
-    };
-  }
-
-  #advice(arrival: HostArrival, id: string, kind: Advice['kind'], content: DecisionContent): Advice {
-    const { policy, vault, now } = this.#options;
-    return { id, destination: policy.name, cardKey: arrival.token, kind, createdAtMs: now(), sealedPan: vault.encryptPan(arrival.pan, id), content };
-  }
-
   /** Other switches hear that it is on this node's disk: none of them tells it again. */
-  async #writeAll(arrival: HostArrival, record: StandInRecord, advices: readonly Advice[]): Promise<'durable' | 'failed' | 'unknown'> {
-    for (const advice of advices) {
-      const outcome = await this.#options.advices.write(advice);
-      if (outcome !== 'durable') return outcome;
-    }
+  async #tell(arrival: HostArrival, record: StandInRecord, advices: readonly Advice[]): Promise<'durable' | 'failed' | 'unknown'> {
+    const written = await this.#telling.keep(advices);
     const { policy, elapsed } = this.#options;
-    this.#submit(arrival, { kind: 'kept', id: `${record.id}-kept`, issuer: policy.name, message: arrival.message, rules: policy.rules }, elapsed() + recordMs, () => undefined);
-    return 'durable';
+    if (written === 'durable') this.#submit(arrival, { kind: 'kept', id: `${record.id}-kept`, issuer: policy.name, message: arrival.message, rules: policy.rules }, elapsed() + recordMs, () => undefined);
+    return written;
   }
 
   #submit(arrival: HostArrival, message: StandInMessage, deadlineMs: number, done: (outcome: Outcome<StandInAnswer>) => void): void {
     const { switches } = this.#options;
     const share = (whole: StandInMessage): StandInMessage => (whole.kind === 'request' ? { ...whole, facts: { ...whole.facts, switchesSharing: switches } } : whole);
     this.#options.book.submit(arrival.token, message, share, deadlineMs, (outcome) => {
-      if (outcome.kind === 'decided' && outcome.answer.kind === 'answered' && outcome.answer.note !== 'duplicate') remember(this.#records, recordKeyOf(arrival.message), outcome.answer.record);
+      if (outcome.kind === 'decided' && outcome.answer.kind === 'answered' && outcome.answer.note !== 'duplicate') this.#records.set(recordKeyOf(arrival.message), outcome.answer.record);
       done(outcome);
     });
   }
@@ -451,32 +379,11 @@ export class HostDesk {
   }
 }
 
-function remember<T>(map: Map<string, T>, key: string, value: T): void {
-  if (map.size >= rememberedMax && !map.has(key)) {
-    const oldest = map.keys().next();
-    if (oldest.done !== true) map.delete(oldest.value);
-  }
-  map.set(key, value);
+/** The issuer is not there for it. */
+function away(why: StandInReason): StandInOrder {
+  return { why, isAvailable: false };
 }
 
 function same(message: StandInMessage): StandInMessage {
   return message;
-}
-
-function keyOf({ token, meaning: { trace, fingerprint } }: HostArrival): string {
-  return `${token} ${trace.station} ${trace.acquirer} ${trace.class} ${trace.function} ${trace.stan} ${trace.transmittedAt} ${trace.localAt} ${fingerprint}`;
-}
-
-function asRepeat(outcome: HostOutcome): HostOutcome {
-  return outcome.kind === 'silence' ? outcome : { ...outcome, note: 'repeat' };
-}
-
-function bySwitch({ meaning }: HostArrival, reason: Reason): HostOutcome {
-  const response: Response = { reason, approvalCode: '', amount: meaning.amount, billing: undefined, balance: undefined, field: meaning.fault?.field };
-  return { kind: 'answer', response, responder: 'switch', note: undefined };
-}
-
-/** How the issuer will know a message of ours that tells of this one. */
-function referenceOf({ meaning: { trace } }: HostArrival, { stan, transmittedAt }: OwnTrace): SentReference {
-  return { class: trace.class, function: 'advice', stan, transmittedAt, localAt: trace.localAt, acquirer: trace.acquirer };
 }

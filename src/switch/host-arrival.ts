@@ -1,0 +1,54 @@
+/** A message of a remote issuer's card on its way through the switch: what is known of it, and what becomes of it. */
+import type { ForwardRoute } from '../dialect/forward.ts';
+import type { Side } from '../dialect/forward-write.ts';
+import type { ResponseMeaning } from '../dialect/meaning.ts';
+import type { OwnTrace } from '../host/host.ts';
+import type { Message } from '../iso8583/codec.ts';
+import type { SentReference } from '../message/advice.ts';
+import type { CardMessage, Response } from '../message/message.ts';
+import type { Reason } from '../message/reason.ts';
+import type { Carried } from './verification.ts';
+
+/** A message of one of the issuer's cards, with all that is known of it. */
+export interface HostArrival extends Carried {
+  readonly id: string;
+  readonly request: Message;
+  readonly source: Side;
+  readonly receivedAtMs: number;
+  /** The same on the clock of deadlines. */
+  readonly arrivedMs: number;
+  readonly deadlineMs: number;
+  /** The message as a fact, with what was verified of it by the issuer's keys. */
+  verified(done: (message: CardMessage) => void): void;
+  /** The same without anything verified. */
+  readonly message: CardMessage;
+}
+
+export type HostOutcome =
+  | { readonly kind: 'answer'; readonly response: Response; readonly responder: 'standin' | 'switch' | 'issuer'; readonly note: 'repeat' | 'duplicate' | undefined; readonly standInReason?: string }
+  /** The issuer's own answer. */
+  | { readonly kind: 'returned'; readonly answer: Message; readonly meaning: ResponseMeaning; readonly route: ForwardRoute; readonly reason: Reason; readonly note: 'repeat' | undefined }
+  /** Nobody answers: the acquirer times out, and reverses. */
+  | { readonly kind: 'silence'; readonly why: string };
+
+export type Done = (outcome: HostOutcome) => void;
+
+/** What makes it the same message when it comes again. */
+export function arrivalKey({ token, meaning: { trace, fingerprint } }: HostArrival): string {
+  return `${token} ${trace.station} ${trace.acquirer} ${trace.class} ${trace.function} ${trace.stan} ${trace.transmittedAt} ${trace.localAt} ${fingerprint}`;
+}
+
+export function asRepeat(outcome: HostOutcome): HostOutcome {
+  return outcome.kind === 'silence' ? outcome : { ...outcome, note: 'repeat' };
+}
+
+/** The switch's own answer: nobody else decided. */
+export function bySwitch({ meaning }: HostArrival, reason: Reason): HostOutcome {
+  const response: Response = { reason, approvalCode: '', amount: meaning.amount, billing: undefined, balance: undefined, field: meaning.fault?.field };
+  return { kind: 'answer', response, responder: 'switch', note: undefined };
+}
+
+/** How the issuer will know a message of ours that tells of this one. */
+export function referenceOf({ meaning: { trace } }: HostArrival, { stan, transmittedAt }: OwnTrace): SentReference {
+  return { class: trace.class, function: 'advice', stan, transmittedAt, localAt: trace.localAt, acquirer: trace.acquirer };
+}

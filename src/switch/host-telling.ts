@@ -1,0 +1,92 @@
+/**
+ * What a remote issuer is told of what was decided or taken back without it: advices and reversals, made of the message and its record,
+ * and kept on this node's disk until it has them. Refuses nothing; says whether they are on disk.
+ */
+import type { AdviceFile } from '../advice/advice-file.ts';
+import type { Advice, DecisionContent } from '../advice/advice.ts';
+import { adviceContent, reversalContent } from '../dialect/forward-advice.ts';
+import type { HostIssuer } from '../host/host-issuer.ts';
+import type { OwnTrace } from '../host/host.ts';
+import type { StandInRecord } from '../issuer/stand-in-record.ts';
+import type { CardVault } from '../keys/hsm.ts';
+import type { SentReference } from '../message/advice.ts';
+import { isApproval } from '../message/reason.ts';
+import type { Reason } from '../message/reason.ts';
+import type { HostArrival } from './host-arrival.ts';
+import type { HostPolicy } from './host-policy.ts';
+
+export interface HostTellingOptions {
+  readonly policy: Pick<HostPolicy, 'name' | 'unanswered'>;
+  readonly host: Pick<HostIssuer, 'reserveTrace'>;
+  readonly advices: AdviceFile;
+  readonly vault: CardVault;
+  /** Unix ms. */
+  readonly now: () => number;
+}
+
+/** A PIN that stand-in has judged. */
+export type Judged = { readonly outcome: 'verified' | 'wrong'; readonly tries: number } | undefined;
+
+export class HostTelling {
+  readonly #options: HostTellingOptions;
+
+  constructor(options: HostTellingOptions) {
+    this.#options = options;
+  }
+
+  /** Of a decision: where the issuer may have the request itself, that this is taken back or replaced. */
+  decision(arrival: HostArrival, record: StandInRecord, pin: Judged): Advice[] {
+    const { sent, id, reason, approvalCode, names } = record;
+    const why = record.why === '' ? 'timeout' : record.why;
+    const replaces = sent !== undefined && isApproval(reason) && this.#options.policy.unanswered === 'adviseReplaces' ? sent : undefined;
+    const content = this.#content(arrival, id, ownOf(record), { reason, approvalCode, approved: undefined }, why, replaces ?? names, pin);
+    const advice = this.#advice(arrival, id, arrival.meaning.class, content);
+    return sent !== undefined && replaces === undefined ? [this.reversal(arrival, sent, why, id), advice] : [advice];
+  }
+
+  /** Of a request that the issuer may have got, and that has come to nothing. @param id of what became of it instead */
+  reversal(arrival: HostArrival, sent: SentReference, why: string, id: string): Advice {
+    const own = this.#options.host.reserveTrace();
+    const content = this.#content(arrival, id, own, { reason: '4000', approvalCode: '', approved: undefined }, why, sent);
+    return this.#advice(arrival, `${id}-reversal`, 'reversal', { ...content, ...reversalContent(content, sent, why) });
+  }
+
+  /** Of an advice or a reversal that an acquirer sent: it is passed on. */
+  forwarded(arrival: HostArrival, record: StandInRecord): Advice {
+    const { meaning } = arrival;
+    const decided: Reason = meaning.class === 'reversal' ? '4000' : meaning.advisedDecline ? '1000' : '0000';
+    const content = this.#content(arrival, record.id, ownOf(record), { reason: decided, approvalCode: meaning.approvalCode, approved: undefined }, 'forwarded', record.names);
+    return this.#advice(arrival, record.id, meaning.class, content);
+  }
+
+  /** Comes back when all of them are on disk, or one cannot be. */
+  async keep(advices: readonly Advice[]): Promise<'durable' | 'failed' | 'unknown'> {
+    for (const advice of advices) {
+      const outcome = await this.#options.advices.write(advice);
+      if (outcome !== 'durable') return outcome;
+    }
+    return 'durable';
+  }
+
+  /** @param id of what was decided */
+  #content(
+    arrival: HostArrival, id: string, own: OwnTrace, decided: Pick<DecisionContent, 'approved' | 'reason' | 'approvalCode'>, standInReason: string, replaces: SentReference | undefined, pin?: Judged,
+  ): DecisionContent {
+    const { request, meaning, source, receivedAtMs } = arrival;
+    return {
+      ...adviceContent(request, meaning, source.dialect, { ...decided, standInReason, replaces }),
+      what: 'decision', messageId: id, function: meaning.function === 'request' ? 'request' : 'advice', own, wrongPins: pin?.outcome === 'wrong' ? pin.tries : 0,
+      pinVerified: pin?.outcome === 'verified', receivedAtMs, decidedAtMs: this.#options.now(),
+    };
+  }
+
+  #advice({ token, pan }: HostArrival, id: string, kind: Advice['kind'], content: DecisionContent): Advice {
+    const { policy, vault, now } = this.#options;
+    return { id, destination: policy.name, cardKey: token, kind, createdAtMs: now(), sealedPan: vault.encryptPan(pan, id), content };
+  }
+}
+
+/** As the record says that the issuer will know it. */
+function ownOf({ advised }: StandInRecord): OwnTrace {
+  return { stan: advised?.stan ?? '0', transmittedAt: advised?.transmittedAt ?? '' };
+}
