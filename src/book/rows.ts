@@ -15,7 +15,7 @@ export const transactionColumns = [
   'mti', 'class', 'function', 'purpose', 'processing_code', 'acquirer', 'terminal', 'stan', 'rrn', 'decided_by', 'approved',
   'reason', 'reason_name', 'approval_code', 'amount_minor', 'currency', 'billing_minor', 'billing_currency',
   'held_change_minor', 'ledger_change_minor', 'card_token', 'masked_pan', 'entry_mode', 'merchant_category', 'merchant_id',
-  'merchant_name', 'original_id', 'hold_id', 'flags', 'checks',
+  'merchant_name', 'original_id', 'hold_id', 'flags', 'checks', 'stand_in_reason',
 ] as const;
 
 export const postingColumns = ['entry_id', 'leg', 'ledger', 'amount_minor', 'currency', 'account_id', 'kind', 'posted_at'] as const;
@@ -182,10 +182,18 @@ export class Batch {
       entry.reason, reasons[entry.reason]?.name ?? '', entry.approvalCode, entry.amount?.amountMinor ?? null, entry.amount?.currency ?? null,
       entry.billing?.amountMinor ?? null, entry.billing?.currency ?? null, entry.effects.heldMinor, entry.effects.ledgerMinor,
       entry.cardToken, entry.maskedPan, entry.entryMode, entry.merchant.category, entry.merchant.id, entry.merchant.name,
-      entry.originalId ?? null, entry.hold?.id ?? null, wireArray(entry.flags), checksJson(entry),
+      entry.originalId ?? null, entry.hold?.id ?? null, wireArray(entry.flags), checksJson(entry), standInReasonOf(entry),
     ]);
   }
 }
+
+/** Why stand-in decided, as its entries are flagged; null where it did not. */
+function standInReasonOf({ decidedBy, flags }: TransactionEntry): string | null {
+  if (decidedBy !== 'standin') return null;
+  return flags.find((flag) => flag.startsWith(standInFlag))?.slice(standInFlag.length) ?? null;
+}
+
+const standInFlag = 'standin:';
 
 /** JSON as `jsonb` takes it: it refuses the escapes of NUL and of half a surrogate pair, which a message may have carried. */
 function checksJson(entry: TransactionEntry): string {

@@ -47,6 +47,8 @@ export interface TracedTransaction {
   readonly amount: Amount | undefined;
   readonly billing: Amount | undefined;
   readonly decidedBy: string;
+  /** Why stand-in decided; undefined where it did not. */
+  readonly standInReason: string | undefined;
   readonly approved: boolean;
   readonly reason: string;
   readonly reasonName: string;
@@ -157,6 +159,7 @@ interface TransactionRow {
   readonly stan: string;
   readonly rrn: string;
   readonly decided_by: string;
+  readonly stand_in_reason: string | null;
   readonly approved: boolean;
   readonly reason: string;
   readonly reason_name: string;
@@ -210,7 +213,7 @@ function tracedTransaction(row: TransactionRow, postings: readonly PostingRow[])
     merchant: { category: row.merchant_category, id: withoutCard(row.merchant_id, row.masked_pan), name: maskText(row.merchant_name) },
     processingCode: row.processing_code, entryMode: row.entry_mode, maskedPan: row.masked_pan, cardToken: row.card_token,
     amount: amountOf(row.amount_minor, row.currency), billing: amountOf(row.billing_minor, row.billing_currency),
-    decidedBy: row.decided_by, approved: row.approved, reason: row.reason, reasonName: row.reason_name, reasonText: textOf(row.reason),
+    decidedBy: row.decided_by, standInReason: row.stand_in_reason ?? undefined, approved: row.approved, reason: row.reason, reasonName: row.reason_name, reasonText: textOf(row.reason),
     approvalCode: row.approval_code, checks: row.checks, flags: row.flags, transmittedAt: row.transmitted, localAt: row.local_time,
     receivedAtMs: row.received_at.getTime(), decidedAtMs: row.decided_at.getTime(), bookedAtMs: row.booked_at.getTime(),
     accountId: row.account_id ?? undefined, sequence: row.sequence ?? undefined,

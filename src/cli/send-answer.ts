@@ -1,5 +1,7 @@
 /** What `locum send` says of an exchange: the fields, the answer in words, and what came back for the chip. */
 import type { Dialect } from '../dialect/dialect.ts';
+import { readResponder } from '../dialect/forward-return.ts';
+import type { ToldResponder } from '../dialect/forward-return.ts';
 import type { Message } from '../iso8583/codec.ts';
 import { describe } from '../iso8583/describe.ts';
 import { eachTag } from '../iso8583/tlv.ts';
@@ -10,6 +12,7 @@ import type { ChipAnswer } from './send-chip.ts';
 import type { Exchange, Target } from './send-client.ts';
 import { meaningOf } from './send-draft.ts';
 import type { Authenticity } from './send-mac.ts';
+import { standInWords } from './stand-in-words.ts';
 import type { Presentation } from './send-presented.ts';
 
 export interface Answered {
@@ -40,6 +43,8 @@ export function printExchange({ exchange, chip, authentication }: Answered, targ
   for (const line of fieldLines(response, '  ')) outside.print(line);
   outside.print('');
   outside.print(outcomeWords(response, dialect));
+  const responder = readResponder(response, dialect);
+  if (responder !== undefined) outside.print(`answered by: ${responderWords(responder)}`);
   for (const line of chip === undefined ? [] : chipLines(chip)) outside.print(line);
   if (authenticity !== undefined) outside.print(`message authentication code: ${authenticityWords[authenticity]}`);
   if (authentication !== undefined) outside.print(`cavv: ${authentication}`);
@@ -79,6 +84,12 @@ function wordsFor({ mti }: Message, { action, text }: { readonly action: string;
   return action === '0000' && (mti[1] === '4' || mti[1] === '8') ? 'Accepted' : text;
 }
 
+/** As the answer says it. A code of several reasons names all of them. */
+function responderWords({ code, names }: ToldResponder): string {
+  if (names.includes('issuer') || names.includes('account')) return 'the issuer';
+  return `stand-in, ${names.map(standInWords).join(', or ')} (${code})`;
+}
+
 /** What `--original` takes for this message; undefined of network management. */
 function originalWords(request: Message, { version }: Dialect): string | undefined {
   const [stan, at] = [request.text(11), request.text(version === '1987' ? 7 : 12)];
@@ -102,9 +113,16 @@ export function jsonOf({ exchange, chip, authentication }: Answered, dialect: Di
     approved: responseCode !== null && dialect.reasons.approved(responseCode),
     approvalCode: response.text(38)?.trim() ?? null,
     rrn: response.text(37)?.trim() ?? null,
+    responder: respondedBy(readResponder(response, dialect)),
     original: originalWords(request, dialect) ?? null,
     chip: chip === undefined ? null : { ...chip, issuerAuthenticationData: chip.issuerAuthenticationData ?? null },
     messageAuthentication: authenticity ?? null,
     cavv: authentication ?? null,
   };
+}
+
+function respondedBy(told: ToldResponder | undefined): object | null {
+  if (told === undefined) return null;
+  const isIssuer = told.names.includes('issuer') || told.names.includes('account');
+  return { who: isIssuer ? 'issuer' : 'standin', code: told.code, standInReasons: isIssuer ? [] : told.names };
 }

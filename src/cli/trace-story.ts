@@ -5,6 +5,7 @@
  */
 import { formatAmount } from '../message/money.ts';
 import { reasons } from '../message/reason.ts';
+import { standInWords } from './stand-in-words.ts';
 import type { Story, TracedHold, TracedTransaction } from '../book/trace.ts';
 
 /** Lines for a person. */
@@ -87,12 +88,13 @@ function fromSentence({ station, acquirer, terminal, merchant, stan, rrn, transm
   return `${parts.join(', ')}; here ${id}.`;
 }
 
-function decisionSentence({ decidedBy, approved, reason, reasonText, approvalCode, receivedAtMs, decidedAtMs }: TracedTransaction): string {
+function decisionSentence({ decidedBy, standInReason, approved, reason, reasonText, approvalCode, receivedAtMs, decidedAtMs }: TracedTransaction): string {
   const fact = Object.hasOwn(reasons, reason) ? reasons[reason as keyof typeof reasons] : undefined;
   const action = fact === undefined || fact.action === reason ? reason : `${reason}, which has the action code ${fact.action}`;
   const verdict = approved ? 'approved' : reason.startsWith('4') || reason.startsWith('9') ? 'answered' : 'declined';
   const code = approvalCode === '' ? '' : `, approval code ${approvalCode}`;
-  return `Decided by ${deciderWords[decidedBy] ?? decidedBy} after ${durationWords(decidedAtMs - receivedAtMs)}: ${verdict}: ${reasonText} (${action})${code}.`;
+  const because = standInReason === undefined ? '' : `, ${standInWords(standInReason)},`;
+  return `Decided by ${deciderWords[decidedBy] ?? decidedBy}${because} after ${durationWords(decidedAtMs - receivedAtMs)}: ${verdict}: ${reasonText} (${action})${code}.`;
 }
 
 const deciderWords: Readonly<Record<string, string>> = { account: 'the account', switch: 'the switch', standin: 'the stand-in', issuer: 'the issuer' };

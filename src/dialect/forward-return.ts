@@ -12,13 +12,13 @@ import type { Amount } from '../message/money.ts';
 import { authorizationResponseCode, draftAnswer } from './answer.ts';
 import { elementAt, elementOf } from './conditions.ts';
 import type { Dialect } from './dialect.ts';
-import type { ResultPlace } from './forward-rules.ts';
+import type { NamedCodes, ResultPlace } from './forward-rules.ts';
 import { additionalAmounts } from './forward-amounts.ts';
 import type { ForwardRoute, OwnValues } from './forward.ts';
 import { put } from './forward-write.ts';
 import type { Side } from './forward-write.ts';
 import type { ResponseMeaning } from './meaning.ts';
-import { writePlace } from './places.ts';
+import { placeText, writePlace } from './places.ts';
 import { cardClassOfMti } from './mti.ts';
 
 /**
@@ -144,11 +144,41 @@ function without(text: string, place: ResultPlace): string {
   return content === undefined ? text : text.slice(0, at) + text.slice(at + 2 + place.lengthDigits + content.length);
 }
 
-/** Says who answered in an answer to the acquirer. False where its dialect has no place or no code for it, or the place is taken by a fault. */
+/**
+ * Says who answered in an answer to the acquirer, and where stand-in did, why. False where its dialect has no place or no code for it, or
+ * it is about a format error.
+ * @param responder `issuer`, `account`, or why stand-in decided
+ */
 export function writeResponder(draft: Draft, { dialect, spec }: Side, responder: string): boolean {
-  const { responder: rules } = dialect.forward;
-  const code = rules?.codes.get(responder);
-  if (rules === undefined || code === undefined) return false;
-  if (rules.place.field === dialect.answer.faultField && draft.get(39) === dialect.reasons.responseCode('9100')) return false;
-  return writePlace(draft, spec, rules.place, code, 'characters');
+  const { responder: who, standInReason: why } = dialect.forward;
+  // A message that could not be read was put to nobody.
+  if (draft.get(39) === dialect.reasons.responseCode('9100')) return false;
+  const isTold = who !== undefined && writeCode(draft, spec, who, responder);
+  return (why !== undefined && writeCode(draft, spec, why, responder)) || isTold;
+}
+
+function writeCode(draft: Draft, spec: Side['spec'], { place, codes }: NamedCodes, name: string): boolean {
+  const code = codes.get(name);
+  return code !== undefined && writePlace(draft, spec, place, code, 'characters');
+}
+
+/** What `writeResponder` told. */
+export interface ToldResponder {
+  /** Code as it stands in the answer; empty where none does. */
+  readonly code: string;
+  /** Names that it may stand for: `issuer`, `account`, or reasons for stand-in. */
+  readonly names: readonly string[];
+}
+
+/** Who answered, as an answer to the acquirer says it; undefined where it says nothing of it. */
+export function readResponder(answer: Message, { forward: { responder: who, standInReason: why }, reasons }: Dialect): ToldResponder | undefined {
+  if (answer.text(39) === reasons.responseCode('9100')) return undefined;
+  const codeAt = (rules: NamedCodes | undefined): string => (rules === undefined ? '' : (placeText(answer, rules.place, 'characters') ?? ''));
+  const [whoCode, whyCode] = [codeAt(who), codeAt(why)];
+  const names = whyCode === '' ? namesOf(who, whoCode) : namesOf(why, whyCode);
+  return names.length === 0 ? undefined : { code: whyCode === '' ? whoCode : whyCode, names };
+}
+
+function namesOf(rules: NamedCodes | undefined, code: string): string[] {
+  return [...(rules?.codes ?? [])].filter(([, each]) => each === code).map(([name]) => name);
 }

@@ -38,16 +38,18 @@ export interface ForwardRules {
   readonly valueResults: readonly ResultPlace[];
   /** Who answered, or why somebody else did, by the name that the switch has for it. */
   readonly responder: NamedCodes | undefined;
+  /** Why stand-in decided, told apart further than `responder` does. */
+  readonly standInReason: NamedCodes | undefined;
 }
 
 export const noForwardRules: ForwardRules = {
-  entryCodes: [], environments: new Map(), pinEntered: [], merchantForm: undefined, why: undefined, returned: [], valueResults: [], responder: undefined,
+  entryCodes: [], environments: new Map(), pinEntered: [], merchantForm: undefined, why: undefined, returned: [], valueResults: [], responder: undefined, standInReason: undefined,
 };
 
 /** @param isSecret says which fields may hold card data */
 export function readForward(node: JsonNode, isSecret: (field: number) => boolean): ForwardRules {
   if (!node.present) return noForwardRules;
-  node.only('entryCodes', 'environments', 'pinEntered', 'merchantForm', 'why', 'returned', 'valueResults', 'responder');
+  node.only('entryCodes', 'environments', 'pinEntered', 'merchantForm', 'why', 'returned', 'valueResults', 'responder', 'standInReason');
   const found = new Map<Environment, readonly Condition[]>();
   for (const [name, value] of node.at('environments').present ? node.at('environments').members() : []) {
     const environment = environments.find((each) => each === name) ?? value.fail(`is none of ${environments.join(', ')}`);
@@ -62,6 +64,7 @@ export function readForward(node: JsonNode, isSecret: (field: number) => boolean
     returned: node.at('returned').present ? readReturned(node.at('returned'), isSecret) : [],
     valueResults: node.at('valueResults').present ? node.at('valueResults').items().map(readResult) : [],
     responder: readNamedCodes(node.at('responder')),
+    standInReason: readNamedCodes(node.at('standInReason')),
   };
 }
 

@@ -335,7 +335,7 @@ function applyRequest(head: StandInHead, records: Records, request: StandInReque
   const response = responseOf(message, reason);
   const guardId = counted?.isInOutage === true && cap !== undefined ? outageGuardId(issuer, facts.outageId, message.day) : '';
   const takes = guardId === '' || counted === undefined || cap === undefined ? [] : takesOf(guardId, counted, cap, facts.switchesSharing);
-  const record: StandInRecord = { ...recordOf(message, id, 'standin', response), counted, guardId, sent, advised, names: nameOf(original?.record), telling: 'due' };
+  const record: StandInRecord = { ...recordOf(message, id, 'standin', response), why: facts.why, counted, guardId, sent, advised, names: nameOf(original?.record), telling: 'due' };
   const flags = [`standin:${facts.why}`, `rules:${rules.version}`, ...(sent === undefined ? [] : ['sentToIssuer'])];
   const entry = encodeEntry(entryOf(message, nowMs, 'standin', response, checksOf(decision.checks), flags, original?.record?.id));
   const puts: [string, StandInRecord][] = [[key, record]];

@@ -21,6 +21,8 @@ export interface StandInRecord {
   readonly transmittedAt: string;
   readonly localAt: string;
   readonly by: Who;
+  /** Why stand-in decided; empty where it did not. */
+  readonly why: string;
   readonly reason: Reason;
   readonly approvalCode: string;
   /** Of the transaction. */
@@ -70,7 +72,7 @@ function recordKey(token: string, station: string, acquirer: string, stan: strin
 export function recordOf(message: CardMessage, id: string, by: Who, { reason, approvalCode }: Pick<Response, 'reason' | 'approvalCode'>): StandInRecord {
   const { trace: { transmittedAt, localAt }, fingerprint, amount } = message;
   return {
-    id, phase: 'ended', untilMs: 0, fingerprint, transmittedAt, localAt, by, reason, approvalCode, amount, isReversed: false, counted: undefined, guardId: '',
+    id, phase: 'ended', untilMs: 0, fingerprint, transmittedAt, localAt, by, why: '', reason, approvalCode, amount, isReversed: false, counted: undefined, guardId: '',
     sent: undefined, advised: undefined, names: undefined, telling: 'no',
   };
 }
@@ -88,5 +90,5 @@ export function encodeRecord(record: StandInRecord): string {
 export function decodeRecord(text: string | null | undefined): StandInRecord | undefined {
   if (typeof text !== 'string') return undefined;
   const parsed = JSON.parse(text) as StandInRecord;
-  return { ...parsed, amount: parsed.amount, counted: parsed.counted, sent: parsed.sent, advised: parsed.advised, names: parsed.names };
+  return { ...parsed, why: parsed.why ?? '', amount: parsed.amount, counted: parsed.counted, sent: parsed.sent, advised: parsed.advised, names: parsed.names };
 }

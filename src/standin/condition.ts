@@ -10,7 +10,7 @@ import type { CardMessage, EntryMode, MessageClass, Purpose } from '../message/m
 export type StandInReason = (typeof standInReasons)[number];
 
 export const standInReasons = [
-  'timeout', 'signedOff', 'unreachable', 'circuitOpen', 'suppressInquiry', 'operator', 'asked', 'belowThreshold', 'withinParameters', 'overCapacity',
+  'timeout', 'badAnswer', 'signedOff', 'unreachable', 'circuitOpen', 'suppressInquiry', 'operator', 'asked', 'belowThreshold', 'withinParameters', 'overCapacity',
   'storeUnreachable', 'internalFault',
 ] as const;
 

@@ -30,6 +30,8 @@ export interface DecidedEvent {
   readonly class: MessageClass;
   readonly responder: Responder;
   readonly reason: Reason;
+  /** Why stand-in decided; empty where it did not. */
+  readonly standInReason: string;
   readonly note: 'repeat' | 'duplicate' | undefined;
   readonly elapsedMs: number;
   /** For a log that looks for one message. */

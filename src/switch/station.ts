@@ -8,7 +8,7 @@ import { Draft } from '../iso8583/draft.ts';
 import { DecodeError, EncodeError } from '../iso8583/errors.ts';
 import { authorizationResponseCode, draftAnswer, draftNetworkAnswer, draftNetworkRequest, draftRefusal } from '../dialect/answer.ts';
 import type { Dialect } from '../dialect/dialect.ts';
-import { draftReturned } from '../dialect/forward-return.ts';
+import { draftReturned, writeResponder } from '../dialect/forward-return.ts';
 import { draftFormatError } from '../dialect/format-error.ts';
 import { isIssuerOrder } from '../dialect/meaning.ts';
 import type { CardMeaning, CarriedKey, Meaning, NetworkMeaning, ResponseMeaning } from '../dialect/meaning.ts';
@@ -232,6 +232,7 @@ export class Station implements LinkHandlers {
     const reason = result.kind === 'returned' ? result.reason : result.response.reason;
     events.decided({
       station: name, mti: meaning.mti, class: meaning.class, responder: result.kind === 'returned' ? 'issuer' : result.responder, reason, note: result.note, elapsedMs,
+      standInReason: result.kind === 'answer' ? (result.standInReason ?? '') : '',
       id: result.id, stan: meaning.trace.stan, rrn: meaning.rrn, maskedPan: meaning.pan?.masked ?? '',
     });
     if (answerMti(meaning.mti) === undefined) {
@@ -239,9 +240,12 @@ export class Station implements LinkHandlers {
       return;
     }
     const rrn = meaning.rrn === '' ? retrievalReference(now(), meaning.trace) : meaning.rrn;
-    this.#answer(received, result.kind === 'returned'
-      ? draftReturned(received.message, meaning.amount, result.answer, result.meaning, result.route, this.#draft, rrn)
-      : draftAnswer(received.message, result.response, dialect, this.#draft, rrn, result.chip));
+    if (result.kind === 'returned') draftReturned(received.message, meaning.amount, result.answer, result.meaning, result.route, this.#draft, rrn);
+    else {
+      draftAnswer(received.message, result.response, dialect, this.#draft, rrn, result.chip);
+      if (result.responder !== 'switch') writeResponder(this.#draft, this.#context.side, result.responder === 'standin' ? (result.standInReason ?? '') : result.responder);
+    }
+    this.#answer(received, this.#draft);
   }
 
   #network(received: Received, meaning: NetworkMeaning, frame: Uint8Array | undefined): void {

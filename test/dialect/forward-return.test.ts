@@ -1,12 +1,13 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { draftForwarded, forwardRoute } from '../../src/dialect/forward.ts';
-import { draftReturned, writeResponder } from '../../src/dialect/forward-return.ts';
+import { draftReturned, readResponder, writeResponder } from '../../src/dialect/forward-return.ts';
 import type { Side } from '../../src/dialect/forward-write.ts';
 import { loadDialect } from '../../src/dialect/load.ts';
 import type { CardMeaning, ResponseMeaning } from '../../src/dialect/meaning.ts';
 import { readMessage } from '../../src/dialect/read.ts';
 import { Draft } from '../../src/iso8583/draft.ts';
+import { standInReasons } from '../../src/standin/condition.ts';
 import type { Codec, Message } from '../../src/iso8583/codec.ts';
 import { actions } from '../../src/dialect/actions.ts';
 import { codecOf, shippedNames } from '../iso8583/codecs.ts';
@@ -134,10 +135,32 @@ describe('an issuer’s answer comes back to the acquirer', () => {
   it('who answered is told where the dialect has a place for it', () => {
     expect(returned(purchaseOf(codecs['1987']), codecs['1993'], { 39: '000' }, {}, 'issuer').text(44)).toBe('5');
     expect(returned(purchaseOf(codecs['1987']), codecs['1987'], { 39: '00', 44: 'X YZM' }, {}, 'issuer').text(44)).toBe('5 YZ');
-    expect(returned(purchaseOf(codecs['2003']), codecs['1987'], { 39: '00' }, {}, 'issuer').has(44)).toBe(false);
+    for (const version of ['1987', '1993', '2003'] as const) {
+      const answer = returned(purchaseOf(codecs[version]), codecs['1987'], { 39: '00' }, {}, 'issuer');
+      expect(readResponder(answer, dialects[version])).toEqual({ code: '5', names: ['issuer', 'account'] });
+    }
     const draft = new Draft('0110').set(39, '00');
-    expect([writeResponder(draft, sideOf(codecs['1987']), 'timeout'), draft.get(44)]).toEqual([true, '1']);
+    expect([writeResponder(draft, sideOf(codecs['1987']), 'timeout'), draft.get(44), draft.get(63)]).toEqual([true, '1', 'SR049020']);
     expect(writeResponder(draft, sideOf(codecs['1987']), 'aReasonWithoutCode')).toBe(false);
+  });
+
+  it('every reason for stand-in is told apart in each edition, and read again', () => {
+    for (const version of ['1987', '1993', '2003'] as const) {
+      const codec = codecs[version];
+      for (const reason of standInReasons) {
+        const draft = new Draft(`${digitOf(version)}110`).set(39, approvedBy[version]);
+        expect(writeResponder(draft, sideOf(codec), reason), `${version} ${reason}`).toBe(true);
+        const answer = codec.decode(Uint8Array.from(codec.encode(draft)));
+        expect(readResponder(answer, dialects[version])?.names, `${version} ${reason}`).toEqual([reason]);
+        expect(dialects[version].forward.why?.codes.has(reason), `${version} ${reason} in advices`).toBe(true);
+      }
+    }
+  });
+
+  it('a format error names its field, and nobody who answered it', () => {
+    const { dialect } = sideOf(codecs['1987']);
+    const draft = new Draft('0110').set(39, dialect.reasons.responseCode('9100')).set(44, '004');
+    expect([writeResponder(draft, sideOf(codecs['1987']), 'account'), draft.get(44), draft.get(63)]).toEqual([false, '004', undefined]);
   });
 
   it('whatever an issuer puts into its answer, one for the acquirer can be written', () => {
