@@ -162,7 +162,9 @@ export class HostIssuer {
   #settle(pending: Pending, message: Message, meaning: ResponseMeaning, elapsedMs: number): void {
     const { sent, asked, route, isTrial, done } = pending;
     if (this.#config.askingCodes.has(meaning.responseCode)) {
-      this.#tell({ kind: 'asked' });
+      // An advice asks for no decision: whoever cannot take it now is told again.
+      if ('message' in pending.order) this.#tell({ kind: 'asked' });
+      else this.#judge(pending, { kind: 'failed', isTrial });
       done({ kind: 'asked', responseCode: meaning.responseCode, elapsedMs, sent });
       return;
     }

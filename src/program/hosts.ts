@@ -237,7 +237,6 @@ export class HostIssuers {
         desk.told(advice, opened.pan.masked, result.sent, result.meaning.version, isRepeat);
         resolve({ kind: 'accepted' });
       } else if (result.kind === 'answered') resolve({ kind: 'refused', why: `answered ${result.meaning.responseCode}` });
-      else if (result.kind === 'asked') resolve({ kind: 'refused', why: `answered ${result.responseCode}` });
       else if (result.kind === 'notSent' && (result.why === 'unfit' || result.why === 'tooLarge')) resolve({ kind: 'refused', why: result.detail });
       else resolve({ kind: result.kind === 'notSent' ? 'notSent' : 'noAnswer' });
     });
