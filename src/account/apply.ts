@@ -25,6 +25,7 @@ import type { Leg } from './record.ts';
 import { referencesToCheck } from './references.ts';
 import { reverse } from './reverse.ts';
 import { scriptsSentBy } from './scripts.ts';
+import { settle } from './settle.ts';
 
 export type AccountMessage = CardMessage | ExpireMessage | LifecycleMessage;
 
@@ -44,6 +45,9 @@ export function apply(account: Account | undefined, records: Records, message: A
   const locating = locate(account.id, index, message, records, facts.decidedAtMs);
   if (locating.kind === 'read') return locating;
   const { located } = locating;
+  if (message.stoodIn !== undefined && (located.own !== undefined || !located.isFull)) {
+    return settle({ account, index, card }, message, message.stoodIn, located, records, facts);
+  }
   if (located.own !== undefined) return again(account, card, message, located.own);
   if (located.isFull) return withoutRoom(account, message, records, facts);
   const owner = { account, index, card };

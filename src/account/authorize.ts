@@ -48,7 +48,7 @@ export function authorize(owner: Owner, message: CardMessage, located: Located, 
   const leftMinor = located.ahead.length === 0 ? undefined : leftByReversals(located.ahead.map(({ leg }) => leg), message);
   const isTold = located.twin?.transmittedAt === message.trace.transmittedAt;
   const request: Request = { owner, message, located, records, facts, outcome, isTold, leftMinor };
-  const failure = isTold ? '9113' : (outcome.failure ?? refusal(message, kind, original));
+  const failure = isTold ? '9113' : (outcome.failure ?? refusal(message, kind, original) ?? facts.refused);
   if (failure !== undefined) return decline(request, failure);
   if (leftMinor === 0 && kind !== 'complete') return decline(request, '1830');
 
@@ -73,7 +73,8 @@ function secured({ owner, message, outcome, isTold, leftMinor }: Request, isAppr
   return isTold ? noSecurityChange : securityChange(owner.index, owner.card, message, { pin: outcome.pin, isApproved, isAwaited: leftMinor !== 0 });
 }
 
-function kindOf({ purpose }: CardMessage): MoveKind {
+/** What an approval of it does. */
+export function kindOf({ purpose }: CardMessage): MoveKind {
   return purpose === 'increment' ? 'increase' : purpose === 'completion' ? 'complete' : 'take';
 }
 

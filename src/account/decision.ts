@@ -3,6 +3,7 @@
  * that it changes.
  */
 import type { CardReferences, QueuedScript, Response } from '../message/message.ts';
+import type { Reason } from '../message/reason.ts';
 import type { Account } from './account.ts';
 import type { JournalEntry } from './journal.ts';
 
@@ -34,6 +35,8 @@ export interface DecideFacts {
   readonly decidedAtMs: number;
   /** The shared counter refused this message a moment ago. */
   readonly guardRefused: boolean;
+  /** Stand-in refuses a request that the account as it was last seen would approve: it is declined for this, once its own checks have passed. */
+  readonly refused?: Reason | undefined;
 }
 
 /** The answer when nothing but the reason is to be said. */

@@ -32,6 +32,8 @@ export interface Located {
   readonly once: readonly string[];
   /** The message as it came before. */
   readonly own: Leg | undefined;
+  /** The record that it is in. */
+  readonly ownAt: string | undefined;
   /** The request of an advice, or the advice of a request, under the same trace. */
   readonly twin: Leg | undefined;
   /** Reversals of this very message that came before it. */
@@ -100,12 +102,12 @@ export function locate(accountId: string, card: number, message: CardMessage, re
   const ownId = recordId(accountId, card, trace, trace.stan);
   const aliasIds = aliasIdsOf(accountId, card, message);
   const mayRefer = message.class === 'reversal' || message.function !== 'request' || message.purpose === 'increment' || message.purpose === 'completion';
-  if (!mayRefer && !message.repeat && !records.has(ownId) && !aliasIds.some((id) => records.has(id))) {
+  if (!mayRefer && !message.repeat && message.stoodIn === undefined && !records.has(ownId) && !aliasIds.some((id) => records.has(id))) {
     const aliases = aliasIds.map((id) => ({ id, found: undefined }));
     return {
       kind: 'located',
       located: {
-        ownId, aliases, once: [ownId, ...aliasIds], own: undefined, twin: undefined, ahead: [], original: undefined, remember: undefined,
+        ownId, aliases, once: [ownId, ...aliasIds], own: undefined, ownAt: undefined, twin: undefined, ahead: [], original: undefined, remember: undefined,
         isForeign: false, isFull: false,
       },
     };
@@ -119,8 +121,9 @@ function locateByReading(
   const { trace } = message;
   const type = legType(trace);
   const record = reader.record(ownId);
-  const own = reader.legs(record, { type, ...trace }).find(({ leg }) => isSame(leg, type, message))?.leg;
-  const isRepeat = own !== undefined;
+  const own = reader.legs(record, { type, ...trace }).find(({ leg }) => isSame(leg, type, message));
+  // What was answered in the account's place may differ from what is here, so all that concerns it is looked for again.
+  const isRepeat = own !== undefined && message.stoodIn === undefined;
   const aliases = isRepeat ? [] : aliasIds.map((id) => ({ id, found: reader.alias(id) }));
   const twin = isRepeat ? undefined : twinOf(reader, record, type, message);
   const ahead = isRepeat || message.class === 'reversal' ? [] : reversalsAhead(reader, record, aliases, type, message);
@@ -132,9 +135,9 @@ function locateByReading(
   const remember = isRepeat || isForeign || message.class !== 'reversal' || (original !== undefined && original.leg.state !== 'none')
     ? undefined
     : rememberedAt(reader, message, message.original === undefined ? record : reference, referenceId ?? ownId, aliases, nowMs);
-  const isFull = !isRepeat && !hasRoom(reader, ownId, remember);
+  const isFull = own === undefined && !hasRoom(reader, ownId, remember);
   if (reader.missing.length > 0) return { kind: 'read', ids: reader.missing };
-  return { kind: 'located', located: { ownId, aliases, once: [], own, twin: twin?.leg, ahead, original, remember, isForeign, isFull } };
+  return { kind: 'located', located: { ownId, aliases, once: [], own: own?.leg, ownAt: own?.recordId, twin: twin?.leg, ahead, original, remember, isForeign, isFull } };
 }
 
 function aliasIdsOf(accountId: string, card: number, message: CardMessage): string[] {

@@ -248,6 +248,19 @@ export interface CardMessage {
   /** Business day and month of the program: days and months since 1970. */
   readonly day: number;
   readonly month: number;
+  /** Of a request that was answered in the account's place; the account takes it as it was answered. */
+  readonly stoodIn?: StoodIn | undefined;
+}
+
+/** What stand-in answered a request, as the account's store could not be reached. */
+export interface StoodIn {
+  readonly reason: Reason;
+  /** What a PIN came to that was judged. */
+  readonly pin: 'verified' | 'wrong' | undefined;
+  /** Unix ms. */
+  readonly decidedAtMs: number;
+  readonly checks: readonly CheckResult[];
+  readonly flags: readonly string[];
 }
 
 /** The account's answer, free of version and link. */
