@@ -217,6 +217,9 @@ export class Matcher<Message, Request> {
     if (entry.previous === undefined) this.#slots[entry.slot] = entry.next;
     else entry.previous.next = entry.next;
     if (entry.next !== undefined) entry.next.previous = entry.previous;
+    // An old one would keep its neighbours, and what they wait with, from being collected young.
+    entry.previous = undefined;
+    entry.next = undefined;
   }
 
   /** One that ended before keeps its trace's memory, at its new place. */
