@@ -54,6 +54,7 @@ export function newMetrics(): Metrics {
 
   const received = counter('locum_messages_received_total', 'Messages received', ['station', 'mti']);
   const answered = counter('locum_decisions_total', 'Card messages answered', ['station', 'mti', 'responder', 'reason']);
+  const stoodIn = counter('locum_stand_in_decisions_total', 'Card messages that stand-in decided, by why', ['station', 'mti', 'why']);
   const notes = counter('locum_repeats_total', 'Repeats and duplicates of messages that were decided before', ['station', 'kind']);
   const dropped = counter('locum_messages_dropped_total', 'Messages that got no answer', ['station', 'reason']);
   const refused = counter('locum_messages_refused_total', 'Messages of a type that is not taken', ['station', 'mti', 'reason']);
@@ -116,6 +117,7 @@ export function newMetrics(): Metrics {
       decided: (event) => {
         answered(event.station, event.mti, event.responder, event.reason).inc();
         latency(event.station, event.mti, event.responder).observe(event.elapsedMs / 1000);
+        if (event.standInReason !== '') stoodIn(event.station, event.mti, event.standInReason).inc();
         if (event.note !== undefined) notes(event.station, event.note).inc();
       },
       dropped: (station, reason) => dropped(station, reason).inc(),
