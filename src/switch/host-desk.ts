@@ -34,6 +34,7 @@ import { HostTelling } from './host-telling.ts';
 import type { Judged } from './host-telling.ts';
 import type { HsmTurn } from './hsm-turn.ts';
 import { Recent } from './recent.ts';
+import { standInFacts } from './stand-in-facts.ts';
 
 export interface HostDeskOptions {
   readonly policy: HostPolicy;
@@ -283,13 +284,9 @@ export class HostDesk {
     }
     const own = host.reserveTrace();
     arrival.verified((message) => {
-      const minute = new Date(arrival.receivedAtMs);
       const request: StandInMessage = {
         kind: 'request', id: arrival.id, issuer: policy.name, message, rules: policy.rules, sent, advised: referenceOf(arrival, own), follows,
-        facts: {
-          why, isAvailable, outageId: isAvailable ? 0 : this.#outageId, switchesSharing: 1, day: message.day, month: message.month,
-          minuteOfDay: minute.getUTCHours() * 60 + minute.getUTCMinutes(),
-        },
+        facts: standInFacts(arrival, message, why, isAvailable, isAvailable ? 0 : this.#outageId),
       };
       this.#submit(arrival, request, arrival.deadlineMs, (outcome) => {
         if (outcome.kind === 'unresolved') finish({ kind: 'silence', why: 'whether it was decided is not known' });
