@@ -18,7 +18,7 @@
 import { assert } from '../base/assert.ts';
 import { calling, troubleOf } from './calling.ts';
 import { prepare, prepareLoose } from './lane.ts';
-import type { Batch, Domain, Lane, Loose, Outcome, Pending } from './lane.ts';
+import type { Batch, Domain, Lane, LastKnown, Loose, Moment, Outcome, Pending } from './lane.ts';
 import { LaneCache } from './lane-cache.ts';
 import { LateFinder } from './late.ts';
 import { partitionOf } from './store.ts';
@@ -122,6 +122,11 @@ export class Decider<Message, Account extends { readonly version: number }, Answ
   /** Does the store answer, as far as is known, for every partition? */
   get storeAnswers(): boolean {
     return this.#downSinceMs === undefined;
+  }
+
+  /** An account as it was when the store last told of it, for whoever stands in for the store; undefined: not known, or forgotten. */
+  lastKnown(accountId: string): LastKnown<Account> | undefined {
+    return this.#lanes.lastKnown(accountId);
   }
 
   /** Resolves when nothing waits any more. */
@@ -237,7 +242,7 @@ export class Decider<Message, Account extends { readonly version: number }, Answ
   ): Promise<void> {
     const { elapsed, events } = this.#options;
     const at = atOf(shard);
-    const asOf = this.#tick;
+    const asOf: Moment = { tick: this.#tick, atMs: this.#options.now() };
     const startedMs = elapsed();
     shard.commitsInFlight += 1;
     mark(batches, loose, true);
@@ -246,7 +251,7 @@ export class Decider<Message, Account extends { readonly version: number }, Answ
     shard.commitsInFlight -= 1;
     if ('error' in called) {
       for (const { lane, taken } of batches) {
-        this.#lanes.forget(lane);
+        this.#lanes.doubt(lane);
         this.#putBack(lane, this.#doubt(taken, called.error));
         this.#release(shard, lane);
       }
@@ -267,12 +272,12 @@ export class Decider<Message, Account extends { readonly version: number }, Answ
     if (shard.ready.length > 0 || shard.loose.length > 0) this.#schedule(shard);
   }
 
-  #settle(shard: Shard<Message, Account, Answer>, batch: Batch<Message, Account, Answer>, result: CommitResult, asOf: number): void {
+  #settle(shard: Shard<Message, Account, Answer>, batch: Batch<Message, Account, Answer>, result: CommitResult, asOf: Moment): void {
     const { lane, taken, answers } = batch;
     if (result.kind === 'committed') {
       // That an account is absent is not remembered: another process may open it.
-      lane.head = batch.account === undefined ? undefined : { account: batch.account };
-      if (batch.item.head !== undefined) lane.asOf = asOf;
+      if (batch.account !== undefined && batch.item.head !== undefined) this.#lanes.keepHead(lane, batch.account, asOf);
+      else lane.head = batch.account === undefined ? undefined : { account: batch.account };
       this.#lanes.keepRecords(lane, batch.changed);
       lane.singles = Math.max(0, lane.singles - taken.length);
       for (const [index, pending] of taken.entries()) this.#finish(pending, { kind: 'decided', answer: answers[index] as Answer });
@@ -281,7 +286,6 @@ export class Decider<Message, Account extends { readonly version: number }, Answ
     }
     if (result.kind === 'conflict') {
       this.#options.events.conflict();
-      this.#lanes.forget(lane);
       this.#lanes.learnHead(lane, this.#decode(lane, result.value), asOf);
     } else if (result.kind === 'duplicate') {
       this.#lanes.learnRecords(lane, result.records);
@@ -338,7 +342,7 @@ export class Decider<Message, Account extends { readonly version: number }, Answ
 
   async #readHeads(shard: Shard<Message, Account, Answer>, lanes: readonly Lane<Message, Account, Answer>[]): Promise<void> {
     const at = atOf(shard);
-    const asOf = this.#tick;
+    const asOf: Moment = { tick: this.#tick, atMs: this.#options.now() };
     const called = await calling(this.#store.heads(at, lanes.map(({ accountId }) => accountId)));
     if ('error' in called) this.#readFailed(shard, at, lanes, called.error);
     else {
@@ -372,7 +376,7 @@ export class Decider<Message, Account extends { readonly version: number }, Answ
 
   #readFailed(shard: Shard<Message, Account, Answer>, at: PartitionEpoch, lanes: readonly Lane<Message, Account, Answer>[], error: Error): void {
     for (const lane of lanes) {
-      this.#lanes.forget(lane);
+      this.#lanes.doubt(lane);
       this.#release(shard, lane);
     }
     this.#failed(shard, at, error);

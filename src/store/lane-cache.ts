@@ -1,11 +1,16 @@
 /**
  * The accounts that this process knows, bounded: so many accounts, so many of their records. What is forgotten is read again.
+ *
+ * What was known when a call failed is kept beside, for whoever stands in while the store is away: of the same accounts, at most the
+ * records that were known then. It goes when the store tells of the account again.
  */
 import { newLane } from './lane.ts';
-import type { Lane } from './lane.ts';
+import type { Lane, LastKnown, Moment } from './lane.ts';
 
 /** A lane that knows more records than this when it learns another forgets them first. */
 const recordsPerLaneMax = 1024;
+
+const noRecords: ReadonlyMap<string, string | null> = new Map();
 
 export interface LaneCacheLimits {
   /** Accounts beyond this are forgotten while nothing waits for them. */
@@ -46,12 +51,35 @@ export class LaneCache<Message, Account extends { readonly version: number }, An
     return lane;
   }
 
-  /** Takes over a head that the store told of, in answer to a call sent at the tick `asOf`. */
-  learnHead(lane: Lane<Message, Account, Answer>, account: Account | undefined, asOf: number): void {
+  /** Takes over a head that the store told of, in answer to a call sent then. */
+  learnHead(lane: Lane<Message, Account, Answer>, account: Account | undefined, asOf: Moment): void {
     if (lane.head?.account?.version !== account?.version) this.#forgetRecords(lane);
-    lane.head = { account };
-    lane.asOf = asOf;
+    this.keepHead(lane, account, asOf);
     lane.isSuspect = false;
+  }
+
+  /** Takes over a head that a call sent then has committed. */
+  keepHead(lane: Lane<Message, Account, Answer>, account: Account | undefined, { tick, atMs }: Moment): void {
+    lane.head = { account };
+    lane.asOf = tick;
+    lane.asOfMs = atMs;
+    lane.last = undefined;
+  }
+
+  /** The account as it was last known, now or before a call failed, with records of that same moment. */
+  lastKnown(accountId: string): LastKnown<Account> | undefined {
+    const lane = this.#lanes.get(accountId);
+    if (lane?.head?.account === undefined) return lane?.last;
+    return { account: lane.head.account, records: lane.isSuspect ? noRecords : lane.records, asOfMs: lane.asOfMs };
+  }
+
+  /** A call failed that concerned the lane: its head is to be read again. */
+  doubt(lane: Lane<Message, Account, Answer>): void {
+    const last = this.lastKnown(lane.accountId);
+    this.#records -= lane.records.size;
+    lane.records = new Map();
+    lane.head = undefined;
+    lane.last = last;
   }
 
   /** Takes over records that the store told of at a moment of its own. They stay if the head, read after them, is the same still. */
@@ -73,6 +101,7 @@ export class LaneCache<Message, Account extends { readonly version: number }, An
 
   forget(lane: Lane<Message, Account, Answer>): void {
     lane.head = undefined;
+    lane.last = undefined;
     this.#forgetRecords(lane);
   }
 

@@ -77,12 +77,31 @@ export interface Lane<Message, Account, Answer> {
   head: { readonly account: Account | undefined } | undefined;
   /** The tick at which the call was sent that last proved the head to be the store's. */
   asOf: number;
+  /** Unix ms of that. */
+  asOfMs: number;
+  /** What was known before a call failed: it may have changed since. */
+  last: LastKnown<Account> | undefined;
   /** Records came from the store after the head did, and may belong to a later one: it must be read again first. */
   isSuspect: boolean;
   /** Records of that head: null where it is known that there is none. */
-  readonly records: Map<string, string | null>;
+  records: Map<string, string | null>;
   /** A guard refused what several messages asked together: so many are asked one by one. */
   singles: number;
+}
+
+/** A place in the order of messages, and Unix ms of it. */
+export interface Moment {
+  readonly tick: number;
+  readonly atMs: number;
+}
+
+/** An account as it was when the store last told of it, with such of its records as were in memory then. */
+export interface LastKnown<Account> {
+  readonly account: Account;
+  /** To be copied by whoever keeps them beyond this turn. */
+  readonly records: ReadonlyMap<string, string | null>;
+  /** Unix ms at which the call was sent that the store answered. */
+  readonly asOfMs: number;
 }
 
 /** One lane's part of a commit. */
@@ -120,7 +139,7 @@ const messagesPerItemMax = 128;
 const noRecords: ReadonlyMap<string, string | null> = new Map();
 
 export function newLane<Message, Account, Answer>(accountId: string): Lane<Message, Account, Answer> {
-  return { accountId, queue: [], state: 'idle', head: undefined, asOf: -1, isSuspect: false, records: new Map(), singles: 0 };
+  return { accountId, queue: [], state: 'idle', head: undefined, asOf: -1, asOfMs: 0, last: undefined, isSuspect: false, records: new Map(), singles: 0 };
 }
 
 /** Applies what waits in the lane, as far as what is known of the account reaches. What it takes leaves the queue. */

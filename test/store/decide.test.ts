@@ -273,7 +273,7 @@ describe('the cache of accounts', () => {
     const cache = new LaneCache<string, { readonly version: number }, string>({ accountsMax: 20, recordsMax: 1_500 });
     for (let index = 0; index < 500; index += 1) {
       const lane = cache.lane(`a${index}`);
-      cache.learnHead(lane, { version: 1 }, 1);
+      cache.learnHead(lane, { version: 1 }, { tick: 1, atMs: 1 });
       for (let record = 0; record < 1_100; record += 1) cache.learnRecords(lane, new Map([[`${index} ${record}`, 'value']]));
       expect(lane.records.size).toBeLessThanOrEqual(1_025);
       expect(cache.size).toBeLessThanOrEqual(20);
@@ -286,11 +286,11 @@ describe('the cache of accounts', () => {
   it('forgets the records with the head that they belong to', () => {
     const cache = new LaneCache<string, { readonly version: number }, string>({ accountsMax: 20, recordsMax: 1_500 });
     const lane = cache.lane(tokenOf(accountId));
-    cache.learnHead(lane, { version: 1 }, 1);
+    cache.learnHead(lane, { version: 1 }, { tick: 1, atMs: 1 });
     cache.learnRecords(lane, new Map([['r', 'value']]));
-    cache.learnHead(lane, { version: 1 }, 2);
+    cache.learnHead(lane, { version: 1 }, { tick: 2, atMs: 2 });
     expect(lane.records.get('r')).toBe('value');
-    cache.learnHead(lane, { version: 2 }, 3);
+    cache.learnHead(lane, { version: 2 }, { tick: 3, atMs: 3 });
     expect(lane.records.size).toBe(0);
   });
 });
