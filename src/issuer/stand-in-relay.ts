@@ -9,8 +9,9 @@
  */
 import type { Outcome } from '../store/decide.ts';
 import type { PartitionEpoch, Store } from '../store/store.ts';
-import { decodeDone } from './stand-in-ledger.ts';
-import type { StandInAnswer, StandInLedger, StandInMessage } from './stand-in-ledger.ts';
+import type { StandInLedger } from './stand-in-ledger.ts';
+import { decodeDone } from './stand-in-message.ts';
+import type { StandInAnswer, StandInMessage } from './stand-in-message.ts';
 import { cardHeadId } from './stand-in-record.ts';
 
 export interface StandInRelayOptions {

@@ -1,0 +1,142 @@
+/** What the ledger of remote issuers' cards keeps of each, is told, and answers: plain types, for all who run it or speak to it. */
+import type { TransactionEntry } from '../account/journal.ts';
+import type { SentReference } from '../message/advice.ts';
+import type { CardMessage, Response } from '../message/message.ts';
+import type { Reason } from '../message/reason.ts';
+import type { Activity } from '../standin/activity.ts';
+import type { StandInCheck, StandInDecision, StandInFacts } from '../standin/decision.ts';
+import type { Exposure } from '../standin/exposure.ts';
+import type { Counter, StandInRules } from '../standin/rules.ts';
+import type { GuardMove } from '../store/store.ts';
+import { decodeRecord } from './stand-in-record.ts';
+import type { StandInRecord } from './stand-in-record.ts';
+
+export interface StandInHead {
+  readonly version: number;
+  readonly card: Activity;
+  /** The same, encoded: most changes of a head leave it as it is. */
+  readonly cardText: string;
+  /** Of an issuer's head. */
+  readonly outage: Exposure | undefined;
+}
+
+interface OfCard {
+  readonly id: string;
+  readonly issuer: string;
+  readonly message: CardMessage;
+  readonly rules: StandInRules;
+}
+
+/** A request that is about to go to the issuer. */
+export interface AskMessage extends OfCard {
+  readonly kind: 'ask';
+  /** As it will be sent. */
+  readonly sent: SentReference;
+  /** Unix ms until which the issuer may answer. */
+  readonly untilMs: number;
+}
+
+/** A request that stand-in is to decide. */
+export interface StandInRequest extends OfCard {
+  readonly kind: 'request';
+  readonly facts: Omit<StandInFacts, 'nowMs'>;
+  /** It was sent to the issuer, and no valid answer came. */
+  readonly sent: SentReference | undefined;
+  /** How the issuer will be told of the decision. */
+  readonly advised: SentReference;
+  /** Message id under which it was asked and never ended: it is decided now. */
+  readonly follows: string | undefined;
+}
+
+/** A request, advice or reversal that needs no decision here: the issuer has answered it, or it is passed on whatever it says. */
+export interface ToldMessage extends OfCard {
+  readonly kind: 'told';
+  readonly by: 'issuer' | 'switch';
+  readonly response: Pick<Response, 'reason' | 'approvalCode' | 'amount'>;
+  /** Of a request: as it went out. */
+  readonly sent: SentReference | undefined;
+  /** Of what the issuer is to be told of: how. */
+  readonly advised: SentReference | undefined;
+  /** The issuer is told that it is taken back. */
+  readonly isReversed: boolean;
+  readonly flags: readonly string[];
+  /** What it names, as this switch remembers it, for where the store does not know. */
+  readonly remembered: StandInRecord | undefined;
+}
+
+export interface OutageMessage {
+  readonly kind: 'outage';
+  readonly id: string;
+  readonly issuer: string;
+  readonly isOpen: boolean;
+  /** Unix ms at which it was noticed: what was counted for it before the store knew of it belongs to it. */
+  readonly sinceMs: number;
+}
+
+/**
+ * `look`: is this transaction known? `undone`: what was decided of it could not be kept, and counts for nothing. `kept`: what the issuer
+ * is to be told of it is on disk.
+ */
+export interface FoundMessage extends OfCard {
+  readonly kind: 'look' | 'undone' | 'kept';
+}
+
+/** Something else that belongs to a transaction's story, once by its entry's id. */
+export interface NotedMessage {
+  readonly kind: 'noted';
+  readonly id: string;
+  readonly token: string;
+  readonly entry: TransactionEntry;
+}
+
+/** What another ledger has done already, in its order. Once by its id. */
+export interface RelayMessage {
+  readonly kind: 'relay';
+  readonly id: string;
+  readonly done: Done;
+}
+
+export type StandInMessage = AskMessage | StandInRequest | ToldMessage | FoundMessage | OutageMessage | NotedMessage | RelayMessage;
+
+/** All that a change of a card's head did, so that it can be done to another ledger's. Plain data. */
+export interface Done {
+  readonly token: string;
+  /** Empty: only its entry. */
+  readonly key: string;
+  readonly record: StandInRecord | undefined;
+  /** As the book takes it; empty: nothing. */
+  readonly entry: string;
+  readonly counters: readonly Counter[];
+  readonly takes: readonly GuardMove[];
+  readonly pin: 'wrong' | 'right' | undefined;
+  readonly seen: readonly string[];
+  /** What it took back: where it may be, how much of it is left, and what stands for it where it is not known. */
+  readonly original: { readonly keys: readonly string[]; readonly leftMinor: number; readonly unknown: StandInRecord } | undefined;
+  /** What it counted counts no longer. */
+  readonly isUndone: boolean;
+}
+
+export type StandInAnswer =
+  | { readonly kind: 'forward'; readonly reason: Reason; readonly checks: readonly StandInCheck[] }
+  | {
+      readonly kind: 'answered';
+      readonly record: StandInRecord;
+      readonly note: 'repeat' | 'duplicate' | undefined;
+      /** Of a decision of this call. */
+      readonly decision: Extract<StandInDecision, { kind: 'decided' }> | undefined;
+    }
+  /** It is on its way to the issuer already. */
+  | { readonly kind: 'asked'; readonly record: StandInRecord }
+  /** It is on record now, and may be sent. `names`: what it names, as the issuer knows that. */
+  | { readonly kind: 'go'; readonly names: SentReference | undefined }
+  | { readonly kind: 'outage'; readonly outageId: number }
+  | { readonly kind: 'unknown' };
+
+export function encodeDone(done: Done): string {
+  return JSON.stringify(done);
+}
+
+export function decodeDone(text: string): Done {
+  const done = JSON.parse(text) as Done;
+  return { ...done, record: done.record, pin: done.pin, original: done.original };
+}
