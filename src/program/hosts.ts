@@ -7,7 +7,7 @@ import type { Deadlines } from '../base/deadlines.ts';
 import type { Log } from '../base/log.ts';
 import { AdviceFile } from '../advice/advice-file.ts';
 import { Delivery } from '../advice/delivery.ts';
-import type { SendOutcome } from '../advice/delivery.ts';
+import type { DeliveryStatus, SendOutcome } from '../advice/delivery.ts';
 import type { BegunAdvice } from '../advice/advice-file.ts';
 import { HostIssuer } from '../host/host-issuer.ts';
 import type { HostEvents, HostStation, HostStatus } from '../host/host.ts';
@@ -22,6 +22,7 @@ import type { DecideOptions } from '../store/decide.ts';
 import { SqliteStore } from '../store/sqlite.ts';
 import { HostDesk } from '../switch/host-desk.ts';
 import { timerMs } from '../switch/host-policy.ts';
+import type { HostPolicy } from '../switch/host-policy.ts';
 import type { Hosts, WorkingHost } from '../switch/hosts.ts';
 import type { HsmTurn } from '../switch/hsm-turn.ts';
 import type { LogGate } from './events.ts';
@@ -55,6 +56,20 @@ interface Running {
   readonly working: WorkingHost;
   readonly delivery: Delivery;
   readonly text: string;
+  /** What the row says that needs no new connection: how it is decided, waited for and told, and what operators order. */
+  follow(row: HostIssuerRow): void;
+  readonly row: HostIssuerRow;
+  /** Unix ms: it has stood as it stands since. */
+  readonly sinceMs: number;
+}
+
+/** One issuer, for operators. */
+export interface HostOverview {
+  readonly row: HostIssuerRow;
+  readonly status: HostStatus;
+  /** Unix ms. */
+  readonly sinceMs: number;
+  readonly delivery: DeliveryStatus;
 }
 
 const pendingMax = 20_000;
@@ -116,8 +131,9 @@ export class HostIssuers {
     for (const row of issuers) {
       if (row.type !== 'host') continue;
       const of = row.stations.map((name) => stations.find((station) => station.name === name)!);
-      const text = JSON.stringify([row, of]);
+      const text = JSON.stringify([connectionOf(row), of]);
       const before = this.#running.get(row.name);
+      if (before?.text === text) before.follow(row);
       next.set(row.name, before?.text === text ? before : this.#start(row, of, text));
     }
     for (const [name, running] of this.#running) {
@@ -139,6 +155,17 @@ export class HostIssuers {
     return this.#running.get(issuer)?.working.issuer.status;
   }
 
+  /** Every remote issuer, by name. */
+  get overview(): readonly HostOverview[] {
+    return [...this.#running.values()].map(({ row, working, delivery, sinceMs }) => ({ row, status: working.issuer.status, sinceMs, delivery: delivery.status }))
+      .sort((one, other) => (one.row.name < other.row.name ? -1 : 1));
+  }
+
+  /** All that waits, is set aside, or was delivered lately. */
+  get advices(): AdviceFile {
+    return this.#advices;
+  }
+
   /** Nothing more is sent; what is not delivered waits in the file. */
   async stop(): Promise<void> {
     for (const { working } of this.#running.values()) working.issuer.stop();
@@ -155,9 +182,11 @@ export class HostIssuers {
     await this.#store.close();
   }
 
-  #start(row: HostIssuerRow, stations: readonly StationRow[], text: string): Running {
+  #start(first: HostIssuerRow, stations: readonly StationRow[], text: string): Running {
+    let row = first;
+    let policy = policyOf(row, stations[0]);
+    let sinceMs = this.#outside.now();
     const { hosts, vault, hsm, deadlines, now, elapsed, random, newId, log } = this.#outside;
-    const [first] = stations;
     const formats = stations.map((station) => loadFormat(station, `stations.${station.name}`));
     const askingCodes = row.askingCodes ?? formats.flatMap(({ dialect }) => usualAskingCodes[dialect.version]);
     let isAway: boolean | undefined;
@@ -170,14 +199,16 @@ export class HostIssuers {
           forwardingInstitution: row.forwardingInstitution, firstStan: stanAtTime(now()),
         };
       }),
-      { deadlines, times: this.#times, events: this.#events(() => watch(), () => desk) },
+      { deadlines, times: this.#times, events: this.#events(() => moved(), () => watch(), () => desk) },
     );
     const desk = new HostDesk({
-      policy: {
-        name: row.name, hasStandIn: row.hasStandIn, whileAvailable: row.whileAvailable, assuredResponse: row.assuredResponse, unanswered: row.unanswered, timers: row.timers, rules: row.rules,
-        pin: first === undefined ? undefined : { pinKey: first.security.pinKey, pinFormat: first.security.pinFormat },
+      get policy() {
+        return policy;
       },
-      host: issuer, advices: this.#advices, shared: this.#shared, book: this.#book, after: this.#outside.decide.after, switches: row.switches, vault, hsm, now, elapsed, newId,
+      get switches() {
+        return row.switches;
+      },
+      host: issuer, advices: this.#advices, shared: this.#shared, book: this.#book, after: this.#outside.decide.after, vault, hsm, now, elapsed, newId,
     });
     const delivery = new Delivery({
       file: this.#advices, destination: row.name, deadlines, now, random, send: (begun) => this.#send(issuer, desk, row, begun),
@@ -190,6 +221,19 @@ export class HostIssuers {
       begins: 'usable', inFlightMax: row.advices.cardsAtOnce, perSecond: row.advices.perSecond, retryFirstMs, retryMaxMs, refusalsMax: row.advices.refusalsMax,
       ignoredMax, alertCount, alertAgeMs,
     });
+    const follow = (next: HostIssuerRow): void => {
+      row = next;
+      policy = policyOf(row, stations[0]);
+      const { orders, advices: { perSecond } } = row;
+      if (orders.pause === undefined) delivery.resume('operator');
+      else delivery.pause('operator');
+      if (delivery.status.perSecond !== perSecond) delivery.speed(perSecond);
+      issuer.standInByOrder(orders.out !== undefined);
+    };
+    const moved = (): void => {
+      sinceMs = now();
+      watch();
+    };
     /** Where it stands changes what waits for it, and whose outage it is. */
     const watch = (): void => {
       if (issuer.takesAdvices) delivery.usable();
@@ -222,7 +266,16 @@ export class HostIssuers {
         }
       },
     };
-    return { working, delivery, text };
+    follow(first);
+    return {
+      working, delivery, text, follow,
+      get row() {
+        return row;
+      },
+      get sinceMs() {
+        return sinceMs;
+      },
+    };
   }
 
   async #send(issuer: HostIssuer, desk: HostDesk, { timers }: HostIssuerRow, { advice, isRepeat }: BegunAdvice): Promise<SendOutcome> {
@@ -243,13 +296,13 @@ export class HostIssuers {
     return await promise;
   }
 
-  #events(changed: () => void, desk: () => HostDesk): HostEvents {
+  #events(moved: () => void, changed: () => void, desk: () => HostDesk): HostEvents {
     const { log, gate, metrics: { link } } = this.#outside;
     return {
       ...link,
       circuitChanged: (issuer, from, to) => {
         log.event('issuer circuit', { issuer, from: from.phase, to: to.phase, why: to.why ?? from.why ?? '' });
-        changed();
+        moved();
       },
       advices: changed,
       answerRefused: (station, fault) => gate.warning('issuer answer refused', () => ({ station, fault })),
@@ -261,4 +314,16 @@ export class HostIssuers {
       },
     };
   }
+}
+
+/** What another connection is made for where it changes. */
+function connectionOf({ name, stations, circuit, advices: { cardsAtOnce, refusalsMax }, askingCodes, matchKeys, forwardingInstitution }: HostIssuerRow): unknown {
+  return [name, stations, circuit, cardsAtOnce, refusalsMax, askingCodes, matchKeys, forwardingInstitution];
+}
+
+function policyOf({ name, hasStandIn, whileAvailable, assuredResponse, unanswered, timers, rules, orders }: HostIssuerRow, station: StationRow | undefined): HostPolicy {
+  return {
+    name, hasStandIn, whileAvailable, assuredResponse, unanswered, timers, rules: orders.kill === undefined ? rules : { ...rules, killSwitch: true },
+    pin: station === undefined ? undefined : { pinKey: station.security.pinKey, pinFormat: station.security.pinFormat },
+  };
 }

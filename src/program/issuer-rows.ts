@@ -7,11 +7,15 @@ import type { StandInRules } from '../standin/rules.ts';
 import type { HostTimers } from '../switch/host-policy.ts';
 import { readMatchKeys, readTimers } from './host-row.ts';
 import type { TimersDocument } from './host-row.ts';
+import { readOrders } from './issuer-orders.ts';
+import type { IssuerOrders } from './issuer-orders.ts';
 
 /** `own`: this switch, by its accounts. */
 export interface OwnIssuerRow {
   readonly name: string;
   readonly type: 'own';
+  /** Of the kill switch alone. */
+  readonly orders: IssuerOrders;
 }
 
 /** A centre that is reached over stations. */
@@ -33,6 +37,7 @@ export interface HostIssuerRow {
   readonly forwardingInstitution: string;
   readonly rules: StandInRules;
   readonly switches: number;
+  readonly orders: IssuerOrders;
 }
 
 export type IssuerRow = OwnIssuerRow | HostIssuerRow;
@@ -40,21 +45,23 @@ export type IssuerRow = OwnIssuerRow | HostIssuerRow;
 /** ISO 4217: what the default rules count in. */
 const defaultCurrency = '978';
 
-interface IssuerDocument extends Omit<HostIssuerRow, 'name' | 'type' | 'hasStandIn' | 'rules' | 'forwardingInstitution' | 'timers' | 'matchKeys'> {
+interface IssuerDocument extends Omit<HostIssuerRow, 'name' | 'type' | 'hasStandIn' | 'rules' | 'forwardingInstitution' | 'timers' | 'matchKeys' | 'orders'> {
   readonly type: 'own' | 'host';
   readonly timers: TimersDocument;
   readonly matchKeys: Partial<MatchKeys>;
   readonly mode: 'host' | 'hostWithStandIn';
   readonly forwardingInstitution?: string;
   readonly standIn?: unknown;
+  readonly orders?: unknown;
 }
 
 /** @throws ConfigError with the place in the row */
 export function issuerRow(name: string, document: unknown, path: string): IssuerRow {
   const { type, stations, mode, standIn, forwardingInstitution = '', ...rest } = document as IssuerDocument;
+  const orders = readOrders(rest.orders, `${path}.orders`);
   if (type === 'own') {
     if (stations.length > 0) throw new ConfigError(`${path}.stations`, 'are of the type host alone');
-    return { name, type };
+    return { name, type, orders };
   }
   if (stations.length === 0) throw new ConfigError(`${path}.stations`, 'must have a station at least');
   const again = stations.find((station, index) => stations.indexOf(station) < index);
@@ -63,6 +70,6 @@ export function issuerRow(name: string, document: unknown, path: string): Issuer
   const { whileAvailable, assuredResponse, unanswered, circuit, advices, askingCodes, switches } = rest;
   return {
     name, type, stations, hasStandIn: mode === 'hostWithStandIn', whileAvailable, assuredResponse, unanswered, timers: readTimers(rest.timers), circuit, advices, askingCodes,
-    matchKeys: readMatchKeys(rest.matchKeys, `${path}.matchKeys`), forwardingInstitution, rules, switches,
+    matchKeys: readMatchKeys(rest.matchKeys, `${path}.matchKeys`), forwardingInstitution, rules, switches, orders,
   };
 }

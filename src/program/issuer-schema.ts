@@ -98,5 +98,6 @@ export const issuerSchema: ObjectSchema = {
     forwardingInstitution: text('DE33 of what is sent to it', '^[0-9]{1,11}$', 'up to eleven digits'),
     standIn: { type: 'document', description: 'host: the rules that it is stood in for by: docs/standin.md; by default few and small purchases that a chip or the cardholder\'s bank has proved, in euro' },
     switches: count('host: switches that stand in by themselves while the store that they share is away: each has its share of every limit', 1, 64, 1),
+    orders: { type: 'document', description: 'what operators have ordered for it, of which locum issuer and locum advices keep the record: docs/operating.md' },
   },
 };
