@@ -13,6 +13,7 @@ const words: Readonly<Record<string, string>> = {
   withinParameters: 'the card was within the issuer\'s parameters',
   overCapacity: 'the issuer was asked as much as it can answer',
   storeUnreachable: 'the store could not be reached',
+  issuersOption: 'the issuer leaves it to the switch',
   internalFault: 'something in the switch had failed',
 };
 

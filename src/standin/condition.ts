@@ -11,7 +11,7 @@ export type StandInReason = (typeof standInReasons)[number];
 
 export const standInReasons = [
   'timeout', 'badAnswer', 'signedOff', 'unreachable', 'circuitOpen', 'suppressInquiry', 'operator', 'asked', 'belowThreshold', 'withinParameters', 'overCapacity',
-  'storeUnreachable', 'internalFault',
+  'storeUnreachable', 'internalFault', 'issuersOption',
 ] as const;
 
 /** Where the card was used: a counter or shop, a cash dispenser, a shop on the net, or by letter or telephone. */

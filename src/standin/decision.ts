@@ -58,6 +58,8 @@ export interface StandInFacts {
   /** Undefined: as the message tells. */
   readonly channel?: Channel | undefined;
   readonly lastKnown?: LastKnown | undefined;
+  /** Nothing is approved without knowing the balance, whatever the rules say. */
+  readonly needsBalance?: boolean | undefined;
   readonly knownCard?: KnownCard | undefined;
   /** The card's own limits, above or below its range's: each takes the place of those of the same scope, period and currency. */
   readonly cardLimits?: readonly Limit[] | undefined;
@@ -115,6 +117,8 @@ export type StandInDecision =
       readonly outcome: StandInOutcome;
       readonly reason: Reason;
       readonly checks: readonly StandInCheck[];
+      /** It is declined whoever looks at it: what is wrong, or what a rule forbids. */
+      readonly isFinal: boolean;
       readonly why: StandInReason;
       readonly rulesVersion: number;
       readonly state: StandInState;

@@ -80,7 +80,7 @@ export function standIn(state: StandInState, rules: StandInRules, message: CardM
   const reason = failed?.reason ?? '0000';
   const seen: StandInState = { ...state, card: withPin(withSeen(state.card, marksOf(request)), pin) };
   const approved: Approval = failed === undefined && request.isDebit ? approve(request, seen) : { state: seen, counted: undefined, originals: undefined };
-  return { kind: 'decided', outcome: outcomeOf(reason), reason, checks, why: facts.why, rulesVersion: rules.version, pin, ...approved };
+  return { kind: 'decided', outcome: outcomeOf(reason), reason, isFinal: failed?.failure === 'wrong', checks, why: facts.why, rulesVersion: rules.version, pin, ...approved };
 }
 
 function testContent(request: Request): Verdict {

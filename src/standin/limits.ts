@@ -38,8 +38,8 @@ export function testPartnerBalance(request: Request): Verdict {
 }
 
 /** An account that is decided on without its store is never decided on without knowing it. */
-function modeOfBalance({ set: { tests }, facts: { why } }: Request): 'required' | 'ifCarried' | 'off' {
-  return why === 'storeUnreachable' ? 'required' : tests.balance;
+function modeOfBalance({ set: { tests }, facts: { why, needsBalance } }: Request): 'required' | 'ifCarried' | 'off' {
+  return why === 'storeUnreachable' || needsBalance === true ? 'required' : tests.balance;
 }
 
 function pendingOf(exposure: Exposure | undefined): number {

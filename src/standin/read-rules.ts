@@ -114,6 +114,12 @@ function readSet(set: RuleSet, path: string, groups: StandInRules['merchantGroup
   return { ...set, decisions: set.decisions.map((rule) => (rule.when === undefined ? rule : { ...rule, when: conditionOf(rule.when) })), limits };
 }
 
+/** The limits of one card, by the names of the rules. @throws ConfigError with the place */
+export function readCardLimits(limits: readonly Limit[], { merchantGroups, scopes }: StandInRules, path: string): Limit[] {
+  const names = new Set(['overall', 'cash', ...Object.keys(merchantGroups), ...Object.keys(scopes)]);
+  return limits.map((limit, index) => readLimit(limit, `${path}[${index}]`, merchantGroups, names));
+}
+
 function checkReason({ outcome, reason }: DecisionRule, path: string): void {
   if (reason === undefined) return;
   const allowed: readonly string[] = outcome === 'approve' || outcome === 'forward' ? [] : ruleReasons[outcome];

@@ -96,7 +96,7 @@ const testsSchema: ObjectSchema = {
 
 const outcomes = ['approve', 'decline', 'refer', 'pickUp'] as const;
 
-const limitSchema: ObjectSchema = object('what may be approved; amountMinorMax, countMax or both', {
+export const limitSchema: ObjectSchema = object('what may be approved; amountMinorMax, countMax or both', {
   scope: name('overall, cash, a name of merchantGroups or a name of scopes'),
   period: choice('one transaction, a business day, a calendar month, the current outage, or so many hours back from now', ['transaction', 'day', 'month', 'outage', 'hours']),
   hours: whole('with the period hours: how many', 1, 744),

@@ -49,13 +49,14 @@ export function requestOf(state: StandInState, rules: StandInRules, message: Car
     transactions: originals.some(({ transactions }) => transactions === 1) ? 0 : 1,
     follows: originals.length > 0,
     scopes: scopesOf(subject, rules),
-    isInOutage: !isAvailable || facts.outageId > 0,
+    // What the issuer leaves to the switch by agreement is no outage of its.
+    isInOutage: (!isAvailable && facts.why !== 'issuersOption') || facts.outageId > 0,
     outageId: Math.max(facts.outageId, state.issuer.outageId, state.account?.outageId ?? 0),
   };
 }
 
 /** The amount in the rules' currency: DE6 with DE51 first, else DE4 with DE49; undefined where neither is in it. */
-function billedMinorOf({ amount, billing }: CardMessage, currency: string): number | undefined {
+export function billedMinorOf({ amount, billing }: CardMessage, currency: string): number | undefined {
   const billed = billing?.currency === currency ? billing : amount;
   return billed?.currency === currency ? billed.amountMinor : undefined;
 }
