@@ -2,6 +2,7 @@
 import { encodeEntry } from '../account/journal.ts';
 import type { SentReference } from '../message/advice.ts';
 import type { CardMessage } from '../message/message.ts';
+import { encodeActivity } from '../standin/activity.ts';
 import type { Activity } from '../standin/activity.ts';
 import type { Applied } from '../store/decide.ts';
 import type { GuardMove, RecordPut } from '../store/store.ts';

@@ -8,7 +8,6 @@ import type { StandInCheck, StandInDecision, StandInFacts } from '../standin/dec
 import type { Exposure } from '../standin/exposure.ts';
 import type { Counter, StandInRules } from '../standin/rules.ts';
 import type { GuardMove } from '../store/store.ts';
-import { decodeRecord } from './stand-in-record.ts';
 import type { StandInRecord } from './stand-in-record.ts';
 
 export interface StandInHead {

@@ -5,8 +5,9 @@
  *   asked ──answer, stand-in, silence──> ended          a reversal marks either; one that comes first leaves a record without an id
  */
 import type { Decider as Who } from '../account/journal.ts';
+import { assert } from '../base/assert.ts';
 import type { SentReference } from '../message/advice.ts';
-import type { CardMessage, OriginalReference, Response } from '../message/message.ts';
+import type { CardMessage, MessageClass, OriginalReference, Response } from '../message/message.ts';
 import type { Reason } from '../message/reason.ts';
 import type { Counted } from '../standin/decision.ts';
 
@@ -83,12 +84,58 @@ export function tombstone(message: CardMessage): StandInRecord {
   return { ...recordOf(message, '', 'switch', { reason: '1830', approvalCode: '' }), fingerprint: '', transmittedAt, localAt, amount: undefined, isReversed: true };
 }
 
+/** Names of classes and deciders by one letter. */
+const classLetters = { authorization: 'a', financial: 'f', reversal: 'r' } as const;
+const classesByLetter: Readonly<Record<string, MessageClass>> = { a: 'authorization', f: 'financial', r: 'reversal' };
+
+type StoredReference = readonly [of: string, function_: 0 | 1, stan: string, transmittedAt: string, localAt: string, acquirer: string] | 0;
+
+type StoredCounted = readonly [id: string, leftMinor: number, outageId: number, transactions: 0 | 1, isInOutage: 0 | 1, accountMinor: number, partnerMinor: number, moves: Counted['moves']] | 0;
+
+type StoredRecord = readonly [
+  form: 2, id: string, phase: 0 | 1, untilMs: number, fingerprint: string, transmittedAt: string, localAt: string, by: Who, why: string, reason: Reason, approvalCode: string, amountMinor: number,
+  currency: string, isReversed: 0 | 1, counted: StoredCounted, guardId: string, sent: StoredReference, advised: StoredReference, names: StoredReference, telling: StandInRecord['telling'],
+];
+
+/** A list without names: one is written and read for each step of a transaction. */
 export function encodeRecord(record: StandInRecord): string {
-  return JSON.stringify(record);
+  const { amount, counted } = record;
+  const stored: StoredRecord = [
+    2, record.id, record.phase === 'asked' ? 1 : 0, record.untilMs, record.fingerprint, record.transmittedAt, record.localAt, record.by, record.why, record.reason, record.approvalCode,
+    amount === undefined ? 0 : amount.amountMinor, amount === undefined ? '' : amount.currency, record.isReversed ? 1 : 0,
+    counted === undefined ? 0 : [counted.id === record.id ? '' : counted.id, counted.leftMinor, counted.outageId, counted.transactions, counted.isInOutage ? 1 : 0, counted.accountMinor, counted.partnerMinor, counted.moves],
+    record.guardId, storeReference(record.sent), storeReference(record.advised), storeReference(record.names), record.telling,
+  ];
+  return JSON.stringify(stored);
 }
 
 export function decodeRecord(text: string | null | undefined): StandInRecord | undefined {
   if (typeof text !== 'string') return undefined;
-  const parsed = JSON.parse(text) as StandInRecord;
-  return { ...parsed, why: parsed.why ?? '', amount: parsed.amount, counted: parsed.counted, sent: parsed.sent, advised: parsed.advised, names: parsed.names };
+  const [
+    form, id, phase, untilMs, fingerprint, transmittedAt, localAt, by, why, reason, approvalCode, amountMinor, currency, isReversed, counted, guardId, sent, advised, names, telling,
+  ] = JSON.parse(text) as StoredRecord;
+  assert(form === 2, 'a record of a remote issuer\'s transaction is in a form that this program knows');
+  return {
+    id, phase: phase === 1 ? 'asked' : 'ended', untilMs, fingerprint, transmittedAt, localAt, by, why, reason, approvalCode,
+    amount: currency === '' ? undefined : { amountMinor, currency }, isReversed: isReversed === 1, counted: loadCounted(counted, id), guardId,
+    sent: loadReference(sent), advised: loadReference(advised), names: loadReference(names), telling,
+  };
+}
+
+function storeReference(reference: SentReference | undefined): StoredReference {
+  if (reference === undefined) return 0;
+  return [classLetters[reference.class], reference.function === undefined ? 0 : 1, reference.stan, reference.transmittedAt, reference.localAt, reference.acquirer];
+}
+
+function loadReference(stored: StoredReference): SentReference | undefined {
+  if (stored === 0) return undefined;
+  const [of, function_, stan, transmittedAt, localAt, acquirer] = stored;
+  const reference = { class: classesByLetter[of]!, stan, transmittedAt, localAt, acquirer };
+  return function_ === 0 ? reference : { ...reference, function: 'advice' };
+}
+
+function loadCounted(stored: StoredCounted, recordId: string): Counted | undefined {
+  if (stored === 0) return undefined;
+  const [id, leftMinor, outageId, transactions, isInOutage, accountMinor, partnerMinor, moves] = stored;
+  return { id: id === '' ? recordId : id, leftMinor, outageId, transactions, isInOutage: isInOutage === 1, accountMinor, partnerMinor, moves };
 }

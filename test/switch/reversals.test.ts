@@ -241,8 +241,8 @@ async function countedMinor(at: HostSwitch): Promise<number> {
   const { Pan } = await import('../../src/message/pan.ts');
   const [head] = await at.store.heads({ partition: 0, epoch }, [`c:${at.hsm.cardToken(Pan.parse(hostPan)!)}`]);
   if (head === undefined) return 0;
-  const [, , activity] = JSON.parse(head.value) as [number, number, string];
-  return decodeActivity(activity).day.used['overall']?.[1] ?? 0;
+  const [, , activity] = head.value.split('\n');
+  return decodeActivity(activity ?? '').day.used['overall']?.[1] ?? 0;
 }
 
 test.for(cases)('reversed: $what', async ({ options = {}, rules = [], play, got, told, exposureMinor = 0, countedMinor: counted = 0 }) => {
