@@ -21,7 +21,7 @@ import { answerFault } from './answer-check.ts';
 import type { Asked } from './answer-check.ts';
 import { applyCircuit, isTrying, newCircuit, standing, takesAdvices, unavailability } from './circuit.ts';
 import type { Circuit, CircuitFact, Unavailability } from './circuit.ts';
-import type { AdviceOrder, ForwardOrder, HostConfig, HostEvents, HostResult, HostStation, HostStatus, OwnTrace, Sent } from './host.ts';
+import type { AdviceOrder, ForwardOrder, HostConfig, HostEvents, HostResult, HostStation, HostStatus, OwnTrace, RemoteIssuer, Sent } from './host.ts';
 import { referenceOf, StationRequests } from './host-station.ts';
 import type { Pending } from './host-station.ts';
 import type { MatchFacts } from './match-keys.ts';
@@ -44,7 +44,8 @@ interface Errand {
   readonly done: (result: HostResult) => void;
 }
 
-export class HostIssuer {
+export class HostIssuer implements RemoteIssuer {
+  readonly wantsFacts = false;
   readonly #config: HostConfig;
   readonly #outside: HostOutside;
   readonly #stations: readonly StationRequests[];

@@ -176,8 +176,6 @@ export interface RemoteIssuer {
   suppressInquiry(on: boolean): void;
   /** An operator keeps requests from the issuer, or lets them go again. */
   standInByOrder(on: boolean): void;
-  /** Its ways may have changed. */
-  linksChanged(): void;
   /** Nothing of it runs any more; whoever waits is told that there is no answer. */
   stop(): void;
 }

@@ -10,7 +10,7 @@ import { Delivery } from '../advice/delivery.ts';
 import type { DeliveryStatus, SendOutcome } from '../advice/delivery.ts';
 import type { BegunAdvice } from '../advice/advice-file.ts';
 import { HostIssuer } from '../host/host-issuer.ts';
-import type { HostEvents, HostStation, HostStatus } from '../host/host.ts';
+import type { HostEvents, HostStation, HostStatus, RemoteIssuer } from '../host/host.ts';
 import { stanAtTime } from '../host/stans.ts';
 import { WireTimes } from '../host/wire-times.ts';
 import { openLocalLedger, openStandInLedger } from '../issuer/stand-in-ledger.ts';
@@ -29,6 +29,7 @@ import type { LogGate } from './events.ts';
 import { usualAskingCodes } from './host-row.ts';
 import type { HostIssuerRow } from './issuer-rows.ts';
 import type { Metrics } from './metrics.ts';
+import { openRemote, remoteSetup } from './remote-issuers.ts';
 import { loadFormat } from './tables-format.ts';
 import type { StationRow, Tables } from './tables.ts';
 
@@ -125,7 +126,12 @@ export class HostIssuers {
     return new HostIssuers(outside, store, advices, shared, local, book);
   }
 
-  /** The issuers of these tables from now on. */
+  /** Reads what the rows of these tables name, and changes nothing. @throws ConfigError with the place in the row */
+  check({ issuers }: Tables): void {
+    for (const row of issuers) if (row.type === 'host' && row.remote !== undefined) remoteSetup(row, row.remote);
+  }
+
+  /** The issuers of these tables from now on. @throws as `check` does */
   set({ issuers, stations }: Tables): void {
     const next = new Map<string, Running>();
     for (const row of issuers) {
@@ -186,21 +192,11 @@ export class HostIssuers {
     let row = first;
     let policy = policyOf(row, stations[0]);
     let sinceMs = this.#outside.now();
-    const { hosts, vault, hsm, deadlines, now, elapsed, random, newId, log } = this.#outside;
-    const formats = stations.map((station) => loadFormat(station, `stations.${station.name}`));
-    const askingCodes = row.askingCodes ?? formats.flatMap(({ dialect }) => usualAskingCodes[dialect.version]);
+    const { vault, hsm, deadlines, now, elapsed, random, newId, log } = this.#outside;
     let isAway: boolean | undefined;
-    const issuer = new HostIssuer(
-      { name: row.name, circuit: row.circuit, pendingMax, rememberedMax, askingCodes: new Set(askingCodes) },
-      stations.map((station, index): HostStation => {
-        const { codec, dialect } = formats[index]!;
-        return {
-          name: station.name, side: { dialect, spec: codec.spec }, codec, link: hosts.link(station.name), matchKeys: row.matchKeys,
-          forwardingInstitution: row.forwardingInstitution, firstStan: stanAtTime(now()),
-        };
-      }),
-      { deadlines, times: this.#times, events: this.#events(() => moved(), () => watch(), () => desk) },
-    );
+    const events = this.#events(() => moved(), () => watch(), () => desk);
+    const overStations = row.remote === undefined ? this.#overStations(row, stations, events) : undefined;
+    const issuer: RemoteIssuer = overStations ?? openRemote(remoteSetup(row, row.remote!), events, (order) => working.ordered(order), { deadlines, times: this.#times, vault, now, newId });
     const desk = new HostDesk({
       get policy() {
         return policy;
@@ -244,9 +240,9 @@ export class HostIssuers {
       void desk.outage(away);
     };
     const working: WorkingHost = {
-      issuer, desk, stations: row.stations,
+      issuer, overStations, desk, stations: row.stations,
       linksChanged: () => {
-        issuer.linksChanged();
+        overStations?.linksChanged();
         watch();
       },
       ordered: (order) => {
@@ -278,18 +274,35 @@ export class HostIssuers {
     };
   }
 
-  async #send(issuer: HostIssuer, desk: HostDesk, { timers }: HostIssuerRow, { advice, isRepeat }: BegunAdvice): Promise<SendOutcome> {
+  #overStations(row: HostIssuerRow, stations: readonly StationRow[], events: HostEvents): HostIssuer {
+    const { hosts, deadlines, now } = this.#outside;
+    const formats = stations.map((station) => loadFormat(station, `stations.${station.name}`));
+    const askingCodes = row.askingCodes ?? formats.flatMap(({ dialect }) => usualAskingCodes[dialect.version]);
+    return new HostIssuer(
+      { name: row.name, circuit: row.circuit, pendingMax, rememberedMax, askingCodes: new Set(askingCodes) },
+      stations.map((station, index): HostStation => {
+        const { codec, dialect } = formats[index]!;
+        return {
+          name: station.name, side: { dialect, spec: codec.spec }, codec, link: hosts.link(station.name), matchKeys: row.matchKeys,
+          forwardingInstitution: row.forwardingInstitution, firstStan: stanAtTime(now()),
+        };
+      }),
+      { deadlines, times: this.#times, events },
+    );
+  }
+
+  async #send(issuer: RemoteIssuer, desk: HostDesk, { timers }: HostIssuerRow, { advice, isRepeat }: BegunAdvice): Promise<SendOutcome> {
     const { vault, elapsed } = this.#outside;
     const { content, kind, sealedPan, id } = advice;
     if (content.what !== 'decision') return { kind: 'refused', why: 'this destination takes decisions alone' };
     const opened = vault.decryptPan(sealedPan, id);
     if ('error' in opened) return { kind: 'refused', why: `its card number does not open: ${opened.error.reason}` };
     const { promise, resolve } = Promise.withResolvers<SendOutcome>();
-    issuer.advise({ of: kind as MessageClass, content, pan: opened.pan, isRepeat, deadlineMs: elapsed() + timerMs(timers, kind === 'reversal' ? kind : 'advice', content.purpose), trace: content.own }, (result) => {
-      if (result.kind === 'answered' && result.meaning.approved) {
+    issuer.advise({ of: kind as MessageClass, content, pan: opened.pan, isRepeat, deadlineMs: elapsed() + timerMs(timers, kind === 'reversal' ? kind : 'advice', content.purpose), trace: content.own, decided: content }, (result) => {
+      if ((result.kind === 'answered' || result.kind === 'decided') && result.meaning.approved) {
         desk.told(advice, opened.pan.masked, result.sent, result.meaning.version, isRepeat);
         resolve({ kind: 'accepted' });
-      } else if (result.kind === 'answered') resolve({ kind: 'refused', why: `answered ${result.meaning.responseCode}` });
+      } else if (result.kind === 'answered' || result.kind === 'decided') resolve({ kind: 'refused', why: `answered ${result.meaning.responseCode}` });
       else if (result.kind === 'notSent' && (result.why === 'unfit' || result.why === 'tooLarge')) resolve({ kind: 'refused', why: result.detail });
       else resolve({ kind: result.kind === 'notSent' ? 'notSent' : 'noAnswer' });
     });
@@ -317,13 +330,13 @@ export class HostIssuers {
 }
 
 /** What another connection is made for where it changes. */
-function connectionOf({ name, stations, circuit, advices: { cardsAtOnce, refusalsMax }, askingCodes, matchKeys, forwardingInstitution }: HostIssuerRow): unknown {
-  return [name, stations, circuit, cardsAtOnce, refusalsMax, askingCodes, matchKeys, forwardingInstitution];
+function connectionOf({ name, stations, circuit, advices: { cardsAtOnce, refusalsMax }, askingCodes, matchKeys, forwardingInstitution, remote }: HostIssuerRow): unknown {
+  return [name, stations, circuit, cardsAtOnce, refusalsMax, askingCodes, matchKeys, forwardingInstitution, remote];
 }
 
-function policyOf({ name, hasStandIn, whileAvailable, assuredResponse, unanswered, timers, rules, orders }: HostIssuerRow, station: StationRow | undefined): HostPolicy {
+function policyOf({ name, hasStandIn, whileAvailable, assuredResponse, unanswered, timers, rules, orders, remote }: HostIssuerRow, station: StationRow | undefined): HostPolicy {
   return {
     name, hasStandIn, whileAvailable, assuredResponse, unanswered, timers, rules: orders.kill === undefined ? rules : { ...rules, killSwitch: true },
-    pin: station === undefined ? undefined : { pinKey: station.security.pinKey, pinFormat: station.security.pinFormat },
+    pin: station === undefined ? remote?.pin : { pinKey: station.security.pinKey, pinFormat: station.security.pinFormat },
   };
 }

@@ -9,6 +9,8 @@ import { readMatchKeys, readTimers } from './host-row.ts';
 import type { TimersDocument } from './host-row.ts';
 import { readOrders } from './issuer-orders.ts';
 import type { IssuerOrders } from './issuer-orders.ts';
+import { readRemote } from './remote-row.ts';
+import type { RemoteRow } from './remote-row.ts';
 
 /** `own`: this switch, by its accounts. */
 export interface OwnIssuerRow {
@@ -18,11 +20,13 @@ export interface OwnIssuerRow {
   readonly orders: IssuerOrders;
 }
 
-/** A centre that is reached over stations. */
+/** A centre that is reached over stations, or at a URL. */
 export interface HostIssuerRow {
   readonly name: string;
   readonly type: 'host';
+  /** None where it is reached at a URL. */
   readonly stations: readonly string[];
+  readonly remote: RemoteRow | undefined;
   readonly hasStandIn: boolean;
   readonly whileAvailable: 'forward' | 'standInFirst';
   readonly assuredResponse: boolean;
@@ -45,7 +49,7 @@ export type IssuerRow = OwnIssuerRow | HostIssuerRow;
 /** ISO 4217: what the default rules count in. */
 const defaultCurrency = '978';
 
-interface IssuerDocument extends Omit<HostIssuerRow, 'name' | 'type' | 'hasStandIn' | 'rules' | 'forwardingInstitution' | 'timers' | 'matchKeys' | 'orders'> {
+interface IssuerDocument extends Omit<HostIssuerRow, 'name' | 'type' | 'hasStandIn' | 'rules' | 'forwardingInstitution' | 'timers' | 'matchKeys' | 'orders' | 'remote'> {
   readonly type: 'own' | 'host';
   readonly timers: TimersDocument;
   readonly matchKeys: Partial<MatchKeys>;
@@ -53,23 +57,26 @@ interface IssuerDocument extends Omit<HostIssuerRow, 'name' | 'type' | 'hasStand
   readonly forwardingInstitution?: string;
   readonly standIn?: unknown;
   readonly orders?: unknown;
+  readonly remote?: unknown;
 }
 
 /** @throws ConfigError with the place in the row */
 export function issuerRow(name: string, document: unknown, path: string): IssuerRow {
-  const { type, stations, mode, standIn, forwardingInstitution = '', ...rest } = document as IssuerDocument;
+  const { type, stations, remote, mode, standIn, forwardingInstitution = '', ...rest } = document as IssuerDocument;
   const orders = readOrders(rest.orders, `${path}.orders`);
   if (type === 'own') {
     if (stations.length > 0) throw new ConfigError(`${path}.stations`, 'are of the type host alone');
+    if (remote !== undefined) throw new ConfigError(`${path}.remote`, 'is of the type host alone');
     return { name, type, orders };
   }
-  if (stations.length === 0) throw new ConfigError(`${path}.stations`, 'must have a station at least');
+  if (remote === undefined && stations.length === 0) throw new ConfigError(`${path}.stations`, 'must have a station at least, or the issuer a remote with its URL');
+  if (remote !== undefined && stations.length > 0) throw new ConfigError(`${path}.remote`, 'and stations exclude each other: the issuer is reached one way');
   const again = stations.find((station, index) => stations.indexOf(station) < index);
   if (again !== undefined) throw new ConfigError(`${path}.stations`, `has ${again} a second time`);
   const rules = standIn === undefined ? defaultRules(defaultCurrency) : readStandInRules(standIn, `${path}.standIn`);
   const { whileAvailable, assuredResponse, unanswered, circuit, advices, askingCodes, switches } = rest;
   return {
-    name, type, stations, hasStandIn: mode === 'hostWithStandIn', whileAvailable, assuredResponse, unanswered, timers: readTimers(rest.timers), circuit, advices, askingCodes,
+    name, type, stations, remote: remote === undefined ? undefined : readRemote(remote, `${path}.remote`), hasStandIn: mode === 'hostWithStandIn', whileAvailable, assuredResponse, unanswered, timers: readTimers(rest.timers), circuit, advices, askingCodes,
     matchKeys: readMatchKeys(rest.matchKeys, `${path}.matchKeys`), forwardingInstitution, rules, switches, orders,
   };
 }

@@ -26,7 +26,7 @@ export interface KeyForm {
 export const familyWords = { tdes: 'a triple DES key', hmac: 'an HMAC key' } as const;
 
 /** Every key that a program's or a station's row names. */
-export function namedKeys({ programs, stations }: Pick<Tables, 'programs' | 'stations'>): NamedKey[] {
+export function namedKeys({ programs, stations, issuers }: Pick<Tables, 'programs' | 'stations' | 'issuers'>): NamedKey[] {
   const named: NamedKey[] = [];
   const add = (place: string, name: string | undefined, usage: KeyUsage, form?: KeyForm): void => {
     if (name !== undefined) named.push({ place, name, usage, form });
@@ -51,6 +51,7 @@ export function namedKeys({ programs, stations }: Pick<Tables, 'programs' | 'sta
     add(`${place}.mac.key`, mac?.key, 'zak', mac?.algorithm === 'retail' ? { place: `${place}.mac.algorithm`, value: 'retail', family: 'tdes' } : undefined);
     add(`${place}.transportKey`, transportKey, 'kek');
   }
+  for (const issuer of issuers) if (issuer.type === 'host') add(`issuers.${issuer.name}.remote.pin.key`, issuer.remote?.pin?.pinKey, 'zpk');
   return named;
 }
 

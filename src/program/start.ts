@@ -170,6 +170,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   office.onTables((changed) => {
     // Before anything changes: a row that is wrong leaves everything as it was.
     const setups = setupsOf(changed);
+    issuers.check(changed);
     decisions.reroute(new Routing(changed.programs, changed.ranges));
     // The tables of the start come here as well.
     if (changed !== tables) warnOfKeys(changed, hsm.keys(), log);

@@ -147,7 +147,7 @@ export class Decisions {
     }, (outcome) => {
       if (outcome.kind === 'silence') done({ kind: 'unresolved', id, why: outcome.why });
       else if (outcome.kind === 'returned') done({ ...outcome, id });
-      else done({ kind: 'answer', id, response: outcome.response, responder: outcome.responder, note: outcome.note, chip: undefined, standInReason: outcome.standInReason ?? '' });
+      else done({ kind: 'answer', id, response: outcome.response, responder: outcome.responder, note: outcome.note, chip: outcome.chip, standInReason: outcome.standInReason ?? '' });
     });
   }
 

@@ -1,4 +1,5 @@
 /** A message of a remote issuer's card on its way through the switch: what is known of it, and what becomes of it. */
+import type { ChipAnswer } from '../dialect/answer.ts';
 import type { ForwardRoute } from '../dialect/forward.ts';
 import type { Side } from '../dialect/forward-write.ts';
 import type { ResponseMeaning } from '../dialect/meaning.ts';
@@ -25,7 +26,7 @@ export interface HostArrival extends Carried {
 }
 
 export type HostOutcome =
-  | { readonly kind: 'answer'; readonly response: Response; readonly responder: 'standin' | 'switch' | 'issuer'; readonly note: 'repeat' | 'duplicate' | undefined; readonly standInReason?: string }
+  | { readonly kind: 'answer'; readonly response: Response; readonly responder: 'standin' | 'switch' | 'issuer'; readonly note: 'repeat' | 'duplicate' | undefined; readonly standInReason?: string; readonly chip?: ChipAnswer | undefined }
   /** The issuer's own answer. */
   | { readonly kind: 'returned'; readonly answer: Message; readonly meaning: ResponseMeaning; readonly route: ForwardRoute; readonly reason: Reason; readonly note: 'repeat' | undefined }
   /** Nobody answers: the acquirer times out, and reverses. */

@@ -12,8 +12,7 @@
 import type { AdviceFile } from '../advice/advice-file.ts';
 import type { Advice } from '../advice/advice.ts';
 import type { OwnValues } from '../dialect/forward.ts';
-import type { HostIssuer } from '../host/host-issuer.ts';
-import type { ForwardOrder, HostResult, LateAnswer, NotSent, Sent } from '../host/host.ts';
+import type { ForwardOrder, HostResult, LateAnswer, NotSent, RemoteIssuer, Sent } from '../host/host.ts';
 import { lateEntry, toldEntry } from '../issuer/stand-in-entry.ts';
 import type { StandInLedger } from '../issuer/stand-in-ledger.ts';
 import type { StandInAnswer, StandInMessage } from '../issuer/stand-in-message.ts';
@@ -39,7 +38,7 @@ import { standInFacts } from './stand-in-facts.ts';
 
 export interface HostDeskOptions {
   readonly policy: HostPolicy;
-  readonly host: HostIssuer;
+  readonly host: RemoteIssuer;
   readonly advices: AdviceFile;
   /** Of the shared store: outages alone. */
   readonly shared: StandInLedger;
@@ -159,6 +158,11 @@ export class HostDesk {
   }
 
   #ask(arrival: HostArrival, finish: Done): void {
+    if (this.policy.pin === undefined && this.#options.host.wantsFacts) {
+      // It is told how the PIN was verified, and needs none.
+      this.#record(arrival, undefined, finish);
+      return;
+    }
     pinForHost(arrival, this.policy.pin, this.#options.hsm, (pin) => {
       if (pin === 'refused') finish(bySwitch(arrival, arrival.meaning.purpose === 'pinChange' ? '1048' : '1026'));
       else this.#record(arrival, pin, finish);
@@ -191,6 +195,11 @@ export class HostDesk {
 
   #forward(arrival: HostArrival, way: Pick<ForwardOrder, 'trace' | 'pin' | 'deadlineMs' | 'original'>, finish: Done): void {
     const order: ForwardOrder = { message: arrival.request, meaning: arrival.meaning, source: arrival.source, rrn: arrival.meaning.rrn, ...way };
+    if (this.#options.host.wantsFacts) arrival.verified((facts) => this.#send(arrival, { ...order, facts }, finish));
+    else this.#send(arrival, order, finish);
+  }
+
+  #send(arrival: HostArrival, order: ForwardOrder, finish: Done): void {
     this.#orders.set(order, arrival);
     this.#options.host.forward(order, (result) => this.#answered(arrival, result, finish));
   }
@@ -224,6 +233,11 @@ export class HostDesk {
           if (route === undefined) finish(bySwitch(arrival, '9109'));
           else finish({ kind: 'returned', answer, meaning, route, reason, note: undefined });
         });
+        return;
+      }
+      case 'decided': {
+        const { response, chip, sent } = result;
+        this.#end(arrival, 'issuer', response, sent.reference, [`station:${sent.station}`, `sentStan:${sent.reference.stan}`], finish, () => finish({ kind: 'answer', response, responder: 'issuer', note: undefined, chip }));
         return;
       }
       case 'asked':

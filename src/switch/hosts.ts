@@ -4,14 +4,16 @@
  */
 import type { IssuerOrder, ResponseMeaning } from '../dialect/meaning.ts';
 import type { HostIssuer } from '../host/host-issuer.ts';
-import type { HostLink } from '../host/host.ts';
+import type { HostLink, RemoteIssuer } from '../host/host.ts';
 import type { Message } from '../iso8583/codec.ts';
 import type { SendOutcome } from '../link/link.ts';
 import type { HostDesk } from './host-desk.ts';
 
 /** One issuer at work. */
 export interface WorkingHost {
-  readonly issuer: HostIssuer;
+  readonly issuer: RemoteIssuer;
+  /** The same where it is reached over stations. */
+  readonly overStations: Pick<HostIssuer, 'answered' | 'garbled'> | undefined;
   readonly desk: HostDesk;
   readonly stations: readonly string[];
   /** Its stations changed, or what it said of itself. */
@@ -49,7 +51,7 @@ export class Hosts {
 
   /** @returns false where the station is no issuer's */
   answered(station: string, message: Message, meaning: ResponseMeaning): boolean {
-    return this.#byStation.get(station)?.issuer.answered(station, message, meaning) ?? false;
+    return this.#byStation.get(station)?.overStations?.answered(station, message, meaning) ?? false;
   }
 
   /** An issuer's order, on one of its stations; false where the station is no issuer's. */
@@ -60,7 +62,7 @@ export class Hosts {
   }
 
   garbled(station: string, recovered: ResponseMeaning, detail: string): void {
-    this.#byStation.get(station)?.issuer.garbled(station, recovered, detail);
+    this.#byStation.get(station)?.overStations?.garbled(station, recovered, detail);
   }
 
   /** The link of a station that may not be there yet. */

@@ -121,6 +121,7 @@ export function responseOf(message: Message): ResponseMeaning {
 export function shown(result: HostResult): string {
   switch (result.kind) {
     case 'answered':
+    case 'decided':
       return `answered ${result.meaning.responseCode}`;
     case 'expired':
       return `expired: ${result.cause}`;
