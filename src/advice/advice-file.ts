@@ -126,6 +126,11 @@ export class AdviceFile {
     return this.#queues.get(destination)?.setAside ?? [];
   }
 
+  /** The first of those that wait, in their order. */
+  waiting(destination: string, limit: number): readonly QueuedAdvice[] {
+    return this.#queues.get(destination)?.first(limit) ?? [];
+  }
+
   /** Comes back when it is on disk, or cannot be. An id that was written before is durable, and is not queued again. */
   async write(advice: Advice): Promise<WriteOutcome> {
     if (this.#isClosed || this.#count >= this.#advicesMax) return 'failed';
@@ -174,9 +179,9 @@ export class AdviceFile {
   }
 
   /** An operator gives up an advice that is set aside. */
-  async drop(id: string, by: string): Promise<boolean> {
+  async drop(id: string, by: string, why = ''): Promise<boolean> {
     const entry = this.#entryOf(id);
-    return entry?.state === 'setAside' && await this.#end(entry, 'dropped', by);
+    return entry?.state === 'setAside' && await this.#end(entry, 'dropped', by, why);
   }
 
   /** An operator has an advice that is set aside sent again, as a repeat, in its old place among its card's. */
@@ -314,18 +319,18 @@ export class AdviceFile {
     this.#listeners.get(destination)?.();
   }
 
-  async #end(entry: Entry | undefined, how: AdviceEnd['how'], by: string): Promise<boolean> {
+  async #end(entry: Entry | undefined, how: AdviceEnd['how'], by: string, why?: string): Promise<boolean> {
     if (entry === undefined) return false;
-    entry.ending ??= this.#writeEnd(entry, how, by);
+    entry.ending ??= this.#writeEnd(entry, how, by, why);
     return await entry.ending;
   }
 
-  async #writeEnd(entry: Entry, how: AdviceEnd['how'], by: string): Promise<boolean> {
+  async #writeEnd(entry: Entry, how: AdviceEnd['how'], by: string, why: string | undefined): Promise<boolean> {
     const text = entry.text ?? await this.#read(entry.id);
     assert(text !== undefined || this.#isClosed, 'what waits is on record');
     if (text === undefined) return false;
     const atMs = this.#options.now();
-    const value = withEnd(text, { how, atMs, by, attempts: entry.mark.attempts });
+    const value = withEnd(text, { how, atMs, by, ...(why === undefined ? {} : { why }), attempts: entry.mark.attempts });
     const item = itemOf([{ id: adviceId(entry.id), value, keepUntilMs: atMs + this.#keepMs }], [], [markId(entry.id)]);
     if (!await this.#persist(entry.id, item)) return false;
     this.#queueOf(entry.destination).remove(entry);

@@ -64,6 +64,16 @@ export class AdviceQueue {
     return [...this.#setAside.values()];
   }
 
+  /** Those that wait, in order, up to so many. */
+  first(limit: number): readonly QueuedAdvice[] {
+    const found: Entry[] = [...this.#putBack];
+    for (let at = this.#front; at < this.#order.length && found.length < limit + this.#putBack.size; at += 1) {
+      const entry = this.#order[at];
+      if (entry !== undefined && this.#isInOrder(entry)) found.push(entry);
+    }
+    return found.sort((one, other) => one.sequence - other.sequence).slice(0, limit);
+  }
+
   find(id: string): Entry | undefined {
     return this.#waiting.get(id) ?? this.#setAside.get(id);
   }

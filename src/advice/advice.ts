@@ -9,8 +9,8 @@ import { assert } from '../base/assert.ts';
 import type { AdviceContent } from '../message/advice.ts';
 import type { Amount } from '../message/money.ts';
 
-/** The first three tell an issuer of a decision; the others are messages of an issuer to an acquirer that was away. */
-export type AdviceKind = 'authorization' | 'financial' | 'reversal' | 'chargeback' | 'feeCollection' | 'fundsDisbursement' | 'text';
+/** The first three tell an issuer of a decision, or an own account; `lock` an own account of a card's lock; the others are messages of an issuer to an acquirer that was away. */
+export type AdviceKind = 'authorization' | 'financial' | 'reversal' | 'lock' | 'chargeback' | 'feeCollection' | 'fundsDisbursement' | 'text';
 
 /** A decision that was taken in the issuer's place, with what the issuer is not told by a field of its own. */
 export interface DecisionContent extends AdviceContent {
@@ -38,6 +38,17 @@ export interface MessageContent {
   readonly receivedAtMs: number;
 }
 
+/** What an own account is told when its store is back. */
+export interface OwnContent {
+  readonly what: 'own';
+  readonly messageId: string;
+  /** Empty: it was not known. */
+  readonly accountId: string;
+  /** As the own issuer writes and reads them: without a card's number. */
+  readonly facts: string;
+  readonly receivedAtMs: number;
+}
+
 export interface Advice {
   /** Unique over switches and restarts: writing it again changes nothing. */
   readonly id: string;
@@ -50,7 +61,7 @@ export interface Advice {
   readonly createdAtMs: number;
   /** As the HSM sealed it; empty where there is no card. */
   readonly sealedPan: string;
-  readonly content: DecisionContent | MessageContent;
+  readonly content: DecisionContent | MessageContent | OwnContent;
 }
 
 /** What became of an advice in the end: the destination answered that it has it, or an operator gave it up. */
@@ -59,6 +70,8 @@ export interface AdviceEnd {
   readonly atMs: number;
   /** The operator; empty where the destination accepted it. */
   readonly by: string;
+  /** Of the operator. */
+  readonly why?: string;
   readonly attempts: number;
 }
 
@@ -94,8 +107,8 @@ export function encodeAdvice(advice: Advice): string {
 }
 
 /** The same text with its end, as it is kept for tracing. */
-export function withEnd(text: string, { how, atMs, by, attempts }: AdviceEnd): string {
-  return `${text.slice(0, -1)},"end":${JSON.stringify({ how, atMs, by, attempts })}}`;
+export function withEnd(text: string, { how, atMs, by, why, attempts }: AdviceEnd): string {
+  return `${text.slice(0, -1)},"end":${JSON.stringify({ how, atMs, by, why, attempts })}}`;
 }
 
 /** @throws AdviceFormError */
@@ -123,7 +136,19 @@ function parsed(text: string): unknown {
 }
 
 function adviceFacts({ id, destination, cardKey, kind, createdAtMs, sealedPan, content }: Advice): Advice {
-  return { id, destination, cardKey, kind, createdAtMs, sealedPan, content: content.what === 'decision' ? decisionFacts(content) : messageFacts(content) };
+  return { id, destination, cardKey, kind, createdAtMs, sealedPan, content: contentFacts(content) };
+}
+
+function contentFacts(content: Advice['content']): Advice['content'] {
+  switch (content.what) {
+    case 'decision': return decisionFacts(content);
+    case 'message': return messageFacts(content);
+    case 'own': return ownFacts(content);
+  }
+}
+
+function ownFacts({ what, messageId, accountId, facts, receivedAtMs }: OwnContent): OwnContent {
+  return { what, messageId, accountId, facts, receivedAtMs };
 }
 
 function messageFacts({ what, messageId, mti, sealedMessage, receivedAtMs }: MessageContent): MessageContent {
