@@ -65,6 +65,8 @@ export interface ForwardOrder {
   readonly rrn?: string;
   /** What it is known by: from `reserveTrace`; undefined: it is drawn. */
   readonly trace?: OwnTrace | undefined;
+  /** Whatever the asker wants to find again with an answer that comes late. */
+  readonly asker?: unknown;
   /** What was verified of it: for an issuer that `wantsFacts`. */
   readonly facts?: CardMessage | undefined;
 }

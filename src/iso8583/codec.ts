@@ -57,4 +57,10 @@ export interface Message {
 
   /** The primitive tags of a BER-TLV field in their order, by path, as upper-case hexadecimal. Of a tag that comes twice, the first. Empty for others. */
   tags(field: number): Map<string, string>;
+
+  /**
+   * The message as it came, a character for each byte. Whoever keeps a message for long keeps this: it holds nothing else in memory, and
+   * `decode` makes the message of its bytes again.
+   */
+  latin1(): string;
 }

@@ -52,7 +52,7 @@ class CompiledCodec implements Codec {
     const mti = this.#mtiPacked ? this.#packedMti(frame, start, at, end) : this.#charsMti(frame, start, at, end);
     const spans = walkFields(this.#table, frame, start, at + (this.#mtiPacked ? 2 : 4), end);
     if (spans[endSlot] !== end) throw new DecodeError(lastPath(this.#table, spans), spans[endSlot]! - start, 'trailing-data');
-    return new DecodedMessage(this, this.#table, frame, spans, mtiText(mti), headerText);
+    return new DecodedMessage(this, this.#table, frame, start, end, spans, mtiText(mti), headerText);
   }
 
   recover(frame: Uint8Array, start = 0, end = frame.length): Message | undefined {
@@ -67,7 +67,7 @@ class CompiledCodec implements Codec {
     if (mti === undefined) return undefined;
     const spans = recoverFields(this.#table, frame, start, at + (this.#mtiPacked ? 2 : 4), end);
     if (spans === undefined) return undefined;
-    return new DecodedMessage(this, this.#table, frame, spans, mtiText(mti), header === undefined ? undefined : valueText(header, frame, text, units));
+    return new DecodedMessage(this, this.#table, frame, start, end, spans, mtiText(mti), header === undefined ? undefined : valueText(header, frame, text, units));
   }
 
   #packedMti(frame: Uint8Array, start: number, at: number, end: number): number {

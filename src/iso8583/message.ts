@@ -13,15 +13,19 @@ export class DecodedMessage implements Message {
   readonly header: string | undefined;
   readonly #table: FieldTable;
   readonly #frame: Uint8Array;
+  readonly #start: number;
+  readonly #end: number;
   readonly #spans: Spans;
 
-  /** Made by `decode` alone: the spans are of this frame, by this table. */
-  constructor(codec: Codec, table: FieldTable, frame: Uint8Array, spans: Spans, mti: string, header: string | undefined) {
+  /** Made by `decode` alone: the spans are of this frame, by this table, and the message lies in `frame[start, end)`. */
+  constructor(codec: Codec, table: FieldTable, frame: Uint8Array, start: number, end: number, spans: Spans, mti: string, header: string | undefined) {
     this.codec = codec;
     this.mti = mti;
     this.header = header;
     this.#table = table;
     this.#frame = frame;
+    this.#start = start;
+    this.#end = end;
     this.#spans = spans;
   }
 
@@ -64,6 +68,10 @@ export class DecodedMessage implements Message {
       if (!tags.has(path)) tags.set(path, bytesText(this.#frame, from, to - from));
     });
     return tags;
+  }
+
+  latin1(): string {
+    return Buffer.prototype.latin1Slice.call(this.#frame, this.#start, this.#end);
   }
 
   /** For an encoder: writes the field as it came, prefix included, at `at`; returns where it ends, or -1 where it does not fit. */

@@ -26,7 +26,7 @@ import type { Reason } from '../message/reason.ts';
 import type { StandInReason } from '../standin/condition.ts';
 import type { Outcome } from '../store/decide.ts';
 import { arrivalKey, asRepeat, bySwitch, referenceOf } from './host-arrival.ts';
-import type { Done, HostArrival, HostOutcome } from './host-arrival.ts';
+import type { Done, HostArrival } from './host-arrival.ts';
 import { pinForHost } from './host-pin.ts';
 import { courseOf, timerMs } from './host-policy.ts';
 import type { HostPolicy } from './host-policy.ts';
@@ -34,6 +34,7 @@ import { HostTelling } from './host-telling.ts';
 import type { Judged } from './host-telling.ts';
 import type { HsmTurn } from './hsm-turn.ts';
 import { Recent } from './recent.ts';
+import { RememberedOutcomes } from './remembered-outcomes.ts';
 import { standInFacts } from './stand-in-facts.ts';
 
 export interface HostDeskOptions {
@@ -81,10 +82,8 @@ export class HostDesk {
   readonly #telling: HostTelling;
   /** Transactions under way, by their key: a repeat joins. */
   readonly #underWay = new Map<string, Done[]>();
-  readonly #remembered = new Recent<HostOutcome>(rememberedMax);
+  readonly #remembered = new RememberedOutcomes(rememberedMax);
   readonly #records = new Recent<StandInRecord>(rememberedMax);
-  /** Whose each request is that went out: for answers that come late. */
-  readonly #orders = new WeakMap<object, HostArrival>();
   #outageId = 0;
 
   constructor(options: HostDeskOptions) {
@@ -132,8 +131,8 @@ export class HostDesk {
 
   /** An answer that came after its request had its end: it belongs to the story, and to nobody else. */
   late({ order, sent, meaning, lateMs }: LateAnswer): void {
-    const arrival = this.#orders.get(order);
-    if (arrival === undefined) return;
+    if (!('asker' in order)) return;
+    const arrival = order.asker as HostArrival;
     const flags = ['late', `lateMs:${Math.round(lateMs)}`, `station:${sent.station}`, `sentStan:${sent.reference.stan}`];
     this.#note(arrival.token, lateEntry(arrival.message, this.#options.now(), meaning, flags));
   }
@@ -194,13 +193,12 @@ export class HostDesk {
   }
 
   #forward(arrival: HostArrival, way: Pick<ForwardOrder, 'trace' | 'pin' | 'deadlineMs' | 'original'>, finish: Done): void {
-    const order: ForwardOrder = { message: arrival.request, meaning: arrival.meaning, source: arrival.source, rrn: arrival.meaning.rrn, ...way };
+    const order: ForwardOrder = { message: arrival.request, meaning: arrival.meaning, source: arrival.source, rrn: arrival.meaning.rrn, asker: arrival, ...way };
     if (this.#options.host.wantsFacts) arrival.verified((facts) => this.#send(arrival, { ...order, facts }, finish));
     else this.#send(arrival, order, finish);
   }
 
   #send(arrival: HostArrival, order: ForwardOrder, finish: Done): void {
-    this.#orders.set(order, arrival);
     this.#options.host.forward(order, (result) => this.#answered(arrival, result, finish));
   }
 

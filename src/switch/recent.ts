@@ -1,21 +1,27 @@
-/** What was the latest by a key, as far as there is room: the oldest go first. */
+/**
+ * What was the latest by a key, as far as there is room: half of `max` at least, the oldest go first.
+ *
+ * In two generations, of which the older one goes whole: to find and delete the oldest of one map costs more than everything else here.
+ */
 export class Recent<T> {
-  readonly #map = new Map<string, T>();
-  readonly #max: number;
+  readonly #generationMax: number;
+  #young = new Map<string, T>();
+  #old: ReadonlyMap<string, T> = new Map();
 
+  /** @param max at least 2 */
   constructor(max: number) {
-    this.#max = max;
+    this.#generationMax = Math.floor(max / 2);
   }
 
   get(key: string): T | undefined {
-    return this.#map.get(key);
+    return this.#young.get(key) ?? this.#old.get(key);
   }
 
   set(key: string, value: T): void {
-    if (this.#map.size >= this.#max && !this.#map.has(key)) {
-      const oldest = this.#map.keys().next();
-      if (oldest.done !== true) this.#map.delete(oldest.value);
+    if (this.#young.size >= this.#generationMax) {
+      this.#old = this.#young;
+      this.#young = new Map();
     }
-    this.#map.set(key, value);
+    this.#young.set(key, value);
   }
 }
