@@ -89,8 +89,7 @@ export class LaneCache<Message, Account extends { readonly version: number }, An
   }
 
   /** Takes over records that were changed with the head that the lane has. */
-  keepRecords(lane: Lane<Message, Account, Answer>, records: ReadonlyMap<string, string | null>): void {
-    if (records.size === 0) return;
+  keepRecords(lane: Lane<Message, Account, Answer>, records: Iterable<readonly [id: string, value: string | null]>): void {
     if (lane.records.size > recordsPerLaneMax) this.#forgetRecords(lane);
     const before = lane.records.size;
     for (const [id, value] of records) lane.records.set(id, value);

@@ -113,7 +113,7 @@ export interface Batch<Message, Account, Answer> {
   /** As it is after the commit. */
   readonly account: Account | undefined;
   /** Records as they are after the commit, beyond what the lane knows. */
-  readonly changed: ReadonlyMap<string, string | null>;
+  readonly changed: readonly (readonly [id: string, value: string | null])[];
   readonly item: CommitItem;
 }
 
@@ -232,6 +232,18 @@ export function prepareLoose<Message, Account extends { readonly version: number
   return { taken, answers, items, settled, late };
 }
 
+/** A record that a draft changes. */
+interface Touched {
+  readonly id: string;
+  /** undefined: it is deleted. */
+  put: RecordPut | undefined;
+  /** What the lane knew of it before; undefined: nothing. */
+  readonly before: string | null | undefined;
+}
+
+/** So many changed records are searched one by one; of more there is an index. Nearly all items change one or two. */
+const searchedMax = 8;
+
 /** Gathers the changes of several messages into one item, each applied on what the ones before it leave. */
 class Draft<Message, Account extends { readonly version: number }, Answer> {
   readonly taken: Pending<Message, Answer>[] = [];
@@ -240,14 +252,12 @@ class Draft<Message, Account extends { readonly version: number }, Answer> {
   readonly #lane: Lane<Message, Account, Answer>;
   readonly #before: Account | undefined;
   readonly #answers: Answer[] = [];
-  readonly #puts = new Map<string, RecordPut>();
-  readonly #deletes = new Set<string>();
-  readonly #once = new Set<string>();
+  readonly #touched: Touched[] = [];
+  #index: Map<string, Touched> | undefined;
+  readonly #once: string[] = [];
   #isChanged = false;
   readonly #entries: string[] = [];
   readonly #guards: GuardMove[] = [];
-  /** What the lane knew of the records that changed; undefined: nothing. */
-  readonly #undo = new Map<string, string | null | undefined>();
 
   constructor(lane: Lane<Message, Account, Answer>, account: Account | undefined) {
     this.#lane = lane;
@@ -266,17 +276,9 @@ class Draft<Message, Account extends { readonly version: number }, Answer> {
     }
     this.#isChanged = true;
     if (change.entry !== undefined) this.#entries.push(change.entry);
-    for (const id of change.once) if (!this.#puts.has(id)) this.#once.add(id);
-    for (const put of change.puts) {
-      this.#set(put.id, put.value);
-      this.#puts.set(put.id, put);
-      this.#deletes.delete(put.id);
-    }
-    for (const id of change.deletes) {
-      this.#set(id, null);
-      this.#puts.delete(id);
-      this.#deletes.add(id);
-    }
+    for (const id of change.once) if (this.#find(id)?.put === undefined) this.#once.push(id);
+    for (const put of change.puts) this.#set(put.id, put, put.value);
+    for (const id of change.deletes) this.#set(id, undefined, null);
     if (change.guard !== undefined) addGuard(this.#guards, change.guard);
     if (change.guards !== undefined) for (const guard of change.guards) addGuard(this.#guards, guard);
   }
@@ -284,11 +286,15 @@ class Draft<Message, Account extends { readonly version: number }, Answer> {
   /** Takes back from the lane what is not known to have happened. @returns undefined where nothing changes */
   finish(encode: (account: Account) => string): Batch<Message, Account, Answer> | undefined {
     const { records, accountId } = this.#lane;
-    const changed = new Map<string, string | null>();
-    for (const [id, value] of this.#undo) {
-      changed.set(id, records.get(id) ?? null);
-      if (value === undefined) records.delete(id);
-      else records.set(id, value);
+    const changed: (readonly [id: string, value: string | null])[] = [];
+    const puts: RecordPut[] = [];
+    const deletes: string[] = [];
+    for (const { id, put, before } of this.#touched) {
+      changed.push([id, put === undefined ? null : put.value]);
+      if (put === undefined) deletes.push(id);
+      else puts.push(put);
+      if (before === undefined) records.delete(id);
+      else records.set(id, before);
     }
     if (!this.#isChanged) return undefined;
     const { account } = this;
@@ -297,15 +303,27 @@ class Draft<Message, Account extends { readonly version: number }, Answer> {
     };
     return {
       lane: this.#lane, taken: this.taken, answers: this.#answers, account, changed,
-      item: {
-        head, puts: [...this.#puts.values()], deletes: [...this.#deletes], once: [...this.#once], entries: this.#entries, guards: this.#guards,
-      },
+      item: { head, puts, deletes, once: this.#once, entries: this.#entries, guards: this.#guards },
     };
   }
 
-  #set(id: string, value: string | null): void {
+  #find(id: string): Touched | undefined {
+    if (this.#index !== undefined) return this.#index.get(id);
+    for (const touched of this.#touched) if (touched.id === id) return touched;
+    return undefined;
+  }
+
+  #set(id: string, put: RecordPut | undefined, value: string | null): void {
     const { records } = this.#lane;
-    if (!this.#undo.has(id)) this.#undo.set(id, records.get(id));
+    const found = this.#find(id);
+    if (found === undefined) {
+      const touched: Touched = { id, put, before: records.get(id) };
+      this.#touched.push(touched);
+      if (this.#touched.length > searchedMax) {
+        this.#index ??= new Map(this.#touched.map((each) => [each.id, each]));
+        this.#index.set(id, touched);
+      }
+    } else found.put = put;
     records.set(id, value);
   }
 }
