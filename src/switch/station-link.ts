@@ -15,7 +15,7 @@ export interface StationLinkOptions {
 export class StationLink implements HostLink {
   readonly seal: HostLink['seal'];
   readonly #options: StationLinkOptions;
-  #next = 0;
+  #lastId = 0;
 
   constructor(options: StationLinkOptions) {
     this.#options = options;
@@ -23,7 +23,7 @@ export class StationLink implements HostLink {
   }
 
   get usable(): boolean {
-    return this.#ready.length > 0;
+    return this.#next !== undefined;
   }
 
   get signedOff(): boolean {
@@ -31,18 +31,27 @@ export class StationLink implements HostLink {
   }
 
   request(bytes: Uint8Array): SendOutcome {
-    const ready = this.#ready;
-    this.#next = (this.#next + 1) % Math.max(1, ready.length);
-    return ready[this.#next]?.request(bytes, 0, bytes.length) ?? 'closed';
+    const connection = this.#next;
+    if (connection === undefined) return 'closed';
+    this.#lastId = connection.id;
+    return connection.request(bytes, 0, bytes.length);
   }
 
   echo(done: (answered: boolean) => void): void {
-    const [connection] = this.#ready;
+    const connection = this.#next;
     if (connection === undefined) done(false);
     else this.#options.echo(connection, (accepted) => done(accepted === true));
   }
 
-  get #ready(): LinkConnection[] {
-    return [...this.#options.connections].filter((connection) => connection.open && this.#options.isUsable(connection));
+  /** Of those that may be used the one after the last that was, by their ids, round and round. Asked for each message: nothing is made. */
+  get #next(): LinkConnection | undefined {
+    let first: LinkConnection | undefined;
+    let next: LinkConnection | undefined;
+    for (const connection of this.#options.connections) {
+      if (!connection.open || !this.#options.isUsable(connection)) continue;
+      if (first === undefined || connection.id < first.id) first = connection;
+      if (connection.id > this.#lastId && (next === undefined || connection.id < next.id)) next = connection;
+    }
+    return next ?? first;
   }
 }
