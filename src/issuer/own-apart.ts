@@ -37,7 +37,8 @@ export interface ApartAccount {
   readonly seenAtMs: number;
   /** With what was answered here since. */
   readonly account: Account;
-  readonly records: Records;
+  /** Of that. Whoever keeps the account changes them as decisions say. */
+  readonly records: Map<string, string | null>;
   /** What stand-in approved of it here. */
   readonly exposure: Exposure;
   /** What each approval counted, by its message id; what adds to one counts with it. */
@@ -81,11 +82,11 @@ export type ApartDecision =
       /** What a PIN came to that was judged and counts. */
       readonly pin: 'verified' | 'wrong' | undefined;
       readonly state: ApartState;
-      /** What a request counted that was approved. */
-      readonly counted: Counted | undefined;
+      /** To be changed in the account's records, for the state to go on from; undefined: it is not there any more. */
+      readonly records: readonly (readonly [id: string, value: string | undefined])[];
     };
 
-type Decided = Extract<ApartDecision, { kind: 'decided' }>;
+export type ApartDecided = Extract<ApartDecision, { kind: 'decided' }>;
 
 const noRecords: Records = new Map();
 
@@ -101,7 +102,7 @@ export function decideApart(state: ApartState, rules: StandInRules, message: Car
   const first = applied(state.own, asked, { decidedAtMs: facts.nowMs, guardRefused: false });
   if (first.kind === 'verify') return first;
   const { response, note, change } = first;
-  if (change === undefined) return { kind: 'decided', response, note, checks: [], flags: [], pin: undefined, state, counted: undefined };
+  if (change === undefined) return { kind: 'decided', response, note, checks: [], flags: [], pin: undefined, state, records: [] };
   if (!isRequest || !isApproval(response.reason)) return after(state, state.own, asked, first, rules, undefined, []);
   return withRules(state, state.own, rules, asked, facts, first);
 }
@@ -136,18 +137,16 @@ interface Approved {
 }
 
 /** The state goes on from what was decided. */
-function after(state: ApartState, own: ApartAccount, message: CardMessage, decision: Applied, rules: StandInRules, approved: Approved | undefined, checks: readonly CheckResult[]): Decided {
+function after(state: ApartState, own: ApartAccount, message: CardMessage, decision: Applied, rules: StandInRules, approved: Approved | undefined, checks: readonly CheckResult[]): ApartDecided {
   const { response, change } = decision;
   assert(change?.account !== undefined, 'a decision on an account changes it');
   const entry = entryOf(decision);
-  const records = new Map(own.records);
-  for (const { id, value } of entry.records) records.set(id, value ?? null);
-  let next: ApartState = { ...state, own: { ...own, account: change.account, records } };
+  let next: ApartState = { ...state, own: { ...own, account: change.account } };
   if (approved !== undefined) next = counting(next, message.id, approved);
   else if (message.class === 'reversal' && entry.originalId !== undefined && (message.actualMinor ?? 0) === 0) next = withoutCounted(next, rules, entry.originalId);
   return {
     kind: 'decided', response: { ...response, scripts: undefined }, note: undefined, checks: [...entry.checks, ...checks], flags: entry.flags, pin: judgedPin(own.account, change.account, message, entry), state: next,
-    counted: approved?.counted,
+    records: entry.records.map(({ id, value }) => [id, value] as const),
   };
 }
 
@@ -177,27 +176,27 @@ function withoutCounted(state: ApartState, rules: StandInRules, id: string): Apa
 }
 
 /** Without a record of the account nothing is approved, whatever the rules say; they tell what else is wrong. */
-function withoutRecord(state: ApartState, rules: StandInRules, message: CardMessage, facts: ApartFacts): Decided {
+function withoutRecord(state: ApartState, rules: StandInRules, message: CardMessage, facts: ApartFacts): ApartDecided {
   const decision = standIn({ card: state.card, issuer: state.issuer }, rules, message, standInFacts(message, facts));
   assert(decision.kind === 'decided', 'nothing is passed on where nobody is there');
   const reason: Reason = facts.listedLock === 0 || decision.reason !== '9112' ? decision.reason : reasonOfLock(facts.listedLock);
   assert(!isApproval(reason), 'without a record nothing is approved');
   const response: Response = { reason, approvalCode: '', amount: message.amount, billing: undefined, balance: undefined, field: message.fault?.field };
-  return { kind: 'decided', response, note: undefined, checks: checksOf(decision.checks), flags: ['noRecord'], pin: undefined, state, counted: undefined };
+  return { kind: 'decided', response, note: undefined, checks: checksOf(decision.checks), flags: ['noRecord'], pin: undefined, state, records: [] };
 }
 
 /** A reversal or an advice of an account that is not known here: acknowledged, and taken in later. */
-function acknowledged(state: ApartState, message: CardMessage, { nowMs }: ApartFacts): Decided {
+function acknowledged(state: ApartState, message: CardMessage, { nowMs }: ApartFacts): ApartDecided {
   const decision = apply(undefined, noRecords, message, { decidedAtMs: nowMs, guardRefused: false });
   assert(decision.kind === 'decided', 'what concerns no account needs nothing');
-  return { kind: 'decided', response: decision.response, note: undefined, checks: [], flags: ['noRecord'], pin: undefined, state, counted: undefined };
+  return { kind: 'decided', response: decision.response, note: undefined, checks: [], flags: ['noRecord'], pin: undefined, state, records: [] };
 }
 
 type Applied = Extract<Decision, { kind: 'decided' }>;
 
 /** What is not in memory is taken for absent: the account will tell, when what was answered is taken in. */
 function applied(own: ApartAccount, message: CardMessage, facts: DecideFacts): Exclude<Decision, { kind: 'read' }> {
-  let { records } = own;
+  let records: Records = own.records;
   for (;;) {
     const decision = apply(own.account, records, message, facts);
     if (decision.kind !== 'read') return decision;

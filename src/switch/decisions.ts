@@ -19,9 +19,11 @@ import type { HostOutcome } from './host-arrival.ts';
 import type { HostDesk } from './host-desk.ts';
 import type { Hosts } from './hosts.ts';
 import type { HsmTurn } from './hsm-turn.ts';
+import { OwnDesk } from './own-desk.ts';
 import { noTerms } from './routing.ts';
 import type { Routing } from './routing.ts';
 import type { Stamps } from './stamp.ts';
+import { terminalCountry } from './stand-in-facts.ts';
 import type { StationSecurity } from './station-security.ts';
 import { chipOrders, Verification } from './verification.ts';
 import type { Carried, SecurityFacts } from './verification.ts';
@@ -42,6 +44,8 @@ export type Result =
 export interface DecisionsOptions {
   readonly ledger: Ledger;
   readonly directory: Directory;
+  /** By default nobody stands in for the own accounts' store. */
+  readonly own?: OwnDesk;
   readonly vault: CardVault;
   readonly hosts: Hosts;
   readonly hsm: HsmTurn;
@@ -68,8 +72,17 @@ export interface StationContext {
   authorizationResponseCode(reason: Reason): string;
 }
 
+/** What the log of messages is told of a message's way, filled in as it is found. */
+export interface Handling {
+  /** Of the card; empty where none was carried. */
+  token: string;
+  /** The issuer that it is for, or why it is for none. */
+  routed: string;
+}
+
 interface Arrival extends Carried {
   readonly id: string;
+  readonly request: Message;
   readonly context: StationContext;
   readonly approvalCodeOffer: string;
   readonly receivedAtMs: number;
@@ -87,11 +100,13 @@ const roundsMax = 3;
 
 export class Decisions {
   readonly #options: DecisionsOptions;
+  readonly #own: OwnDesk;
   #routing: Routing;
   readonly #references = new Map<string, CardReferences>();
 
   constructor(options: DecisionsOptions) {
     this.#options = options;
+    this.#own = options.own ?? new OwnDesk(options);
     this.#routing = options.routing;
   }
 
@@ -101,7 +116,7 @@ export class Decisions {
   }
 
   /** Decides a message; `done` is called once, from this turn or a later one. */
-  decide(meaning: CardMeaning, request: Message, context: StationContext, done: (result: Result) => void): void {
+  decide(meaning: CardMeaning, request: Message, context: StationContext, done: (result: Result) => void, handling?: Handling): void {
     const { stamps, now, elapsed, answerMs, vault } = this.#options;
     const id = stamps.messageId();
     const { pan } = meaning;
@@ -115,16 +130,20 @@ export class Decisions {
     }
     const arrivedMs = elapsed();
     const arrival: Arrival = {
-      id, meaning, pan, token: vault.cardToken(pan), program: this.#routing.programOf(pan.reveal()), security: context.security, context,
+      id, request, meaning, pan, token: vault.cardToken(pan), program: this.#routing.programOf(pan.reveal()), security: context.security, context,
       approvalCodeOffer: stamps.approvalCode(), receivedAtMs: now(), arrivedMs, deadlineMs: arrivedMs + answerMs, done,
     };
+    if (handling !== undefined) {
+      handling.token = arrival.token;
+      handling.routed = arrival.program?.rules.issuer ?? 'no program has the card';
+    }
     const desk = arrival.program === undefined ? undefined : this.#options.hosts.desk(arrival.program.rules.issuer);
     if (desk === undefined) this.#verify(arrival, 1);
-    else this.#ask(desk, arrival, request);
+    else this.#ask(desk, arrival);
   }
 
   /** A card of a remote issuer. */
-  #ask(desk: HostDesk, arrival: Arrival, request: Message): void {
+  #ask(desk: HostDesk, arrival: Arrival): void {
     const { id, meaning, done } = arrival;
     const { fault } = meaning;
     if (fault !== undefined && meaning.function === 'request' && meaning.class !== 'reversal') {
@@ -132,7 +151,7 @@ export class Decisions {
       return;
     }
     desk.decide({
-      ...arrival, request, source: arrival.context.side, message: stamped(arrival, unverified(meaning)),
+      ...arrival, source: arrival.context.side, message: stamped(arrival, unverified(meaning)),
       verified: (took) => {
         const verification = new Verification(arrival, undefined);
         const { checks } = verification;
@@ -176,30 +195,17 @@ export class Decisions {
 
   #proceed(arrival: Arrival, verification: Verification, round: number): void {
     const message = stamped(arrival, verification.facts);
-    const { token, program, pan } = arrival;
-    if (program === undefined || !pan.luhnValid) {
-      this.#submit(arrival, undefined, message, verification, round);
-      return;
-    }
-    const known = this.#options.directory.known(token);
-    if (known !== undefined) {
-      this.#submit(arrival, known, message, verification, round);
-      return;
-    }
-    this.#options.directory.find(token, (found) => {
-      if (found.kind === 'found') this.#submit(arrival, found.accountId, message, verification, round);
-      else arrival.done(bySwitch(arrival.id, '9112', arrival.meaning));
-    });
-  }
-
-  #submit(arrival: Arrival, accountId: string | undefined, message: CardMessage, verification: Verification, round: number): void {
-    this.#options.ledger.submit(accountId, arrival.token, message, arrival.deadlineMs, (outcome) => {
+    const { program, pan, receivedAtMs, deadlineMs, meaning, context, request } = arrival;
+    this.#own.submit({
+      message, issuer: program?.rules.issuer ?? '', isNobodys: program === undefined || !pan.luhnValid, deadlineMs,
+      surroundings: () => ({ minuteOfDay: program?.calendar(receivedAtMs).minuteOfDay ?? 0, country: terminalCountry({ request, meaning, source: context.side }) }),
+    }, (outcome) => {
       if (outcome.kind !== 'decided') {
         arrival.done(undecided(arrival, outcome));
         return;
       }
       const { answer } = outcome;
-      if (answer.kind === 'answer') this.#answer(arrival, accountId, answer, message, verification);
+      if (answer.kind === 'answer') this.#answer(arrival, outcome.accountId, outcome.by, answer, message, verification);
       else if (round === roundsMax) arrival.done(bySwitch(arrival.id, '9109', arrival.meaning));
       else {
         this.#remember(arrival.token, answer.references);
@@ -209,9 +215,9 @@ export class Decisions {
   }
 
   /** A chip whose cryptogram was right gets its issuer's, and what else the issuer has for it. */
-  #answer(arrival: Arrival, accountId: string | undefined, { response, note }: Answered, message: CardMessage, { reading }: Verification): void {
+  #answer(arrival: Arrival, accountId: string | undefined, responder: 'account' | 'standin', { response, note }: Answered, message: CardMessage, { reading }: Verification): void {
     const { id, context, done } = arrival;
-    const result = { kind: 'answer', id, response, responder: 'account', note } as const;
+    const result = { kind: 'answer', id, response, responder, note, standInReason: responder === 'standin' ? 'storeUnreachable' : '' } as const;
     const scripts = response.scripts ?? [];
     const responseCode = context.authorizationResponseCode(response.reason);
     const orders = message.chip?.outcome === 'match' && response.chipIsOther !== true && message.class !== 'reversal' && message.function === 'request' && reading !== undefined
