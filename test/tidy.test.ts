@@ -24,7 +24,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   book: ['account', 'message', 'store'],
   office: ['book', 'store'],
   program: ['account', 'advice', 'book', 'dialect', 'host', 'iso8583', 'issuer', 'keys', 'link', 'message', 'office', 'standin', 'store', 'switch'],
-  cli: ['account', 'book', 'dialect', 'iso8583', 'issuer', 'keys', 'link', 'message', 'office', 'program', 'store', 'switch'],
+  cli: ['account', 'book', 'dialect', 'host', 'iso8583', 'issuer', 'keys', 'link', 'message', 'office', 'program', 'store', 'switch'],
 };
 
 /** Decisions and the reading of bytes: no clock, no randomness, no input or output, nothing that waits. */

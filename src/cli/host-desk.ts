@@ -32,7 +32,7 @@ import { approvalCodeOf, draftHostAnswer, garble, responseCodeOf, spoil } from '
 import { HostBook } from './host-book.ts';
 import type { CardSetup, Verdict, Wish } from './host-book.ts';
 import type { HostEvent, HostMessage, HostSummary, NetworkName } from './host-report.ts';
-import { centsRules, drawsOf, readRules, Script } from './host-script.ts';
+import { centsRules, drawsOf, isUrlWrong, readRules, Script } from './host-script.ts';
 import type { Act, Rule } from './host-script.ts';
 import { HostStation, NetworkCodes } from './host-station.ts';
 import type { Outcome, StationOutside } from './host-station.ts';
@@ -219,7 +219,8 @@ export class TestHost {
 
   #scriptOf(rules: readonly Rule[]): Script {
     const read = readRules(rules, 'script');
-    for (const [index, { code }] of read.entries()) {
+    for (const [index, { code, wrong }] of read.entries()) {
+      if (wrong !== undefined && isUrlWrong(wrong)) throw new ConfigError(`script[${index}].wrong`, `is ${wrong}, which is for an issuer at a URL (--http)`);
       if (code !== undefined && responseCodeOf(code, this.#format.dialect) === undefined) {
         throw new ConfigError(`script[${index}].code`, `is neither DE39 of ISO 8583:${this.#format.dialect.version} nor an action code of ISO 8583:2003: ${code}`);
       }
@@ -452,7 +453,7 @@ export class TestHost {
 }
 
 const announcements: Readonly<Partial<Record<Act['do'], NetworkName>>> = {
-  signOff: 'signOff', signOn: 'signOn', enterSuppressInquiry: 'enterSuppressInquiry', leaveSuppressInquiry: 'leaveSuppressInquiry', askAdvices: 'startAdvices', stopAdvices: 'stopAdvices',
+  signOff: 'signOff', signOn: 'signOn', enterSuppressInquiry: 'enterSuppressInquiry', leaveSuppressInquiry: 'leaveSuppressInquiry', askAdvices: 'startAdvices', stopAdvices: 'stopAdvices', speedAdvices: 'speedAdvices',
 };
 
 const takenBack: Readonly<Partial<Record<Act['do'], NetworkName>>> = { signOff: 'signOn', enterSuppressInquiry: 'leaveSuppressInquiry' };

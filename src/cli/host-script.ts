@@ -21,15 +21,27 @@ export const doings = [
   'drop', 'disconnect',
   'twice', 'garbled', 'wrong',
   /** Answered; then the station is told. */
-  'signOff', 'signOn', 'enterSuppressInquiry', 'leaveSuppressInquiry', 'askAdvices', 'stopAdvices',
+  'signOff', 'signOn', 'enterSuppressInquiry', 'leaveSuppressInquiry', 'askAdvices', 'stopAdvices', 'speedAdvices',
 ] as const;
 
 export type Doing = (typeof doings)[number];
 
-/** What of an answer is not as in its request. */
+/** What of an answer is not as in its request; what chance chooses from. */
 export const wrongs = ['amount', 'pan', 'stan', 'rrn', 'terminal', 'type'] as const;
 
-export type Wrong = (typeof wrongs)[number];
+/**
+ * What else can be wrong where the issuer is asked at a URL. `key`: signed by nobody's; `way`: as if it were a message; `http`: no HTTP at
+ * all. There `stan`, `pan`, `rrn` and `terminal` are another message's id.
+ */
+export const urlWrongs = ['signature', 'unsigned', 'stale', 'key', 'way', 'status', 'redirect', 'contentType', 'compressed', 'large', 'http'] as const;
+
+export type UrlWrong = (typeof urlWrongs)[number];
+
+export type Wrong = (typeof wrongs)[number] | UrlWrong;
+
+export function isUrlWrong(wrong: Wrong): wrong is UrlWrong {
+  return (urlWrongs as readonly string[]).includes(wrong);
+}
 
 export interface Act {
   readonly do: Doing;
@@ -101,7 +113,7 @@ export const scriptSchema: Schema = {
       ms: whole('delay, late: how long; others that answer: answered after so long; signOff, enterSuppressInquiry: taken back after so long', 0, dayMs),
       code: text('decline, standIn: DE39, or an action code of ISO 8583:2003', '^[0-9A-Z]{2,4}$', 'two to four digits or capital letters'),
       amountMinor: whole('partial: what is approved; half by default', 0, amountMax),
-      wrong: { type: 'string', description: 'wrong: what of the answer is not as in its request; the amount by default', enum: wrongs },
+      wrong: { type: 'string', description: 'wrong: what of the answer is not as in its request; the amount by default. The last eleven are for --http alone', enum: [...wrongs, ...urlWrongs] },
     },
   },
 };
