@@ -18,6 +18,7 @@ import { Directory } from '../src/switch/directory.ts';
 import { Hosts } from '../src/switch/hosts.ts';
 import { HsmTurn } from '../src/switch/hsm-turn.ts';
 import { noKeyDesk } from '../src/switch/key-exchange.ts';
+import { noMessageLog } from '../src/switch/message-log.ts';
 import { Routing } from '../src/switch/routing.ts';
 import { newStamps } from '../src/switch/stamp.ts';
 import { Station } from '../src/switch/station.ts';
@@ -65,7 +66,7 @@ export function openStation(store: Store, ledger: Ledger, hsm: Hsm, originalKeys
   });
   return new Station(
     { name: row.name, ...loadFormat(row, row.name), session: row.link.session, classes: row.classes, originalKeys: originalKeys ?? row.originalKeys, security: row.security },
-    { decisions, hosts, hsm: hsmTurn, keyDesk: noKeyDesk, deadlines, now, events: newMetrics().switch, networkAnswerMs: 10_000 },
+    { decisions, hosts, hsm: hsmTurn, keyDesk: noKeyDesk, deadlines, now, events: newMetrics().switch, messages: noMessageLog, networkAnswerMs: 10_000 },
   );
 }
 

@@ -6,7 +6,7 @@ import { aligned } from './command.ts';
 
 /** What network management between issuer and station is about. */
 export const networkNames = [
-  'signOn', 'signOff', 'echo', 'cutover', 'keyChange', 'startAdvices', 'stopAdvices', 'enterSuppressInquiry', 'leaveSuppressInquiry', 'other',
+  'signOn', 'signOff', 'echo', 'cutover', 'keyChange', 'startAdvices', 'stopAdvices', 'speedAdvices', 'enterSuppressInquiry', 'leaveSuppressInquiry', 'other',
 ] as const;
 
 export type NetworkName = (typeof networkNames)[number];

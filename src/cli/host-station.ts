@@ -20,9 +20,9 @@ export type Outcome = 'accepted' | 'refused' | 'unanswered';
 
 /** DE70 of 1987, DE24 of the others: of what no edition of the standard has a code for, ours, unless the dialect or the caller has others. */
 const usualCodes: Readonly<Record<'1987' | '1993' | '2003', Readonly<Partial<Record<NetworkName, string>>>>> = {
-  '1987': { startAdvices: '078', stopAdvices: '079', enterSuppressInquiry: '088', leaveSuppressInquiry: '089' },
-  '1993': { startAdvices: '878', stopAdvices: '879', enterSuppressInquiry: '888', leaveSuppressInquiry: '889' },
-  '2003': { startAdvices: '878', stopAdvices: '879', enterSuppressInquiry: '888', leaveSuppressInquiry: '889' },
+  '1987': { startAdvices: '078', stopAdvices: '079', speedAdvices: '080', enterSuppressInquiry: '088', leaveSuppressInquiry: '089' },
+  '1993': { startAdvices: '878', stopAdvices: '879', speedAdvices: '880', enterSuppressInquiry: '888', leaveSuppressInquiry: '889' },
+  '2003': { startAdvices: '878', stopAdvices: '879', speedAdvices: '880', enterSuppressInquiry: '888', leaveSuppressInquiry: '889' },
 };
 
 /** Codes of network management both ways, the dialect's before ours. */

@@ -85,10 +85,12 @@ export function draftRefusal(request: Message, reason: Reason, dialect: Dialect,
 
 /**
  * A network management request of our own. False where the dialect has no code for it, or no place for the key.
- * @param stan digits; @param transmittedAt MMDDhhmmss, UTC; @param localAt CCYYMMDDhhmmss; @param key of a key change
+ * @param stan digits; @param transmittedAt MMDDhhmmss, UTC; @param localAt CCYYMMDDhhmmss
+ * @param more the key of a key change, with the format that it is written in; the business day of a cut-over, CCYYMMDD, of which the
+ *   edition tells as much as it has place for
  */
 export function draftNetworkRequest(
-  what: NetworkFunction, stan: string, transmittedAt: string, localAt: string, dialect: Dialect, draft: Draft, key?: SentKey,
+  what: NetworkFunction, stan: string, transmittedAt: string, localAt: string, dialect: Dialect, draft: Draft, more: { readonly key?: SentKey | undefined; readonly businessDate?: string | undefined } = {},
 ): boolean {
   const code = dialect.network.own.get(what) ?? codeOf(what, dialect);
   if (code === undefined) return false;
@@ -97,8 +99,13 @@ export function draftNetworkRequest(
   if (dialect.version === '1993') draft.set(12, localAt.slice(2));
   else if (dialect.version === '2003') draft.set(12, localAt);
   draft.set(dialect.network.field, code);
-  return key === undefined || writeKey(key, dialect, draft);
+  const { dateField } = dialect.network;
+  if (more.businessDate !== undefined && dateField !== undefined) draft.set(dateField, more.businessDate.slice(businessDateFrom[dialect.version]));
+  return more.key === undefined || writeKey(more.key, dialect, draft);
 }
+
+/** Of CCYYMMDD: MMDD, YYMMDD, or all. */
+const businessDateFrom = { '1987': 4, '1993': 2, '2003': 0 } as const;
 
 function codeOf(what: NetworkFunction, dialect: Dialect): string | undefined {
   for (const [code, function_] of dialect.network.codes) if (function_ === what) return code;

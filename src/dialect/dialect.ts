@@ -143,6 +143,8 @@ export interface Dialect {
     readonly codes: ReadonlyMap<string, NetworkFunction>;
     /** The code of our own requests, where several stand for one function; the first of them otherwise. */
     readonly own: ReadonlyMap<NetworkFunction, string>;
+    /** Where a cut-over names its business day; undefined: nowhere. */
+    readonly dateField: number | undefined;
   };
   readonly keyChange: KeyChangeRules;
   /** Fields whose contents a repeat must share; ascending, never card data. */

@@ -147,7 +147,7 @@ function readEntryModes(node: JsonNode): EntryModes {
 }
 
 function readNetwork(node: JsonNode): Dialect['network'] {
-  node.only('field', 'codes', 'own');
+  node.only('field', 'codes', 'own', 'dateField');
   const codes = new Map<string, NetworkFunction>();
   for (const [code, value] of node.at('codes').members()) {
     if (!/^[0-9]{3}$/.test(code)) value.fail('a network management code has three digits');
@@ -159,7 +159,7 @@ function readNetwork(node: JsonNode): Dialect['network'] {
     if (codes.get(code) !== name) value.fail(`is no code of ${name} in "codes"`);
     own.set(name as NetworkFunction, code);
   }
-  return { field: node.at('field').field(), codes, own };
+  return { field: node.at('field').field(), codes, own, dateField: node.at('dateField').present ? node.at('dateField').field() : undefined };
 }
 
 /** Ascending field numbers, none of them card data. */

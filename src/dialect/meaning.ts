@@ -87,9 +87,9 @@ export interface CarriedKey {
 }
 
 /** What an issuer wants of those who stand in for it: its advices sent, or held; requests kept from it, or let through again. */
-export type IssuerOrder = 'startAdvices' | 'stopAdvices' | 'enterSuppressInquiry' | 'leaveSuppressInquiry';
+export type IssuerOrder = 'startAdvices' | 'stopAdvices' | 'speedAdvices' | 'enterSuppressInquiry' | 'leaveSuppressInquiry';
 
-export const issuerOrders: readonly IssuerOrder[] = ['startAdvices', 'stopAdvices', 'enterSuppressInquiry', 'leaveSuppressInquiry'];
+export const issuerOrders: readonly IssuerOrder[] = ['startAdvices', 'stopAdvices', 'speedAdvices', 'enterSuppressInquiry', 'leaveSuppressInquiry'];
 
 export function isIssuerOrder(what: NetworkFunction): what is IssuerOrder {
   return (issuerOrders as readonly string[]).includes(what);
@@ -108,6 +108,8 @@ export interface NetworkMeaning {
   readonly code: string;
   /** False for a notification. */
   readonly answerable: boolean;
+  /** The business day that a cut-over names, digits as they came: MMDD, YYMMDD or CCYYMMDD; empty where it names none. */
+  readonly businessDate: string;
   /** DE11 without leading zeros; empty where absent. */
   readonly stan: string;
   readonly transmittedAt: string;

@@ -218,6 +218,7 @@ function readNetwork(message: Message, dialect: Dialect): NetworkMeaning {
     function: function_,
     code,
     answerable: isRequest(message.mti),
+    businessDate: function_ === 'cutover' && dialect.network.dateField !== undefined ? trimmed(message.text(dialect.network.dateField)) : '',
     stan: withoutZeros(message.text(11) ?? ''),
     transmittedAt: message.text(7) ?? '',
     ...(function_ === 'keyChange' ? readKey(message, dialect) : noKey),

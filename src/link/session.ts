@@ -1,16 +1,12 @@
 /**
- * Whether both sides of a connection have agreed to work: the sign-on machine, one per connection.
+ * Whether both sides of a connection have agreed to work: the sign-on machine, one per connection; a station's is that of its
+ * connections together (`stationState`). It is drawn in docs/network-management.md.
  *
- *              open, signOn none            peer's sign-on (peer), ours accepted (us)
- *   connected ------------------> signedOn <----------------------------- connected
- *                                  |    ^
- *     sign-off, either side's      v    |  sign-on, either side's
- *                                 signedOff
- *
- * Owns the state, and what network management messages do to it. Pure: facts in, actions out; no clock, no field numbers (the
- * dialect turns DE70 or DE24 into a kind). Invariant: every request of the peer gets exactly one answer, whatever the state.
+ * Owns the states, the table of what moves between them (`transitions`), and what network management messages do. Pure: facts in, actions
+ * out; no clock, no field numbers (the dialect turns DE70 or DE24 into a kind). Invariants: no state changes but by the table; every
+ * request of the peer gets exactly one answer, whatever the state.
  */
-import { unreachable } from '../base/assert.ts';
+import { assert, unreachable } from '../base/assert.ts';
 
 /** Who has to sign on before requests are exchanged. */
 export type SignOn =
@@ -51,7 +47,9 @@ export type SessionFact =
 export type SessionAnswer =
   | 'accepted'
   /** The standard's "not supported": we don't do what was asked. */
-  | 'unsupported';
+  | 'unsupported'
+  /** An operator has signed the station off. */
+  | 'refused';
 
 export type SessionAction =
   | { readonly kind: 'answer'; readonly what: ManagementKind; readonly answer: SessionAnswer }
@@ -64,7 +62,59 @@ export type SessionAction =
   | { readonly kind: 'wake'; readonly atMs: number }
   | { readonly kind: 'close'; readonly reason: 'echoesMissed' };
 
-export type SessionState = 'connected' | 'signedOn' | 'signedOff';
+/** `held`: an operator has signed the station off, and only an operator signs it on again. */
+export type SessionState = 'connected' | 'signedOn' | 'signedOff' | 'held';
+
+export const sessionStates: readonly SessionState[] = ['connected', 'signedOn', 'signedOff', 'held'];
+
+/** What moves a connection from state to state. */
+export type Trigger = 'stands' | 'peerSignsOn' | 'peerSignsOff' | 'ourSignOnTaken' | 'operatorSignsOn' | 'operatorSignsOff' | 'echoesMissed';
+
+export const triggers: readonly Trigger[] = ['stands', 'peerSignsOn', 'peerSignsOff', 'ourSignOnTaken', 'operatorSignsOn', 'operatorSignsOff', 'echoesMissed'];
+
+export interface Transition {
+  readonly from: SessionState;
+  readonly by: Trigger;
+  /** Where this is who has to sign on; absent: whoever has to. */
+  readonly where?: readonly SignOn[];
+  readonly to: SessionState;
+}
+
+/** All there is: what is not here leaves the state as it is. */
+export const transitions: readonly Transition[] = [
+  { from: 'connected', by: 'stands', where: ['none'], to: 'signedOn' },
+  { from: 'connected', by: 'peerSignsOn', where: ['none', 'peer'], to: 'signedOn' },
+  { from: 'connected', by: 'ourSignOnTaken', to: 'signedOn' },
+  { from: 'connected', by: 'peerSignsOff', to: 'signedOff' },
+  { from: 'connected', by: 'echoesMissed', to: 'signedOff' },
+  { from: 'connected', by: 'operatorSignsOff', to: 'held' },
+  { from: 'signedOn', by: 'peerSignsOff', to: 'signedOff' },
+  { from: 'signedOn', by: 'echoesMissed', to: 'signedOff' },
+  { from: 'signedOn', by: 'operatorSignsOff', to: 'held' },
+  { from: 'signedOff', by: 'peerSignsOn', to: 'signedOn' },
+  { from: 'signedOff', by: 'ourSignOnTaken', to: 'signedOn' },
+  { from: 'signedOff', by: 'operatorSignsOff', to: 'held' },
+  { from: 'held', by: 'operatorSignsOn', where: ['none'], to: 'signedOn' },
+  { from: 'held', by: 'operatorSignsOn', where: ['peer', 'us'], to: 'signedOff' },
+];
+
+const moves: ReadonlyMap<string, SessionState> = new Map(
+  transitions.flatMap(({ from, by, where = ['none', 'peer', 'us'], to }) => where.map((signOn) => [`${from} ${by} ${signOn}`, to] as const)),
+);
+assert(moves.size === transitions.reduce((sum, { where }) => sum + (where?.length ?? 3), 0), 'a trigger has one outcome in each state');
+
+function move(session: Session, by: Trigger, { signOn }: SessionConfig): Session {
+  const state = moves.get(`${session.state} ${by} ${signOn}`) ?? session.state;
+  return state === session.state ? session : { ...session, state };
+}
+
+/** A station as its connections are together: as the one that can do most. */
+export function stationState(states: Iterable<SessionState>, isHeld: boolean): SessionState | 'down' {
+  const found = new Set(states);
+  if (isHeld) return 'held';
+  for (const state of ['signedOn', 'signedOff', 'connected', 'held'] as const) if (found.has(state)) return state;
+  return 'down';
+}
 
 export interface Session {
   readonly state: SessionState;
@@ -92,10 +142,11 @@ export function usable(session: Session): boolean {
 
 /**
  * Whether the peer's requests (other than network management) are taken. A peer that needs no sign-on is always served: its
- * sign-off says that it takes nothing, not that it asks nothing. One that has to sign on is served while it is.
+ * sign-off says that it takes nothing, not that it asks nothing. One that has to sign on is served while it is. Where an operator has
+ * signed the station off, nobody is.
  */
 export function admits(config: SessionConfig, session: Session): boolean {
-  return config.signOn !== 'peer' || session.state === 'signedOn';
+  return session.state !== 'held' && (config.signOn !== 'peer' || session.state === 'signedOn');
 }
 
 /** Whether a mark that comes of this fact is somebody's signing on or off. Where nobody has to, standing and echoes alone make marks too. */
@@ -119,8 +170,7 @@ export function applySession(config: SessionConfig, session: Session, fact: Sess
 function step(config: SessionConfig, session: Session, fact: SessionFact, nowMs: number, actions: SessionAction[]): Session {
   switch (fact.kind) {
     case 'opened':
-      if (config.signOn === 'us') return sendSignOn(session, actions);
-      return config.signOn === 'none' ? { ...session, state: 'signedOn' } : session;
+      return config.signOn === 'us' ? sendSignOn(session, actions) : move(session, 'stands', config);
     case 'requested':
       return requested(config, session, fact.what, actions);
     case 'answered':
@@ -134,10 +184,10 @@ function step(config: SessionConfig, session: Session, fact: SessionFact, nowMs:
     case 'now':
       return session.signOnAtMs !== undefined && session.signOnAtMs <= nowMs ? sendSignOn(session, actions) : session;
     case 'wanted':
-      if (fact.what === 'signOn') return session.signOnPending ? session : sendSignOn(session, actions);
+      if (fact.what === 'signOn') return session.signOnPending ? session : sendSignOn(move(session, 'operatorSignsOn', config), actions);
       actions.push({ kind: 'send', what: 'signOff' });
       // Not at the answer: from the moment we say so, the peer may refuse what we send.
-      return { ...session, state: 'signedOff', signOnPending: false, signOnAtMs: undefined };
+      return quiet(move(session, 'operatorSignsOff', config));
     default:
       return unreachable(fact);
   }
@@ -146,13 +196,13 @@ function step(config: SessionConfig, session: Session, fact: SessionFact, nowMs:
 function requested(config: SessionConfig, session: Session, what: ManagementKind, actions: SessionAction[]): Session {
   switch (what) {
     case 'signOn':
-      actions.push({ kind: 'answer', what, answer: 'accepted' });
+      actions.push({ kind: 'answer', what, answer: session.state === 'held' ? 'refused' : 'accepted' });
       // Where we have to sign on, the peer's own sign-on doesn't do it for us.
-      return config.signOn === 'us' && session.state === 'connected' ? session : { ...session, state: 'signedOn' };
+      return move(session, 'peerSignsOn', config);
     case 'signOff':
       actions.push({ kind: 'answer', what, answer: 'accepted' });
       // Whoever signed off is not asked again to let us on: it says when.
-      return { ...session, state: 'signedOff', signOnPending: false, signOnAtMs: undefined };
+      return quiet(move(session, 'peerSignsOff', config));
     case 'echo':
       actions.push({ kind: 'answer', what, answer: 'accepted' });
       return session;
@@ -179,7 +229,7 @@ function answered(
   // Whatever it says, the peer is there.
   const heard: Session = { ...session, echoPending: what === 'echo' ? false : session.echoPending, echoesMissed: 0 };
   if (what !== 'signOn' || !session.signOnPending) return heard;
-  if (accepted) return { ...heard, state: 'signedOn', signOnPending: false, signOnAtMs: undefined };
+  if (accepted) return quiet(move(heard, 'ourSignOnTaken', config));
   return retrySignOn(config, heard, nowMs, actions);
 }
 
@@ -189,7 +239,7 @@ function timedOut(config: SessionConfig, session: Session, what: ManagementKind,
   const echoesMissed = session.echoesMissed + 1;
   if (echoesMissed >= config.echoesMissedMax) {
     actions.push({ kind: 'close', reason: 'echoesMissed' });
-    return { ...session, state: 'signedOff', echoPending: false, echoesMissed };
+    return { ...move(session, 'echoesMissed', config), echoPending: false, echoesMissed };
   }
   actions.push({ kind: 'send', what: 'echo' });
   return { ...session, echoesMissed };
@@ -200,7 +250,14 @@ function sendSignOn(session: Session, actions: SessionAction[]): Session {
   return { ...session, signOnPending: true, signOnAtMs: undefined };
 }
 
+/** No sign-on of ours is under way, or due. */
+function quiet(session: Session): Session {
+  return { ...session, signOnPending: false, signOnAtMs: undefined };
+}
+
 function retrySignOn(config: SessionConfig, session: Session, nowMs: number, actions: SessionAction[]): Session {
+  // Where nobody has to sign on, an operator's was a courtesy.
+  if (config.signOn === 'none') return quiet(session);
   const atMs = nowMs + config.signOnRetryMs;
   actions.push({ kind: 'wake', atMs });
   return { ...session, signOnPending: false, signOnAtMs: atMs };

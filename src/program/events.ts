@@ -98,6 +98,14 @@ export function switchEvents({ switch: counted }: Metrics, log: Log, gate: LogGa
       counted.networkManagement(station, kind, accepted, detail);
       gate.event('network management', () => ({ station, kind, accepted, ...(detail === '' ? {} : { detail }) }));
     },
+    echoed: (station, connection, elapsedMs) => {
+      counted.echoed(station, connection, elapsedMs);
+      if (elapsedMs === undefined) gate.warning('echo not answered', () => ({ station, connection }));
+    },
+    cutOver: (station, businessDate, by) => {
+      counted.cutOver(station, businessDate, by);
+      gate.event('cut-over', () => ({ station, businessDate, by }));
+    },
     keyRenewed: (station, purpose, accepted, detail) => {
       counted.keyRenewed(station, purpose, accepted, detail);
       if (accepted) log.event('zone key renewed', { station, purpose });

@@ -248,6 +248,9 @@ export class HostIssuers {
       ordered: (order) => {
         switch (order) {
           case 'startAdvices':
+          case 'speedAdvices':
+            // Fast until it asks for a start again.
+            delivery.speed(order === 'startAdvices' ? row.advices.perSecond : Math.max(row.advices.perSecond, row.advices.fastPerSecond));
             delivery.resume('destination');
             delivery.ask();
             break;

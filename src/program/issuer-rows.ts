@@ -16,6 +16,13 @@ import type { RemoteRow } from './remote-row.ts';
 export interface OwnIssuerRow {
   readonly name: string;
   readonly type: 'own';
+  /** Does stand-in decide where the accounts' store cannot be reached? */
+  readonly hasStandIn: boolean;
+  readonly rules: StandInRules;
+  /** Switches that each have their share then. */
+  readonly switches: number;
+  /** How long what was last seen of an account counts then. */
+  readonly cachedAgeMaxSeconds: number;
   /** Of the kill switch alone. */
   readonly orders: IssuerOrders;
 }
@@ -33,7 +40,7 @@ export interface HostIssuerRow {
   readonly unanswered: 'reverseThenAdvise' | 'adviseReplaces';
   readonly timers: HostTimers;
   readonly circuit: CircuitConfig;
-  readonly advices: { readonly perSecond: number; readonly cardsAtOnce: number; readonly refusalsMax: number };
+  readonly advices: { readonly perSecond: number; readonly fastPerSecond: number; readonly cardsAtOnce: number; readonly refusalsMax: number };
   /** DE39 by which it asks for stand-in; undefined: as is usual on links of its edition. */
   readonly askingCodes: readonly string[] | undefined;
   readonly matchKeys: MatchKeys;
@@ -55,9 +62,14 @@ interface IssuerDocument extends Omit<HostIssuerRow, 'name' | 'type' | 'hasStand
   readonly matchKeys: Partial<MatchKeys>;
   readonly mode: 'host' | 'hostWithStandIn';
   readonly forwardingInstitution?: string;
+  readonly cachedAgeMaxSeconds: number;
   readonly standIn?: unknown;
   readonly orders?: unknown;
   readonly remote?: unknown;
+}
+
+function rulesOf(standIn: unknown, path: string): StandInRules {
+  return standIn === undefined ? defaultRules(defaultCurrency) : readStandInRules(standIn, `${path}.standIn`);
 }
 
 /** @throws ConfigError with the place in the row */
@@ -67,13 +79,13 @@ export function issuerRow(name: string, document: unknown, path: string): Issuer
   if (type === 'own') {
     if (stations.length > 0) throw new ConfigError(`${path}.stations`, 'are of the type host alone');
     if (remote !== undefined) throw new ConfigError(`${path}.remote`, 'is of the type host alone');
-    return { name, type, orders };
+    return { name, type, hasStandIn: mode === 'hostWithStandIn', rules: rulesOf(standIn, path), switches: rest.switches, cachedAgeMaxSeconds: rest.cachedAgeMaxSeconds, orders };
   }
   if (remote === undefined && stations.length === 0) throw new ConfigError(`${path}.stations`, 'must have a station at least, or the issuer a remote with its URL');
   if (remote !== undefined && stations.length > 0) throw new ConfigError(`${path}.remote`, 'and stations exclude each other: the issuer is reached one way');
   const again = stations.find((station, index) => stations.indexOf(station) < index);
   if (again !== undefined) throw new ConfigError(`${path}.stations`, `has ${again} a second time`);
-  const rules = standIn === undefined ? defaultRules(defaultCurrency) : readStandInRules(standIn, `${path}.standIn`);
+  const rules = rulesOf(standIn, path);
   const { whileAvailable, assuredResponse, unanswered, circuit, advices, askingCodes, switches } = rest;
   return {
     name, type, stations, remote: remote === undefined ? undefined : readRemote(remote, `${path}.remote`), hasStandIn: mode === 'hostWithStandIn', whileAvailable, assuredResponse, unanswered, timers: readTimers(rest.timers), circuit, advices, askingCodes,

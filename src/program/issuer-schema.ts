@@ -71,6 +71,7 @@ const advicesSchema: ObjectSchema = {
   default: {},
   properties: {
     perSecond: count('advices a second', 1, 100_000, 50),
+    fastPerSecond: count('the same after it has asked for speed (network management)', 1, 100_000, 500),
     cardsAtOnce: count('cards whose advices are on their way at once', 1, 10_000, 16),
     refusalsMax: count('refusals after which one is set aside', 1, 1_000, 5),
   },
@@ -85,7 +86,7 @@ export const issuerSchema: ObjectSchema = {
     type: choice('own: this switch, by its accounts; host: a centre that is reached over stations, or at a URL', ['own', 'host']),
     stations: { type: 'array', description: 'host: the stations that it is reached over, sharing the load; which side connects is the station\'s own setting', items: name('one of stations'), default: [] },
     remote: remoteSchema,
-    mode: choice('host: it decides, and where it cannot nobody does; hostWithStandIn: stand-in decides for it then', ['host', 'hostWithStandIn'], 'hostWithStandIn'),
+    mode: choice('host: it decides, and where it cannot nobody does; hostWithStandIn: stand-in decides for it then. Of an own issuer it is the store of its accounts that cannot', ['host', 'hostWithStandIn'], 'hostWithStandIn'),
     whileAvailable: choice('host: what is done while it can be asked. forward: it gets every request; standInFirst: what the rules\' available set passes is approved by stand-in, and the issuer is told, the rest goes to it', ['forward', 'standInFirst'], 'forward'),
     assuredResponse: { type: 'boolean', description: 'host: whether a request that it did not answer in time is decided by stand-in; if not, the acquirer gets no answer', default: true },
     unanswered: choice('what it is told of a request that it did not answer and stand-in approved: a reversal, then the advice as a transaction of its own; or an advice that replaces the request', ['reverseThenAdvise', 'adviseReplaces'], 'reverseThenAdvise'),
@@ -98,8 +99,9 @@ export const issuerSchema: ObjectSchema = {
     },
     matchKeys: matchKeysSchema,
     forwardingInstitution: text('DE33 of what is sent to it', '^[0-9]{1,11}$', 'up to eleven digits'),
-    standIn: { type: 'document', description: 'host: the rules that it is stood in for by: docs/standin.md; by default few and small purchases that a chip or the cardholder\'s bank has proved, in euro' },
-    switches: count('host: switches that stand in by themselves while the store that they share is away: each has its share of every limit', 1, 64, 1),
+    standIn: { type: 'document', description: 'the rules that it is stood in for by: docs/standin.md; by default few and small purchases that a chip or the cardholder\'s bank has proved, in euro' },
+    switches: count('switches that stand in by themselves while the store that they share is away: each has its share of every limit, and of the balance of an own account', 1, 64, 1),
+    cachedAgeMaxSeconds: count('own: seconds for which what a switch has last seen of an account counts while the store is away; without anything younger it declines', 1, 604_800, 3_600),
     orders: { type: 'document', description: 'what operators have ordered for it, of which locum issuer and locum advices keep the record: docs/operating.md' },
   },
 };

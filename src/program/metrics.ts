@@ -60,6 +60,12 @@ export function newMetrics(): Metrics {
   const refused = counter('locum_messages_refused_total', 'Messages of a type that is not taken', ['station', 'mti', 'reason']);
   const network = counter('locum_network_management_total', 'Network management requests', ['station', 'kind', 'accepted']);
   const renewals = counter('locum_zone_key_renewals_total', 'Zone keys that were brought to a station', ['station', 'purpose', 'accepted']);
+  const echoes = counter('locum_station_echoes_total', 'Echoes of ours', ['station', 'answered']);
+  const cutOvers = counter('locum_cut_overs_total', 'Business days that were ended', ['station', 'by']);
+  const answerTimes = new Histogram({
+    name: 'locum_station_answer_seconds', help: 'How long a station takes to answer us', labelNames: ['station', 'kind'], buckets: latencyBuckets, registers,
+  });
+  const answerTime = children((labels) => answerTimes.labels(...labels));
   const unknown = counter('locum_unknown_content_total', 'Fields and tags that the spec does not define', ['station']);
   const latencyMetric = new Histogram({
     name: 'locum_answer_seconds', help: 'From a message’s arrival to its answer', labelNames: ['station', 'mti', 'responder'], buckets: latencyBuckets, registers,
@@ -106,7 +112,10 @@ export function newMetrics(): Metrics {
       frameRefused: (station, _id, reason) => frameRefusals(station, reason).inc(),
       throttled: (station, _id, reason) => throttles(station, reason).inc(),
       resumed: () => undefined,
-      answerMatched: (station) => matches(station, 'matched').inc(),
+      answerMatched: (station, elapsedMs) => {
+        matches(station, 'matched').inc();
+        answerTime(station, 'request').observe(elapsedMs / 1000);
+      },
       requestExpired: (station) => matches(station, 'expired').inc(),
       answerLate: (station) => matches(station, 'late').inc(),
       answerDuplicate: (station) => matches(station, 'duplicate').inc(),
@@ -123,6 +132,11 @@ export function newMetrics(): Metrics {
       dropped: (station, reason) => dropped(station, reason).inc(),
       refused: (station, mti, reason) => refused(station, mti, reason).inc(),
       networkManagement: (station, what, accepted) => network(station, what, String(accepted)).inc(),
+      echoed: (station, _id, elapsedMs) => {
+        echoes(station, String(elapsedMs !== undefined)).inc();
+        if (elapsedMs !== undefined) answerTime(station, 'echo').observe(elapsedMs / 1000);
+      },
+      cutOver: (station, _date, by) => cutOvers(station, by).inc(),
       keyRenewed: (station, purpose, accepted) => renewals(station, purpose, String(accepted)).inc(),
       usable: (station, _id, usable) => usableConnections.labels(station).inc(usable ? 1 : -1),
       unknownContent: (station, count) => unknown(station).inc(count),

@@ -34,6 +34,7 @@ import { Decisions } from '../switch/decisions.ts';
 import { Directory } from '../switch/directory.ts';
 import { Hosts } from '../switch/hosts.ts';
 import { HsmTurn } from '../switch/hsm-turn.ts';
+import { noMessageLog } from '../switch/message-log.ts';
 import { Routing } from '../switch/routing.ts';
 import { newStamps } from '../switch/stamp.ts';
 import { Switch } from '../switch/switch.ts';
@@ -49,6 +50,7 @@ import type { Keys } from './keys.ts';
 import { keepMemoryIn, ownWaysOut } from './memory-safety.ts';
 import { newMetrics } from './metrics.ts';
 import { Office } from './office.ts';
+import { OwnAccounts } from './own-accounts.ts';
 import { openOperatorToken } from './operator-token.ts';
 import { loadFormat } from './tables-format.ts';
 import type { StationRow, Tables } from './tables.ts';
@@ -146,8 +148,13 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   });
   opened.push(() => issuers.stop());
   issuers.set(tables);
+  const directory = new Directory(store, atTurnEnd);
+  const own = new OwnAccounts({ ledger, directory, advices: issuers.advices, guards, vault: hsm, deadlines, listedLock: () => 0, now, elapsed, random: Math.random, after, log });
+  opened.push(() => own.stop());
+  own.set(tables);
+  await own.recovered();
   const decisions = new Decisions({
-    ledger, hosts, directory: new Directory(store, atTurnEnd), vault: hsm, hsm: hsmTurn, routing: new Routing(tables.programs, tables.ranges),
+    ledger, hosts, own: own.desk, directory, vault: hsm, hsm: hsmTurn, routing: new Routing(tables.programs, tables.ranges),
     stamps: newStamps(config.switchName, now(), Math.random), now, elapsed, answerMs: config.deadlines.answerMs,
     onScriptsFailed: (program, reason) => gate.warning('script for a chip not made', () => ({ program, reason, todo: 'it goes out with the chip\'s next transaction; the program\'s chip keys need smi, and smc for a PIN' })),
     bookIsTooFarBehind: () => office.lagEntries > config.book.lagEntriesMax,
@@ -158,7 +165,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   let current = tables;
   warnOfKeys(current, hsm.keys(), log);
   keys.onChange(() => warnOfKeys(current, hsm.keys(), log));
-  const switch_ = new Switch(links, { decisions, hosts, hsm: hsmTurn, keyDesk: keys.desk, deadlines, now, events: switchEvents(metrics, log, gate), networkAnswerMs });
+  const switch_ = new Switch(links, { decisions, hosts, hsm: hsmTurn, keyDesk: keys.desk, deadlines, now, events: switchEvents(metrics, log, gate), messages: noMessageLog, networkAnswerMs });
   const setupsOf = ({ stations }: Tables): StationSetup[] => stations.map(stationSetup);
   opened.push(() => switch_.stop(0));
   const failures = await switch_.exchange(setupsOf(tables), config.deadlines.stopMs);
@@ -176,6 +183,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
     if (changed !== tables) warnOfKeys(changed, hsm.keys(), log);
     current = changed;
     issuers.set(changed);
+    own.set(changed);
     void stations.exchange(setups);
     void loads.apply(changed.programs);
   });
@@ -201,6 +209,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
       const leftMs = (leastMs: number): number => Math.max(leastMs, endMs - elapsed());
       const unanswered = await switch_.stop(leftMs(0));
       await Promise.race([ledger.drained(), pause(leftMs(0))]);
+      await own.stop();
       await issuers.stop();
       ledger.close();
       await office.stop(leftMs(Math.min(drainMsMin, config.deadlines.stopMs)));

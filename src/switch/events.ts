@@ -50,6 +50,10 @@ export interface SwitchEvents {
   refused(station: string, type: string, reason: Reason, detail: string): void;
   /** @param detail why it was not accepted, where more is known than that it is not supported */
   networkManagement(station: string, what: string, accepted: boolean, detail: string): void;
+  /** An echo of ours was answered after so long, or not at all. */
+  echoed(station: string, connectionId: number, elapsedMs: number | undefined): void;
+  /** A business day ended. @param businessDate digits as named; empty: not named */
+  cutOver(station: string, businessDate: string, by: 'peer' | 'us'): void;
   /** A key of ours was brought to the station, or was not taken there. */
   keyRenewed(station: string, purpose: string, accepted: boolean, detail: string): void;
   /**

@@ -5,7 +5,8 @@ import { Endpoint } from '../link/endpoint.ts';
 import type { EndpointConfig } from '../link/endpoint.ts';
 import type { LinkOutside } from '../link/link.ts';
 import { Station } from './station.ts';
-import type { StationConfig, StationOutside } from './station.ts';
+import type { SentToAll, StationNetworkStatus } from './station-network.ts';
+import type { StationConfig, StationOutside } from './station-parts.ts';
 
 export interface StationSetup {
   readonly endpoint: EndpointConfig;
@@ -29,6 +30,7 @@ export interface SwitchFailure {
 
 interface Running {
   readonly setup: StationSetup;
+  readonly station: Station;
   readonly endpoint: Endpoint;
 }
 
@@ -65,6 +67,24 @@ export class Switch {
     }));
   }
 
+  /** What is known of a station's connections; undefined: there is no such station. */
+  network(name: string): StationNetworkStatus | undefined {
+    return this.#running.get(name)?.station.network.status;
+  }
+
+  /** An operator's order, until the other one or this process's end. False: there is no such station. */
+  sign(name: string, on: boolean): boolean {
+    const network = this.#running.get(name)?.station.network;
+    if (on) network?.signOn();
+    else network?.signOff();
+    return network !== undefined;
+  }
+
+  /** Sends it on every connection of the station. @param businessDate of a cut-over, CCYYMMDD @returns undefined: there is no such station */
+  async send(name: string, what: 'echo' | 'cutover', businessDate?: string): Promise<readonly SentToAll[] | undefined> {
+    return await this.#running.get(name)?.station.network.sendToAll(what, businessDate);
+  }
+
   /** No new reads; answers in flight are finished, as long as `graceMs` lasts. @returns requests that got no answer */
   async stop(graceMs: number): Promise<number> {
     this.#stopped = true;
@@ -84,10 +104,11 @@ export class Switch {
     const failures: SwitchFailure[] = [];
     for (const [name, setup] of wanted) {
       if (this.#running.has(name)) continue;
-      const endpoint = new Endpoint(setup.endpoint, new Station(setup.station, this.#stations), this.#links);
+      const station = new Station(setup.station, this.#stations);
+      const endpoint = new Endpoint(setup.endpoint, station, this.#links);
       try {
         await endpoint.start();
-        this.#running.set(name, { setup, endpoint });
+        this.#running.set(name, { setup, station, endpoint });
       } catch (error) {
         failures.push({ station: name, error: error instanceof Error ? error : new Error(String(error)) });
       }

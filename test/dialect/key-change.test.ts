@@ -36,7 +36,7 @@ function seen({ key: carried }: NetworkMeaning): unknown {
 
 function sent(codec: Codec, dialect: Dialect, carried: CarriedKey): Message | undefined {
   const draft = new Draft('');
-  if (!draftNetworkRequest('keyChange', '42', '1122080512', '20261122090512', dialect, draft, { key: carried, spec: codec.spec })) return undefined;
+  if (!draftNetworkRequest('keyChange', '42', '1122080512', '20261122090512', dialect, draft, { key: { key: carried, spec: codec.spec } })) return undefined;
   return codec.decode(Uint8Array.from(codec.encode(draft)));
 }
 

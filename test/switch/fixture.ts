@@ -34,6 +34,8 @@ import type { DecidedEvent, SwitchEvents } from '../../src/switch/events.ts';
 import { Hosts } from '../../src/switch/hosts.ts';
 import { HsmTurn } from '../../src/switch/hsm-turn.ts';
 import { noKeyDesk } from '../../src/switch/key-exchange.ts';
+import { noMessageLog } from '../../src/switch/message-log.ts';
+import type { MessageLog } from '../../src/switch/message-log.ts';
 import type { KeyDesk } from '../../src/switch/key-exchange.ts';
 import { Routing } from '../../src/switch/routing.ts';
 import type { ProgramRules } from '../../src/switch/routing.ts';
@@ -73,6 +75,7 @@ export interface SwitchOptions {
   readonly answerMs?: number;
   readonly networkAnswerMs?: number;
   readonly keyDesk?: KeyDesk;
+  readonly messages?: MessageLog;
   readonly bookIsTooFarBehind?: () => boolean;
   /** By default one with keys of its own; switches over one store have one vault. */
   readonly hsm?: SoftwareHsm;
@@ -185,7 +188,7 @@ export async function startSwitch(options: SwitchOptions = {}): Promise<RunningS
   });
   const switch_ = new Switch(
     { network: nodeNetwork, deadlines, random: Math.random, turnEnd: new TurnEnd(atTurnEnd), events: recordInto(events, Object.keys(silentLinkEvents)) as unknown as LinkEvents },
-    { decisions, hosts, hsm: hsmTurn, keyDesk: options.keyDesk ?? noKeyDesk, deadlines, now, events: recordInto(events, switchEventNames) as unknown as SwitchEvents, networkAnswerMs: options.networkAnswerMs ?? 10_000 },
+    { decisions, hosts, hsm: hsmTurn, keyDesk: options.keyDesk ?? noKeyDesk, deadlines, now, events: recordInto(events, switchEventNames) as unknown as SwitchEvents, messages: options.messages ?? noMessageLog, networkAnswerMs: options.networkAnswerMs ?? 10_000 },
   );
   const setups = Object.entries(options.stations ?? demoStations).map(([name, station]) => setupOf(name, station));
   const started = new RunningSwitch(store, ledger, switch_, hsm, setups, events);
@@ -195,7 +198,7 @@ export async function startSwitch(options: SwitchOptions = {}): Promise<RunningS
   return started;
 }
 
-const switchEventNames: readonly (keyof SwitchEvents)[] = ['received', 'decided', 'dropped', 'refused', 'networkManagement', 'keyRenewed', 'usable', 'unknownContent'];
+const switchEventNames: readonly (keyof SwitchEvents)[] = ['received', 'decided', 'dropped', 'refused', 'networkManagement', 'keyRenewed', 'echoed', 'cutOver', 'usable', 'unknownContent'];
 
 function recordInto(events: Recorded[], names: readonly string[]): Record<string, (...args: unknown[]) => void> {
   return Object.fromEntries(names.map((name) => [name, (...args: unknown[]) => void events.push([name as Recorded[0], ...args])]));

@@ -35,6 +35,7 @@ import type { SwitchEvents } from '../../src/switch/events.ts';
 import { Hosts } from '../../src/switch/hosts.ts';
 import { HsmTurn } from '../../src/switch/hsm-turn.ts';
 import { noKeyDesk } from '../../src/switch/key-exchange.ts';
+import { noMessageLog } from '../../src/switch/message-log.ts';
 import { Routing } from '../../src/switch/routing.ts';
 import { newStamps } from '../../src/switch/stamp.ts';
 import { Switch } from '../../src/switch/switch.ts';
@@ -183,10 +184,10 @@ export async function startHostSwitch(options: HostSwitchOptions = {}): Promise<
   });
   const drops: string[] = [];
   const quiet = (): void => undefined;
-  const events: SwitchEvents = { received: quiet, decided: quiet, dropped: (_station, reason) => void drops.push(reason), refused: quiet, networkManagement: quiet, keyRenewed: quiet, usable: quiet, unknownContent: quiet };
+  const events: SwitchEvents = { received: quiet, decided: quiet, dropped: (_station, reason) => void drops.push(reason), refused: quiet, networkManagement: quiet, keyRenewed: quiet, echoed: quiet, cutOver: quiet, usable: quiet, unknownContent: quiet };
   const switch_ = new Switch(
     { network: nodeNetwork, deadlines, random: Math.random, turnEnd: new TurnEnd(atTurnEnd), events: silentLinkEvents },
-    { decisions, hosts: hostsOf, hsm: hsmTurn, keyDesk: noKeyDesk, deadlines, now, events, networkAnswerMs: 2_000 },
+    { decisions, hosts: hostsOf, hsm: hsmTurn, keyDesk: noKeyDesk, deadlines, now, events, messages: noMessageLog, networkAnswerMs: 2_000 },
   );
   const hostRow = tables.stations.find((each) => each.name === 'demo-host')!;
   const setups = [...Object.entries(stations).map(([station, spec]) => ({ station, spec, session: {}, security: demoSecurity })), { station: 'demo-host', spec: hostRow.spec, session: { session: { signOn: 'peer' } }, security: { ...demoSecurity, mac: undefined } }];

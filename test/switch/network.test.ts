@@ -106,3 +106,65 @@ it('an answer to an echo of ours that comes twice is unmatched the second time',
   await until(() => running.drops.length > 0, 'the drop is counted');
   expect(running.drops).toEqual(['unmatchedAnswer']);
 });
+
+const specs = { ascii: 'iso8583-1987-ascii', binary: 'iso8583-1987-binary', iso2003: 'iso8583-2003-binary' } as const;
+
+describe.for(demoStationNames)('an operator at the station %s', (name) => {
+  const of = codes[name];
+  const accepted = { field: 39, type: name === 'iso2003' ? '814' : '810' };
+
+  /** What we sent, answered. */
+  async function answers(acquirer: Awaited<ReturnType<Awaited<ReturnType<typeof startSwitch>>['call']>>, code: string): Promise<string | undefined> {
+    const request = await acquirer.next();
+    expect(request.text(of.field)).toBe(code);
+    acquirer.send(management(acquirer.codec, Number(request.text(11)), code, accepted.type).set(39, of.accepted));
+    return request.text(name === 'iso2003' ? 28 : 15);
+  }
+
+  it('signs it off for good, connections to come as well, and on again', async () => {
+    const running = await startSwitch({ stations: { pos: { spec: specs[name] } } });
+    const acquirer = await running.call('pos');
+    await until(() => running.switch.network('pos')?.state === 'signedOn', 'it is there');
+    expect(running.switch.sign('pos', false)).toBe(true);
+    await answers(acquirer, of.signOff);
+    expect(running.switch.network('pos')).toMatchObject({ state: 'held', connections: [{ state: 'held' }] });
+    expect((await acquirer.ask(purchase(acquirer.codec, 1))).text(39)).toBe(of.unsupported);
+    expect((await acquirer.ask(management(acquirer.codec, 2, of.signOn))).text(39)).not.toBe(of.accepted);
+    const other = await running.call('pos');
+    await answers(other, of.signOff);
+    running.switch.sign('pos', true);
+    await answers(acquirer, of.signOn);
+    await answers(other, of.signOn);
+    expect((await acquirer.ask(purchase(acquirer.codec, 3))).text(39)).toBe(of.approved);
+    expect(running.switch.network('pos')?.state).toBe('signedOn');
+    expect(running.switch.sign('nobody', true)).toBe(false);
+  });
+
+  it('sends echoes and learns how long they took, and which were not answered', async () => {
+    const running = await startSwitch({ stations: { pos: { spec: specs[name] } }, networkAnswerMs: 200 });
+    const acquirer = await running.call('pos');
+    await until(() => running.switch.network('pos')?.connections.length === 1, 'it is there');
+    const [sent] = await Promise.all([running.switch.send('pos', 'echo'), answers(acquirer, of.echo)]);
+    expect(sent).toMatchObject([{ outcome: 'accepted' }]);
+    expect(await running.switch.send('pos', 'echo')).toMatchObject([{ outcome: 'noAnswer' }]);
+    expect(running.switch.network('pos')?.echo).toMatchObject({ answered: 1, missed: 1, lastMs: expect.any(Number) as number });
+    expect(running.of('echoed').map(([, , elapsedMs]) => typeof elapsedMs)).toEqual(['number', 'undefined']);
+    expect(await running.switch.send('nobody', 'echo')).toBe(undefined);
+  });
+
+  it('ends the business day there, with the day that begins; the station’s own cut-over names its day', async () => {
+    const running = await startSwitch({ stations: { pos: { spec: specs[name] } } });
+    const acquirer = await running.call('pos');
+    await until(() => running.switch.network('pos')?.connections.length === 1, 'it is there');
+    const [sent, date] = await Promise.all([running.switch.send('pos', 'cutover', '20261123'), answers(acquirer, of.cutover)]);
+    expect([sent?.[0]?.outcome, date]).toEqual(['accepted', name === 'iso2003' ? '20261123' : '1123']);
+    expect(running.switch.network('pos')?.cutOver).toMatchObject({ businessDate: '20261123', by: 'us' });
+    const day = name === 'iso2003' ? '20261124' : '1124';
+    const answer = await acquirer.ask(management(acquirer.codec, 9, of.cutover).set(name === 'iso2003' ? 28 : 15, day));
+    expect([answer.text(39), answer.text(name === 'iso2003' ? 28 : 15)]).toEqual([of.accepted, day]);
+    expect(running.switch.network('pos')?.cutOver).toMatchObject({ businessDate: day, by: 'peer' });
+    expect(running.of('cutOver').map(([, ...said]) => said)).toEqual([['20261123', 'us'], [day, 'peer']]);
+    // Nothing stops for it.
+    expect((await acquirer.ask(purchase(acquirer.codec, 10))).text(39)).toBe(of.approved);
+  });
+});
