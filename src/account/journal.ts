@@ -147,13 +147,13 @@ export interface LoadedEntry extends EntryBase {
 
 /**
  * A partner's credit balance changed, or a part of it moved between partitions: `loaded` from outside, `lent` to another
- * partition, `borrowed` from one. It belongs to no account; `effects.guard` is what it did to this partition's counter.
+ * partition, `borrowed` from one, `reserved` for a transaction of a remote issuer's card, `lapsed` where nothing came of it. It belongs to no account; `effects.guard` is what it did to this partition's counter.
  */
 export interface GuardEntry extends EntryBase {
   readonly kind: 'guard';
-  readonly step: 'loaded' | 'lent' | 'borrowed';
+  readonly step: 'loaded' | 'lent' | 'borrowed' | 'reserved' | 'lapsed';
   readonly partner: string;
-  /** What `lent` and `borrowed` of one transfer share, and a load with its caller. */
+  /** What `lent` and `borrowed` of one transfer share, and a load with its caller; the transaction that it is reserved for. */
   readonly transferId: string;
   /** The other partition of a transfer; this one for a load. */
   readonly otherPartition: number;

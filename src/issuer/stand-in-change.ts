@@ -8,6 +8,7 @@ import type { Applied } from '../store/decide.ts';
 import type { GuardMove, RecordPut } from '../store/store.ts';
 import { entryOf } from './stand-in-entry.ts';
 import type { Done, StandInAnswer, StandInHead } from './stand-in-message.ts';
+import type { CardKnown } from './stand-in-known.ts';
 import { cardHeadId, decodeRecord, encodeRecord, isNamed, keyOf, originalKeysOf, recordOf } from './stand-in-record.ts';
 import type { StandInRecord } from './stand-in-record.ts';
 
@@ -22,6 +23,8 @@ export const recordDays = 7;
 /** What a change of a card's head is made of. */
 export interface Changing {
   readonly card: Activity;
+  /** Absent: as it is. */
+  readonly known?: CardKnown | undefined;
   readonly puts: readonly (readonly [key: string, record: StandInRecord])[];
   /** It must not be known yet. */
   readonly fresh: string | undefined;
@@ -29,13 +32,14 @@ export interface Changing {
   readonly done: Pick<Done, 'key' | 'record' | 'entry'> & Partial<Done>;
 }
 
-export function changed(head: StandInHead, token: string, nowMs: number, { card, puts, fresh, takes, done }: Changing, answer: StandInAnswer, journal: Journal): Result {
+export function changed(head: StandInHead, token: string, nowMs: number, { card, known = head.known, puts, fresh, takes, done }: Changing, answer: StandInAnswer, journal: Journal): Result {
   const keepUntilMs = nowMs + recordDays * dayMs;
   const whole: Done = { token, counters: [], takes, pin: undefined, seen: [], original: undefined, isUndone: false, ...done };
   return {
     kind: 'decided', answer,
     change: {
-      account: { version: head.version + 1, card, cardText: card === head.card ? head.cardText : encodeActivity(card), outage: head.outage }, entry: journal(whole), puts: puts.map(([id, record]): RecordPut => ({ id, value: encodeRecord(record), keepUntilMs })),
+      account: { version: head.version + 1, card, cardText: card === head.card ? head.cardText : encodeActivity(card), outage: head.outage, known }, entry: journal(whole),
+      puts: puts.map(([id, record]): RecordPut => ({ id, value: encodeRecord(record), keepUntilMs, dueAtMs: record.more?.deposit?.dueAtMs })),
       deletes: [], once: fresh === undefined ? [] : [fresh], guard: undefined, guards: takes,
     },
   };

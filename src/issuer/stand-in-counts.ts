@@ -1,37 +1,58 @@
 /**
- * What an approval in stand-in takes of what all switches may approve for its issuer, and what a reversal gives back of all that it counted:
- * the card's windows, and the two shared counters of the outage, by amount and by count.
+ * What an approval in stand-in takes of what all switches may approve for its issuer, and what a reversal gives back of all that a
+ * transaction took: the card's windows, its pushed balance, the shared counters of the outage (by amount and by count, of the issuer and
+ * of the card's account), and the partner's deposit.
  */
-import type { Activity } from '../standin/activity.ts';
 import { giveBack } from '../standin/counted.ts';
 import type { Counted } from '../standin/decision.ts';
 import { newExposure } from '../standin/exposure.ts';
-import type { Cap, Counter } from '../standin/rules.ts';
+import type { Cap, Counter, OutageCaps } from '../standin/rules.ts';
+import { afterReversal as shadowAfterReversal } from '../standin/shadow.ts';
 import type { GuardMove } from '../store/store.ts';
+import { afterReversal as depositAfterReversal, noFloor } from './stand-in-deposit.ts';
+import type { StandInHead } from './stand-in-message.ts';
+import { moreOf } from './stand-in-record.ts';
 import type { StandInRecord } from './stand-in-record.ts';
 
-/** What has happened already is counted whatever the cap says. */
-export const noFloor = -Number.MAX_SAFE_INTEGER;
+/** @param account whose cap it takes of too; undefined: none is known */
+export function takesOf(guardId: string, counted: Counted, { issuer, account: accountCap }: OutageCaps, account: string | undefined, switches: number): GuardMove[] {
+  const takes = issuer === undefined ? [] : takesOfOne(guardId, counted, issuer, switches);
+  return account === undefined || accountCap === undefined ? takes : [...takes, ...takesOfOne(accountGuardId(guardId, account), counted, accountCap, switches)];
+}
 
-export function takesOf(guardId: string, { leftMinor, transactions }: Counted, { amountMinorMax, countMax }: Cap, switches: number): GuardMove[] {
+function takesOfOne(guardId: string, { leftMinor, transactions }: Counted, { amountMinorMax, countMax }: Cap, switches: number): GuardMove[] {
   const takes: GuardMove[] = [];
   if (amountMinorMax !== undefined && leftMinor > 0) takes.push({ guardId, delta: -leftMinor, floor: -Math.floor(amountMinorMax / switches) });
   if (countMax !== undefined && transactions > 0) takes.push({ guardId: countGuardId(guardId), delta: -transactions, floor: -Math.floor(countMax / switches) });
   return takes;
 }
 
+/** What of a card's head a transaction changes. */
+type Held = Pick<StandInHead, 'card' | 'known'>;
+
 /** What is left of a transaction whose reversal says so, and what is given back. @param actualMinor in the currency of the transaction */
-export function takeBack(card: Activity, original: StandInRecord, actualMinor: number, counters: readonly Counter[]): { readonly card: Activity; readonly record: StandInRecord; readonly gives: readonly GuardMove[] } {
-  const isReversed = actualMinor === 0;
+export function takeBack(held: Held, original: StandInRecord, actualMinor: number, counters: readonly Counter[]): Held & { readonly record: StandInRecord; readonly gives: readonly GuardMove[] } {
+  const isReversed = original.isReversed || actualMinor === 0;
+  const { deposit, moves } = depositAfterReversal(original, actualMinor);
+  const record: StandInRecord = { ...original, isReversed, more: original.more?.deposit === undefined ? original.more : moreOf({ ...original.more, deposit }) };
   const { counted, guardId } = original;
-  if (counted === undefined) return { card, record: { ...original, isReversed: original.isReversed || isReversed }, gives: [] };
-  const back = giveBack({ card, issuer: newExposure }, counted, leftOf(original, counted, actualMinor), counters);
-  const gives: GuardMove[] = [];
+  const shadow = held.known?.shadow;
+  if (counted === undefined) {
+    const known = shadow === undefined || actualMinor !== 0 ? held.known : { ...held.known!, shadow: shadowAfterReversal(shadow, original.id) };
+    return { card: held.card, known, record, gives: moves };
+  }
+  const back = giveBack({ card: held.card, issuer: newExposure, account: shadow?.later }, counted, leftOf(original, counted, actualMinor), counters);
+  const gives = [...moves];
   const backMinor = counted.leftMinor - back.counted.leftMinor;
   const backCount = counted.transactions - back.counted.transactions;
-  if (guardId !== '' && backMinor > 0) gives.push({ guardId, delta: backMinor, floor: noFloor });
-  if (guardId !== '' && backCount > 0) gives.push({ guardId: countGuardId(guardId), delta: backCount, floor: noFloor });
-  return { card: back.state.card, record: { ...original, isReversed: original.isReversed || isReversed, counted: back.counted }, gives };
+  const account = original.more?.account;
+  for (const id of guardId === '' ? [] : account === undefined ? [guardId] : [guardId, accountGuardId(guardId, account)]) {
+    if (backMinor > 0) gives.push({ guardId: id, delta: backMinor, floor: noFloor });
+    if (backCount > 0) gives.push({ guardId: countGuardId(id), delta: backCount, floor: noFloor });
+  }
+  const later = back.state.account;
+  const known = shadow === undefined || later === undefined ? held.known : { ...held.known!, shadow: { ...shadow, later } };
+  return { card: back.state.card, known, record: { ...record, counted: back.counted }, gives };
 }
 
 /** In the rules' currency, rounded up, so that never too much is given back. */
@@ -45,6 +66,10 @@ function leftOf({ amount }: StandInRecord, counted: Counted, actualMinor: number
 /** Without an outage that anybody has noticed, what one day's timeouts may come to is bounded. */
 export function outageGuardId(issuer: string, outageId: number, day: number): string {
   return outageId === 0 ? `outage:${issuer}:day${day}` : `outage:${issuer}:${outageId}`;
+}
+
+function accountGuardId(guardId: string, account: string): string {
+  return `${guardId}:account:${account}`;
 }
 
 function countGuardId(guardId: string): string {

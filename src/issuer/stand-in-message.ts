@@ -4,10 +4,13 @@ import type { SentReference } from '../message/advice.ts';
 import type { CardMessage, Response } from '../message/message.ts';
 import type { Reason } from '../message/reason.ts';
 import type { Activity } from '../standin/activity.ts';
+import type { CardTerms } from '../standin/card-terms.ts';
 import type { StandInCheck, StandInDecision, StandInFacts } from '../standin/decision.ts';
 import type { Exposure } from '../standin/exposure.ts';
 import type { Counter, StandInRules } from '../standin/rules.ts';
+import type { PushedBalance } from '../standin/shadow.ts';
 import type { GuardMove } from '../store/store.ts';
+import type { CardKnown, HostApproval } from './stand-in-known.ts';
 import type { StandInRecord } from './stand-in-record.ts';
 
 export interface StandInHead {
@@ -17,6 +20,8 @@ export interface StandInHead {
   readonly cardText: string;
   /** Of an issuer's head. */
   readonly outage: Exposure | undefined;
+  /** What its issuer said of the card, and the balance that its host pushes. */
+  readonly known: CardKnown | undefined;
 }
 
 interface OfCard {
@@ -24,11 +29,25 @@ interface OfCard {
   readonly issuer: string;
   readonly message: CardMessage;
   readonly rules: StandInRules;
+  /** Does its host push the card's balance? Then nothing is approved without one, and what is approved is taken off it. */
+  readonly keepsBalance?: boolean;
+}
+
+/** What a transaction holds of a partner's deposit while it stands. */
+export interface DepositOrder {
+  readonly guardId: string;
+  /** Minor units of the partner's currency. */
+  readonly amountMinor: number;
+  /** Unix ms at which an authorization that nothing came of gives it back. */
+  readonly dueAtMs: number;
+  /** What is left of it is not known here: whoever cannot take it now is declined. */
+  readonly isOutOfReach?: boolean;
 }
 
 /** A request that is about to go to the issuer. */
 export interface AskMessage extends OfCard {
   readonly kind: 'ask';
+  readonly deposit?: DepositOrder | undefined;
   /** As it will be sent. */
   readonly sent: SentReference;
   /** Unix ms until which the issuer may answer. */
@@ -38,6 +57,9 @@ export interface AskMessage extends OfCard {
 /** A request that stand-in is to decide. */
 export interface StandInRequest extends OfCard {
   readonly kind: 'request';
+  readonly deposit?: DepositOrder | undefined;
+  /** What is decided is for the issuer to confirm, or to decide otherwise, until then (Unix ms). */
+  readonly proposesUntilMs?: number | undefined;
   readonly facts: Omit<StandInFacts, 'nowMs'>;
   /** It was sent to the issuer, and no valid answer came. */
   readonly sent: SentReference | undefined;
@@ -50,6 +72,8 @@ export interface StandInRequest extends OfCard {
 /** A request, advice or reversal that needs no decision here: the issuer has answered it, or it is passed on whatever it says. */
 export interface ToldMessage extends OfCard {
   readonly kind: 'told';
+  /** Of an advice: it happened, and is taken whatever is left. */
+  readonly deposit?: DepositOrder | undefined;
   readonly by: 'issuer' | 'switch';
   readonly response: Pick<Response, 'reason' | 'approvalCode' | 'amount'>;
   /** Of a request: as it went out. */
@@ -80,6 +104,34 @@ export interface FoundMessage extends OfCard {
   readonly kind: 'look' | 'undone' | 'kept';
 }
 
+/** The issuer says nothing of what was proposed to it: that stands. */
+export interface StandMessage extends OfCard {
+  readonly kind: 'stand';
+  /** As it may have reached the issuer; undefined: it cannot have. */
+  readonly sent: SentReference | undefined;
+  /** Message id under which it was proposed. */
+  readonly follows: string;
+}
+
+/** What an authorization holds of a partner's deposit is given back: nothing came of it. */
+export interface LapseMessage {
+  readonly kind: 'lapse';
+  readonly id: string;
+  readonly token: string;
+  readonly recordId: string;
+}
+
+/** What is kept of a card for stand-in is looked at, or changed. */
+export interface CardChangeMessage {
+  readonly kind: 'card';
+  readonly id: string;
+  readonly token: string;
+  /** `none`: it has none from now on. */
+  readonly terms: CardTerms | 'none' | undefined;
+  /** `through`: the id of the last authorization that the host has taken into it; empty: of none. */
+  readonly balance: { readonly pushed: PushedBalance; readonly through: string } | undefined;
+}
+
 /** Something else that belongs to a transaction's story, once by its entry's id. */
 export interface NotedMessage {
   readonly kind: 'noted';
@@ -95,7 +147,7 @@ export interface RelayMessage {
   readonly done: Done;
 }
 
-export type StandInMessage = AskMessage | StandInRequest | ToldMessage | FoundMessage | OutageMessage | NotedMessage | RelayMessage;
+export type StandInMessage = AskMessage | StandInRequest | ToldMessage | FoundMessage | StandMessage | LapseMessage | CardChangeMessage | OutageMessage | NotedMessage | RelayMessage;
 
 /** All that a change of a card's head did, so that it can be done to another ledger's. Plain data. */
 export interface Done {
@@ -113,6 +165,8 @@ export interface Done {
   readonly original: { readonly keys: readonly string[]; readonly leftMinor: number; readonly unknown: StandInRecord } | undefined;
   /** What it counted counts no longer. */
   readonly isUndone: boolean;
+  /** The host approved: what its next balance may not know of. */
+  readonly hostApproved?: HostApproval | undefined;
 }
 
 export type StandInAnswer =
@@ -127,7 +181,9 @@ export type StandInAnswer =
   /** It is on its way to the issuer already. */
   | { readonly kind: 'asked'; readonly record: StandInRecord }
   /** It is on record now, and may be sent. `names`: what it names, as the issuer knows that. */
-  | { readonly kind: 'go'; readonly names: SentReference | undefined }
+  | { readonly kind: 'go'; readonly names: SentReference | undefined; readonly proposal?: Pick<Response, 'reason' | 'approvalCode'> }
+  /** `isTaken` false: the balance is older than the one that is known. */
+  | { readonly kind: 'card'; readonly known: CardKnown | undefined; readonly isTaken: boolean }
   | { readonly kind: 'outage'; readonly outageId: number }
   | { readonly kind: 'unknown' };
 

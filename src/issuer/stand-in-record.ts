@@ -7,7 +7,7 @@
 import type { Decider as Who } from '../account/journal.ts';
 import { assert } from '../base/assert.ts';
 import type { SentReference } from '../message/advice.ts';
-import type { CardMessage, MessageClass, OriginalReference, Response } from '../message/message.ts';
+import type { CardMessage, CheckResult, MessageClass, OriginalReference, Response } from '../message/message.ts';
 import type { Reason } from '../message/reason.ts';
 import type { Counted } from '../standin/decision.ts';
 
@@ -41,6 +41,27 @@ export interface StandInRecord {
   readonly names: SentReference | undefined;
   /** Is the issuer to be told of it, and is that on some switch's disk? */
   readonly telling: 'no' | 'due' | 'done';
+  readonly more: RecordMore | undefined;
+}
+
+/** What few records have. Plain data. */
+export interface RecordMore {
+  /** Of one that is asked: the record's decision is this switch's, and stands where the issuer says nothing else. */
+  readonly proposal?: { readonly checks: readonly CheckResult[]; readonly flags: readonly string[] };
+  /** The PIN that stand-in judged: the issuer is told of it. */
+  readonly pin?: { readonly outcome: 'verified' | 'wrong'; readonly tries: number };
+  /** Whose part of the outage's cap it took, as the issuer names the account. */
+  readonly account?: string;
+  /** What it holds of a partner's deposit. */
+  readonly deposit?: Deposit;
+}
+
+export interface Deposit {
+  readonly guardId: string;
+  /** Minor units of the partner's currency. */
+  readonly leftMinor: number;
+  /** Unix ms at which it is given back where nothing came of the authorization; undefined: it is spent. */
+  readonly dueAtMs: number | undefined;
 }
 
 /** The head of a card, by its token. */
@@ -74,7 +95,7 @@ export function recordOf(message: CardMessage, id: string, by: Who, { reason, ap
   const { trace: { transmittedAt, localAt }, fingerprint, amount } = message;
   return {
     id, phase: 'ended', untilMs: 0, fingerprint, transmittedAt, localAt, by, why: '', reason, approvalCode, amount, isReversed: false, counted: undefined, guardId: '',
-    sent: undefined, advised: undefined, names: undefined, telling: 'no',
+    sent: undefined, advised: undefined, names: undefined, telling: 'no', more: undefined,
   };
 }
 
@@ -82,6 +103,14 @@ export function recordOf(message: CardMessage, id: string, by: Who, { reason, ap
 export function tombstone(message: CardMessage): StandInRecord {
   const { transmittedAt = '', localAt = '' } = message.original ?? {};
   return { ...recordOf(message, '', 'switch', { reason: '1830', approvalCode: '' }), fingerprint: '', transmittedAt, localAt, amount: undefined, isReversed: true };
+}
+
+/** Undefined where there is nothing. */
+export function moreOf({ proposal, pin, account, deposit }: { readonly [Name in keyof RecordMore]: RecordMore[Name] | undefined }): RecordMore | undefined {
+  if (proposal === undefined && pin === undefined && account === undefined && deposit === undefined) return undefined;
+  return {
+    ...(proposal === undefined ? {} : { proposal }), ...(pin === undefined ? {} : { pin }), ...(account === undefined ? {} : { account }), ...(deposit === undefined ? {} : { deposit }),
+  };
 }
 
 /** Names of classes and deciders by one letter. */
@@ -95,6 +124,7 @@ type StoredCounted = readonly [id: string, leftMinor: number, outageId: number, 
 type StoredRecord = readonly [
   form: 2, id: string, phase: 0 | 1, untilMs: number, fingerprint: string, transmittedAt: string, localAt: string, by: Who, why: string, reason: Reason, approvalCode: string, amountMinor: number,
   currency: string, isReversed: 0 | 1, counted: StoredCounted, guardId: string, sent: StoredReference, advised: StoredReference, names: StoredReference, telling: StandInRecord['telling'],
+  ...more: RecordMore[],
 ];
 
 /** A list without names: one is written and read for each step of a transaction. */
@@ -104,7 +134,7 @@ export function encodeRecord(record: StandInRecord): string {
     2, record.id, record.phase === 'asked' ? 1 : 0, record.untilMs, record.fingerprint, record.transmittedAt, record.localAt, record.by, record.why, record.reason, record.approvalCode,
     amount === undefined ? 0 : amount.amountMinor, amount === undefined ? '' : amount.currency, record.isReversed ? 1 : 0,
     counted === undefined ? 0 : [counted.id === record.id ? '' : counted.id, counted.leftMinor, counted.outageId, counted.transactions, counted.isInOutage ? 1 : 0, counted.accountMinor, counted.partnerMinor, counted.moves],
-    record.guardId, storeReference(record.sent), storeReference(record.advised), storeReference(record.names), record.telling,
+    record.guardId, storeReference(record.sent), storeReference(record.advised), storeReference(record.names), record.telling, ...(record.more === undefined ? [] : [record.more]),
   ];
   return JSON.stringify(stored);
 }
@@ -112,13 +142,13 @@ export function encodeRecord(record: StandInRecord): string {
 export function decodeRecord(text: string | null | undefined): StandInRecord | undefined {
   if (typeof text !== 'string') return undefined;
   const [
-    form, id, phase, untilMs, fingerprint, transmittedAt, localAt, by, why, reason, approvalCode, amountMinor, currency, isReversed, counted, guardId, sent, advised, names, telling,
+    form, id, phase, untilMs, fingerprint, transmittedAt, localAt, by, why, reason, approvalCode, amountMinor, currency, isReversed, counted, guardId, sent, advised, names, telling, more,
   ] = JSON.parse(text) as StoredRecord;
   assert(form === 2, 'a record of a remote issuer\'s transaction is in a form that this program knows');
   return {
     id, phase: phase === 1 ? 'asked' : 'ended', untilMs, fingerprint, transmittedAt, localAt, by, why, reason, approvalCode,
     amount: currency === '' ? undefined : { amountMinor, currency }, isReversed: isReversed === 1, counted: loadCounted(counted, id), guardId,
-    sent: loadReference(sent), advised: loadReference(advised), names: loadReference(names), telling,
+    sent: loadReference(sent), advised: loadReference(advised), names: loadReference(names), telling, more,
   };
 }
 

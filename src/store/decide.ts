@@ -53,8 +53,8 @@ export interface DecideOptions {
   readonly recordsCachedMax?: number;
   /** Messages that wait or are under way, over all accounts; one more is refused. */
   readonly messagesMax?: number;
-  /** Looks for room in a shared counter that refused; true: ask again. */
-  readonly findGuardRoom?: (partition: number, guardId: string, wantedMinor: number) => Promise<boolean>;
+  /** Looks for room above its floor in a shared counter that refused; true: ask again. */
+  readonly findGuardRoom?: (partition: number, guardId: string, wantedMinor: number, floor: number) => Promise<boolean>;
 }
 
 interface Shard<Message, Account, Answer> {
@@ -160,7 +160,7 @@ export class Decider<Message, Account extends { readonly version: number }, Answ
     this.#waiting += 1;
     this.#tick += 1;
     const pending: Pending<Message, Answer> = {
-      message, deadlineMs, tick: this.#tick, done, tainted: joins, ownerless: false, guardRefused: false, attempts: 0, isSent: false, finished: false,
+      message, deadlineMs, tick: this.#tick, done, tainted: joins, ownerless: false, guardRefused: false, refusedGuardId: '', attempts: 0, isSent: false, finished: false,
     };
     if (isUrgent) this.#late.watch(pending);
     if (accountId === undefined) {
@@ -303,10 +303,10 @@ export class Decider<Message, Account extends { readonly version: number }, Answ
     const wantedMinor = -item.guards.reduce((sum, move) => sum + (move.guardId === guardId ? move.delta : 0), 0);
     const isTried = taken.some(({ attempts }) => attempts >= guardAttemptsMax);
     const { findGuardRoom } = this.#options;
-    const called = isTried || findGuardRoom === undefined ? { answer: false } : await calling(findGuardRoom(shard.partition, guardId, wantedMinor));
+    const called = isTried || findGuardRoom === undefined ? { answer: false } : await calling(findGuardRoom(shard.partition, guardId, wantedMinor, item.guards.find((move) => move.guardId === guardId)?.floor ?? 0));
     if ('error' in called) this.#options.events.trouble(troubleOf(called.error), called.error);
     const isFound = 'answer' in called && called.answer;
-    for (const pending of taken) if (!isFound) pending.guardRefused = true;
+    if (!isFound) for (const pending of taken) Object.assign(pending, { guardRefused: true, refusedGuardId: guardId });
     this.#again(shard, lane, taken);
   }
 

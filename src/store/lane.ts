@@ -31,6 +31,8 @@ export interface ApplyFacts {
   /** Unix ms. */
   readonly decidedAtMs: number;
   readonly guardRefused: boolean;
+  /** Which one did; absent or empty: none. */
+  readonly refusedGuardId?: string;
 }
 
 /** What is decided, for the loop to run: pure functions of the domain. */
@@ -62,6 +64,7 @@ export interface Pending<Message, Answer> {
   /** Its change touches no head, so that nothing would show that it has happened already. */
   ownerless: boolean;
   guardRefused: boolean;
+  refusedGuardId: string;
   attempts: number;
   /** It is in a commit whose outcome is awaited. */
   isSent: boolean;
@@ -162,7 +165,7 @@ export function prepare<Message, Account extends { readonly version: number }, A
       continue;
     }
     const applied: Applied<Account, Answer> = domain.apply(draft.account, lane.records, pending.message, {
-      decidedAtMs: facts.decidedAtMs, guardRefused: pending.guardRefused,
+      decidedAtMs: facts.decidedAtMs, guardRefused: pending.guardRefused, refusedGuardId: pending.refusedGuardId,
     });
     if (applied.kind === 'read') {
       if (draft.taken.length === 0) missing = missingOf(lane, domain, facts.decidedAtMs);
@@ -186,8 +189,8 @@ function missingOf<Message, Account extends { readonly version: number }, Answer
   lane: Lane<Message, Account, Answer>, domain: Domain<Message, Account, Answer>, decidedAtMs: number,
 ): readonly string[] {
   const missing = new Set<string>();
-  for (const { message, guardRefused } of lane.queue.slice(0, messagesPerItemMax)) {
-    const applied = domain.apply(lane.head?.account, lane.records, message, { decidedAtMs, guardRefused });
+  for (const { message, guardRefused, refusedGuardId } of lane.queue.slice(0, messagesPerItemMax)) {
+    const applied = domain.apply(lane.head?.account, lane.records, message, { decidedAtMs, guardRefused, refusedGuardId });
     if (applied.kind === 'read') for (const id of applied.ids) missing.add(id);
   }
   return [...missing];

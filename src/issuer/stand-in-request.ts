@@ -1,0 +1,172 @@
+/** A request of a remote issuer's card: put on record before it is sent, decided in the issuer's place, or proposed to it. */
+import type { CardMessage, Response } from '../message/message.ts';
+import { isApproval } from '../message/reason.ts';
+import type { Reason } from '../message/reason.ts';
+import type { StandInDecision, StandInState } from '../standin/decision.ts';
+import { standIn } from '../standin/engine.ts';
+import { newExposure } from '../standin/exposure.ts';
+import type { Exposure } from '../standin/exposure.ts';
+import { afterStandIn, newShadow } from '../standin/shadow.ts';
+import type { GuardMove } from '../store/store.ts';
+import { before, changed, freshOf, named, nameOf, reversedBefore } from './stand-in-change.ts';
+import type { Journal, Records, Result } from './stand-in-change.ts';
+import { outageGuardId, takesOf } from './stand-in-counts.ts';
+import { depositEntry, entryText, release, reserve, settle } from './stand-in-deposit.ts';
+import type { Held } from './stand-in-deposit.ts';
+import { checksOf, entryOf } from './stand-in-entry.ts';
+import { authorizationId, cardFacts } from './stand-in-known.ts';
+import type { CardKnown } from './stand-in-known.ts';
+import type { AskMessage, StandInHead, StandInRequest, StandMessage } from './stand-in-message.ts';
+import { keyOf, moreOf, recordOf } from './stand-in-record.ts';
+import type { StandInRecord } from './stand-in-record.ts';
+import { withoutDeposit } from './stand-in-told.ts';
+
+/** What a request names, where it names something. */
+interface Named {
+  readonly key: string;
+  readonly record: StandInRecord | undefined;
+}
+
+/** @param refusedGuardId the shared counter that had no room */
+export function applyAsk(head: StandInHead, records: Records, ask: AskMessage, nowMs: number, refusedGuardId: string, journal: Journal): Result {
+  const { id, message, sent, untilMs, deposit: order } = ask;
+  const key = keyOf(message);
+  const { token } = message.card;
+  const found = before(records, key, message, [id]);
+  if (found.kind === 'known') return { kind: 'decided', answer: found.answer, change: undefined };
+  if (found.kind === 'reversed') return reversedBefore(head, records, key, id, message, nowMs, journal);
+  let original: Named | undefined;
+  if (message.original !== undefined) {
+    const looked = named(records, message);
+    if ('missing' in looked) return { kind: 'read', ids: looked.missing };
+    original = looked;
+  }
+  if (order !== undefined && (order.isOutOfReach === true || refusedGuardId === order.guardId)) return depositRefuses(head, records, key, ask, order.isOutOfReach === true ? '9112' : '1820', nowMs, journal);
+  const held = order === undefined ? undefined : reserve(order, found.asked?.more?.deposit, undefined, 0);
+  const record: StandInRecord = { ...recordOf(message, id, 'switch', { reason: '9112', approvalCode: '' }), phase: 'asked', untilMs, sent, more: moreOf({ deposit: held?.deposit }) };
+  return changed(head, token, nowMs, {
+    card: head.card, puts: [[key, record]], fresh: freshOf(records, key), takes: held?.moves ?? [],
+    done: { key, record, entry: held === undefined ? '' : depositEntry('reserved', id, id, held.moves, nowMs) },
+  }, { kind: 'go', names: nameOf(original?.record) }, journal);
+}
+
+/** The partner's deposit does not cover it: the issuer is not asked, and nobody stands in. */
+function depositRefuses(head: StandInHead, records: Records, key: string, { id, message }: AskMessage | StandInRequest, reason: Reason, nowMs: number, journal: Journal): Result {
+  const response = { reason, approvalCode: '', amount: message.amount } as const;
+  const record: StandInRecord = recordOf(message, id, 'switch', response);
+  const entry = entryText(entryOf(message, nowMs, 'switch', response, [{ check: 'partnerBalance', outcome: 'fail', value: '' }], []), []);
+  return changed(head, message.card.token, nowMs, { card: head.card, puts: [[key, record]], fresh: freshOf(records, key), takes: [], done: { key, record, entry } }, { kind: 'answered', record, note: undefined, decision: undefined }, journal);
+}
+
+/** @param refusedGuardId the shared counter that had no room */
+export function applyRequest(head: StandInHead, records: Records, request: StandInRequest, nowMs: number, refusedGuardId: string, journal: Journal): Result {
+  const { id, message, rules, facts, sent, advised, follows, deposit: order, proposesUntilMs } = request;
+  const key = keyOf(message);
+  const found = before(records, key, message, [id, follows]);
+  if (found.kind === 'known') return { kind: 'decided', answer: found.answer, change: undefined };
+  if (found.kind === 'reversed') return reversedBefore(head, records, key, id, message, nowMs, journal);
+  let original: Named | undefined;
+  if (message.original !== undefined) {
+    const looked = named(records, message);
+    if ('missing' in looked) return { kind: 'read', ids: looked.missing };
+    original = looked;
+  }
+  if (order !== undefined && refusedGuardId === order.guardId) return depositRefuses(head, records, key, request, '1820', nowMs, journal);
+  const decision = decide(head, request, original?.record, nowMs, refusedGuardId);
+  if (decision.kind === 'forward') return { kind: 'decided', answer: { kind: 'forward', reason: decision.reason, checks: decision.checks }, change: undefined };
+  const { reason, counted } = decision;
+  const isApproved = isApproval(reason);
+  if (isApproved && order?.isOutOfReach === true && found.asked?.more?.deposit === undefined) return depositRefuses(head, records, key, request, '9112', nowMs, journal);
+  const response = responseOf(message, reason);
+  const account = head.known?.terms?.account;
+  const takes = outageTakes(request, decision, account);
+  const held = heldBy(request, isApproved, found.asked, original?.record);
+  const moves = [...takes.moves, ...held.moves];
+  const flags = [`standin:${facts.why}`, `rules:${rules.version}`, ...(sent === undefined ? [] : ['sentToIssuer'])];
+  const checks = checksOf(decision.checks);
+  // What is wrong, whoever looks at it, is proposed to nobody.
+  const proposes = proposesUntilMs !== undefined && !decision.isFinal;
+  const more = moreOf({ pin: decision.pin, account: takes.moves.length > 0 ? account : undefined, deposit: held.deposit, proposal: proposes ? { checks, flags } : undefined });
+  const record: StandInRecord = {
+    ...recordOf(message, id, 'standin', response), why: facts.why, counted, guardId: takes.guardId, sent, advised, names: nameOf(original?.record), telling: 'due',
+    more, ...(proposes ? { phase: 'asked' as const, untilMs: proposesUntilMs } : {}),
+  };
+  const entry = proposes ? depositEntry('reserved', id, id, held.moves, nowMs) : entryText(entryOf(message, nowMs, 'standin', response, checks, flags, original?.record?.id), moves);
+  const puts: [string, StandInRecord][] = [[key, record]];
+  const [left] = decision.originals ?? [];
+  if (original?.record !== undefined) {
+    const emptied = isApproved && message.purpose === 'completion' && order !== undefined ? withoutDeposit(original.record) : original.record;
+    if (left !== undefined || emptied !== original.record) puts.push([original.key, left === undefined ? emptied : { ...emptied, counted: left }]);
+  }
+  return changed(head, message.card.token, nowMs, {
+    card: decision.state.card, known: knownAfter(head.known, request, decision), puts, fresh: freshOf(records, key), takes: moves,
+    done: {
+      key, record, entry, counters: rules.counters, pin: decision.pin === undefined ? undefined : decision.pin.outcome === 'wrong' ? 'wrong' : 'right',
+      seen: decision.state.card.seen.filter((mark) => !head.card.seen.includes(mark)),
+      ...(left === undefined || original === undefined ? {} : { original: { keys: [original.key], leftMinor: left.leftMinor, unknown: { ...original.record!, counted: left } } }),
+    },
+  }, proposes ? { kind: 'go', names: nameOf(original?.record), proposal: { reason, approvalCode: response.approvalCode } } : { kind: 'answered', record, note: undefined, decision }, journal);
+}
+
+/** What was proposed stands: the issuer has said nothing else. */
+export function applyStand(head: StandInHead, records: Records, { id, message, sent, follows }: StandMessage, nowMs: number, journal: Journal): Result {
+  const key = keyOf(message);
+  if (!records.has(key)) return { kind: 'read', ids: [key] };
+  const found = before(records, key, message, [id, follows]);
+  if (found.kind === 'known') return { kind: 'decided', answer: found.answer, change: undefined };
+  if (found.kind === 'reversed') return reversedBefore(head, records, key, id, message, nowMs, journal);
+  const proposed = found.asked;
+  if (proposed?.more?.proposal === undefined) return { kind: 'decided', answer: { kind: 'unknown' }, change: undefined };
+  const { proposal } = proposed.more;
+  const { reason, approvalCode, amount } = proposed;
+  const held = settle(proposed.more.deposit, message, reason, undefined);
+  const record: StandInRecord = { ...proposed, phase: 'ended', sent, more: moreOf({ ...proposed.more, proposal: undefined, deposit: held.deposit }) };
+  const flags = [...proposal.flags, sent === undefined ? 'notConfirmed' : 'sentToIssuer'];
+  const entry = entryText({ ...entryOf(message, nowMs, 'standin', { reason, approvalCode, amount }, proposal.checks, flags), id: record.id }, held.moves);
+  return changed(head, message.card.token, nowMs, { card: head.card, puts: [[key, record]], fresh: undefined, takes: held.moves, done: { key, record, entry } }, { kind: 'answered', record, note: undefined, decision: undefined }, journal);
+}
+
+function decide(head: StandInHead, { message, rules, facts, keepsBalance = false }: StandInRequest, original: StandInRecord | undefined, nowMs: number, refusedGuardId: string): StandInDecision {
+  const originals = original?.counted === undefined || original.isReversed ? undefined : [original.counted];
+  const { issuer: issuerCap, account: accountCap } = rules.outageCaps;
+  // What all switches approve is in shared counters; a refusal of one is the cap.
+  const isOfAccount = refusedGuardId.includes(':account:');
+  const exposed = (cap: typeof issuerCap, isRefused: boolean): Exposure => ({ ...newExposure, outageId: facts.outageId, isOpen: true, amountMinor: isRefused ? (cap?.amountMinorMax ?? 0) : 0, count: isRefused ? (cap?.countMax ?? 0) : 0 });
+  const account = head.known?.terms?.account === undefined || accountCap === undefined ? undefined : exposed(accountCap, isOfAccount);
+  const shadow = keepsBalance ? (head.known?.shadow ?? newShadow) : undefined;
+  const state: StandInState = {
+    card: head.card, issuer: exposed(issuerCap, refusedGuardId !== '' && !isOfAccount),
+    account: shadow === undefined ? account : account === undefined ? { ...shadow.later, count: 0, amountMinor: 0 } : { ...shadow.later, outageId: account.outageId, count: account.count, amountMinor: account.amountMinor },
+  };
+  return standIn(state, rules, message, { ...cardFacts(head.known, facts, keepsBalance), originals, nowMs });
+}
+
+type Decided = Extract<StandInDecision, { kind: 'decided' }>;
+
+function outageTakes({ issuer, message, rules: { outageCaps }, facts }: StandInRequest, { counted }: Decided, account: string | undefined): { readonly guardId: string; readonly moves: readonly GuardMove[] } {
+  const isCapped = outageCaps.issuer !== undefined || (outageCaps.account !== undefined && account !== undefined);
+  if (counted === undefined || !counted.isInOutage || !isCapped) return { guardId: '', moves: [] };
+  const guardId = outageGuardId(issuer, facts.outageId, message.day);
+  return { guardId, moves: takesOf(guardId, counted, outageCaps, account, facts.switchesSharing) };
+}
+
+/** What is held of the deposit after the decision: of what was sent before it is held already. */
+function heldBy({ message, deposit: order }: StandInRequest, isApproved: boolean, asked: StandInRecord | undefined, original: StandInRecord | undefined): Held {
+  const before = asked?.more?.deposit;
+  if (!isApproved) return release(before);
+  if (order === undefined) return { deposit: before, moves: [] };
+  const held = reserve(order, before, message.purpose === 'completion' ? original?.more?.deposit : undefined, 0);
+  return message.class === 'authorization' || held.deposit === undefined ? held : { ...held, deposit: { ...held.deposit, dueAtMs: undefined } };
+}
+
+function knownAfter(known: CardKnown | undefined, { id, advised, keepsBalance }: StandInRequest, { state, counted }: Decided): CardKnown | undefined {
+  if (keepsBalance !== true || counted === undefined || state.account === undefined) return known;
+  return { terms: known?.terms, shadow: afterStandIn(known?.shadow ?? newShadow, state.account, id, authorizationId(advised)) };
+}
+
+function responseOf(message: CardMessage, reason: Reason): Response {
+  return {
+    reason, approvalCode: isApproval(reason) ? message.approvalCodeOffer : '', amount: message.amount, billing: isApproval(reason) ? message.billing : undefined, balance: undefined,
+    field: message.fault?.field,
+  };
+}

@@ -1,0 +1,107 @@
+/** What is not decided here: the issuer has answered, nobody has, or an acquirer tells of what happened or is taken back. */
+import type { CardMessage } from '../message/message.ts';
+import { isApproval } from '../message/reason.ts';
+import { issuerApproved } from '../standin/activity.ts';
+import type { GuardMove } from '../store/store.ts';
+import { before, changed, freshOf, named, nameOf } from './stand-in-change.ts';
+import type { Journal, Records, Result } from './stand-in-change.ts';
+import { takeBack } from './stand-in-counts.ts';
+import { entryText, noFloor, release, reserve, settle } from './stand-in-deposit.ts';
+import type { Held } from './stand-in-deposit.ts';
+import { entryOf } from './stand-in-entry.ts';
+import { hostApproval, withHostApproval } from './stand-in-known.ts';
+import type { StandInHead, ToldMessage } from './stand-in-message.ts';
+import { isNamed, keyOf, moreOf, originalKeysOf, recordOf, tombstone } from './stand-in-record.ts';
+import type { StandInRecord } from './stand-in-record.ts';
+
+export function applyTold(head: StandInHead, records: Records, told: ToldMessage, nowMs: number, journal: Journal): Result {
+  const { id, message, by, response, sent, advised, flags, rules } = told;
+  const key = keyOf(message);
+  const isRequest = message.function === 'request' && message.class !== 'reversal';
+  const found = before(records, key, message, [id]);
+  if (found.kind === 'known' && !(found.answer.kind === 'asked')) return { kind: 'decided', answer: found.answer, change: undefined };
+  const namesOne = message.class === 'reversal' || message.original !== undefined;
+  const looked = namesOne ? named(records, message) : undefined;
+  if (looked !== undefined && 'missing' in looked) return { kind: 'read', ids: looked.missing };
+  const original = looked?.record ?? (looked === undefined || looked.isOther || told.remembered === undefined || !isNamed(told.remembered, message.original) ? undefined : told.remembered);
+  const puts: [string, StandInRecord][] = [];
+  let { card, known } = head;
+  const moves: GuardMove[] = [];
+  let isTold = !isRequest && message.fault === undefined;
+  const flagged = [...flags];
+  if (message.class === 'reversal' && message.fault === undefined && looked !== undefined) {
+    if (original === undefined) {
+      if (!looked.isOther) puts.push([looked.key, tombstone(message)]);
+      flagged.push('originalUnknown');
+    } else {
+      // Nothing of it is there, or it was taken back already.
+      if (original.isReversed || (original.phase === 'ended' && !isApproval(original.reason) && original.by !== 'switch')) isTold = false;
+      const back = takeBack(head, original, message.actualMinor ?? 0, rules.counters);
+      ({ card, known } = back);
+      moves.push(...back.gives);
+      puts.push([looked.key, back.record]);
+    }
+  }
+  if (found.kind === 'reversed' && !isRequest) {
+    isTold = false;
+    flagged.push('reversedBefore');
+  }
+  const asked = found.kind === 'open' ? found.asked : undefined;
+  const isApproved = by === 'issuer' && isApproval(response.reason);
+  let counted = asked?.counted;
+  if (asked?.more?.proposal !== undefined) {
+    flagged.push(`proposed:${asked.reason}`);
+    if (!isApproved) {
+      const back = takeBack({ card, known }, { ...asked, more: undefined }, 0, rules.counters);
+      ({ card, known } = back);
+      moves.push(...back.gives);
+      counted = undefined;
+    }
+  }
+  const hasRightPin = isApproved && message.pin !== 'absent';
+  if (hasRightPin) card = issuerApproved(card);
+  const approval = isApproved && told.keepsBalance === true && counted === undefined ? hostApproval(message, rules, response.amount?.amountMinor, sent) : undefined;
+  if (approval !== undefined) known = withHostApproval(known, approval);
+  const held = isTold && !isRequest ? advisedDeposit(told, found.kind === 'reversed', original, puts, looked) : settledDeposit(told, asked);
+  moves.push(...held.moves);
+  const record: StandInRecord = {
+    ...recordOf(message, id, by, response), amount: response.amount ?? message.amount, isReversed: told.isReversed || found.kind === 'reversed', sent, advised, names: nameOf(original),
+    counted, guardId: counted === undefined ? '' : (asked?.guardId ?? ''), telling: isTold ? 'due' : 'no', more: moreOf({ deposit: held.deposit }),
+  };
+  puts.push([key, record]);
+  if (isTold) flagged.push('forTheIssuer');
+  const originalId = original === undefined || original.id === '' ? undefined : original.id;
+  return changed(head, message.card.token, nowMs, {
+    card, known, puts, fresh: freshOf(records, key), takes: moves,
+    done: {
+      key, record, entry: entryText(entryOf(message, nowMs, by, response, [], flagged, originalId), moves), counters: rules.counters, takes: [], pin: hasRightPin ? 'right' : undefined,
+      hostApproved: approval, isUndone: asked?.counted !== undefined && counted === undefined,
+      ...(message.class !== 'reversal' || message.fault !== undefined || looked === undefined || looked.isOther ? {} : { original: { keys: originalKeysOf(message), leftMinor: message.actualMinor ?? 0, unknown: tombstone(message) } }),
+    },
+  }, { kind: 'answered', record, note: undefined, decision: undefined }, journal);
+}
+
+/** The request's own: it was taken before it went out, and what became of it says what stays. */
+function settledDeposit({ message, response, isReversed }: ToldMessage, asked: StandInRecord | undefined): Held {
+  const deposit = asked?.more?.deposit;
+  return isReversed ? release(deposit) : settle(deposit, message, response.reason, response.amount?.amountMinor);
+}
+
+/** Of an advice: it happened, and goes below nothing if it must. What it completes holds nothing for itself any more. */
+function advisedDeposit(
+  { message, deposit: order }: ToldMessage, isReversed: boolean, original: StandInRecord | undefined, puts: [string, StandInRecord][], looked: { readonly key: string } | undefined,
+): Held {
+  if (order === undefined || isReversed || message.class === 'reversal') return { deposit: undefined, moves: [] };
+  const held = reserve(order, undefined, message.purpose === 'completion' ? original?.more?.deposit : undefined, noFloor);
+  if (message.purpose === 'completion' && original?.more?.deposit !== undefined && looked !== undefined) puts.push([looked.key, withoutDeposit(original)]);
+  return { ...held, deposit: asPaid(held.deposit, message) };
+}
+
+/** Its completion holds it now. */
+export function withoutDeposit(record: StandInRecord): StandInRecord {
+  return record.more?.deposit === undefined ? record : { ...record, more: moreOf({ ...record.more, deposit: undefined }) };
+}
+
+function asPaid(deposit: Held['deposit'], { class: of }: CardMessage): Held['deposit'] {
+  return deposit === undefined || of === 'authorization' ? deposit : { ...deposit, dueAtMs: undefined };
+}
