@@ -186,7 +186,7 @@ class PooledExchange implements ExchangeHandle, Dispatcher.DispatchHandler {
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     const code = codeOf(error);
     if (!this.sent || certificateAlert.test(code)) this.end({ kind: 'notSent', fault: code });
-    else if (code.startsWith('HPE_') || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' || code === 'UND_ERR_HEADERS_OVERFLOW') this.end({ kind: 'refused', fault: `the answer is no HTTP (${code})` });
+    else if (code === 'HTTPParserError' || code.startsWith('HPE_') || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' || code === 'UND_ERR_HEADERS_OVERFLOW') this.end({ kind: 'refused', fault: `the answer is no HTTP (${code})` });
     else this.end({ kind: 'broken', fault: code });
   }
 
