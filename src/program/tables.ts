@@ -18,7 +18,6 @@ import { override } from './config-environment.ts';
 import type { Environment } from './config-environment.ts';
 import type { ProgramSecurity } from './security-rows.ts';
 import { checkHosts } from './host-checks.ts';
-import { noOrders } from './issuer-orders.ts';
 import { issuerRow } from './issuer-rows.ts';
 import type { IssuerRow } from './issuer-rows.ts';
 import { readProgramSecurity, readStationSecurity } from './security-rows.ts';
@@ -135,7 +134,7 @@ export function readTables(rows: readonly TableDocument[], revision: number, out
   const read = <Row>(kind: SystemTableKind, reader: (name: string, document: unknown, outside: RowOutside) => Row): Row[] =>
     rows.filter((row) => row.kind === kind).map(({ name, document }) => reader(name, document, outside));
   const issuers = read('issuer', readIssuer);
-  if (!issuers.some(({ name }) => name === 'own')) issuers.push({ name: 'own', type: 'own', orders: noOrders });
+  if (!issuers.some(({ name }) => name === 'own')) issuers.push(readIssuer('own', { type: 'own' }, outside));
   const tables: Tables = { revision, stations: read('station', readStation), programs: read('program', readProgram), ranges: read('binRange', readRange), issuers };
   for (const { name, issuer } of tables.programs) refer(`programs.${name}.issuer`, issuer, tables.issuers, 'issuers');
   for (const { name, program } of tables.ranges) refer(`ranges.${name}.program`, program, tables.programs, 'programs');

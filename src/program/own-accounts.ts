@@ -1,0 +1,168 @@
+/**
+ * The own accounts of the tables, put together: how they are stood in for while their store is away, and how they are told when it is
+ * back. What an earlier run left on disk is told first.
+ */
+import { Delivery } from '../advice/delivery.ts';
+import type { DeliveryStatus } from '../advice/delivery.ts';
+import type { AdviceFile } from '../advice/advice-file.ts';
+import type { Deadlines } from '../base/deadlines.ts';
+import type { Log } from '../base/log.ts';
+import type { GuardRoom } from '../issuer/guard-room.ts';
+import type { Ledger } from '../issuer/ledger.ts';
+import type { CardVault } from '../keys/hsm.ts';
+import { defaultRules } from '../standin/read-rules.ts';
+import type { Directory } from '../switch/directory.ts';
+import { OwnDesk, ownDestination } from '../switch/own-desk.ts';
+import type { OwnPolicy } from '../switch/own-desk.ts';
+import type { Tables } from './tables.ts';
+
+export interface OwnAccountsOutside {
+  readonly ledger: Ledger;
+  readonly directory: Directory;
+  readonly advices: AdviceFile;
+  readonly guards: Pick<GuardRoom, 'guardTotal'>;
+  readonly vault: CardVault;
+  readonly deadlines: Deadlines;
+  /** On this node's negative list: 0 where it is not. */
+  readonly listedLock: (token: string) => number;
+  readonly now: () => number;
+  readonly elapsed: () => number;
+  readonly random: () => number;
+  readonly after: (delayMs: number, work: () => void) => void;
+  readonly log: Log;
+}
+
+/** How often it is looked whether the store answers, and what is left to partners. */
+const lookMs = 50;
+const headroomMs = 2_000;
+const retryFirstMs = 100;
+const retryMaxMs = 5_000;
+const accountsAtOnce = 256;
+const perSecond = 50_000;
+const refusalsMax = 5;
+/** An account that does not answer is its store's trouble: its advices are never set aside for that. */
+const ignoredMax = Number.MAX_SAFE_INTEGER;
+const alertCount = 1_000;
+const alertAgeMs = 300_000;
+const recoverMs = 10_000;
+const stopMaxMs = 500;
+
+const noPolicy: OwnPolicy = { hasStandIn: false, rules: defaultRules('978'), cachedAgeMaxSeconds: 1, switches: 1 };
+
+export class OwnAccounts {
+  readonly desk: OwnDesk;
+  readonly #outside: OwnAccountsOutside;
+  readonly #delivery: Delivery;
+  #policies: ReadonlyMap<string, OwnPolicy> = new Map();
+  #partners: readonly string[] = [];
+  readonly #headrooms = new Map<string, { readonly minor: number; readonly atMs: number }>();
+  #headroomsDueMs = 0;
+  #isLooking = false;
+  #isApart = false;
+  #told = 0;
+  #isStopped = false;
+
+  constructor(outside: OwnAccountsOutside) {
+    const { ledger, directory, advices, vault, deadlines, listedLock, now, elapsed, random, log } = outside;
+    this.#outside = outside;
+    const { count } = advices.backlog(ownDestination);
+    if (count > 0) log.event('accounts are told of an earlier outage', { advices: count });
+    this.desk = new OwnDesk({
+      ledger, directory, now, elapsed,
+      standIn: {
+        advices, backlog: count, vault, deadlines, listedLock, policy: (issuer) => this.#policies.get(issuer) ?? noPolicy,
+        headroomMinor: (partner, ageMaxSeconds) => this.#headroomMinor(partner, ageMaxSeconds),
+      },
+    });
+    this.#delivery = new Delivery({
+      file: advices, destination: ownDestination, deadlines, now, random, begins: 'usable', inFlightMax: accountsAtOnce, perSecond, retryFirstMs, retryMaxMs, refusalsMax, ignoredMax, alertCount, alertAgeMs,
+      send: async (begun) => {
+        const outcome = await this.desk.send(begun);
+        if (outcome.kind === 'accepted') this.#told += 1;
+        return outcome;
+      },
+      events: {
+        sent: () => undefined,
+        answered: () => undefined,
+        setAside: ({ id, cardKey, mark }) => {
+          log.warning('advice set aside', { issuer: ownDestination, advice: id, why: mark.why });
+          this.desk.told(id, cardKey);
+        },
+        backlog: (alert) => log.warning(`advice backlog ${alert.state}`, { issuer: ownDestination, count: alert.count, ageMs: alert.ageMs, lastedMs: alert.lastedMs }),
+      },
+    });
+    this.#look();
+  }
+
+  get status(): DeliveryStatus {
+    return this.#delivery.status;
+  }
+
+  /** How the own issuers of these tables are stood in for, from the next message on. */
+  set({ issuers, programs }: Tables): void {
+    const policies = new Map<string, OwnPolicy>();
+    for (const row of issuers) {
+      if (row.type !== 'own') continue;
+      const { hasStandIn, rules, switches, cachedAgeMaxSeconds, orders } = row;
+      policies.set(row.name, { hasStandIn, switches, cachedAgeMaxSeconds, rules: orders.kill === undefined ? rules : { ...rules, killSwitch: true } });
+    }
+    this.#policies = policies;
+    this.#partners = [...new Set(programs.filter(({ creditGuard, issuer }) => creditGuard && policies.has(issuer)).map(({ partner }) => partner))];
+    this.#headroomsDueMs = 0;
+  }
+
+  /** Resolves when the accounts have what an earlier run left behind, or after a while: what comes then waits its turn all the same. */
+  async recovered(): Promise<void> {
+    const { elapsed, after } = this.#outside;
+    const endMs = elapsed() + recoverMs;
+    while (!this.desk.hasRecovered && elapsed() < endMs) await new Promise<void>((resolve) => after(lookMs, resolve));
+  }
+
+  /** Nothing more is told; what is not told waits in the file. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    // What is being told to a store that is away has no end before it is back.
+    await Promise.race([this.#delivery.stop(), new Promise<void>((resolve) => this.#outside.after(stopMaxMs, resolve))]);
+  }
+
+  /** Again and again: the store answers or does not, and what it says is left to partners. */
+  #look(): void {
+    if (this.#isStopped) return;
+    const { ledger, elapsed, after } = this.#outside;
+    if (ledger.storeAnswers) this.#delivery.usable();
+    else this.#delivery.unusable();
+    this.#tell();
+    if (ledger.storeAnswers && !this.#isLooking && elapsed() >= this.#headroomsDueMs) void this.#lookAtHeadrooms();
+    after(lookMs, () => this.#look());
+  }
+
+  #tell(): void {
+    const { log } = this.#outside;
+    const isApart = this.desk.waiting > 0;
+    if (isApart === this.#isApart) return;
+    this.#isApart = isApart;
+    if (isApart) log.warning('accounts are stood in for', { why: 'their store cannot be reached, or does not answer in time' });
+    else log.event('accounts have what was answered for them', { advices: this.#told });
+    this.#told = 0;
+  }
+
+  async #lookAtHeadrooms(): Promise<void> {
+    const { guards, now, elapsed } = this.#outside;
+    this.#isLooking = true;
+    try {
+      for (const partner of this.#partners) {
+        const atMs = now();
+        this.#headrooms.set(partner, { minor: await guards.guardTotal(partner), atMs });
+      }
+    } catch {
+      // The store is away: what was seen last counts for as long as it may.
+    }
+    this.#headroomsDueMs = elapsed() + headroomMs;
+    this.#isLooking = false;
+  }
+
+  #headroomMinor(partner: string, ageMaxSeconds: number): number | undefined {
+    const seen = this.#headrooms.get(partner);
+    return seen === undefined || Math.abs(this.#outside.now() - seen.atMs) > ageMaxSeconds * 1000 ? undefined : seen.minor;
+  }
+}
