@@ -40,7 +40,7 @@ const limits = [
   { scope: 'gambling', period: 'day', amountMinorMax: 10_000_000, countMax: 10_000 },
 ];
 
-/** What stand-in may do for the demo's remote issuer: purchases up to 50.00 without much proof, so that a newcomer sees it with one command. */
+/** What stand-in may do for the demo's remote issuer, and for its own accounts while their store is away: purchases up to 50.00 without much proof, so that a newcomer sees it with one command. */
 const demoStandIn = {
   version: 1,
   currency: 'EUR',
@@ -86,6 +86,7 @@ export const demoTables: readonly TableDocument[] = [
     name: demoHostStation,
     document: { link: { listen: { host: '127.0.0.1', port: 8590 }, session: { signOn: 'peer' } }, spec: 'iso8583-1987-binary', security: { pinKey: 'demo-zpk', transportKey: 'demo-kek' } },
   },
+  { kind: 'issuer', name: 'own', document: { type: 'own', standIn: demoStandIn } },
   { kind: 'issuer', name: 'demo-host', document: { type: 'host', stations: [demoHostStation], standIn: demoStandIn } },
   {
     kind: 'program',

@@ -90,6 +90,8 @@ type Done = (outcome: OwnOutcome) => void;
 const marginMs = 250;
 /** After a silence of the store, how long one message waits for it. */
 const silentMs = 300;
+/** How long what stand-in could answer waits for the account, once the store is back. */
+const heldMs = 1_000;
 
 export class OwnDesk {
   readonly #options: OwnDeskOptions;
@@ -129,7 +131,7 @@ export class OwnDesk {
     const accountId = directory.known(token);
     const key = this.#waiting.keyOf(accountId, token);
     if (key !== undefined) {
-      if (ledger.storeAnswers && !this.#isSilent) this.#waiting.hold(key, this.#latest(arrival), () => this.submit(arrival, done), () => this.#instead(arrival, accountId, false, done));
+      if (ledger.storeAnswers && !this.#isSilent) this.#waiting.hold(key, this.#heldUntil(arrival, accountId), () => this.submit(arrival, done), () => this.#instead(arrival, accountId, false, done));
       else this.#instead(arrival, accountId, false, done);
     } else if (accountId === undefined) this.#find(arrival, done);
     else this.#ask(arrival, accountId, done);
@@ -178,6 +180,12 @@ export class OwnDesk {
     // What may be there after all is taken in when it turns up.
     if (written !== 'durable') this.told(id, key);
     return written;
+  }
+
+  /** What can be answered here waits less long for its account to have what is before it. */
+  #heldUntil(arrival: OwnArrival, accountId: string | undefined): number {
+    const latestMs = this.#latest(arrival);
+    return accountId !== undefined && this.#outage.knows(accountId) ? Math.min(latestMs, this.#options.elapsed() + heldMs) : latestMs;
   }
 
   get #needed(): OwnStandIn {

@@ -98,6 +98,10 @@ export class OwnOutage {
     });
   }
 
+  knows(accountId: string): boolean {
+    return this.#accounts.has(accountId);
+  }
+
   /** The account has all that was answered for it. */
   forget(accountId: string): void {
     this.#accounts.delete(accountId);
