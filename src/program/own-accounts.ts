@@ -35,6 +35,8 @@ export interface OwnAccountsOutside {
 /** How often it is looked whether the store answers, and what is left to partners. */
 const lookMs = 50;
 const headroomMs = 2_000;
+/** A connection that only broke is there again sooner. */
+const doubtMs = 500;
 const retryFirstMs = 100;
 const retryMaxMs = 5_000;
 const accountsAtOnce = 256;
@@ -96,6 +98,11 @@ export class OwnAccounts {
 
   get status(): DeliveryStatus {
     return this.#delivery.status;
+  }
+
+  /** How long a message that may have reached its account waits for a store that is away, before it is answered by stand-in. */
+  get doubtMs(): number {
+    return [...this.#policies.values()].some(({ hasStandIn }) => hasStandIn) ? doubtMs : Infinity;
   }
 
   /** How the own issuers of these tables are stood in for, from the next message on. */

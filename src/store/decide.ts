@@ -17,7 +17,7 @@
  */
 import { assert } from '../base/assert.ts';
 import { calling, troubleOf } from './calling.ts';
-import { prepare, prepareLoose } from './lane.ts';
+import { markSent, prepare, prepareLoose } from './lane.ts';
 import type { Batch, Domain, Lane, LastKnown, Loose, Moment, Outcome, Pending } from './lane.ts';
 import { LaneCache } from './lane-cache.ts';
 import { LateFinder } from './late.ts';
@@ -53,6 +53,8 @@ export interface DecideOptions {
   readonly recordsCachedMax?: number;
   /** Messages that wait or are under way, over all accounts; one more is refused. */
   readonly messagesMax?: number;
+  /** How long what may have happened is waited for at most, once its commit has failed; by default until its deadline. */
+  readonly doubtMs?: () => number;
   /** Looks for room above its floor in a shared counter that refused; true: ask again. */
   readonly findGuardRoom?: (partition: number, guardId: string, wantedMinor: number, floor: number) => Promise<boolean>;
 }
@@ -160,8 +162,9 @@ export class Decider<Message, Account extends { readonly version: number }, Answ
     this.#waiting += 1;
     this.#tick += 1;
     const pending: Pending<Message, Answer> = {
-      message, deadlineMs, tick: this.#tick, done, tainted: joins, ownerless: false, guardRefused: false, refusedGuardId: '', attempts: 0, isSent: false, finished: false,
+      message, deadlineMs, tick: this.#tick, done, tainted: false, ownerless: false, guardRefused: false, refusedGuardId: '', attempts: 0, isSent: false, finished: false,
     };
+    if (joins) this.#taint(pending);
     if (isUrgent) this.#late.watch(pending);
     if (accountId === undefined) {
       shard.loose.push(pending);
@@ -245,9 +248,9 @@ export class Decider<Message, Account extends { readonly version: number }, Answ
     const asOf: Moment = { tick: this.#tick, atMs: this.#options.now() };
     const startedMs = elapsed();
     shard.commitsInFlight += 1;
-    mark(batches, loose, true);
+    markSent(batches, loose, true);
     const called = await calling(this.#store.commit(at, [...batches.map(({ item }) => item), ...loose.items]));
-    mark(batches, loose, false);
+    markSent(batches, loose, false);
     shard.commitsInFlight -= 1;
     if ('error' in called) {
       for (const { lane, taken } of batches) {
@@ -391,11 +394,16 @@ export class Decider<Message, Account extends { readonly version: number }, Answ
     const kept: Pending<Message, Answer>[] = [];
     const isUnknown = troubleOf(error) === 'unknown';
     for (const pending of taken) {
-      if (isUnknown) pending.tainted = true;
+      if (isUnknown) this.#taint(pending);
       if (isUnknown && pending.ownerless) this.#finish(pending, { kind: 'unresolved' });
       else if (!pending.finished) kept.push(pending);
     }
     return kept;
+  }
+
+  #taint(pending: Pending<Message, Answer>): void {
+    pending.tainted = true;
+    if (pending.deadlineMs !== Infinity) pending.deadlineMs = Math.min(pending.deadlineMs, this.#options.elapsed() + (this.#options.doubtMs?.() ?? Infinity));
   }
 
   /** The store could not do a call. */
@@ -460,7 +468,7 @@ export class Decider<Message, Account extends { readonly version: number }, Answ
       const doubtful = lane.queue.filter(({ tainted }) => tainted);
       const kept: Pending<Message, Answer>[] = [];
       for (const pending of lane.queue) {
-        pending.tainted ||= doubtful.some((earlier) => this.#domain.repeats(pending.message, earlier.message));
+        if (!pending.tainted && doubtful.some((earlier) => this.#domain.repeats(pending.message, earlier.message))) this.#taint(pending);
         (pending.tainted || pending.deadlineMs === Infinity ? kept : away).push(pending);
       }
       lane.queue = kept;
@@ -488,11 +496,4 @@ export class Decider<Message, Account extends { readonly version: number }, Answ
 
 function atOf({ partition, epoch }: PartitionEpoch): PartitionEpoch {
   return { partition, epoch };
-}
-
-function mark<Message, Account, Answer>(
-  batches: readonly Batch<Message, Account, Answer>[], loose: Loose<Message, Answer>, isSent: boolean,
-): void {
-  for (const { taken } of batches) for (const pending of taken) pending.isSent = isSent;
-  for (const pending of loose.taken) pending.isSent = isSent;
 }

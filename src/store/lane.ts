@@ -54,8 +54,8 @@ export type Outcome<Answer> =
 /** A message that waits for its outcome. */
 export interface Pending<Message, Answer> {
   readonly message: Message;
-  /** Monotonic ms. */
-  readonly deadlineMs: number;
+  /** Monotonic ms. It comes nearer for what may have happened while the store is away. */
+  deadlineMs: number;
   /** Its place among all messages of the process, in the order in which they came. */
   readonly tick: number;
   readonly done: (outcome: Outcome<Answer>) => void;
@@ -336,4 +336,12 @@ function addGuard(guards: GuardMove[], move: GuardMove): void {
   const earlier = guards[at];
   if (earlier === undefined) guards.push(move);
   else guards[at] = { guardId: move.guardId, delta: earlier.delta + move.delta, floor: Math.max(earlier.floor, move.floor) };
+}
+
+/** Notes that what was taken is in a commit whose outcome is awaited, or no longer. */
+export function markSent<Message, Account, Answer>(
+  batches: readonly Batch<Message, Account, Answer>[], loose: Loose<Message, Answer>, isSent: boolean,
+): void {
+  for (const { taken } of batches) for (const pending of taken) pending.isSent = isSent;
+  for (const pending of loose.taken) pending.isSent = isSent;
 }
