@@ -130,9 +130,10 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   const newId = (): string => `${config.switchName}x${now().toString(36)}${randomInt(0x7fffffff).toString(36)}`;
   const guards = new GuardRoom({ store, now, elapsed, newId });
   const after = (delayMs: number, work: () => void): void => void setTimeout(work, delayMs).unref();
+  let own: OwnAccounts | undefined;
   const ledger = await openLedger({
     store, now, elapsed, atTurnEnd, after, events: decideEvents(metrics, log, gate),
-    findGuardRoom: guards.findGuardRoom,
+    doubtMs: () => own?.doubtMs ?? Infinity, findGuardRoom: guards.findGuardRoom,
   });
   if (config.demo) await makeDemoCards({ store, ledger, hsm, now });
 
@@ -149,12 +150,13 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   opened.push(() => issuers.stop());
   issuers.set(tables);
   const directory = new Directory(store, atTurnEnd);
-  const own = new OwnAccounts({ ledger, directory, advices: issuers.advices, guards, vault: hsm, deadlines, listedLock: () => 0, now, elapsed, random: Math.random, after, log });
-  opened.push(() => own.stop());
-  own.set(tables);
-  await own.recovered();
+  const accounts = new OwnAccounts({ ledger, directory, advices: issuers.advices, guards, vault: hsm, deadlines, listedLock: () => 0, now, elapsed, random: Math.random, after, log });
+  own = accounts;
+  opened.push(() => accounts.stop());
+  accounts.set(tables);
+  await accounts.recovered();
   const decisions = new Decisions({
-    ledger, hosts, own: own.desk, directory, vault: hsm, hsm: hsmTurn, routing: new Routing(tables.programs, tables.ranges),
+    ledger, hosts, own: accounts.desk, directory, vault: hsm, hsm: hsmTurn, routing: new Routing(tables.programs, tables.ranges),
     stamps: newStamps(config.switchName, now(), Math.random), now, elapsed, answerMs: config.deadlines.answerMs,
     onScriptsFailed: (program, reason) => gate.warning('script for a chip not made', () => ({ program, reason, todo: 'it goes out with the chip\'s next transaction; the program\'s chip keys need smi, and smc for a PIN' })),
     bookIsTooFarBehind: () => office.lagEntries > config.book.lagEntriesMax,
@@ -183,7 +185,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
     if (changed !== tables) warnOfKeys(changed, hsm.keys(), log);
     current = changed;
     issuers.set(changed);
-    own.set(changed);
+    accounts.set(changed);
     void stations.exchange(setups);
     void loads.apply(changed.programs);
   });
@@ -209,7 +211,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
       const leftMs = (leastMs: number): number => Math.max(leastMs, endMs - elapsed());
       const unanswered = await switch_.stop(leftMs(0));
       await Promise.race([ledger.drained(), pause(leftMs(0))]);
-      await own.stop();
+      await accounts.stop();
       await issuers.stop();
       ledger.close();
       await office.stop(leftMs(Math.min(drainMsMin, config.deadlines.stopMs)));
