@@ -10,6 +10,8 @@ import type { Message } from '../iso8583/codec.ts';
 import type { Draft } from '../iso8583/draft.ts';
 import type { Field, Spec } from '../iso8583/spec.ts';
 import type { SentReference } from '../message/advice.ts';
+import { reasons } from '../message/reason.ts';
+import type { Reason } from '../message/reason.ts';
 import type { Secret } from '../message/secret.ts';
 import { readEntry } from './card-data.ts';
 import type { Dialect, PinFormat } from './dialect.ts';
@@ -47,6 +49,8 @@ export interface OwnValues {
   readonly pin?: { readonly block: Secret<string>; readonly newBlock: Secret<string> | undefined; readonly format: PinFormat } | undefined;
   /** The original as it was sent to this issuer; undefined: as the acquirer names it. */
   readonly original?: SentReference | undefined;
+  /** Of a request: what the switch would decide, for the issuer to see in DE39 and DE38. */
+  readonly proposal?: { readonly reason: Reason; readonly approvalCode: string } | undefined;
   /** It may have reached the issuer before. */
   readonly isRepeat?: boolean;
 }
@@ -129,8 +133,8 @@ function saidOf(message: Message, meaning: CardMeaning, { source, target, sameVe
     },
     functionCode: meansTheSame ? functionCode : undefined,
     category: meaning.merchant.category, acquirer: message.text(32) ?? '', forwardingInstitution: own.forwardingInstitution || (message.text(33) ?? ''),
-    rrn: meaning.rrn === '' ? (own.rrn ?? '') : meaning.rrn, approvalCode: meaning.approvalCode,
-    action: code === undefined ? '' : (source.dialect.reasons.action(code) ?? '1000'),
+    rrn: meaning.rrn === '' ? (own.rrn ?? '') : meaning.rrn, approvalCode: own.proposal?.approvalCode ?? meaning.approvalCode,
+    action: own.proposal !== undefined ? reasons[own.proposal.reason].action : code === undefined ? '' : (source.dialect.reasons.action(code) ?? '1000'),
     terminal: meaning.trace.terminal, merchantId: trimmed(message.text(42)),
     merchantName: source.dialect.merchantNameField === undefined ? '' : trimmed(message.text(source.dialect.merchantNameField)),
     original: originalOf(meaning, own.original),

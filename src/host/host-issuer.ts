@@ -241,7 +241,7 @@ export class HostIssuer implements RemoteIssuer {
     const own: OwnValues = {
       stan: kept?.stan ?? String(number), transmittedAt: kept?.transmittedAt ?? times.transmittedAt(), localAt: times.localAt(),
       forwardingInstitution: station.forwardingInstitution,
-      ...('message' in order ? { pin: order.pin, original: order.original, rrn: order.rrn ?? '' } : {}),
+      ...('message' in order ? { pin: order.pin, original: order.original, rrn: order.rrn ?? '', proposal: order.proposal } : {}),
     };
     const fault = draftOf(order, route, requests, own, draft);
     if (fault !== undefined) {

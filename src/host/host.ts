@@ -61,6 +61,8 @@ export interface ForwardOrder {
   readonly pin?: OwnValues['pin'];
   /** The original as it was sent to this issuer, of a reversal, completion or increment. */
   readonly original?: SentReference | undefined;
+  /** What this switch would decide, and does where the issuer says nothing. */
+  readonly proposal?: Pick<Response, 'reason' | 'approvalCode'> | undefined;
   /** For DE37 where the acquirer gave none. */
   readonly rrn?: string;
   /** What it is known by: from `reserveTrace`; undefined: it is drawn. */

@@ -5,6 +5,7 @@
  * Invariant: each change of the counter is in the same commit as the record that says what is held, and as a journal entry with the effect.
  */
 import { noEffects } from '../account/account.ts';
+import { creditGuardId } from '../account/change.ts';
 import { encodeEntry } from '../account/journal.ts';
 import type { GuardEntry, JournalEntry } from '../account/journal.ts';
 import type { CardMessage } from '../message/message.ts';
@@ -18,6 +19,9 @@ import type { Deposit, StandInRecord } from './stand-in-record.ts';
 export const noFloor = -Number.MAX_SAFE_INTEGER;
 
 const creditPrefix = 'credit:';
+
+/** The counter of a partner's deposit. */
+export const depositGuardId = creditGuardId;
 
 /** What a transaction holds after a step, and the counter's change. */
 export interface Held {

@@ -28,6 +28,8 @@ interface OfCard {
   readonly id: string;
   readonly issuer: string;
   readonly message: CardMessage;
+  /** Its `keyOf`, where that was made before: to look up a text that was not looked up before costs far more than to look it up again. */
+  readonly key?: string | undefined;
   readonly rules: StandInRules;
   /** Does its host push the card's balance? Then nothing is approved without one, and what is approved is taken off it. */
   readonly keepsBalance?: boolean;

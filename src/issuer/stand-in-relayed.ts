@@ -52,6 +52,9 @@ export function applyRelay(head: StandInHead, records: Records, { id, done }: Re
         if (held.deposit !== undefined) put = { ...put, more: { ...put.more, deposit: held.deposit } };
       }
     }
+    // An advice that was noted apart: it happened.
+    const noted = record.more?.deposit;
+    if (noted !== undefined && earlier?.more?.deposit === undefined && !put.isReversed) moves.push({ guardId: noted.guardId, delta: -noted.leftMinor, floor: noFloor });
     if (isSame || earlier.id === '') puts.push([key, put]);
   }
   if (original !== undefined) {

@@ -30,7 +30,7 @@ interface Named {
 /** @param refusedGuardId the shared counter that had no room */
 export function applyAsk(head: StandInHead, records: Records, ask: AskMessage, nowMs: number, refusedGuardId: string, journal: Journal): Result {
   const { id, message, sent, untilMs, deposit: order } = ask;
-  const key = keyOf(message);
+  const key = ask.key ?? keyOf(message);
   const { token } = message.card;
   const found = before(records, key, message, [id]);
   if (found.kind === 'known') return { kind: 'decided', answer: found.answer, change: undefined };
@@ -61,7 +61,7 @@ function depositRefuses(head: StandInHead, records: Records, key: string, { id, 
 /** @param refusedGuardId the shared counter that had no room */
 export function applyRequest(head: StandInHead, records: Records, request: StandInRequest, nowMs: number, refusedGuardId: string, journal: Journal): Result {
   const { id, message, rules, facts, sent, advised, follows, deposit: order, proposesUntilMs } = request;
-  const key = keyOf(message);
+  const key = request.key ?? keyOf(message);
   const found = before(records, key, message, [id, follows]);
   if (found.kind === 'known') return { kind: 'decided', answer: found.answer, change: undefined };
   if (found.kind === 'reversed') return reversedBefore(head, records, key, id, message, nowMs, journal);
@@ -82,13 +82,14 @@ export function applyRequest(head: StandInHead, records: Records, request: Stand
   const takes = outageTakes(request, decision, account);
   const held = heldBy(request, isApproved, found.asked, original?.record);
   const moves = [...takes.moves, ...held.moves];
-  const flags = [`standin:${facts.why}`, `rules:${rules.version}`, ...(sent === undefined ? [] : ['sentToIssuer'])];
-  const checks = checksOf(decision.checks);
   // What is wrong, whoever looks at it, is proposed to nobody.
   const proposes = proposesUntilMs !== undefined && !decision.isFinal;
+  const wasSent = proposesUntilMs === undefined ? sent : undefined;
+  const flags = [`standin:${facts.why}`, `rules:${rules.version}`, ...(wasSent === undefined ? [] : ['sentToIssuer'])];
+  const checks = checksOf(decision.checks);
   const more = moreOf({ pin: decision.pin, account: takes.moves.length > 0 ? account : undefined, deposit: held.deposit, proposal: proposes ? { checks, flags } : undefined });
   const record: StandInRecord = {
-    ...recordOf(message, id, 'standin', response), why: facts.why, counted, guardId: takes.guardId, sent, advised, names: nameOf(original?.record), telling: 'due',
+    ...recordOf(message, id, 'standin', response), why: facts.why, counted, guardId: takes.guardId, sent: proposes ? sent : wasSent, advised, names: nameOf(original?.record), telling: 'due',
     more, ...(proposes ? { phase: 'asked' as const, untilMs: proposesUntilMs } : {}),
   };
   const entry = proposes ? depositEntry('reserved', id, id, held.moves, nowMs) : entryText(entryOf(message, nowMs, 'standin', response, checks, flags, original?.record?.id), moves);

@@ -16,7 +16,7 @@ import type { StandInRecord } from './stand-in-record.ts';
 
 export function applyTold(head: StandInHead, records: Records, told: ToldMessage, nowMs: number, journal: Journal): Result {
   const { id, message, by, response, sent, advised, flags, rules } = told;
-  const key = keyOf(message);
+  const key = told.key ?? keyOf(message);
   const isRequest = message.function === 'request' && message.class !== 'reversal';
   const found = before(records, key, message, [id]);
   if (found.kind === 'known' && !(found.answer.kind === 'asked')) return { kind: 'decided', answer: found.answer, change: undefined };
@@ -94,7 +94,7 @@ function advisedDeposit(
   if (order === undefined || isReversed || message.class === 'reversal') return { deposit: undefined, moves: [] };
   const held = reserve(order, undefined, message.purpose === 'completion' ? original?.more?.deposit : undefined, noFloor);
   if (message.purpose === 'completion' && original?.more?.deposit !== undefined && looked !== undefined) puts.push([looked.key, withoutDeposit(original)]);
-  return { ...held, deposit: asPaid(held.deposit, message) };
+  return { deposit: asPaid(held.deposit, message), moves: order.isOutOfReach === true ? [] : held.moves };
 }
 
 /** Its completion holds it now. */

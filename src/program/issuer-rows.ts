@@ -4,7 +4,7 @@ import type { CircuitConfig } from '../host/circuit.ts';
 import type { MatchKeys } from '../host/match-keys.ts';
 import { defaultRules, readStandInRules } from '../standin/read-rules.ts';
 import type { StandInRules } from '../standin/rules.ts';
-import type { HostTimers } from '../switch/host-policy.ts';
+import type { HostMode, HostTimers } from '../switch/host-policy.ts';
 import { readMatchKeys, readTimers } from './host-row.ts';
 import type { TimersDocument } from './host-row.ts';
 import { readOrders } from './issuer-orders.ts';
@@ -34,6 +34,7 @@ export interface HostIssuerRow {
   /** None where it is reached at a URL. */
   readonly stations: readonly string[];
   readonly remote: RemoteRow | undefined;
+  readonly mode: HostMode;
   readonly hasStandIn: boolean;
   readonly whileAvailable: 'forward' | 'standInFirst';
   readonly assuredResponse: boolean;
@@ -60,7 +61,7 @@ interface IssuerDocument extends Omit<HostIssuerRow, 'name' | 'type' | 'hasStand
   readonly type: 'own' | 'host';
   readonly timers: TimersDocument;
   readonly matchKeys: Partial<MatchKeys>;
-  readonly mode: 'host' | 'hostWithStandIn';
+  readonly mode: HostMode;
   readonly forwardingInstitution?: string;
   readonly cachedAgeMaxSeconds: number;
   readonly standIn?: unknown;
@@ -79,16 +80,18 @@ export function issuerRow(name: string, document: unknown, path: string): Issuer
   if (type === 'own') {
     if (stations.length > 0) throw new ConfigError(`${path}.stations`, 'are of the type host alone');
     if (remote !== undefined) throw new ConfigError(`${path}.remote`, 'is of the type host alone');
+    if (mode !== 'host' && mode !== 'hostWithStandIn') throw new ConfigError(`${path}.mode`, `must be host or hostWithStandIn for the type own, not ${mode}`);
     return { name, type, hasStandIn: mode === 'hostWithStandIn', rules: rulesOf(standIn, path), switches: rest.switches, cachedAgeMaxSeconds: rest.cachedAgeMaxSeconds, orders };
   }
   if (remote === undefined && stations.length === 0) throw new ConfigError(`${path}.stations`, 'must have a station at least, or the issuer a remote with its URL');
   if (remote !== undefined && stations.length > 0) throw new ConfigError(`${path}.remote`, 'and stations exclude each other: the issuer is reached one way');
   const again = stations.find((station, index) => stations.indexOf(station) < index);
   if (again !== undefined) throw new ConfigError(`${path}.stations`, `has ${again} a second time`);
+  if (rest.whileAvailable !== 'forward' && mode !== 'hostWithStandIn' && mode !== 'hostWithShadowBalance') throw new ConfigError(`${path}.whileAvailable`, `must be forward with the mode ${mode}`);
   const rules = rulesOf(standIn, path);
   const { whileAvailable, assuredResponse, unanswered, circuit, advices, askingCodes, switches } = rest;
   return {
-    name, type, stations, remote: remote === undefined ? undefined : readRemote(remote, `${path}.remote`), hasStandIn: mode === 'hostWithStandIn', whileAvailable, assuredResponse, unanswered, timers: readTimers(rest.timers), circuit, advices, askingCodes,
+    name, type, stations, remote: remote === undefined ? undefined : readRemote(remote, `${path}.remote`), mode, hasStandIn: mode !== 'host', whileAvailable, assuredResponse, unanswered, timers: readTimers(rest.timers), circuit, advices, askingCodes,
     matchKeys: readMatchKeys(rest.matchKeys, `${path}.matchKeys`), forwardingInstitution, rules, switches, orders,
   };
 }

@@ -1,6 +1,7 @@
 /** What an issuer's row says: who decides on a program's cards, and what the switch does where it cannot. */
 import type { ArraySchema, ObjectSchema } from '../base/schema.ts';
 import { matchKeys } from '../host/match-keys.ts';
+import { hostModes } from '../switch/host-policy.ts';
 import { remoteSchema } from './remote-row.ts';
 import { choice, count, name, text } from './schema-parts.ts';
 
@@ -86,7 +87,7 @@ export const issuerSchema: ObjectSchema = {
     type: choice('own: this switch, by its accounts; host: a centre that is reached over stations, or at a URL', ['own', 'host']),
     stations: { type: 'array', description: 'host: the stations that it is reached over, sharing the load; which side connects is the station\'s own setting', items: name('one of stations'), default: [] },
     remote: remoteSchema,
-    mode: choice('host: it decides, and where it cannot nobody does; hostWithStandIn: stand-in decides for it then. Of an own issuer it is the store of its accounts that cannot', ['host', 'hostWithStandIn'], 'hostWithStandIn'),
+    mode: choice('host: it decides, and where it cannot nobody does; hostWithStandIn: stand-in decides for it then; hostWithShadowBalance: the same, within the balance that the host pushes; switch: stand-in\'s rules decide, and the issuer is told; switchThenHost: the same, and the issuer, while it can be asked, may decide otherwise. Of an own issuer, host or hostWithStandIn: it is the store of its accounts that cannot', hostModes, 'hostWithStandIn'),
     whileAvailable: choice('host: what is done while it can be asked. forward: it gets every request; standInFirst: what the rules\' available set passes is approved by stand-in, and the issuer is told, the rest goes to it', ['forward', 'standInFirst'], 'forward'),
     assuredResponse: { type: 'boolean', description: 'host: whether a request that it did not answer in time is decided by stand-in; if not, the acquirer gets no answer', default: true },
     unanswered: choice('what it is told of a request that it did not answer and stand-in approved: a reversal, then the advice as a transaction of its own; or an advice that replaces the request', ['reverseThenAdvise', 'adviseReplaces'], 'reverseThenAdvise'),

@@ -15,8 +15,8 @@ import type { OwnValues } from '../dialect/forward.ts';
 import type { ForwardOrder, HostResult, LateAnswer, NotSent, RemoteIssuer, Sent } from '../host/host.ts';
 import { lateEntry, toldEntry } from '../issuer/stand-in-entry.ts';
 import type { StandInLedger } from '../issuer/stand-in-ledger.ts';
-import type { StandInAnswer, StandInMessage } from '../issuer/stand-in-message.ts';
-import { originalKeysOf, keyOf as recordKeyOf } from '../issuer/stand-in-record.ts';
+import type { AskMessage, StandInAnswer, StandInMessage } from '../issuer/stand-in-message.ts';
+import { originalKeysOf } from '../issuer/stand-in-record.ts';
 import type { StandInRecord } from '../issuer/stand-in-record.ts';
 import type { StandInRelay } from '../issuer/stand-in-relay.ts';
 import type { CardVault } from '../keys/hsm.ts';
@@ -25,16 +25,16 @@ import type { CardMessage, Response } from '../message/message.ts';
 import type { Reason } from '../message/reason.ts';
 import type { StandInReason } from '../standin/condition.ts';
 import type { Outcome } from '../store/decide.ts';
-import { arrivalKey, asRepeat, bySwitch, referenceOf } from './host-arrival.ts';
+import { depositOrder, isUnknownToDeposit } from './deposit-order.ts';
+import { bySwitch, referenceOf } from './host-arrival.ts';
 import type { Done, HostArrival } from './host-arrival.ts';
 import { pinForHost } from './host-pin.ts';
 import { courseOf, timerMs } from './host-policy.ts';
 import type { HostPolicy } from './host-policy.ts';
 import { HostTelling } from './host-telling.ts';
-import type { Judged } from './host-telling.ts';
 import type { HsmTurn } from './hsm-turn.ts';
 import { Recent } from './recent.ts';
-import { RememberedOutcomes } from './remembered-outcomes.ts';
+import { Repeats } from './repeats.ts';
 import { standInFacts } from './stand-in-facts.ts';
 
 export interface HostDeskOptions {
@@ -55,6 +55,8 @@ export interface HostDeskOptions {
   /** Monotonic, the clock of deadlines. */
   readonly elapsed: () => number;
   readonly newId: () => string;
+  /** A request to the issuer has its end: for the log of messages. */
+  readonly exchanged?: (arrival: HostArrival, result: HostResult) => void;
 }
 
 /** What is left of the acquirer's time for the way back. */
@@ -77,12 +79,19 @@ interface StandInOrder {
   readonly follows?: string | undefined;
 }
 
+/** A request on its way to the issuer. */
+interface Way {
+  /** As it will be sent. */
+  readonly sent: SentReference;
+  /** Unix ms until which the issuer may answer. */
+  readonly untilMs: number;
+  readonly order: Pick<ForwardOrder, 'trace' | 'pin' | 'deadlineMs'>;
+}
+
 export class HostDesk {
   readonly #options: HostDeskOptions;
   readonly #telling: HostTelling;
-  /** Transactions under way, by their key: a repeat joins. */
-  readonly #underWay = new Map<string, Done[]>();
-  readonly #remembered = new RememberedOutcomes(rememberedMax);
+  readonly #repeats = new Repeats(rememberedMax);
   readonly #records = new Recent<StandInRecord>(rememberedMax);
   #outageId = 0;
 
@@ -97,24 +106,8 @@ export class HostDesk {
 
   /** Decides a message; `done` is called once. */
   decide(arrival: HostArrival, done: Done): void {
-    const key = arrivalKey(arrival);
-    const waiting = this.#underWay.get(key);
-    if (waiting !== undefined) {
-      waiting.push((outcome) => done(asRepeat(outcome)));
-      return;
-    }
-    const remembered = this.#remembered.get(key);
-    if (remembered !== undefined) {
-      done(asRepeat(remembered));
-      return;
-    }
-    this.#underWay.set(key, [done]);
-    const finish: Done = (outcome) => {
-      const all = this.#underWay.get(key) ?? [];
-      this.#underWay.delete(key);
-      if (outcome.kind !== 'silence') this.#remembered.set(key, outcome);
-      for (const each of all) each(outcome);
-    };
+    const finish = this.#repeats.begin(arrival, done);
+    if (finish === undefined) return;
     if (arrival.meaning.class === 'reversal' || arrival.meaning.function !== 'request') this.#keep(arrival, finish);
     else this.#begin(arrival, finish);
   }
@@ -151,27 +144,29 @@ export class HostDesk {
   /** A request: to the issuer where it is to be asked, or in its place. */
   #begin(arrival: HostArrival, finish: Done): void {
     const course = courseOf(this.policy, this.#options.host.unavailability(arrival.meaning.class));
-    if (course.kind === 'ask') this.#ask(arrival, finish);
+    if (course.kind !== 'refuse' && isUnknownToDeposit(arrival)) this.#end(arrival, 'switch', { reason: '1030', approvalCode: '', amount: arrival.meaning.amount }, undefined, [], finish, () => finish(bySwitch(arrival, '1030')));
+    else if (course.kind === 'ask' || course.kind === 'propose') this.#ask(arrival, course.kind === 'propose', finish);
     else if (course.kind === 'standIn') this.#standIn(arrival, course, finish);
     else this.#lookUp(arrival, () => finish(bySwitch(arrival, '9112')), finish);
   }
 
-  #ask(arrival: HostArrival, finish: Done): void {
+  /** @param proposes with what this switch would decide */
+  #ask(arrival: HostArrival, proposes: boolean, finish: Done): void {
+    const go = (pin: OwnValues['pin']): void => (proposes ? this.#propose(arrival, pin, finish) : this.#record(arrival, pin, finish));
     if (this.policy.pin === undefined && this.#options.host.wantsFacts) {
       // It is told how the PIN was verified, and needs none.
-      this.#record(arrival, undefined, finish);
+      go(undefined);
       return;
     }
     pinForHost(arrival, this.policy.pin, this.#options.hsm, (pin) => {
       if (pin === 'refused') finish(bySwitch(arrival, arrival.meaning.purpose === 'pinChange' ? '1048' : '1026'));
-      else this.#record(arrival, pin, finish);
+      else go(pin);
     });
   }
 
   /** What was answered before, by any switch; `unknown` where it was not. */
   #lookUp(arrival: HostArrival, unknown: () => void, finish: Done): void {
-    const { policy } = this.#options;
-    this.#submit(arrival, { kind: 'look', id: arrival.id, issuer: policy.name, message: arrival.message, rules: policy.rules }, arrival.deadlineMs, (outcome) => {
+    this.#submit(arrival, { ...this.#about(arrival), kind: 'look' }, arrival.deadlineMs, (outcome) => {
       if (outcome.kind === 'decided' && (outcome.answer.kind === 'answered' || outcome.answer.kind === 'asked')) this.#found(arrival, outcome.answer, finish);
       else unknown();
     });
@@ -179,33 +174,54 @@ export class HostDesk {
 
   /** It is on record before it is sent. */
   #record(arrival: HostArrival, pin: OwnValues['pin'], finish: Done): void {
-    const { host, policy, elapsed, now } = this.#options;
-    const deadlineMs = Math.min(arrival.deadlineMs - marginMs, arrival.arrivedMs + timerMs(policy.timers, arrival.meaning.class, arrival.meaning.purpose));
-    const trace = host.reserveTrace();
-    const sent: SentReference = { ...referenceOf(arrival, trace), function: undefined };
-    const untilMs = now() + Math.max(0, deadlineMs - elapsed());
-    this.#submit(arrival, { kind: 'ask', id: arrival.id, issuer: policy.name, message: arrival.message, rules: policy.rules, sent, untilMs }, deadlineMs, (outcome) => {
-      if (outcome.kind === 'unresolved') finish({ kind: 'silence', why: 'whether it is on record is not known' });
-      else if (outcome.kind === 'unavailable') finish(bySwitch(arrival, '9109'));
-      else if (outcome.answer.kind === 'go') this.#forward(arrival, { trace, pin, deadlineMs, original: outcome.answer.names }, finish);
-      else this.#found(arrival, outcome.answer, finish);
+    const way = this.#way(arrival, pin);
+    const { sent, untilMs, order } = way;
+    this.#submit(arrival, { ...this.#about(arrival), kind: 'ask', sent, untilMs, deposit: depositOrder(arrival) }, order.deadlineMs, (outcome) => this.#recorded(arrival, way, outcome, finish));
+  }
+
+  /** Decided here, and on record as a proposal before it is sent with it: the issuer may decide otherwise. */
+  #propose(arrival: HostArrival, pin: OwnValues['pin'], finish: Done): void {
+    const way = this.#way(arrival, pin);
+    const { sent, untilMs: proposesUntilMs, order } = way;
+    const advised = referenceOf(arrival, this.#options.host.reserveTrace());
+    arrival.verified((message) => {
+      const facts = standInFacts(arrival, message, 'issuersOption', false, 0);
+      this.#submit(arrival, { ...this.#about(arrival), message, kind: 'request', sent, advised, follows: undefined, facts, proposesUntilMs, deposit: depositOrder(arrival) }, order.deadlineMs, (outcome) => this.#recorded(arrival, way, outcome, finish));
     });
   }
 
-  #forward(arrival: HostArrival, way: Pick<ForwardOrder, 'trace' | 'pin' | 'deadlineMs' | 'original'>, finish: Done): void {
+  #way(arrival: HostArrival, pin: OwnValues['pin']): Way {
+    const { host, policy, elapsed, now } = this.#options;
+    const deadlineMs = Math.min(arrival.deadlineMs - marginMs, arrival.arrivedMs + timerMs(policy.timers, arrival.meaning.class, arrival.meaning.purpose));
+    const trace = host.reserveTrace();
+    return { sent: { ...referenceOf(arrival, trace), function: undefined }, untilMs: now() + Math.max(0, deadlineMs - elapsed()), order: { trace, pin, deadlineMs } };
+  }
+
+  #recorded(arrival: HostArrival, { order }: Way, outcome: Outcome<StandInAnswer>, finish: Done): void {
+    if (outcome.kind === 'unresolved') finish({ kind: 'silence', why: 'whether it is on record is not known' });
+    else if (outcome.kind === 'unavailable') finish(bySwitch(arrival, '9109'));
+    else if (outcome.answer.kind === 'go') this.#forward(arrival, { ...order, original: outcome.answer.names, proposal: outcome.answer.proposal }, finish);
+    else this.#found(arrival, outcome.answer, finish);
+  }
+
+  #forward(arrival: HostArrival, way: Pick<ForwardOrder, 'trace' | 'pin' | 'deadlineMs' | 'original' | 'proposal'>, finish: Done): void {
     const order: ForwardOrder = { message: arrival.request, meaning: arrival.meaning, source: arrival.source, rrn: arrival.meaning.rrn, asker: arrival, ...way };
     if (this.#options.host.wantsFacts) arrival.verified((facts) => this.#send(arrival, { ...order, facts }, finish));
     else this.#send(arrival, order, finish);
   }
 
   #send(arrival: HostArrival, order: ForwardOrder, finish: Done): void {
-    this.#options.host.forward(order, (result) => this.#answered(arrival, result, finish));
+    this.#options.host.forward(order, (result) => {
+      this.#options.exchanged?.(arrival, result);
+      if (order.proposal !== undefined && result.kind !== 'answered' && result.kind !== 'decided') this.#stand(arrival, result.kind === 'expired' ? result.sent.reference : undefined, arrival.id, finish);
+      else this.#answered(arrival, result, finish);
+    });
   }
 
   /** It is known already: answered, or on its way to the issuer by another switch or by one that died. */
   #found(arrival: HostArrival, answer: StandInAnswer, finish: Done): void {
     if (answer.kind === 'answered') {
-      void this.#fromRecord(arrival, answer.record, answer.note, finish, undefined);
+      void this.#fromRecord(arrival, answer.record, answer.note, finish);
       return;
     }
     if (answer.kind !== 'asked') {
@@ -216,6 +232,7 @@ export class HostDesk {
     const { record } = answer;
     if (now() >= record.untilMs + graceMs) {
       if (record.sent === undefined) finish(bySwitch(arrival, '9112'));
+      else if (record.more?.proposal !== undefined) this.#stand(arrival, record.sent, record.id, finish);
       else this.#unanswered(arrival, 'timeout', record.sent, record.id, finish);
     } else if (elapsed() + lookAgainMs >= arrival.deadlineMs) finish({ kind: 'silence', why: 'the issuer is being asked by another switch' });
     else after(lookAgainMs, () => this.#lookUp(arrival, () => finish(bySwitch(arrival, '9109')), finish));
@@ -251,13 +268,13 @@ export class HostDesk {
 
   /** Its end is on record before anybody hears of it; `then` where that is its end, and no reversal or other switch came before. */
   #end(arrival: HostArrival, by: 'issuer' | 'switch', response: Pick<Response, 'reason' | 'approvalCode' | 'amount'>, sent: SentReference | undefined, flags: readonly string[], finish: Done, then: () => void): void {
-    const { policy, elapsed } = this.#options;
+    const { elapsed } = this.#options;
     const told: StandInMessage = {
-      kind: 'told', id: arrival.id, issuer: policy.name, message: arrival.message, rules: policy.rules, by, response, sent, advised: undefined, isReversed: false, flags, remembered: undefined,
+      ...this.#about(arrival), kind: 'told', by, response, sent, advised: undefined, isReversed: false, flags, remembered: undefined,
     };
     this.#submit(arrival, told, elapsed() + recordMs, (outcome) => {
       if (outcome.kind !== 'decided' || outcome.answer.kind !== 'answered') finish({ kind: 'silence', why: 'what the issuer answered is not on record' });
-      else if (outcome.answer.record.id !== arrival.id) void this.#fromRecord(arrival, outcome.answer.record, outcome.answer.note, finish, undefined);
+      else if (outcome.answer.record.id !== arrival.id) void this.#fromRecord(arrival, outcome.answer.record, outcome.answer.note, finish);
       else if (outcome.answer.record.isReversed) finish(bySwitch(arrival, '1830'));
       else then();
     });
@@ -279,10 +296,10 @@ export class HostDesk {
 
   /** Nobody answers the acquirer; the issuer takes back what it may have done. A repeat hears that nothing stands. */
   async #dropped(arrival: HostArrival, cause: 'timeout' | 'badAnswer', sent: SentReference, id: string, finish: Done): Promise<void> {
-    const { policy, elapsed } = this.#options;
+    const { elapsed } = this.#options;
     await this.#telling.keep([this.#telling.reversal(arrival, sent, cause, id)]);
     const told: StandInMessage = {
-      kind: 'told', id: arrival.id, issuer: policy.name, message: arrival.message, rules: policy.rules, by: 'switch', response: { reason: '9112', approvalCode: '', amount: arrival.meaning.amount },
+      ...this.#about(arrival), kind: 'told', by: 'switch', response: { reason: '9112', approvalCode: '', amount: arrival.meaning.amount },
       sent, advised: undefined, isReversed: true, flags: ['noAnswer'], remembered: undefined,
     };
     this.#submit(arrival, told, elapsed() + recordMs, () => finish({ kind: 'silence', why: 'the issuer did not answer' }));
@@ -298,31 +315,41 @@ export class HostDesk {
     const own = host.reserveTrace();
     arrival.verified((message) => {
       const request: StandInMessage = {
-        kind: 'request', id: arrival.id, issuer: policy.name, message, rules: policy.rules, sent, advised: referenceOf(arrival, own), follows,
-        facts: standInFacts(arrival, message, why, isAvailable, isAvailable ? 0 : this.#outageId),
+        ...this.#about(arrival), message, kind: 'request', sent, advised: referenceOf(arrival, own), follows, deposit: depositOrder(arrival),
+        facts: standInFacts(arrival, message, why, isAvailable, isAvailable || why === 'issuersOption' ? 0 : this.#outageId),
       };
       this.#submit(arrival, request, arrival.deadlineMs, (outcome) => {
         if (outcome.kind === 'unresolved') finish({ kind: 'silence', why: 'whether it was decided is not known' });
         else if (outcome.kind === 'unavailable') finish(bySwitch(arrival, '9109'));
-        else if (outcome.answer.kind === 'answered') void this.#fromRecord(arrival, outcome.answer.record, outcome.answer.note, finish, outcome.answer.decision?.pin);
-        else if (outcome.answer.kind === 'forward') this.#ask(arrival, finish);
+        else if (outcome.answer.kind === 'answered') void this.#fromRecord(arrival, outcome.answer.record, outcome.answer.note, finish);
+        else if (outcome.answer.kind === 'forward') this.#ask(arrival, false, finish);
         else this.#found(arrival, outcome.answer, finish);
       });
     });
   }
 
+  /** The issuer has said nothing of what was proposed to it: that stands. @param sent as it may have reached it */
+  #stand(arrival: HostArrival, sent: SentReference | undefined, follows: string, finish: Done): void {
+    this.#submit(arrival, { ...this.#about(arrival), kind: 'stand', sent, follows }, this.#options.elapsed() + recordMs, (outcome) => {
+      if (outcome.kind !== 'decided') finish({ kind: 'silence', why: 'whether the proposal stands is not known' });
+      // The store that has the proposal is away: it is decided again, with this node's share.
+      else if (outcome.answer.kind === 'unknown') this.#standIn(arrival, { ...away('issuersOption'), ...(sent === undefined ? {} : { sent }), follows }, finish);
+      else this.#found(arrival, outcome.answer, finish);
+    });
+  }
+
   /** What was decided is answered once the issuer is sure to be told; of a repeat too, as nobody may have come so far before. */
-  async #fromRecord(arrival: HostArrival, record: StandInRecord, note: 'repeat' | 'duplicate' | undefined, finish: Done, pin: Judged): Promise<void> {
+  async #fromRecord(arrival: HostArrival, record: StandInRecord, note: 'repeat' | 'duplicate' | undefined, finish: Done): Promise<void> {
     const { reason, approvalCode, amount, by, why } = record;
     if (record.telling === 'due' && note !== 'duplicate') {
-      const written = await this.#tell(arrival, record, this.#telling.decision(arrival, record, pin));
+      const written = await this.#tell(arrival, record, this.#telling.decision(arrival, record));
       if (written === 'unknown') {
         finish({ kind: 'silence', why: 'whether the advice is on disk is not known' });
         return;
       }
       if (written === 'failed') {
         // Nobody would tell the issuer: it is not approved, and nothing of it counts.
-        this.#submit(arrival, { kind: 'undone', id: `${record.id}-undone`, issuer: this.policy.name, message: arrival.message, rules: this.policy.rules }, this.#options.elapsed() + recordMs, () => finish(bySwitch(arrival, '9109')));
+        this.#submit(arrival, { ...this.#about(arrival), kind: 'undone', id: `${record.id}-undone` }, this.#options.elapsed() + recordMs, () => finish(bySwitch(arrival, '9109')));
         return;
       }
     }
@@ -332,12 +359,12 @@ export class HostDesk {
 
   /** An advice or a reversal from an acquirer: it is known, acknowledged, and the issuer is told in its turn. */
   #keep(arrival: HostArrival, finish: Done): void {
-    const { host, policy } = this.#options;
+    const { host } = this.#options;
     const { meaning, message } = arrival;
     const reason: Reason = meaning.fault?.reason ?? (meaning.class === 'reversal' ? '4000' : '9001');
     const own = host.reserveTrace();
     const told: StandInMessage = {
-      kind: 'told', id: arrival.id, issuer: policy.name, message, rules: policy.rules, by: 'switch', response: { reason, approvalCode: '', amount: meaning.amount },
+      ...this.#about(arrival), kind: 'told', by: 'switch', response: { reason, approvalCode: '', amount: meaning.amount }, deposit: meaning.advisedDecline ? undefined : depositOrder(arrival),
       sent: undefined, advised: referenceOf(arrival, own), isReversed: false, flags: [], remembered: this.#rememberedOriginal(message),
     };
     this.#submit(arrival, told, arrival.deadlineMs, (outcome) => {
@@ -365,16 +392,19 @@ export class HostDesk {
   /** Other switches hear that it is on this node's disk: none of them tells it again. */
   async #tell(arrival: HostArrival, record: StandInRecord, advices: readonly Advice[]): Promise<'durable' | 'failed' | 'unknown'> {
     const written = await this.#telling.keep(advices);
-    const { policy, elapsed } = this.#options;
-    if (written === 'durable') this.#submit(arrival, { kind: 'kept', id: `${record.id}-kept`, issuer: policy.name, message: arrival.message, rules: policy.rules }, elapsed() + recordMs, () => undefined);
+    if (written === 'durable') this.#submit(arrival, { ...this.#about(arrival), kind: 'kept', id: `${record.id}-kept` }, this.#options.elapsed() + recordMs, () => undefined);
     return written;
   }
 
+  /** What each message to the ledger begins with. */
+  #about({ id, message, key }: HostArrival): Pick<AskMessage, 'id' | 'issuer' | 'message' | 'key' | 'rules' | 'keepsBalance'> {
+    const { name, rules, mode } = this.policy;
+    return { id, issuer: name, message, key, rules, keepsBalance: mode === 'hostWithShadowBalance' };
+  }
+
   #submit(arrival: HostArrival, message: StandInMessage, deadlineMs: number, done: (outcome: Outcome<StandInAnswer>) => void): void {
-    const { switches } = this.#options;
-    const share = (whole: StandInMessage): StandInMessage => (whole.kind === 'request' ? { ...whole, facts: { ...whole.facts, switchesSharing: switches } } : whole);
-    this.#options.book.submit(arrival.token, message, share, deadlineMs, (outcome) => {
-      if (outcome.kind === 'decided' && outcome.answer.kind === 'answered' && outcome.answer.note !== 'duplicate') this.#records.set(recordKeyOf(arrival.message), outcome.answer.record);
+    this.#options.book.submit(arrival.token, message, (whole) => apartFrom(whole, this.#options.switches), deadlineMs, (outcome) => {
+      if (outcome.kind === 'decided' && outcome.answer.kind === 'answered' && outcome.answer.note !== 'duplicate') this.#records.set(arrival.key, outcome.answer.record);
       done(outcome);
     });
   }
@@ -392,6 +422,13 @@ export class HostDesk {
 /** The issuer is not there for it. */
 function away(why: StandInReason): StandInOrder {
   return { why, isAvailable: false };
+}
+
+/** The same for a ledger that counts apart: it has its share of each limit, and cannot tell what is left of a deposit. */
+function apartFrom(message: StandInMessage, switches: number): StandInMessage {
+  if (!('deposit' in message) && message.kind !== 'request') return message;
+  const deposit = message.deposit === undefined ? undefined : { ...message.deposit, isOutOfReach: true };
+  return message.kind === 'request' ? { ...message, deposit, facts: { ...message.facts, switchesSharing: switches } } : { ...message, deposit };
 }
 
 function same(message: StandInMessage): StandInMessage {

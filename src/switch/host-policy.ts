@@ -20,8 +20,18 @@ export function timerMs(timers: HostTimers, of: keyof HostTimers, purpose: CardM
   return purpose === 'cash' ? cashMs : posMs;
 }
 
+/**
+ * Who decides. `host`: the issuer, or nobody. `hostWithStandIn`: where it cannot, stand-in. `hostWithShadowBalance`: the same, within the
+ * balance that the host pushes. `switch`: stand-in's rules, and the issuer is told. `switchThenHost`: the same, and the issuer may decide
+ * otherwise in its time.
+ */
+export type HostMode = (typeof hostModes)[number];
+
+export const hostModes = ['host', 'hostWithStandIn', 'hostWithShadowBalance', 'switch', 'switchThenHost'] as const;
+
 export interface HostPolicy {
   readonly name: string;
+  readonly mode: HostMode;
   /** Does stand-in decide where the issuer cannot? */
   readonly hasStandIn: boolean;
   /** While the issuer can be asked: does it get all requests, or do stand-in's rules approve the easy ones first? */
@@ -41,15 +51,21 @@ export type Course =
   | { readonly kind: 'ask' }
   /** Stand-in decides, by its rules for an issuer that is there or one that is not; what the former leave to the issuer, it is asked. */
   | { readonly kind: 'standIn'; readonly why: StandInReason; readonly isAvailable: boolean }
+  /** This switch decides, and the issuer is asked whether it sees it otherwise. */
+  | { readonly kind: 'propose' }
   /** Nobody decides. */
   | { readonly kind: 'refuse' };
 
 const ask: Course = { kind: 'ask' };
 const lookFirst: Course = { kind: 'standIn', why: 'withinParameters', isAvailable: true };
+const propose: Course = { kind: 'propose' };
+const byAgreement: Course = { kind: 'standIn', why: 'issuersOption', isAvailable: false };
 const refuse: Course = { kind: 'refuse' };
 
 /** @param why the issuer cannot be asked; undefined: it can */
-export function courseOf({ hasStandIn, whileAvailable }: HostPolicy, why: Unavailability | undefined): Course {
+export function courseOf({ mode, hasStandIn, whileAvailable }: HostPolicy, why: Unavailability | undefined): Course {
+  if (mode === 'switch') return byAgreement;
   if (why !== undefined) return hasStandIn ? { kind: 'standIn', why, isAvailable: false } : refuse;
+  if (mode === 'switchThenHost') return propose;
   return whileAvailable === 'standInFirst' ? lookFirst : ask;
 }

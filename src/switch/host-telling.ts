@@ -7,7 +7,7 @@ import type { Advice, DecisionContent } from '../advice/advice.ts';
 import { adviceContent, reversalContent } from '../dialect/forward-advice.ts';
 import type { HostIssuer } from '../host/host-issuer.ts';
 import type { OwnTrace } from '../host/host.ts';
-import type { StandInRecord } from '../issuer/stand-in-record.ts';
+import type { RecordMore, StandInRecord } from '../issuer/stand-in-record.ts';
 import type { CardVault } from '../keys/hsm.ts';
 import type { SentReference } from '../message/advice.ts';
 import { isApproval } from '../message/reason.ts';
@@ -24,9 +24,6 @@ export interface HostTellingOptions {
   readonly now: () => number;
 }
 
-/** A PIN that stand-in has judged. */
-export type Judged = { readonly outcome: 'verified' | 'wrong'; readonly tries: number } | undefined;
-
 export class HostTelling {
   readonly #options: HostTellingOptions;
 
@@ -35,13 +32,13 @@ export class HostTelling {
   }
 
   /** Of a decision: where the issuer may have the request itself, that this is taken back or replaced. */
-  decision(arrival: HostArrival, record: StandInRecord, pin: Judged): Advice[] {
+  decision(arrival: HostArrival, record: StandInRecord): Advice[] {
     const { sent, id, reason, approvalCode, names } = record;
     const why = record.why === '' ? 'timeout' : record.why;
     const replaces = sent !== undefined && isApproval(reason) && this.#options.policy.unanswered === 'adviseReplaces' ? sent : undefined;
-    const content = this.#content(arrival, id, ownOf(record), { reason, approvalCode, approved: undefined }, why, replaces ?? names, pin);
+    const content = this.#content(arrival, id, ownOf(record), { reason, approvalCode, approved: undefined }, why, replaces ?? names, record.more?.pin);
     const advice = this.#advice(arrival, id, arrival.meaning.class, content);
-    return sent !== undefined && replaces === undefined ? [this.reversal(arrival, sent, why, id), advice] : [advice];
+    return sent !== undefined && replaces === undefined ? [this.reversal(arrival, sent, why === 'issuersOption' ? 'timeout' : why, id), advice] : [advice];
   }
 
   /** Of a request that the issuer may have got, and that has come to nothing. @param id of what became of it instead */
@@ -70,7 +67,7 @@ export class HostTelling {
 
   /** @param id of what was decided */
   #content(
-    arrival: HostArrival, id: string, own: OwnTrace, decided: Pick<DecisionContent, 'approved' | 'reason' | 'approvalCode'>, standInReason: string, replaces: SentReference | undefined, pin?: Judged,
+    arrival: HostArrival, id: string, own: OwnTrace, decided: Pick<DecisionContent, 'approved' | 'reason' | 'approvalCode'>, standInReason: string, replaces: SentReference | undefined, pin?: RecordMore['pin'],
   ): DecisionContent {
     const { request, meaning, source, receivedAtMs } = arrival;
     return {

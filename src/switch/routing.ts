@@ -33,6 +33,9 @@ export interface ProgramRules {
   readonly contactlessStripe: ContactlessStripe | undefined;
   /** Undefined: what authenticates a cardholder in e-commerce is not looked at. */
   readonly authentication: AuthenticationRules | undefined;
+  /** Whose credit balance it is, and in which currency (ISO 4217 numeric). */
+  readonly partner: string;
+  readonly currency: string;
   /** Must authorizations fit into the partner's credit balance? */
   readonly creditGuard: boolean;
 }

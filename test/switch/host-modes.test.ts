@@ -1,7 +1,10 @@
 /** Who decides on a remote issuer's cards, and when: the issuer, stand-in's rules before it, or by agreement this switch; over real sockets. */
 import { afterEach, expect, test } from 'vitest';
 import type { TransactionEntry } from '../../src/account/journal.ts';
-import { until } from './fixture.ts';
+import { MemoryStore } from '../../src/store/memory.ts';
+import type { Store } from '../../src/store/store.ts';
+import { demoKeyFile, openHsm } from '../keys/fixture.ts';
+import { management, until } from './fixture.ts';
 import { buys, code, hostPan, issuerComes, reverses, startHostSwitch, stopHosts } from './hosts.ts';
 
 afterEach(stopHosts);
@@ -90,4 +93,120 @@ test('a wrong cryptogram is declined while the issuer is there, and never passed
   await at.delivered();
   expect(issuer.types()).toEqual(['0120']);
   expect((await at.entries())[0]).toMatchObject({ reason: '1840', decidedBy: 'standin' });
+});
+
+/** Purchases up to 100.00, fewer than a hundred a day; gambling never. */
+const ours = {
+  version: 7, currency: 'EUR',
+  unavailable: {
+    tests: { cryptogram: 'ifCarried' },
+    decisions: [{ name: 'forbidden', when: { merchantCategory: ['7995'] }, outcome: 'decline', reason: '1019' }, { name: 'purchase', when: { purpose: ['purchase'] }, outcome: 'approve' }],
+    otherwise: 'decline',
+    limits: [{ scope: 'overall', period: 'transaction', amountMinorMax: 10_000 }, { scope: 'overall', period: 'day', amountMinorMax: 3_000, countMax: 100 }],
+  },
+  outageCaps: { card: { countMax: 1 } },
+};
+
+test('where the switch decides by agreement the issuer is asked nothing and told everything, and no outage is counted', async () => {
+  const at = await startHostSwitch({ issuer: { mode: 'switch', standIn: ours } });
+  const issuer = await issuerComes(at);
+  const shop = await at.call();
+  expect(code(await shop.ask(buys(shop, 1)))).toBe('0110 00');
+  expect(code(await shop.ask(buys(shop, 2)))).toBe('0110 00');
+  expect(code(await shop.ask(buys(shop, 3)))).toBe('0110 61');
+  await at.delivered();
+  expect(issuer.types()).toEqual(['0120', '0120', '0120']);
+  expect(issuer.messages().map(({ why }) => why)).toEqual(['1000', '1000', '1000']);
+  expect(issuer.host.exposureMinor(hostPan)).toBe(2_500);
+  expect(new Set(standInReasons(await at.entries()))).toEqual(new Set(['standin:issuersOption']));
+  expect(code(await shop.ask(reverses(shop, 4, 1, { 37: undefined })))).toBe('0430 00');
+  await until(() => issuer.host.exposureMinor(hostPan) === 1_250, 'it is taken back');
+  expect(code(await shop.ask(buys(shop, 5)))).toBe('0110 00');
+});
+
+test('where the issuer may decide otherwise its answer counts; what it declines takes nothing of a limit', async () => {
+  const at = await startHostSwitch({ issuer: { mode: 'switchThenHost', standIn: ours } });
+  const issuer = await issuerComes(at, [{ match: { mti: '100', amountMinor: 1_200 }, do: 'decline', code: '51' }]);
+  const shop = await at.call();
+  expect(code(await shop.ask(buys(shop, 1, { 4: '000000001200' })))).toBe('0110 51');
+  expect(code(await shop.ask(buys(shop, 2, { 4: '000000002000' })))).toBe('0110 00');
+  // 20.00 of 30.00 are used: this switch would decline, and the issuer approves.
+  expect(code(await shop.ask(buys(shop, 3, { 4: '000000001500' })))).toBe('0110 00');
+  // What a rule forbids is for nobody to approve.
+  expect(code(await shop.ask(buys(shop, 4, { 18: '7995' })))).toBe('0110 57');
+  await at.delivered();
+  expect(issuer.types()).toEqual(['0100', '0100', '0100', '0120']);
+  const entries = (await at.entries()).filter(({ mti }) => mti === '0100');
+  expect(entries.map(({ decidedBy, reason, flags }) => [decidedBy, reason, flags.find((flag) => flag.startsWith('proposed'))])).toEqual([
+    ['issuer', '1016', 'proposed:0000'], ['issuer', '0000', 'proposed:0000'], ['issuer', '0000', 'proposed:1021'], ['standin', '1019', undefined],
+  ]);
+  expect(issuer.host.exposureMinor(hostPan)).toBe(3_500);
+  // A repeat is answered as before, and nothing more goes out.
+  expect(code(await shop.ask(buys(shop, 2, { 4: '000000002000' }, '101')))).toBe('0110 00');
+  expect(code(await shop.ask(reverses(shop, 6, 2, { 37: undefined, 4: '000000002000' })))).toBe('0430 00');
+  await until(() => issuer.host.exposureMinor(hostPan) === 1_500, 'it is taken back');
+  expect(issuer.host.summary).toMatchObject({ doubles: 0, reversalsUnknown: 0 });
+});
+
+test('the issuer sees what is proposed in the request', async () => {
+  const at = await startHostSwitch({ issuer: { mode: 'switchThenHost', standIn: ours } });
+  const issuer = await at.call('demo-host');
+  issuer.send(management(issuer.codec, 1, '001'));
+  await issuer.next();
+  await until(() => at.issuers.overview[0]?.status.phase === 'closed', 'the issuer takes requests');
+  const shop = await at.call();
+  shop.send(buys(shop, 1));
+  const request = await issuer.next();
+  expect([request.mti, request.text(39), request.text(38)?.length]).toEqual(['0100', '00', 6]);
+});
+
+test.for(['reverseThenAdvise', 'adviseReplaces'] as const)('what was proposed stands where the issuer says nothing, and it is told so (%s)', async (unanswered) => {
+  const at = await startHostSwitch({ issuer: { mode: 'switchThenHost', standIn: ours, unanswered } });
+  const issuer = await issuerComes(at, [{ match: { mti: '100', amountMinor: 1_250 }, do: 'drop' }]);
+  const shop = await at.call();
+  const answer = await shop.ask(buys(shop, 1));
+  expect(code(answer)).toBe('0110 00');
+  expect((await shop.ask(buys(shop, 1, {}, '101'))).text(38)).toBe(answer.text(38));
+  await at.delivered();
+  expect(issuer.types()).toEqual(unanswered === 'adviseReplaces' ? ['0100', '0120'] : ['0100', '0420', '0120']);
+  await until(() => issuer.host.exposureMinor(hostPan) === 1_250, 'it holds what stands, once');
+  const [entry] = await at.entries();
+  expect(entry).toMatchObject({ decidedBy: 'standin', reason: '0000', stan: '1' });
+  expect(entry?.checks.length).toBeGreaterThan(5);
+  expect(issuer.host.summary).toMatchObject({ doubles: 0 });
+});
+
+/** A store for one switch that stops in the middle of its life: what it calls never comes back. */
+function frozenWhen(isFrozen: () => boolean, store: Store): Store {
+  return new Proxy(store, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name, target);
+      if (typeof value !== 'function') return value;
+      return (...given: readonly unknown[]): unknown => (isFrozen() && name !== 'close' ? new Promise(() => undefined) : Reflect.apply(value, target, given));
+    },
+  });
+}
+
+test('a proposal whose switch died stands at another once its time is over, and counts once', async () => {
+  const store = new MemoryStore({ partitions: 1, now: () => Date.now() });
+  const hsm = openHsm(demoKeyFile());
+  let isDead = false;
+  const one = await startHostSwitch({ store: frozenWhen(() => isDead, store), hsm, issuer: { mode: 'switchThenHost', standIn: ours } });
+  const first = await issuerComes(one, [{ match: { mti: '100' }, do: 'drop' }]);
+  const shop = await one.call();
+  shop.send(buys(shop, 1));
+  await until(() => first.host.exposureMinor(hostPan) > 0, 'it is in flight');
+  isDead = true;
+  const other = await startHostSwitch({ store, hsm, issuer: { mode: 'switchThenHost', standIn: ours } });
+  const second = await issuerComes(other);
+  const elsewhere = await other.call();
+  expect(code(await elsewhere.ask(buys(elsewhere, 1, {}, '101')))).toBe('0110 00');
+  await other.delivered();
+  expect(second.types()).toEqual(['0420', '0120']);
+  expect(second.host.summary).toMatchObject({ requests: 0, doubles: 0 });
+  // 12.50 of 30.00 are used.
+  const codes: string[] = [];
+  second.host.setRules([{ match: { mti: '100' }, do: 'drop' }]);
+  for (const stan of [2, 3]) codes.push(code(await elsewhere.ask(buys(elsewhere, stan))));
+  expect(codes).toEqual(['0110 00', '0110 61']);
 });
