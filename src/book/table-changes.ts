@@ -71,18 +71,18 @@ async function documentOf(queries: Queries, { kind, name }: TableWish): Promise<
   return row?.document;
 }
 
-async function make(queries: Queries, { kind, name, after }: TableWish): Promise<void> {
+async function make(queries: Queries, { kind, name, before, after }: TableWish): Promise<void> {
   if (after === undefined) {
     await queries.query('delete from system_table where kind = $1 and name = $2', [kind, name]);
     return;
   }
   const isConfigured = isDeepStrictEqual(await configuredDocument(queries, kind, name), after);
   await queries.query(`select set_config('locum.seeding', $1, true)`, [isConfigured ? 'on' : '']);
-  await queries.query(
-    `insert into system_table (kind, name, document, source) values ($1, $2, $3::jsonb, $4)
-     on conflict (kind, name) do update set document = excluded.document, source = excluded.source`,
-    [kind, name, JSON.stringify(after), isConfigured ? 'configuration' : 'operator'],
-  );
+  // An insert that becomes an update would go through the triggers of both.
+  const statement = before === undefined
+    ? 'insert into system_table (kind, name, document, source) values ($1, $2, $3::jsonb, $4)'
+    : 'update system_table set document = $3::jsonb, source = $4 where kind = $1 and name = $2';
+  await queries.query(statement, [kind, name, JSON.stringify(after), isConfigured ? 'configuration' : 'operator']);
   await queries.query(`select set_config('locum.seeding', '', true)`);
 }
 

@@ -1,8 +1,10 @@
 /** Every command, in the order in which the overview names them. */
 import type { Command } from './command.ts';
+import { advicesDropCommand, advicesListCommand, advicesPauseCommand, advicesReplayCommand, advicesResumeCommand, advicesShowCommand, advicesSpeedCommand } from './advices.ts';
 import { decodeCommand } from './decode.ts';
 import { doctorCommand } from './doctor.ts';
 import { hostCommand } from './host.ts';
+import { issuerInCommand, issuerKillCommand, issuerListCommand, issuerOutCommand, issuerShowCommand, issuerUnkillCommand } from './issuer.ts';
 import { keyComponentCommand, keyExportCommand, keyImportCommand } from './key-import.ts';
 import { keyLogCommand, keyRetireCommand, keyRotateCommand, keyRotateMasterCommand } from './key-life.ts';
 import { keyGenerateCommand, keyInitCommand, keyListCommand } from './key.ts';
@@ -10,10 +12,15 @@ import { loadCommand } from './load.ts';
 import { sendCommand } from './send.ts';
 import { specCheckCommand, specListCommand } from './spec.ts';
 import { startCommand } from './start.ts';
+import { tablesHistoryCommand, tablesListCommand, tablesRemoveCommand, tablesResetCommand, tablesSetCommand, tablesShowCommand } from './tables.ts';
 import { traceCommand } from './trace.ts';
 
 export const commands: readonly Command[] = [
-  startCommand, sendCommand, loadCommand, hostCommand, decodeCommand, traceCommand, specCheckCommand, specListCommand,
+  startCommand, sendCommand, loadCommand, hostCommand, decodeCommand, traceCommand,
+  issuerListCommand, issuerShowCommand, issuerOutCommand, issuerInCommand, issuerKillCommand, issuerUnkillCommand,
+  advicesListCommand, advicesShowCommand, advicesReplayCommand, advicesDropCommand, advicesPauseCommand, advicesResumeCommand, advicesSpeedCommand,
+  tablesListCommand, tablesShowCommand, tablesSetCommand, tablesRemoveCommand, tablesResetCommand, tablesHistoryCommand,
+  specCheckCommand, specListCommand,
   keyInitCommand, keyGenerateCommand, keyComponentCommand, keyImportCommand, keyExportCommand, keyListCommand,
   keyRotateCommand, keyRetireCommand, keyRotateMasterCommand, keyLogCommand, doctorCommand,
 ];

@@ -13,6 +13,7 @@ import { HostIssuer } from '../host/host-issuer.ts';
 import type { HostEvents, HostStation, HostStatus, RemoteIssuer } from '../host/host.ts';
 import { stanAtTime } from '../host/stans.ts';
 import { WireTimes } from '../host/wire-times.ts';
+import type { TransactionEntry } from '../account/journal.ts';
 import { openLocalLedger, openStandInLedger } from '../issuer/stand-in-ledger.ts';
 import type { StandInLedger } from '../issuer/stand-in-ledger.ts';
 import { StandInRelay } from '../issuer/stand-in-relay.ts';
@@ -81,6 +82,8 @@ const retryMaxMs = 60_000;
 const ignoredMax = 5;
 const alertCount = 1_000;
 const alertAgeMs = 300_000;
+/** What is to be in a story may take this long to be there. */
+const noteMs = 5_000;
 /** Answers to advices that are out may take this long to come to the disk at the end. */
 const stopMaxMs = 2_000;
 /** Advices wait here for as long as it takes; the file may grow to this. */
@@ -167,6 +170,12 @@ export class HostIssuers {
       .sort((one, other) => (one.row.name < other.row.name ? -1 : 1));
   }
 
+  /** Puts a line into the story of a card's transaction. */
+  note(cardToken: string, entry: TransactionEntry): void {
+    const { elapsed } = this.#outside;
+    this.#book.submit(cardToken, { kind: 'noted', id: entry.id, token: cardToken, entry }, (message) => message, elapsed() + noteMs, () => undefined);
+  }
+
   /** All that waits, is set aside, or was delivered lately. */
   get advices(): AdviceFile {
     return this.#advices;
@@ -218,12 +227,13 @@ export class HostIssuers {
       ignoredMax, alertCount, alertAgeMs,
     });
     const follow = (next: HostIssuerRow): void => {
+      const { orders, advices: { perSecond } } = next;
+      // What the issuer itself asked for goes on where an operator changed something else.
+      if (perSecond !== row.advices.perSecond) delivery.speed(perSecond);
       row = next;
       policy = policyOf(row, stations[0]);
-      const { orders, advices: { perSecond } } = row;
       if (orders.pause === undefined) delivery.resume('operator');
       else delivery.pause('operator');
-      if (delivery.status.perSecond !== perSecond) delivery.speed(perSecond);
       issuer.standInByOrder(orders.out !== undefined);
     };
     const moved = (): void => {

@@ -50,6 +50,7 @@ import type { Keys } from './keys.ts';
 import { keepMemoryIn, ownWaysOut } from './memory-safety.ts';
 import { newMetrics } from './metrics.ts';
 import { Office } from './office.ts';
+import { operationsOf } from './operations.ts';
 import { OwnAccounts } from './own-accounts.ts';
 import { openOperatorToken } from './operator-token.ts';
 import { loadFormat } from './tables-format.ts';
@@ -189,8 +190,14 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
     void stations.exchange(setups);
     void loads.apply(changed.programs);
   });
-  // What operators may ask for: one table, of which each part is offered by the file that does it.
-  office.operate([]);
+  office.operate(operationsOf({
+    office: {
+      rows: async (ask) => await office.rows(ask), check: (rows) => void setupsOf(office.check(rows)),
+      configured: (kind, name) => config.rows.find((row) => row.kind === kind && row.name === name)?.document,
+    },
+    issuers: { rows: () => current.issuers, overview: () => issuers.overview, now },
+    advices: { file: issuers.advices, vault: hsm, note: (token, entry) => issuers.note(token, entry), log, now },
+  }));
   office.serve(() => ({ stations: switch_.status, storeAnswers: ledger.storeAnswers, waiting: ledger.waiting }));
   const expiry = startExpiry(config.deadlines.expiryScanMs, { store, ledger, now, newId, recordDays: recordDaysMin, transfers: guards }, log);
   log.event('ready', {

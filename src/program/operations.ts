@@ -1,0 +1,19 @@
+/** Everything that operators may ask a switch for: one table, of which each part is offered by the file that does it. */
+import type { Operation } from '../office/operation.ts';
+import { adviceOperations } from './operator-advices.ts';
+import type { AdvicesOutside } from './operator-advices.ts';
+import { issuerOperations } from './operator-issuers.ts';
+import type { IssuersOutside } from './operator-issuers.ts';
+import { OperatorTables, tableOperations } from './operator-tables.ts';
+import type { TableOffice } from './operator-tables.ts';
+
+export interface OperationsOutside {
+  readonly office: TableOffice;
+  readonly issuers: Omit<IssuersOutside, 'tables'>;
+  readonly advices: AdvicesOutside;
+}
+
+export function operationsOf({ office, issuers, advices }: OperationsOutside): Operation[] {
+  const tables = new OperatorTables(office);
+  return [...issuerOperations({ ...issuers, tables }), ...adviceOperations(advices), ...tableOperations(tables)];
+}
