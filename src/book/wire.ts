@@ -47,7 +47,8 @@ export function storable(text: string): string {
 const copyControls = /[\t\n\r\0]/;
 const copyEscapes: Readonly<Record<string, string>> = { '\t': '\\t', '\n': '\\n', '\r': '\\r', '\0': '\uFFFD' };
 
-function copyText(text: string): string {
+/** A text as a column of COPY has it. */
+export function copyText(text: string): string {
   // A journal's entry is full of backslashes and never has a control character: one at a time through a callback would be
   // half the price of a row.
   const escaped = text.includes('\\') ? text.replaceAll('\\', '\\\\') : text;

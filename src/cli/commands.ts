@@ -9,6 +9,7 @@ import { keyComponentCommand, keyExportCommand, keyImportCommand } from './key-i
 import { keyLogCommand, keyRetireCommand, keyRotateCommand, keyRotateMasterCommand } from './key-life.ts';
 import { keyGenerateCommand, keyInitCommand, keyListCommand } from './key.ts';
 import { loadCommand } from './load.ts';
+import { logCommand } from './log.ts';
 import { sendCommand } from './send.ts';
 import { specCheckCommand, specListCommand } from './spec.ts';
 import { startCommand } from './start.ts';
@@ -16,7 +17,7 @@ import { tablesHistoryCommand, tablesListCommand, tablesRemoveCommand, tablesRes
 import { traceCommand } from './trace.ts';
 
 export const commands: readonly Command[] = [
-  startCommand, sendCommand, loadCommand, hostCommand, decodeCommand, traceCommand,
+  startCommand, sendCommand, loadCommand, hostCommand, decodeCommand, traceCommand, logCommand,
   issuerListCommand, issuerShowCommand, issuerOutCommand, issuerInCommand, issuerKillCommand, issuerUnkillCommand,
   advicesListCommand, advicesShowCommand, advicesReplayCommand, advicesDropCommand, advicesPauseCommand, advicesResumeCommand, advicesSpeedCommand,
   tablesListCommand, tablesShowCommand, tablesSetCommand, tablesRemoveCommand, tablesResetCommand, tablesHistoryCommand,

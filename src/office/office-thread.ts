@@ -22,6 +22,7 @@ import type { Store } from '../store/store.ts';
 import { Drain } from './drain.ts';
 import { measureLag } from './drain-lag.ts';
 import type { Lag } from './drain-lag.ts';
+import { MessageKeeper } from './message-keeper.ts';
 import type { Readiness } from './http.ts';
 import { serveHttp } from './http.ts';
 import { OperationRefused } from './operation.ts';
@@ -294,9 +295,11 @@ async function run(): Promise<void> {
       drain.start();
     }
     watching = keepTables(book);
+    messages.open(book);
   }
   await stopped.promise;
   await drain?.stop(graceMs);
+  await messages.stop();
   stopping.abort();
   await lagWatched;
   await watching;
@@ -304,6 +307,22 @@ async function run(): Promise<void> {
   await book?.close();
   await store.close();
 }
+
+/** What a wrong book says of each batch is said once a while. */
+let messageTroubleAtMs = -Infinity;
+
+const messages = new MessageKeeper({
+  now, days: Math.max(1, start.messageLogDays),
+  settled: (id, isKept) => tell({ kind: 'messagesSettled', id, isKept }),
+  trouble: (error) => {
+    const atMs = now();
+    if (atMs - messageTroubleAtMs < 10_000) return;
+    messageTroubleAtMs = atMs;
+    log.warning('message log not written', { error: error.message });
+  },
+  pruned: (partition) => log.event('message log pruned', { partition }),
+  sleep: async (ms) => await delay(ms, undefined, { signal: ending.signal }).catch(() => undefined),
+});
 
 const stopped = Promise.withResolvers<void>();
 let graceMs = 0;
@@ -319,6 +338,10 @@ port.on('message', (message: ToOffice) => {
   }
   if (message.kind === 'rows') {
     void rowsTold(message.ask).then((told) => tell({ kind: 'rowsTold', id: message.id, told }));
+    return;
+  }
+  if (message.kind === 'messages') {
+    messages.add(message);
     return;
   }
   if (message.kind === 'called') {

@@ -33,6 +33,8 @@ export interface OfficeStart {
   readonly http: { readonly host: string; readonly port: number };
   /** SHA-256 of the operators' token, in hexadecimal digits. */
   readonly tokenDigest: string;
+  /** Days of the log of messages that are kept; 0: it is not kept. */
+  readonly messageLogDays: number;
   readonly logLevel: LogLevel;
   /** Log lines are for a person at a terminal. */
   readonly readable: boolean;
@@ -50,6 +52,8 @@ export type FromOffice =
   /** An operator's wish, to be answered with `called`. */
   | { readonly kind: 'call'; readonly id: number; readonly operation: string; readonly input: OperationInput; readonly by: string }
   | { readonly kind: 'rowsTold'; readonly id: number; readonly told: RowsTold }
+  /** What became of a batch of message log lines. */
+  | { readonly kind: 'messagesSettled'; readonly id: number; readonly isKept: boolean }
   | { readonly kind: 'stopped' };
 
 export type ToOffice =
@@ -59,6 +63,8 @@ export type ToOffice =
   | { readonly kind: 'operations'; readonly forms: readonly OperationForm[] }
   /** Of the system tables in the book, to be answered with `rowsTold`. */
   | { readonly kind: 'rows'; readonly id: number; readonly ask: RowsAsk }
+  /** Rows of table `message_log`, to be answered with `messagesSettled`. */
+  | { readonly kind: 'messages'; readonly id: number; readonly rows: string }
   | ({ readonly kind: 'called'; readonly id: number } & Called)
   | { readonly kind: 'stop'; readonly graceMs: number };
 

@@ -92,6 +92,8 @@ export const configSchema: ObjectSchema = {
           description: 'whether this process writes the journal into the book; not where another process on the same store does',
           default: true,
         },
+        messageLogDays: count('days of the log of messages that are kept (docs/book.md); 0: none is written', 0, 3_660, 30),
+        messageLogLinesMax: count('lines of it that wait for the book; more are counted and lost', 1_000, 10_000_000, 100_000),
         startWaitMs: durationMs('how long a start waits for the book before it takes the system tables from local disk', 0, 3_000),
       },
     },

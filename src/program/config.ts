@@ -37,6 +37,10 @@ export interface Config {
     readonly refreshMs: number;
     /** Does this process write the journal into the book? */
     readonly drain: boolean;
+    /** Days of the log of messages that are kept; 0: none is written. */
+    readonly messageLogDays: number;
+    /** Lines of it that wait for the book at most. */
+    readonly messageLogLinesMax: number;
     /** How long a start waits for the book before it uses the system tables on local disk. */
     readonly startWaitMs: number;
   };
@@ -158,7 +162,7 @@ interface ConfigJson {
     readonly replicasMin: number;
     readonly commandTimeoutMs: number;
   };
-  readonly book: { readonly databaseUrl?: string; readonly lagEntriesMax: number; readonly refreshMs: number; readonly drain: boolean; readonly startWaitMs: number };
+  readonly book: { readonly databaseUrl?: string; readonly lagEntriesMax: number; readonly refreshMs: number; readonly drain: boolean; readonly messageLogDays: number; readonly messageLogLinesMax: number; readonly startWaitMs: number };
   readonly keys: { readonly keyFile?: string; readonly masterKey: { readonly file?: string; readonly variable?: string } };
   readonly operator: { readonly token: { readonly file?: string; readonly variable?: string } };
   readonly deadlines: Config['deadlines'];

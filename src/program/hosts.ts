@@ -9,8 +9,9 @@ import { AdviceFile } from '../advice/advice-file.ts';
 import { Delivery } from '../advice/delivery.ts';
 import type { DeliveryStatus, SendOutcome } from '../advice/delivery.ts';
 import type { BegunAdvice } from '../advice/advice-file.ts';
+import type { DecisionContent } from '../advice/advice.ts';
 import { HostIssuer } from '../host/host-issuer.ts';
-import type { HostEvents, HostStation, HostStatus, RemoteIssuer } from '../host/host.ts';
+import type { HostEvents, HostStation, HostStatus, RemoteIssuer, HostResult } from '../host/host.ts';
 import { stanAtTime } from '../host/stans.ts';
 import { WireTimes } from '../host/wire-times.ts';
 import type { TransactionEntry } from '../account/journal.ts';
@@ -18,7 +19,8 @@ import { openLocalLedger, openStandInLedger } from '../issuer/stand-in-ledger.ts
 import type { StandInLedger } from '../issuer/stand-in-ledger.ts';
 import { StandInRelay } from '../issuer/stand-in-relay.ts';
 import type { CardVault } from '../keys/hsm.ts';
-import type { MessageClass } from '../message/message.ts';
+import type { CardMessage, MessageClass } from '../message/message.ts';
+import type { Pan } from '../message/pan.ts';
 import type { DecideOptions } from '../store/decide.ts';
 import { SqliteStore } from '../store/sqlite.ts';
 import { HostDesk } from '../switch/host-desk.ts';
@@ -26,6 +28,8 @@ import { timerMs } from '../switch/host-policy.ts';
 import type { HostPolicy } from '../switch/host-policy.ts';
 import type { Hosts, WorkingHost } from '../switch/hosts.ts';
 import type { HsmTurn } from '../switch/hsm-turn.ts';
+import { blankLine, exchangeLine, noMessageLog, withoutCard } from '../switch/message-log.ts';
+import type { ExchangeFacts, MessageLog } from '../switch/message-log.ts';
 import type { LogGate } from './events.ts';
 import { usualAskingCodes } from './host-row.ts';
 import type { HostIssuerRow } from './issuer-rows.ts';
@@ -50,6 +54,7 @@ export interface HostsOutside {
   readonly log: Log;
   readonly gate: LogGate;
   readonly metrics: Metrics;
+  readonly messages: MessageLog;
   /** What the advice file may grow to; by default far more than an outage of days takes. */
   readonly adviceBytesMax?: number | undefined;
 }
@@ -214,6 +219,7 @@ export class HostIssuers {
         return row.switches;
       },
       host: issuer, advices: this.#advices, shared: this.#shared, book: this.#book, after: this.#outside.decide.after, vault, hsm, now, elapsed, newId,
+      exchanged: ({ token, message }, result) => this.#log(row.name, factsOf(message), token, message.id, result, ''),
     });
     const delivery = new Delivery({
       file: this.#advices, destination: row.name, deadlines, now, random, send: (begun) => this.#send(issuer, desk, row, begun),
@@ -304,14 +310,16 @@ export class HostIssuers {
     );
   }
 
-  async #send(issuer: RemoteIssuer, desk: HostDesk, { timers }: HostIssuerRow, { advice, isRepeat }: BegunAdvice): Promise<SendOutcome> {
+  async #send(issuer: RemoteIssuer, desk: HostDesk, row: HostIssuerRow, { advice, isRepeat }: BegunAdvice): Promise<SendOutcome> {
     const { vault, elapsed } = this.#outside;
+    const { timers } = row;
     const { content, kind, sealedPan, id } = advice;
     if (content.what !== 'decision') return { kind: 'refused', why: 'this destination takes decisions alone' };
     const opened = vault.decryptPan(sealedPan, id);
     if ('error' in opened) return { kind: 'refused', why: `its card number does not open: ${opened.error.reason}` };
     const { promise, resolve } = Promise.withResolvers<SendOutcome>();
     issuer.advise({ of: kind as MessageClass, content, pan: opened.pan, isRepeat, deadlineMs: elapsed() + timerMs(timers, kind === 'reversal' ? kind : 'advice', content.purpose), trace: content.own, decided: content }, (result) => {
+      this.#log(row.name, adviceFacts(kind, content, opened.pan), advice.cardKey, content.messageId, result, content.standInReason);
       if ((result.kind === 'answered' || result.kind === 'decided') && result.meaning.approved) {
         desk.told(advice, opened.pan.masked, result.sent, result.meaning.version, isRepeat);
         resolve({ kind: 'accepted' });
@@ -322,8 +330,13 @@ export class HostIssuers {
     return await promise;
   }
 
+  #log(issuer: string, facts: MessageFacts, token: string, messageId: string, result: HostResult, why: string): void {
+    const { messages, now } = this.#outside;
+    if (messages !== noMessageLog) messages.write(exchangeLine({ ...facts, issuer, nowMs: now(), token, messageId, why }, result));
+  }
+
   #events(moved: () => void, changed: () => void, desk: () => HostDesk): HostEvents {
-    const { log, gate, metrics: { link } } = this.#outside;
+    const { log, gate, messages, now, metrics: { link } } = this.#outside;
     return {
       ...link,
       circuitChanged: (issuer, from, to) => {
@@ -337,6 +350,10 @@ export class HostIssuers {
         const { sent, lateMs, meaning } = late;
         gate.warning('issuer answer late', () => ({ issuer, station: sent.station, stan: sent.reference.stan, lateMs: Math.round(lateMs), approved: meaning.approved }));
         desk().late(late);
+        messages.write({
+          ...blankLine, atMs: now() - lateMs, elapsedMs: lateMs, station: sent.station, direction: 'out', mti: sent.mti, answerMti: meaning.mti, class: meaning.class, stan: sent.reference.stan,
+          acquirer: meaning.acquirer, routed: issuer, outcome: 'late', answeredBy: 'issuer', reason: meaning.reason ?? '', responseCode: meaning.responseCode, detail: 'its request had its end so long before',
+        });
       },
     };
   }
@@ -347,9 +364,19 @@ function connectionOf({ name, stations, circuit, advices: { cardsAtOnce, refusal
   return [name, stations, circuit, cardsAtOnce, refusalsMax, askingCodes, matchKeys, forwardingInstitution, remote];
 }
 
-function policyOf({ name, hasStandIn, whileAvailable, assuredResponse, unanswered, timers, rules, orders, remote }: HostIssuerRow, station: StationRow | undefined): HostPolicy {
+function policyOf({ name, mode, hasStandIn, whileAvailable, assuredResponse, unanswered, timers, rules, orders, remote }: HostIssuerRow, station: StationRow | undefined): HostPolicy {
   return {
-    name, hasStandIn, whileAvailable, assuredResponse, unanswered, timers, rules: orders.kill === undefined ? rules : { ...rules, killSwitch: true },
+    name, mode, hasStandIn, whileAvailable, assuredResponse, unanswered, timers, rules: orders.kill === undefined ? rules : { ...rules, killSwitch: true },
     pin: station === undefined ? remote?.pin : { pinKey: station.security.pinKey, pinFormat: station.security.pinFormat },
   };
+}
+
+type MessageFacts = Pick<ExchangeFacts, 'class' | 'what' | 'maskedPan' | 'rrn' | 'acquirer' | 'terminal' | 'amount'>;
+
+function factsOf({ class: of, purpose, card, rrn, trace, amount }: CardMessage): MessageFacts {
+  return { class: of, what: purpose, maskedPan: card.pan.masked, rrn: withoutCard(rrn, card.pan), acquirer: trace.acquirer, terminal: withoutCard(trace.terminal, card.pan), amount };
+}
+
+function adviceFacts(kind: string, { purpose, rrn, trace, amount }: DecisionContent, pan: Pan): MessageFacts {
+  return { class: kind, what: `advice of ${purpose}`, maskedPan: pan.masked, rrn: withoutCard(rrn, pan), acquirer: trace.acquirer, terminal: withoutCard(trace.terminal, pan), amount };
 }

@@ -14,6 +14,8 @@ export interface Metrics {
   readonly link: LinkEvents;
   readonly switch: SwitchEvents;
   readonly decide: DecideEvents;
+  /** The log of messages, looked at when metrics are asked for. */
+  readonly messageLog: (lines: () => { readonly lost: number; readonly waiting: number }) => void;
 }
 
 /** What is known of the labels so far: the child, where they are all, and what the next label leads to. */
@@ -89,8 +91,14 @@ export function newMetrics(): Metrics {
   const conflicts = new Counter({ name: 'locum_commit_conflicts_total', help: 'Decisions taken again on a newer account', registers });
   const trouble = counter('locum_store_trouble_total', 'Store calls that failed', ['kind']);
 
+  const messageLog = (lines: () => { readonly lost: number; readonly waiting: number }): void => {
+    void new Gauge({ name: 'locum_message_log_lines_waiting', help: 'Message log lines that the book does not have yet', registers, collect() { this.set(lines().waiting); } });
+    void new Gauge({ name: 'locum_message_log_lines_lost', help: 'Message log lines that could not be kept, since the start', registers, collect() { this.set(lines().lost); } });
+  };
+
   return {
     registry,
+    messageLog,
     link: {
       listening: () => undefined,
       connected: (station) => connections.labels(station).inc(),

@@ -19,6 +19,7 @@ import { SqliteStore } from '../store/sqlite.ts';
 import type { Store } from '../store/store.ts';
 import type { StationStatus } from '../switch/switch.ts';
 import type { Config } from './config.ts';
+import type { MessageBatch, MessageLines } from './message-lines.ts';
 import { readTables } from './tables.ts';
 import type { TableDocument, Tables } from './tables.ts';
 
@@ -66,6 +67,7 @@ export class Office {
   /** Taken from the book before anybody listened. */
   #early: Tables | undefined;
   #onTables: ((tables: Tables) => void) | undefined;
+  #messages: MessageLines | undefined;
   #state: (() => SwitchState) | undefined;
   #operations: readonly Operation[] | undefined;
   readonly #rowsAsked = new Map<number, (told: RowsTold) => void>();
@@ -151,6 +153,16 @@ export class Office {
     return readTables(rows, 0, this.#options.config.outside);
   }
 
+  /** The lines that it is handed: told of their ends, and asked for again by a thread that starts. */
+  logs(messages: MessageLines): void {
+    this.#messages = messages;
+  }
+
+  /** Hands a batch of the log of messages over. */
+  keep({ id, rows }: MessageBatch): void {
+    this.#tell({ kind: 'messages', id, rows });
+  }
+
   /** Drains what it can within the time, and ends the thread. */
   async stop(graceMs: number): Promise<void> {
     this.#isStopping = true;
@@ -158,6 +170,7 @@ export class Office {
     clearTimeout(this.#restarting);
     const worker = this.#worker;
     if (worker === undefined) return;
+    this.#messages?.flush();
     this.#tell({ kind: 'stop', graceMs });
     const timer = setTimeout(() => this.#stopped.resolve(), graceMs + closingMs);
     await this.#stopped.promise;
@@ -177,6 +190,7 @@ export class Office {
       rows: config.rows,
       // A port that was drawn stays the same.
       http: { host: config.http.host, port: this.#httpPort },
+      messageLogDays: config.book.messageLogDays,
       logLevel: config.log.level,
       readable,
       tokenDigest: createHash('sha256').update(this.#options.token).digest('hex'),
@@ -186,6 +200,7 @@ export class Office {
     });
     this.#worker = worker;
     this.#startedAtMs = performance.now();
+    this.#messages?.again();
     let failure = 'its thread ended';
     worker.on('message', (message: FromOffice) => {
       if (message.kind === 'failed') failure = message.message;
@@ -247,6 +262,9 @@ export class Office {
         return;
       case 'rowsTold':
         this.#rowsAsked.get(message.id)?.(message.told);
+        return;
+      case 'messagesSettled':
+        this.#messages?.settled(message.id, message.isKept);
         return;
       case 'stopped':
         this.#stopped.resolve();

@@ -35,6 +35,7 @@ import { Directory } from '../switch/directory.ts';
 import { Hosts } from '../switch/hosts.ts';
 import { HsmTurn } from '../switch/hsm-turn.ts';
 import { noMessageLog } from '../switch/message-log.ts';
+import type { MessageLog } from '../switch/message-log.ts';
 import { Routing } from '../switch/routing.ts';
 import { newStamps } from '../switch/stamp.ts';
 import { Switch } from '../switch/switch.ts';
@@ -48,7 +49,9 @@ import { HostIssuers } from './hosts.ts';
 import { openKeys } from './keys.ts';
 import type { Keys } from './keys.ts';
 import { keepMemoryIn, ownWaysOut } from './memory-safety.ts';
+import { MessageLines } from './message-lines.ts';
 import { newMetrics } from './metrics.ts';
+import type { Metrics } from './metrics.ts';
 import { Office } from './office.ts';
 import { operationsOf } from './operations.ts';
 import { OwnAccounts } from './own-accounts.ts';
@@ -128,6 +131,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   const token = openOperatorToken(config.operator.token, process.env, randomBytes);
   const office = await Office.open({ config, store, log, readable, metrics: metrics.registry, token });
   opened.push(() => office.stop(0));
+  const messages = messageLogOf(config, office, metrics, log, now);
   const newId = (): string => `${config.switchName}x${now().toString(36)}${randomInt(0x7fffffff).toString(36)}`;
   const guards = new GuardRoom({ store, now, elapsed, newId });
   const after = (delayMs: number, work: () => void): void => void setTimeout(work, delayMs).unref();
@@ -145,7 +149,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   const hsmTurn = new HsmTurn(hsm, { atTurnEnd, deadlines, answerMs: config.deadlines.answerMs });
   const hosts = new Hosts();
   const issuers = await HostIssuers.open({
-    dataDir: config.dataDir, switchName: config.switchName, hosts, vault: hsm, hsm: hsmTurn, deadlines, now, elapsed, random: Math.random, newId, log, gate, metrics,
+    dataDir: config.dataDir, switchName: config.switchName, hosts, vault: hsm, hsm: hsmTurn, deadlines, now, elapsed, random: Math.random, newId, log, gate, metrics, messages,
     decide: { store, now, elapsed, atTurnEnd, after, events: decideEvents(metrics, log, gate) }, onStoreLost: (reason) => end('advice file lost', reason),
   });
   opened.push(() => issuers.stop());
@@ -168,7 +172,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   let current = tables;
   warnOfKeys(current, hsm.keys(), log);
   keys.onChange(() => warnOfKeys(current, hsm.keys(), log));
-  const switch_ = new Switch(links, { decisions, hosts, hsm: hsmTurn, keyDesk: keys.desk, deadlines, now, events: switchEvents(metrics, log, gate), messages: noMessageLog, networkAnswerMs });
+  const switch_ = new Switch(links, { decisions, hosts, hsm: hsmTurn, keyDesk: keys.desk, deadlines, now, events: switchEvents(metrics, log, gate), messages, networkAnswerMs });
   const setupsOf = ({ stations }: Tables): StationSetup[] => stations.map(stationSetup);
   opened.push(() => switch_.stop(0));
   const failures = await switch_.exchange(setupsOf(tables), config.deadlines.stopMs);
@@ -248,6 +252,19 @@ function endOnFault(log: Log, flush: () => void): (event: string, thrown: unknow
   process.on('uncaughtException', (error) => end('own fault', error));
   process.on('unhandledRejection', (reason) => end('own fault', reason));
   return end;
+}
+
+/** Lines go to the office's thread, which keeps them in the book. */
+function messageLogOf({ switchName, book: { messageLogDays, messageLogLinesMax } }: Config, office: Office, metrics: Metrics, log: Log, now: () => number): MessageLog {
+  if (messageLogDays === 0) return noMessageLog;
+  const messages = new MessageLines({
+    switchName, linesMax: messageLogLinesMax, now, post: (batch) => office.keep(batch),
+    after: (delayMs, work) => void setTimeout(work, delayMs).unref(),
+    lost: (lines) => log.warning('message log lines lost', { lines, why: 'the book takes them more slowly than they come, or is away' }),
+  });
+  metrics.messageLog(() => messages);
+  office.logs(messages);
+  return messages;
 }
 
 /** However often it is asked for, it is done once. */

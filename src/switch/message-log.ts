@@ -5,7 +5,9 @@
  * It is no record of money (the journal is): whoever keeps it may lose lines under pressure, counts them and says so, and never makes a
  * decision wait.
  */
+import type { HostResult } from '../host/host.ts';
 import type { Amount } from '../message/money.ts';
+import type { Pan } from '../message/pan.ts';
 
 export type LoggedOutcome =
   | 'answered'
@@ -71,3 +73,40 @@ export const blankLine: Omit<LoggedMessage, 'atMs' | 'station' | 'direction' | '
   elapsedMs: undefined, connection: undefined, answerMti: '', class: 'other', what: '', maskedPan: '', token: '', stan: '', rrn: '', acquirer: '', terminal: '', amount: undefined,
   messageId: '', routed: '', answeredBy: '', reason: '', responseCode: '', standInReason: '', detail: '',
 };
+
+/** What a request to an issuer was about. */
+export interface ExchangeFacts {
+  readonly issuer: string;
+  readonly nowMs: number;
+  readonly class: string;
+  readonly what: string;
+  readonly maskedPan: string;
+  readonly token: string;
+  readonly rrn: string;
+  readonly acquirer: string;
+  readonly terminal: string;
+  readonly amount: Amount | undefined;
+  readonly messageId: string;
+  readonly why: string;
+}
+
+/** The line of a request of ours to an issuer, and of what came of it. */
+export function exchangeLine({ issuer, nowMs, why, ...facts }: ExchangeFacts, result: HostResult): LoggedMessage {
+  const line = { ...blankLine, ...facts, atMs: nowMs, station: '', direction: 'out', mti: '', routed: issuer, standInReason: why } as const;
+  if (result.kind === 'notSent') return { ...line, outcome: 'unsent', detail: result.detail === '' ? result.why : `${result.why}: ${result.detail}` };
+  const { sent, elapsedMs } = result;
+  const out = { ...line, atMs: nowMs - elapsedMs, elapsedMs, station: sent.station, mti: sent.mti, stan: sent.reference.stan };
+  if (result.kind === 'expired') return { ...out, outcome: 'expired', detail: result.cause === 'timeout' ? '' : result.detail };
+  if (result.kind === 'asked') return { ...out, outcome: 'answered', answeredBy: 'issuer', responseCode: result.responseCode, detail: 'asks that stand-in decides' };
+  const { meaning } = result;
+  return { ...out, answerMti: meaning.mti, outcome: 'answered', answeredBy: 'issuer', reason: meaning.reason ?? '', responseCode: meaning.responseCode };
+}
+
+/** A text of the wire in which a sender has put the card's number has it masked. */
+export function withoutCard(text: string, pan: Pan | undefined): string {
+  if (pan === undefined || text.length < panDigitsMin) return text;
+  const digits = pan.reveal();
+  return text.includes(digits) ? text.replaceAll(digits, pan.masked) : text;
+}
+
+const panDigitsMin = 8;

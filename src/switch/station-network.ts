@@ -9,6 +9,7 @@
 import { draftNetworkAnswer, draftNetworkRequest } from '../dialect/answer.ts';
 import { isIssuerOrder } from '../dialect/meaning.ts';
 import type { CarriedKey, NetworkMeaning, ResponseMeaning } from '../dialect/meaning.ts';
+import { answerMti } from '../dialect/mti.ts';
 import type { Message } from '../iso8583/codec.ts';
 import { Draft } from '../iso8583/draft.ts';
 import type { LinkConnection } from '../link/link.ts';
@@ -399,7 +400,7 @@ export class StationNetwork {
 
   #log({ connection, atMs, startedMs }: Received, { mti, function: what, stan }: NetworkMeaning, outcome: LoggedOutcome, reason: string, responseCode: string, detail = ''): void {
     this.#outside.messages.write({
-      ...blankLine, atMs, elapsedMs: this.#outside.deadlines.nowMs() - startedMs, station: this.#config.name, connection: connection.id, direction: 'in', mti, class: 'network', what, stan,
+      ...blankLine, atMs, elapsedMs: this.#outside.deadlines.nowMs() - startedMs, station: this.#config.name, connection: connection.id, direction: 'in', mti, answerMti: outcome === 'answered' ? (answerMti(mti) ?? '') : '', class: 'network', what, stan,
       outcome, answeredBy: outcome === 'answered' ? 'switch' : '', reason, responseCode, detail,
     });
   }

@@ -16,7 +16,7 @@ import type { FrameHeader } from '../link/framing.ts';
 import type { LinkConnection, LinkHandlers } from '../link/link.ts';
 import type { Handling, Result, StationContext } from './decisions.ts';
 import type { LoggedMessage, LoggedOutcome } from './message-log.ts';
-import { blankLine } from './message-log.ts';
+import { blankLine, withoutCard } from './message-log.ts';
 import { retrievalReference } from './stamp.ts';
 import { StationLink } from './station-link.ts';
 import { StationMac } from './station-mac.ts';
@@ -110,7 +110,7 @@ export class Station implements LinkHandlers {
     if (signed) came.connection.begin();
     const received: Received = { ...came, message: recovered, signed, begun: signed };
     // Whose bytes cannot be authenticated has no validated source.
-    this.#answer(received, this.#draft, this.#mac === undefined ? this.#line(received, meaning, 'refused', { reason: '9100', detail: error.message }) : undefined);
+    this.#answer(received, this.#draft, this.#mac?.required !== true ? this.#line(received, meaning, 'refused', { reason: '9100', detail: error.message }) : undefined);
   }
 
   /** Nothing that it says is believed: a request is refused, anything else is dropped. */
@@ -204,8 +204,8 @@ export class Station implements LinkHandlers {
     const answer = meaning.kind === 'response' ? meaning : undefined;
     return {
       ...blankLine, atMs, station: this.#config.name, connection: connection.id, direction: 'in', mti: message.mti,
-      class: card?.class ?? answer?.class ?? 'other', what: card?.purpose ?? '', maskedPan: card?.pan?.masked ?? '', stan: card?.trace.stan ?? answer?.stan ?? '', rrn: card?.rrn ?? answer?.rrn ?? '',
-      acquirer: card?.trace.acquirer ?? answer?.acquirer ?? '', terminal: card?.trace.terminal ?? answer?.terminal ?? '', amount: card?.amount, outcome, ...said,
+      class: card?.class ?? answer?.class ?? 'other', what: card?.purpose ?? '', maskedPan: card?.pan?.masked ?? '', stan: withoutCard(card?.trace.stan ?? answer?.stan ?? '', card?.pan), rrn: withoutCard(card?.rrn ?? answer?.rrn ?? '', card?.pan),
+      acquirer: card?.trace.acquirer ?? answer?.acquirer ?? '', terminal: withoutCard(card?.trace.terminal ?? answer?.terminal ?? '', card?.pan), amount: card?.amount, outcome, ...said,
     };
   }
 

@@ -35,7 +35,7 @@ import type { SwitchEvents } from '../../src/switch/events.ts';
 import { Hosts } from '../../src/switch/hosts.ts';
 import { HsmTurn } from '../../src/switch/hsm-turn.ts';
 import { noKeyDesk } from '../../src/switch/key-exchange.ts';
-import { noMessageLog } from '../../src/switch/message-log.ts';
+import type { LoggedMessage } from '../../src/switch/message-log.ts';
 import { Routing } from '../../src/switch/routing.ts';
 import { newStamps } from '../../src/switch/stamp.ts';
 import { Switch } from '../../src/switch/switch.ts';
@@ -93,6 +93,8 @@ export class HostSwitch {
   readonly folder: string;
   readonly hsm: SoftwareHsm;
   readonly lines: LogLine[];
+  /** The log of messages. */
+  readonly logged: LoggedMessage[];
   readonly drops: string[];
   readonly issuers: HostIssuers;
   readonly #switch: Switch;
@@ -100,11 +102,12 @@ export class HostSwitch {
   readonly #sockets: Socket[] = [];
   #stopped = false;
 
-  constructor(parts: { store: Store; folder: string; hsm: SoftwareHsm; lines: LogLine[]; drops: string[]; issuers: HostIssuers; switch_: Switch; ownsStore: boolean }) {
+  constructor(parts: { store: Store; folder: string; hsm: SoftwareHsm; lines: LogLine[]; logged: LoggedMessage[]; drops: string[]; issuers: HostIssuers; switch_: Switch; ownsStore: boolean }) {
     this.store = parts.store;
     this.folder = parts.folder;
     this.hsm = parts.hsm;
     this.lines = parts.lines;
+    this.logged = parts.logged;
     this.drops = parts.drops;
     this.issuers = parts.issuers;
     this.#switch = parts.switch_;
@@ -158,6 +161,8 @@ export async function startHostSwitch(options: HostSwitchOptions = {}): Promise<
   const folder = options.folder ?? newFolder();
   const hsm = options.hsm ?? openHsm(demoKeyFile());
   const lines: LogLine[] = [];
+  const logged: LoggedMessage[] = [];
+  const messages = { write: (line: LoggedMessage): void => void logged.push(line) };
   const log = createLog({ destination: { write: (text: string) => void lines.push(JSON.parse(text) as LogLine) }, level: 'info', nowMs: now });
   const deadlines = new Deadlines(elapsed, processSchedule, 2);
   const hsmTurn = new HsmTurn(hsm, { atTurnEnd, deadlines, answerMs: 5_000 });
@@ -174,7 +179,7 @@ export async function startHostSwitch(options: HostSwitchOptions = {}): Promise<
   const name = options.name ?? `t${(started += 1)}`;
   const issuers = await HostIssuers.open({
     dataDir: folder, switchName: name, hosts: hostsOf, decide, vault: hsm, hsm: hsmTurn, deadlines, now, elapsed, random: () => 0.5, newId: () => `${name}x${Math.random()}`,
-    adviceBytesMax: options.adviceBytesMax, onStoreLost: (reason) => lines.push({ event: 'advice file lost', reason }), log, gate: { warning: (event: string, facts: () => Record<string, unknown>) => lines.push({ event, ...facts() }) } as never,
+    messages, adviceBytesMax: options.adviceBytesMax, onStoreLost: (reason) => lines.push({ event: 'advice file lost', reason }), log, gate: { warning: (event: string, facts: () => Record<string, unknown>) => lines.push({ event, ...facts() }) } as never,
     metrics: { link: Object.fromEntries(Object.keys(silentLinkEvents).map((each) => [each, () => undefined])) } as never,
   });
   issuers.set(tables);
@@ -187,7 +192,7 @@ export async function startHostSwitch(options: HostSwitchOptions = {}): Promise<
   const events: SwitchEvents = { received: quiet, decided: quiet, dropped: (_station, reason) => void drops.push(reason), refused: quiet, networkManagement: quiet, keyRenewed: quiet, echoed: quiet, cutOver: quiet, usable: quiet, unknownContent: quiet };
   const switch_ = new Switch(
     { network: nodeNetwork, deadlines, random: Math.random, turnEnd: new TurnEnd(atTurnEnd), events: silentLinkEvents },
-    { decisions, hosts: hostsOf, hsm: hsmTurn, keyDesk: noKeyDesk, deadlines, now, events, messages: noMessageLog, networkAnswerMs: 2_000 },
+    { decisions, hosts: hostsOf, hsm: hsmTurn, keyDesk: noKeyDesk, deadlines, now, events, messages, networkAnswerMs: 2_000 },
   );
   const hostRow = tables.stations.find((each) => each.name === 'demo-host')!;
   const setups = [...Object.entries(stations).map(([station, spec]) => ({ station, spec, session: {}, security: demoSecurity })), { station: 'demo-host', spec: hostRow.spec, session: { session: { signOn: 'peer' } }, security: { ...demoSecurity, mac: undefined } }];
@@ -200,7 +205,7 @@ export async function startHostSwitch(options: HostSwitchOptions = {}): Promise<
     };
   }), 1_000);
   if (failure !== undefined) throw failure.error;
-  const switched = new HostSwitch({ store, folder, hsm, lines, drops, issuers, switch_, ownsStore: options.store === undefined });
+  const switched = new HostSwitch({ store, folder, hsm, lines, logged, drops, issuers, switch_, ownsStore: options.store === undefined });
   running.push(switched);
   return switched;
 }
