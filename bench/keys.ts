@@ -12,6 +12,7 @@ import type { EncipheredPin, PinFormat, PinKey } from '../src/keys/hsm-pin.ts';
 import type { Check, Order } from '../src/keys/hsm.ts';
 import type { SoftwareHsm } from '../src/keys/software-hsm.ts';
 import { Pan } from '../src/message/pan.ts';
+import { goesWithUs } from '../test/servers/children.ts';
 import { Secret } from '../src/message/secret.ts';
 import { benchVault } from './cards.ts';
 
@@ -27,7 +28,7 @@ const frame = randomBytes(200);
 
 /** Runs each operation about `count` times, after a tenth of it to warm up. */
 export function run(count = 50_000): readonly KeysFigure[] {
-  const hsm = benchVault(mkdtempSync(join(tmpdir(), 'locum-bench-keys-')));
+  const hsm = benchVault(goesWithUs(mkdtempSync(join(tmpdir(), 'locum-bench-keys-'))));
   const pans = Array.from({ length: 256 }, (_, index) => Pan.parse(`476173000000${String(1000 + index)}`)!);
   const figures: KeysFigure[] = [];
   let next = 0;

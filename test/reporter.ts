@@ -1,5 +1,7 @@
 import type { Reporter, TestModule } from 'vitest/node';
 
+const leftBehindMs = 30_000;
+
 /**
  * Prints the run's result as its last line, `N passed, N failed`, counted from what the runner itself
  * reports. A module that could not be loaded, an error outside any test, and a skipped test each count as failed:
@@ -19,5 +21,7 @@ export default class ResultLine implements Reporter {
     process.on('exit', () => {
       process.stdout.write(`${passed} passed, ${failed} failed\n`);
     });
+    // What a failed test has left behind may keep a pipe of this process open; the result does not wait for it.
+    setTimeout(() => process.exit(), leftBehindMs).unref();
   }
 }

@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AdviceFile } from '../../src/advice/advice-file.ts';
 import { SqliteStore } from '../../src/store/sqlite.ts';
 import { accepted, adviceOf, deliver, openFile, settled, VirtualTime } from './fixture.ts';
+import { endsWithUs } from '../servers/children.ts';
 
 const child = new URL('./advice-child.ts', import.meta.url).pathname;
 
@@ -82,7 +83,7 @@ describe('an advice file whose process or disk fails', () => {
 
   /** Runs the child, which writes 150 advices for each of six cards, until `isEnough` of the ids that it called durable, then kills it. @returns those ids */
   async function killWhen(peer: Peer, run: string, isEnough: (durable: readonly string[]) => boolean): Promise<readonly string[]> {
-    const running = spawn(process.execPath, [child, path, String(peer.port), run, '150'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const running = endsWithUs(spawn(process.execPath, [child, path, String(peer.port), run, '150'], { stdio: ['ignore', 'pipe', 'inherit'] }));
     const durable: string[] = [];
     const look = (): void => {
       if (isEnough(durable)) running.kill('SIGKILL');
@@ -100,7 +101,7 @@ describe('an advice file whose process or disk fails', () => {
   /** Delivers all that is left to a peer that answers. */
   async function deliverRest(peer: Peer): Promise<void> {
     peer.isKind = true;
-    const running = spawn(process.execPath, [child, path, String(peer.port), 'last', '0'], { stdio: ['ignore', 'inherit', 'inherit'], timeout: 50_000 });
+    const running = endsWithUs(spawn(process.execPath, [child, path, String(peer.port), 'last', '0'], { stdio: ['ignore', 'inherit', 'inherit'], timeout: 50_000 }));
     const [code] = await once(running, 'exit');
     expect(code).toBe(0);
   }

@@ -16,12 +16,13 @@ import { startPostgres } from '../servers/postgres.ts';
 import { bookFixtures, journal, mixed, until, type BookFixture } from './books.ts';
 import { watchedDrain } from './drains.ts';
 import { accountLife } from './entries.ts';
+import { endsWithUs } from '../servers/children.ts';
 
 const childFile = new URL('drain-child.ts', import.meta.url).pathname;
 
 /** A drain in a process of its own that is killed after so many batches and some milliseconds; every line that it printed. */
 async function drainKilled(file: string, place: BookOptions, afterBatches: number, afterMs: number): Promise<readonly string[]> {
-  const child = spawn(process.execPath, [childFile, file, JSON.stringify(place), '2'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = endsWithUs(spawn(process.execPath, [childFile, file, JSON.stringify(place), '2'], { stdio: ['ignore', 'pipe', 'inherit'] }));
   const lines: string[] = [];
   let batches = 0;
   for await (const line of createInterface({ input: child.stdout })) {

@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { main } from '../../src/cli.ts';
+import { endsWithUs, goesWithUs } from '../servers/children.ts';
 
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 export const launcher = join(root, 'bin/locum.js');
@@ -36,7 +37,7 @@ export function environment(variables: Variables): Record<string, string | undef
 }
 
 function started(words: readonly string[], { cwd = root, env = {}, node = process.execPath, launcher: file = launcher }: RunOptions): ChildProcess {
-  return spawn(node, [file, ...words], { cwd, env: environment(env), stdio: ['pipe', 'pipe', 'pipe'] });
+  return endsWithUs(spawn(node, [file, ...words], { cwd, env: environment(env), stdio: ['pipe', 'pipe', 'pipe'] }));
 }
 
 export function ended(child: ChildProcess): Promise<Ended> {
@@ -86,7 +87,7 @@ export async function launched(words: readonly string[], options: RunOptions = {
 }
 
 export function emptyFolder(): string {
-  return mkdtempSync(join(tmpdir(), 'locum-cli-'));
+  return goesWithUs(mkdtempSync(join(tmpdir(), 'locum-cli-')));
 }
 
 export interface RunningLocum {

@@ -12,6 +12,7 @@ import { MasterKey } from '../../src/keys/master-key.ts';
 import { SoftwareHsm } from '../../src/keys/software-hsm.ts';
 import { makeDemoKeys } from '../../src/program/demo-keys.ts';
 import { Pan } from '../../src/message/pan.ts';
+import { goesWithUs } from '../servers/children.ts';
 import { Secret } from '../../src/message/secret.ts';
 import type { KeyFixture } from './key-file.ts';
 
@@ -45,7 +46,7 @@ export function checkOf(key: string, digits: string, expiry: string, serviceCode
 
 /** The demo's key file. */
 export function demoKeyFile(): KeyFixture {
-  const path = join(mkdtempSync(join(tmpdir(), 'locum-keys-')), 'keys.json');
+  const path = join(goesWithUs(mkdtempSync(join(tmpdir(), 'locum-keys-'))), 'keys.json');
   const master = MasterKey.fromBytes(randomBytes(32));
   makeDemoKeys(path, master, randomBytes);
   return { path, master };

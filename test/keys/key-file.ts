@@ -7,6 +7,7 @@ import { KeyError } from '../../src/keys/key-error.ts';
 import type { KeyErrorCode } from '../../src/keys/key-error.ts';
 import { addKey, createKeyFile, generateKey } from '../../src/keys/key-store.ts';
 import { MasterKey } from '../../src/keys/master-key.ts';
+import { goesWithUs } from '../servers/children.ts';
 
 export const demoCvk = '0123456789ABCDEFFEDCBA9876543210';
 
@@ -16,7 +17,7 @@ export interface KeyFixture {
 }
 
 export function newKeyFile(): KeyFixture {
-  const path = join(mkdtempSync(join(tmpdir(), 'locum-keys-')), 'keys.json');
+  const path = join(goesWithUs(mkdtempSync(join(tmpdir(), 'locum-keys-'))), 'keys.json');
   const master = MasterKey.fromBytes(randomBytes(32));
   createKeyFile(path, master);
   return { path, master };

@@ -13,6 +13,7 @@ import { drawKey, keyBytes, keyCheckValue, usageRules } from '../../src/keys/key
 import { MasterKey } from '../../src/keys/master-key.ts';
 import { checkValueVectors } from '../vectors/cvv.ts';
 import { published } from '../vectors/published.ts';
+import { goesWithUs } from '../servers/children.ts';
 import { codeOf, demoCvk, keyFile, newKeyFile } from './key-file.ts';
 
 interface KeyDocument {
@@ -165,7 +166,7 @@ test('a key twice in the file, or two token keys, make it no key file', () => {
 
 test('the master key is read from 32 bytes, hex or either base64, and all of them are the same key', () => {
   const bytes = randomBytes(32);
-  const folder = mkdtempSync(join(tmpdir(), 'locum-master-'));
+  const folder = goesWithUs(mkdtempSync(join(tmpdir(), 'locum-master-')));
   const fromFile = (content: string | Buffer): string => {
     const path = join(folder, 'master.key');
     writeFileSync(path, content, { mode: 0o600 });
@@ -177,7 +178,7 @@ test('the master key is read from 32 bytes, hex or either base64, and all of the
 });
 
 test('a master key file is made once, for its owner alone, and is read again', () => {
-  const path = join(mkdtempSync(join(tmpdir(), 'locum-master-')), 'master.key');
+  const path = join(goesWithUs(mkdtempSync(join(tmpdir(), 'locum-master-'))), 'master.key');
   const made = MasterKey.createFile(path, randomBytes);
   expect(MasterKey.fromFile(path).kcv).toBe(made.kcv);
   expect(statSync(path).mode & 0o777).toBe(0o600);
@@ -195,7 +196,7 @@ test('a master key of another length, of nothing but zeros, or of other text is 
 });
 
 test.runIf(process.platform !== 'win32')('a master key file that others could read is refused with its mode', () => {
-  const path = join(mkdtempSync(join(tmpdir(), 'locum-master-')), 'master.key');
+  const path = join(goesWithUs(mkdtempSync(join(tmpdir(), 'locum-master-'))), 'master.key');
   writeFileSync(path, randomBytes(32));
   for (const mode of [0o640, 0o604, 0o660, 0o644, 0o610]) {
     chmodSync(path, mode);

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
+import { endsWithUs, goesWithUs } from './children.ts';
 import { program } from './debian.ts';
 
 /** A PostgreSQL server of the test's own, on a port of 127.0.0.1, with its data in a temporary folder. */
@@ -24,7 +25,7 @@ const versions = ['18', '17', '16', '15', '14'];
 export async function startPostgres(): Promise<PostgresServer> {
   const candidates = [...versions.map((version) => `/usr/lib/postgresql/${version}/bin/postgres`), '/usr/local/bin/postgres', '/usr/bin/postgres'];
   const postgres = await program([...candidates, 'postgres'], 'postgresql');
-  const folder = mkdtempSync(join(tmpdir(), 'locum-postgres-'));
+  const folder = goesWithUs(mkdtempSync(join(tmpdir(), 'locum-postgres-')));
   const account = unprivileged();
   if (account !== undefined) chownSync(folder, account.uid, account.gid);
   const data = join(folder, 'data');
@@ -50,7 +51,7 @@ async function running(postgres: string, data: string, folder: string, port: num
       return await Promise.resolve(url.replace(/postgres$/, name));
     },
     start: async () => {
-      server = spawn(postgres, ['-D', data], { ...account, cwd: folder, stdio: 'ignore' });
+      server = endsWithUs(spawn(postgres, ['-D', data], { ...account, cwd: folder, stdio: 'ignore' }));
       const deadlineMs = performance.now() + 30_000;
       while (psql('select 1').status !== 0) {
         if (performance.now() > deadlineMs || server.exitCode !== null) throw new Error('PostgreSQL did not start');

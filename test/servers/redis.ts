@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { endsWithUs, goesWithUs } from './children.ts';
 import { program } from './debian.ts';
 
 export interface RedisServer {
@@ -33,7 +34,7 @@ const durableSettings: RedisSettings = { appendonly: 'yes', appendfsync: 'always
 /** @param settings lines of redis.conf, over `appendonly yes`, `appendfsync always` and no snapshots */
 export async function startRedis(settings: RedisSettings = {}): Promise<RedisServer> {
   const path = await program(['redis-server', '/usr/bin/redis-server'], 'redis-server');
-  const folder = mkdtempSync(join(tmpdir(), 'locum-redis-'));
+  const folder = goesWithUs(mkdtempSync(join(tmpdir(), 'locum-redis-')));
   const port = await freePort();
   const all: RedisSettings = { ...durableSettings, ...settings, port: String(port), dir: folder, bind: '127.0.0.1' };
   const args = Object.entries(all).flatMap(([name, value]) => [`--${name}`, value].flat());
@@ -63,16 +64,8 @@ export async function startRedis(settings: RedisSettings = {}): Promise<RedisSer
   };
 }
 
-/** A run that is cut short leaves no server behind. */
-const running = new Set<ChildProcess>();
-process.once('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
-});
-
 async function launch(path: string, args: readonly string[]): Promise<ChildProcess> {
-  const child = spawn(path, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  running.add(child);
-  child.once('exit', () => running.delete(child));
+  const child = endsWithUs(spawn(path, args, { stdio: ['ignore', 'pipe', 'ignore'] }));
   const said: string[] = [];
   const deadline = setTimeout(() => child.kill('SIGKILL'), 20_000);
   try {

@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SqliteStore } from '../../src/store/sqlite.ts';
 import { StoreUnavailable, StoreUnknown, type Store } from '../../src/store/store.ts';
 import { head, item } from '../contract/store-contract-items.ts';
+import { endsWithUs } from '../servers/children.ts';
 
 const at = { partition: 0, epoch: 1 };
 const writer = new URL('./sqlite-writer.ts', import.meta.url).pathname;
@@ -154,7 +155,7 @@ describe('the SQLite store', () => {
 
 /** Starts the writer, kills it at its nth acknowledgement. @returns the rounds that it acknowledged */
 async function killAfter(file: string, run: string, acknowledgements: number): Promise<readonly string[]> {
-  const child: ChildProcess = spawn(process.execPath, [writer, file, run], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child: ChildProcess = endsWithUs(spawn(process.execPath, [writer, file, run], { stdio: ['ignore', 'pipe', 'inherit'] }));
   if (child.stdout === null) throw new Error('the child has an output');
   const rounds: string[] = [];
   for await (const line of createInterface({ input: child.stdout })) {
