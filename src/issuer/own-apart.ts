@@ -94,6 +94,12 @@ export function apartAccount(seen: Account, records: Records, seenAtMs: number):
   return { seen, seenAtMs, account: seen, records: new Map(records), exposure: newExposure, counted: new Map() };
 }
 
+/** Answers a message of a card that no account can have. @param nowMs Unix ms @returns undefined: that cannot be said without a store */
+export function answerNobody(message: CardMessage, nowMs: number): Response | undefined {
+  const decision = apply(undefined, noRecords, message, { decidedAtMs: nowMs, guardRefused: false });
+  return decision.kind === 'decided' ? decision.response : undefined;
+}
+
 /** Decides on any card message of an own account. */
 export function decideApart(state: ApartState, rules: StandInRules, message: CardMessage, facts: ApartFacts): ApartDecision {
   const isRequest = message.function === 'request' && message.class !== 'reversal';

@@ -15,6 +15,7 @@ import type { HostEvents, HostStation, HostStatus, RemoteIssuer, HostResult } fr
 import { stanAtTime } from '../host/stans.ts';
 import { WireTimes } from '../host/wire-times.ts';
 import type { TransactionEntry } from '../account/journal.ts';
+import { StandInCards } from '../issuer/stand-in-cards.ts';
 import { openLocalLedger, openStandInLedger } from '../issuer/stand-in-ledger.ts';
 import type { StandInLedger } from '../issuer/stand-in-ledger.ts';
 import { StandInRelay } from '../issuer/stand-in-relay.ts';
@@ -103,6 +104,8 @@ export class HostIssuers {
   readonly #book: StandInRelay;
   readonly #times: WireTimes;
   #running = new Map<string, Running>();
+  /** What issuers and operators say of single cards. */
+  readonly cards: StandInCards;
 
   private constructor(outside: HostsOutside, store: SqliteStore, advices: AdviceFile, shared: StandInLedger, local: StandInLedger, book: StandInRelay) {
     this.#outside = outside;
@@ -112,6 +115,7 @@ export class HostIssuers {
     this.#local = local;
     this.#book = book;
     this.#times = new WireTimes(outside.now);
+    this.cards = new StandInCards({ shared, local, elapsed: outside.elapsed, newId: outside.newId });
   }
 
   /** Opens the advice file, with what waits in it. */

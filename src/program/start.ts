@@ -135,10 +135,11 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   const newId = (): string => `${config.switchName}x${now().toString(36)}${randomInt(0x7fffffff).toString(36)}`;
   const guards = new GuardRoom({ store, now, elapsed, newId });
   const after = (delayMs: number, work: () => void): void => void setTimeout(work, delayMs).unref();
-  let own: OwnAccounts | undefined;
+  // Set when there is whoever stands in; until then the store has all the time that it needs.
+  const doubt = { latestMs: () => Infinity };
   const ledger = await openLedger({
     store, now, elapsed, atTurnEnd, after, events: decideEvents(metrics, log, gate),
-    doubtMs: () => own?.doubtMs ?? Infinity, findGuardRoom: guards.findGuardRoom,
+    doubtMs: () => doubt.latestMs(), findGuardRoom: guards.findGuardRoom,
   });
   if (config.demo) await makeDemoCards({ store, ledger, hsm, now });
 
@@ -156,7 +157,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   issuers.set(tables);
   const directory = new Directory(store, atTurnEnd);
   const accounts = new OwnAccounts({ ledger, directory, advices: issuers.advices, guards, vault: hsm, deadlines, listedLock: () => 0, now, elapsed, random: Math.random, after, log });
-  own = accounts;
+  doubt.latestMs = () => accounts.doubtMs;
   opened.push(() => accounts.stop());
   accounts.set(tables);
   await accounts.recovered();

@@ -12,6 +12,7 @@ import type { CardMessage, CardReferences, OriginalKey, Response } from '../mess
 import { isApproval } from '../message/reason.ts';
 import type { Reason } from '../message/reason.ts';
 import type { Ledger, LedgerAnswer } from '../issuer/ledger.ts';
+import { keyOf } from '../issuer/stand-in-record.ts';
 import type { Outcome } from '../store/decide.ts';
 import type { Directory } from './directory.ts';
 import type { Responder } from './events.ts';
@@ -150,8 +151,9 @@ export class Decisions {
       done(bySwitch(id, fault.reason, meaning));
       return;
     }
+    const message = stamped(arrival, unverified(meaning));
     desk.decide({
-      ...arrival, source: arrival.context.side, message: stamped(arrival, unverified(meaning)),
+      ...arrival, source: arrival.context.side, message, key: keyOf(message),
       verified: (took) => {
         const verification = new Verification(arrival, undefined);
         const { checks } = verification;

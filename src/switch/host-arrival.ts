@@ -6,13 +6,15 @@ import type { ResponseMeaning } from '../dialect/meaning.ts';
 import type { OwnTrace } from '../host/host.ts';
 import type { Message } from '../iso8583/codec.ts';
 import type { SentReference } from '../message/advice.ts';
-import type { CardMessage, Response } from '../message/message.ts';
+import type { CardMessage, Response, Trace } from '../message/message.ts';
 import type { Reason } from '../message/reason.ts';
 import type { Carried } from './verification.ts';
 
 /** A message of one of the issuer's cards, with all that is known of it. */
 export interface HostArrival extends Carried {
   readonly id: string;
+  /** By which its record is found. */
+  readonly key: string;
   readonly request: Message;
   readonly source: Side;
   readonly receivedAtMs: number;
@@ -34,9 +36,15 @@ export type HostOutcome =
 
 export type Done = (outcome: HostOutcome) => void;
 
-/** What makes it the same message when it comes again. */
-export function arrivalKey({ token, meaning: { trace, fingerprint } }: HostArrival): string {
-  return `${token} ${trace.station} ${trace.acquirer} ${trace.class} ${trace.function} ${trace.stan} ${trace.transmittedAt} ${trace.localAt} ${fingerprint}`;
+/** What tells a repeat from another message under the same key. */
+export interface MessageMark {
+  readonly fingerprint: string;
+  readonly trace: Pick<Trace, 'transmittedAt' | 'localAt' | 'function'>;
+}
+
+/** Is it the same message that came again? @param one and `other` have the same key */
+export function isRepeat({ meaning: one }: HostArrival, { meaning: other }: { readonly meaning: MessageMark }): boolean {
+  return one.fingerprint === other.fingerprint && one.trace.transmittedAt === other.trace.transmittedAt && one.trace.localAt === other.trace.localAt && one.trace.function === other.trace.function;
 }
 
 export function asRepeat(outcome: HostOutcome): HostOutcome {

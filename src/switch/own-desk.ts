@@ -13,12 +13,11 @@
 import type { Advice } from '../advice/advice.ts';
 import type { AdviceFile, BegunAdvice } from '../advice/advice-file.ts';
 import type { SendOutcome } from '../advice/delivery.ts';
-import { apply } from '../account/apply.ts';
 import { assert } from '../base/assert.ts';
 import type { Deadlines } from '../base/deadlines.ts';
 import { decodeOwn, encodeOwn } from '../issuer/own-advice.ts';
 import type { OwnMessage } from '../issuer/own-advice.ts';
-import { decideApart } from '../issuer/own-apart.ts';
+import { answerNobody, decideApart } from '../issuer/own-apart.ts';
 import type { ApartDecided } from '../issuer/own-apart.ts';
 import type { Ledger, LedgerAnswer } from '../issuer/ledger.ts';
 import type { CardVault } from '../keys/hsm.ts';
@@ -210,9 +209,9 @@ export class OwnDesk {
   }
 
   #withoutAccount(message: CardMessage): OwnOutcome {
-    const decision = apply(undefined, new Map(), message, { decidedAtMs: this.#options.now(), guardRefused: false });
-    if (decision.kind !== 'decided') return { kind: 'unavailable', cause: 'store' };
-    return { kind: 'decided', by: 'standin', accountId: undefined, answer: { kind: 'answer', response: decision.response, note: undefined } };
+    const response = answerNobody(message, this.#options.now());
+    if (response === undefined) return { kind: 'unavailable', cause: 'store' };
+    return { kind: 'decided', by: 'standin', accountId: undefined, answer: { kind: 'answer', response, note: undefined } };
   }
 
   #find(arrival: OwnArrival, done: Done): void {

@@ -18,6 +18,7 @@ import { verify } from '../../src/book/verify.ts';
 import type { Codec, Message } from '../../src/iso8583/codec.ts';
 import { demoCards } from '../../src/program/demo.ts';
 import { loadFormat } from '../../src/program/tables-format.ts';
+import { endsWithUs } from '../servers/children.ts';
 import { Acquirer, purchase } from '../switch/fixture.ts';
 import type { Fields } from '../switch/fixture.ts';
 
@@ -74,9 +75,9 @@ export function configure(folder: string, config: object): void {
 export function launch(folder: string, env: Variables = {}): ProgramProcess {
   // What this process has in its environment must not decide what is found.
   const inherited = Object.entries(process.env).filter(([name]) => !/^(?:LOCUM_|REDIS_URL|DATABASE_URL|NODE_OPTIONS|VITEST|NODE_ENV|FAULT)/.test(name));
-  const child = spawn(node, [join(root, 'bin/locum.js'), 'start'], {
+  const child = endsWithUs(spawn(node, [join(root, 'bin/locum.js'), 'start'], {
     cwd: folder, env: { ...Object.fromEntries(inherited), ...anyPorts, ...env }, stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  }));
   const program = new ProgramProcess(child, folder);
   programs.push(program);
   return program;

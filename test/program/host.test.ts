@@ -13,6 +13,7 @@ import type { RedisServer } from '../servers/redis.ts';
 import { buys, code, freePort, hostPan, reverses } from '../switch/hosts.ts';
 import { ascii, bookFolder, emptyFolder, endAll, eventually, startProgram } from './fixture.ts';
 import type { ProgramProcess, Variables } from './fixture.ts';
+import { endsWithUs } from '../servers/children.ts';
 
 const issuers: IssuerProcess[] = [];
 const redises: RedisServer[] = [];
@@ -35,7 +36,7 @@ class IssuerProcess {
 
   constructor(port: number, script: string | undefined) {
     const words = [launcher, 'host', '--connect', `127.0.0.1:${port}`, '--ask-advices', '--json', ...(script === undefined ? [] : ['--script', script])];
-    this.#child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.#child = endsWithUs(spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] }));
     this.#ended = once(this.#child, 'close');
     let rest = '';
     this.#child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {

@@ -63,10 +63,10 @@ async function recount(url: string, answered: readonly Answered[]): Promise<{ re
   const book = await openBook({ databaseUrl: url });
   try {
     const rows = await book.query<{ masked_pan: string; spent: number }>(
-      `select c.masked_pan, (${500_000_000_000} - a.ledger_minor + a.held_minor)::bigint::float8 as spent from account a join card c using (account_id)`,
+      `select c.masked_pan, (500000000000 - a.ledger_minor + a.held_minor)::bigint::float8 as spent from account a join card c using (account_id)`,
     );
     const spent: Record<string, number> = {};
-    for (const { masked_pan: masked, spent: minor } of rows) if (minor > 0 && minor < 1_000_000_000) spent[masked.slice(-4)] = Number(minor);
+    for (const { masked_pan: masked, spent: minor } of rows) if (minor > 0 && minor < 1_000_000_000) spent[masked.slice(-4)] = minor;
     const seen: Record<string, number> = {};
     for (const { stan, code } of answered) if (code === '00') seen[pans[stan % 20]!.slice(-4)] = (seen[pans[stan % 20]!.slice(-4)] ?? 0) + 1;
     return { wrong: await wrongIn(book, answered), spent, seen };
@@ -126,8 +126,8 @@ test('Redis is killed in mid-flight: the next purchase is decided by stand-in in
   expect(await stoodIn(program)).toBeGreaterThan(400);
   // A repeat, the reversal of what was stood in for, and of what was committed before.
   expect(await buy(acquirer, 900_002, { 2: card, 4: '000000000400' })).toEqual(instead);
-  expect((await buy(acquirer, 900_003, { 2: card, 4: '000000000400', 90: `0100${'900002'}1122101500${'476173'.padStart(11, '0')}${'0'.repeat(11)}` }, '420')).code).toBe('00');
-  expect((await buy(acquirer, 900_004, { 2: card, 4: '000000000300', 90: `0100${'900001'}1122101500${'476173'.padStart(11, '0')}${'0'.repeat(11)}` }, '420')).code).toBe('00');
+  expect((await buy(acquirer, 900_003, { 2: card, 4: '000000000400', 90: `01009000021122101500${'476173'.padStart(11, '0')}${'0'.repeat(11)}` }, '420')).code).toBe('00');
+  expect((await buy(acquirer, 900_004, { 2: card, 4: '000000000300', 90: `01009000011122101500${'476173'.padStart(11, '0')}${'0'.repeat(11)}` }, '420')).code).toBe('00');
   expect((await buy(acquirer, 900_005, { 2: card, 4: '000000005001' })).code).toBe('61');
   expect((await buy(acquirer, 900_006, { 2: card, 4: '000000000700' })).code).toBe('00');
 

@@ -48,6 +48,8 @@ export const hostPan = '5413330000000019';
 export interface HostSwitchOptions {
   /** Of the issuer's row, over the demo's. */
   readonly issuer?: Readonly<Record<string, unknown>>;
+  /** Of the issuer's program, over the demo's. */
+  readonly program?: Readonly<Record<string, unknown>>;
   /** Of the issuer's station. */
   readonly spec?: string;
   readonly store?: Store;
@@ -166,9 +168,9 @@ export async function startHostSwitch(options: HostSwitchOptions = {}): Promise<
   const log = createLog({ destination: { write: (text: string) => void lines.push(JSON.parse(text) as LogLine) }, level: 'info', nowMs: now });
   const deadlines = new Deadlines(elapsed, processSchedule, 2);
   const hsmTurn = new HsmTurn(hsm, { atTurnEnd, deadlines, answerMs: 5_000 });
-  const documents = demoTables.map((row) => (row.name !== 'demo-host' || row.kind === 'program' || row.kind === 'binRange' ? row : {
+  const documents = demoTables.map((row) => (row.name !== 'demo-host' || row.kind === 'binRange' ? row : {
     ...row,
-    document: row.kind === 'issuer'
+    document: row.kind === 'program' ? { ...row.document, ...options.program } : row.kind === 'issuer'
       ? { ...row.document, ...quick, ...options.issuer }
       : { ...row.document, link: { listen: { host: '127.0.0.1', port: 0 }, session: { signOn: 'peer' } }, spec: options.spec ?? 'iso8583-1987-binary', security: { pinKey: options.hostPinKey ?? 'demo-zpk' } },
   }));
