@@ -219,8 +219,8 @@ export interface RunningIssuer {
   readonly types: () => string[];
 }
 
-/** The issuer comes: it connects, signs on, and is there when this resolves. */
-export async function issuerComes(to: HostSwitch, rules: readonly Rule[] = [], more: Partial<HostOptions> = {}): Promise<RunningIssuer> {
+/** The issuer comes: it connects, signs on, and is there when this resolves. @param phase after an outage it is half open until a request was answered */
+export async function issuerComes(to: HostSwitch, rules: readonly Rule[] = [], more: Partial<HostOptions> = {}, phase: 'closed' | 'halfOpen' = 'closed'): Promise<RunningIssuer> {
   const messages: HostMessage[] = [];
   const host = await TestHost.start({
     connect: { port: to.port('demo-host') }, signOn: true, rules, ...more, onEvent: (event) => {
@@ -229,7 +229,7 @@ export async function issuerComes(to: HostSwitch, rules: readonly Rule[] = [], m
   });
   hosts.push(host);
   await until(() => host.signedOn, 'the issuer signs on');
-  await until(() => to.issuers.status('demo-host')?.phase === 'closed', 'the issuer takes requests');
+  await until(() => to.issuers.status('demo-host')?.phase === phase, `the issuer's circuit is ${phase}`);
   return { host, messages: () => messages, types: () => messages.map(({ mti }) => mti) };
 }
 
