@@ -115,7 +115,7 @@ describe('without a file it is the demo', () => {
       { name: 'demo-host', issuer: 'demo-host', partner: 'demo', currency: '978' },
     ]);
     expect(config.ranges).toEqual([{ name: 'demo', from: '476173', to: '476173', program: 'demo' }, { name: 'demo-host', from: '541333', to: '541333', program: 'demo-host' }]);
-    expect(config.issuers).toMatchObject([{ name: 'demo-host', type: 'host', stations: ['demo-host'] }, { name: 'own', type: 'own' }]);
+    expect(config.issuers).toMatchObject([{ name: 'own', type: 'own' }, { name: 'demo-host', type: 'host', stations: ['demo-host'] }]);
   });
 
   test('its limits outlast ten million transactions of 0.01 on a card in a day', () => {
