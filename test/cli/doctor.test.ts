@@ -95,7 +95,7 @@ describe('after a stop', () => {
     const texts = found.findings.map(({ text }) => text).join('\n');
     expect(texts).toContain('a commit is on disk before it is acknowledged');
     expect(texts).toContain('0 journal entries behind');
-    expect(texts).toMatch(/The copy on this disk has revision \d+ with 9 rows/);
+    expect(texts).toMatch(/The copy on this disk has revision \d+ with \d+ rows/);
   });
 
   test.for<[what: string, spoil: (data: string) => void, check: Finding['check'], text: RegExp, todo: RegExp]>([

@@ -83,7 +83,7 @@ describe('the session', () => {
   });
 
   test('echoes are sent as often as told, and timed; without answers the connection is ended', async () => {
-    const { running: { host, events, format }, acquirer } = await both({ echoEveryMs: 20, answerMs: 40 });
+    const { running: { host, events, format }, acquirer } = await both({ echoEveryMs: 20, answerMs: 400 });
     await acceptNetwork(acquirer, format, '301');
     await until(() => host.summary.echoes.answered === 1, 'the echo is answered');
     expect(host.summary.echoes.maxMs).toBeGreaterThan(0);

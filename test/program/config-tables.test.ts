@@ -42,6 +42,7 @@ test('stations whose ports are drawn don\'t get into each other\'s way', () => {
 });
 
 test('own is an issuer without a row', () => {
-  expect(readTables(demoTables, 1).issuers).toMatchObject([{ name: 'demo-host', type: 'host' }, { name: 'own', type: 'own' }]);
+  const without = demoTables.filter(({ kind, name }) => kind !== 'issuer' || name !== 'own');
+  expect(readTables(without, 1).issuers).toMatchObject([{ name: 'demo-host', type: 'host' }, { name: 'own', type: 'own' }]);
   expect(() => readTables([{ kind: 'issuer', name: 'bank', document: { type: 'remote' } }], 1)).toThrow(ConfigError);
 });
