@@ -13,6 +13,7 @@ import { logCommand } from './log.ts';
 import { sendCommand } from './send.ts';
 import { specCheckCommand, specListCommand } from './spec.ts';
 import { startCommand } from './start.ts';
+import { stationCutOverCommand, stationEchoCommand, stationListCommand, stationShowCommand, stationSignOffCommand, stationSignOnCommand } from './station.ts';
 import { tablesHistoryCommand, tablesListCommand, tablesRemoveCommand, tablesResetCommand, tablesSetCommand, tablesShowCommand } from './tables.ts';
 import { traceCommand } from './trace.ts';
 
@@ -20,6 +21,7 @@ export const commands: readonly Command[] = [
   startCommand, sendCommand, loadCommand, hostCommand, decodeCommand, traceCommand, logCommand,
   issuerListCommand, issuerShowCommand, issuerOutCommand, issuerInCommand, issuerKillCommand, issuerUnkillCommand,
   advicesListCommand, advicesShowCommand, advicesReplayCommand, advicesDropCommand, advicesPauseCommand, advicesResumeCommand, advicesSpeedCommand,
+  stationListCommand, stationShowCommand, stationSignOnCommand, stationSignOffCommand, stationEchoCommand, stationCutOverCommand,
   tablesListCommand, tablesShowCommand, tablesSetCommand, tablesRemoveCommand, tablesResetCommand, tablesHistoryCommand,
   specCheckCommand, specListCommand,
   keyInitCommand, keyGenerateCommand, keyComponentCommand, keyImportCommand, keyExportCommand, keyListCommand,

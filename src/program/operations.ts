@@ -4,6 +4,8 @@ import { adviceOperations } from './operator-advices.ts';
 import type { AdvicesOutside } from './operator-advices.ts';
 import { issuerOperations } from './operator-issuers.ts';
 import type { IssuersOutside } from './operator-issuers.ts';
+import { stationOperations } from './operator-stations.ts';
+import type { StationsOutside } from './operator-stations.ts';
 import { OperatorTables, tableOperations } from './operator-tables.ts';
 import type { TableOffice } from './operator-tables.ts';
 
@@ -11,9 +13,10 @@ export interface OperationsOutside {
   readonly office: TableOffice;
   readonly issuers: Omit<IssuersOutside, 'tables'>;
   readonly advices: AdvicesOutside;
+  readonly stations: StationsOutside;
 }
 
-export function operationsOf({ office, issuers, advices }: OperationsOutside): Operation[] {
+export function operationsOf({ office, issuers, advices, stations }: OperationsOutside): Operation[] {
   const tables = new OperatorTables(office);
-  return [...issuerOperations({ ...issuers, tables }), ...adviceOperations(advices), ...tableOperations(tables)];
+  return [...issuerOperations({ ...issuers, tables }), ...adviceOperations(advices), ...stationOperations(stations), ...tableOperations(tables)];
 }

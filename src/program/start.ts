@@ -202,6 +202,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
     },
     issuers: { rows: () => current.issuers, overview: () => issuers.overview, now },
     advices: { file: issuers.advices, vault: hsm, note: (token, entry) => issuers.note(token, entry), log, now },
+    stations: { switch: switch_, rows: () => current.stations, log },
   }));
   office.serve(() => ({ stations: switch_.status, storeAnswers: ledger.storeAnswers, waiting: ledger.waiting }));
   const expiry = startExpiry(config.deadlines.expiryScanMs, { store, ledger, now, newId, recordDays: recordDaysMin, transfers: guards }, log);

@@ -86,6 +86,13 @@ export interface StationNetworkStatus {
   readonly cutOver: CutOver | undefined;
 }
 
+export interface SendToAllOptions {
+  /** Of a cut-over, CCYYMMDD. */
+  readonly businessDate?: string | undefined;
+  /** Whoever asked waits no longer than that; without it as long as an answer may take. */
+  readonly withinMs?: number;
+}
+
 /** What came of something sent on each connection that stands. */
 export interface SentToAll {
   readonly connection: number;
@@ -219,8 +226,8 @@ export class StationNetwork {
     for (const connection of this.#connections) this.#session(connection, { kind: 'wanted', what: 'signOn' });
   }
 
-  /** Sends it on each connection that stands; settles when each has its end. @param businessDate of a cut-over, CCYYMMDD */
-  async sendToAll(what: 'echo' | 'cutover', businessDate?: string): Promise<readonly SentToAll[]> {
+  /** Sends it on each connection that stands; settles when each has its end. */
+  async sendToAll(what: 'echo' | 'cutover', { businessDate, withinMs }: SendToAllOptions = {}): Promise<readonly SentToAll[]> {
     const connections = [...this.#connections].filter((connection) => connection.open);
     if (businessDate !== undefined && connections.length > 0) this.#cut(businessDate, 'us');
     return await Promise.all(connections.map((connection) => new Promise<SentToAll>((resolve) => {
@@ -228,6 +235,7 @@ export class StationNetwork {
         resolve({ connection: connection.id, outcome: accepted === undefined ? 'noAnswer' : accepted ? 'accepted' : 'refused', elapsedMs });
       };
       if (!this.#send(connection, what, done, { businessDate })) done(undefined, 0);
+      if (withinMs !== undefined) this.#outside.deadlines.after(withinMs, () => done(undefined, withinMs));
     })));
   }
 

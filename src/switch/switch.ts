@@ -5,7 +5,7 @@ import { Endpoint } from '../link/endpoint.ts';
 import type { EndpointConfig } from '../link/endpoint.ts';
 import type { LinkOutside } from '../link/link.ts';
 import { Station } from './station.ts';
-import type { SentToAll, StationNetworkStatus } from './station-network.ts';
+import type { SendToAllOptions, SentToAll, StationNetworkStatus } from './station-network.ts';
 import type { StationConfig, StationOutside } from './station-parts.ts';
 
 export interface StationSetup {
@@ -80,9 +80,9 @@ export class Switch {
     return network !== undefined;
   }
 
-  /** Sends it on every connection of the station. @param businessDate of a cut-over, CCYYMMDD @returns undefined: there is no such station */
-  async send(name: string, what: 'echo' | 'cutover', businessDate?: string): Promise<readonly SentToAll[] | undefined> {
-    return await this.#running.get(name)?.station.network.sendToAll(what, businessDate);
+  /** Sends it on every connection of the station. @returns undefined: there is no such station */
+  async send(name: string, what: 'echo' | 'cutover', more?: SendToAllOptions): Promise<readonly SentToAll[] | undefined> {
+    return await this.#running.get(name)?.station.network.sendToAll(what, more);
   }
 
   /** No new reads; answers in flight are finished, as long as `graceMs` lasts. @returns requests that got no answer */

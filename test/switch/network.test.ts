@@ -156,7 +156,7 @@ describe.for(demoStationNames)('an operator at the station %s', (name) => {
     const running = await startSwitch({ stations: { pos: { spec: specs[name] } } });
     const acquirer = await running.call('pos');
     await until(() => running.switch.network('pos')?.connections.length === 1, 'it is there');
-    const [sent, date] = await Promise.all([running.switch.send('pos', 'cutover', '20261123'), answers(acquirer, of.cutover)]);
+    const [sent, date] = await Promise.all([running.switch.send('pos', 'cutover', { businessDate: '20261123' }), answers(acquirer, of.cutover)]);
     expect([sent?.[0]?.outcome, date]).toEqual(['accepted', name === 'iso2003' ? '20261123' : '1123']);
     expect(running.switch.network('pos')?.cutOver).toMatchObject({ businessDate: '20261123', by: 'us' });
     const day = name === 'iso2003' ? '20261124' : '1124';
