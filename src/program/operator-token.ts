@@ -4,7 +4,7 @@
  *
  * Refuses one that is short, or in a file that others can read.
  */
-import { closeSync, fsyncSync, lstatSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, linkSync, lstatSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { ConfigError } from '../base/schema.ts';
 import type { Environment } from './config-environment.ts';
 
@@ -41,19 +41,23 @@ export function readOperatorToken(place: TokenPlace, environment: Environment): 
   return text;
 }
 
+/** The file is there whole or not at all, wherever the process ends. */
 function makeFile(file: string, randomBytes: (count: number) => Buffer): void {
-  let handle: number;
+  if (existsSync(file)) return;
+  const draft = `${file}.${randomBytes(8).toString('hex')}`;
   try {
-    handle = openSync(file, 'wx', 0o600);
+    const handle = openSync(draft, 'wx', 0o600);
+    try {
+      writeSync(handle, `${randomBytes(tokenBytes).toString('base64url')}\n`);
+      fsyncSync(handle);
+    } finally {
+      closeSync(handle);
+    }
+    linkSync(draft, file);
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return;
-    throw new ConfigError('', `the operators' token ${file} cannot be made (${codeOf(error)})`);
-  }
-  try {
-    writeSync(handle, `${randomBytes(tokenBytes).toString('base64url')}\n`);
-    fsyncSync(handle);
+    if (codeOf(error) !== 'EEXIST') throw new ConfigError('', `the operators' token ${file} cannot be made (${codeOf(error)})`);
   } finally {
-    closeSync(handle);
+    rmSync(draft, { force: true });
   }
 }
 
