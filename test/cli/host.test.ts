@@ -89,7 +89,7 @@ describe('the session', () => {
     expect(host.summary.echoes.maxMs).toBeGreaterThan(0);
     await until(() => acquirer.ended, 'three are missed');
     expect(host.summary.echoes.missed).toBeGreaterThanOrEqual(3);
-    expect(events.filter(({ event }) => event === 'disconnected')).toHaveLength(1);
+    await until(() => events.filter(({ event }) => event === 'disconnected').length === 1, 'it has noticed that it ended the connection');
   });
 
   test('it asks for what it is told to ask, by codes that may be given', async () => {
