@@ -16,7 +16,7 @@ const wholeBook = 'The tables are the book\'s, and one for all switches on it: w
 
 export const tablesListCommand: Command = {
   name: 'tables list',
-  summary: 'Lists the rows of the system tables: stations, programs, card number ranges, issuers',
+  summary: 'Lists the rows of the system tables: stations, programs, card number ranges, issuers, parameters',
   operands: `[${tableWords.join(' | ')}]`,
   about: ['A row with the source configuration follows the configuration at each start. One with the source operator was changed since, and no longer does, until it says again what the configuration says.'],
   options: operatorOptions,
@@ -69,6 +69,7 @@ export const tablesSetCommand: Command = {
   examples: [
     { line: 'tables set issuer demo-host timers.posMs=3000 --why slow-line', about: 'The issuer has three seconds for its answer at a point of sale.', needs: 'running demo' },
     { line: 'tables set range spare from=4000001234 program=demo --why trial', about: 'A range of cards more: a row that is not there is added.', needs: 'running demo' },
+    { line: 'tables set parameter system alerts.adviceCount=200', about: 'When operators are alerted, for the whole system.', needs: 'running demo' },
     { line: 'tables set issuer demo-host timers.posMs=null', about: 'What the configuration, or the default, says.', needs: 'running demo' },
   ],
   async run(given, outside) {
@@ -149,7 +150,7 @@ function assignmentOf(kind: string, text: string): readonly [path: string, value
 }
 
 const rowSchemas: Readonly<Record<string, Schema | undefined>> = {
-  station: tableSchemas.stations.items, program: tableSchemas.programs.items, range: tableSchemas.ranges.items, issuer: tableSchemas.issuers.items,
+  station: tableSchemas.stations.items, program: tableSchemas.programs.items, range: tableSchemas.ranges.items, issuer: tableSchemas.issuers.items, parameter: tableSchemas.parameters.items,
 };
 
 function schemaAt(schema: Schema | undefined, [step, ...rest]: readonly Step[]): Schema | undefined {

@@ -10,7 +10,7 @@ import type { OperationForm, OperationInput, Refusal } from './operation.ts';
 
 /** A system table row: its kind, name and document. */
 export interface OfficeRow {
-  readonly kind: 'station' | 'program' | 'binRange' | 'issuer';
+  readonly kind: SystemTableKind;
   readonly name: string;
   readonly document: Readonly<Record<string, unknown>>;
 }

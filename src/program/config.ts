@@ -16,6 +16,7 @@ import { configSchema } from './config-schema.ts';
 import { demoTables } from './demo-tables.ts';
 import type { IssuerRow } from './issuer-rows.ts';
 import type { TokenPlace } from './operator-token.ts';
+import { systemName } from './parameters.ts';
 import { readTables, tableNames } from './tables.ts';
 import type { ProgramRow, RangeRow, RowOutside, StationRow, TableDocument } from './tables.ts';
 
@@ -113,7 +114,7 @@ function build(document: unknown, file: string | undefined, source: ConfigSource
   const environment = withOthersNames(source.environment);
   try {
     const written = resolvePaths(configSchema, document, folder);
-    const rows = rowsOf(written, file);
+    const rows = withSystem(rowsOf(written, file));
     const settings = withoutReplaced(isObject(written) ? { ...written, ...noTables } : written, environment);
     const json = readBySchema(configSchema, override(configSchema, settings, [], environment, cwd), '') as ConfigJson;
     const dataDir = resolve(folder, json.dataDir);
@@ -168,7 +169,12 @@ interface ConfigJson {
   readonly deadlines: Config['deadlines'];
 }
 
-const noTables = { stations: {}, programs: {}, ranges: {}, issuers: {} } as const;
+const noTables = { stations: {}, programs: {}, ranges: {}, issuers: {}, parameters: {} } as const;
+
+/** The system's parameters are a row of the tables, which operators find there, whether or not the file says anything of them. */
+function withSystem(rows: readonly TableDocument[]): TableDocument[] {
+  return rows.some(({ kind }) => kind === 'parameter') ? [...rows] : [...rows, { kind: 'parameter', name: systemName, document: {} }];
+}
 
 /** The file's rows, as it has them. */
 function rowsOf(document: unknown, file: string | undefined): TableDocument[] {

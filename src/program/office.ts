@@ -27,6 +27,8 @@ export interface SwitchState {
   readonly stations: readonly StationStatus[];
   readonly storeAnswers: boolean;
   readonly waiting: number;
+  /** Journal entries that the book may be behind. */
+  readonly lagEntriesMax: number;
 }
 
 export interface OfficeOptions {
@@ -331,12 +333,11 @@ export class Office {
 
   #readiness(): Readiness {
     const state = this.#state?.();
-    const { config } = this.#options;
     const lag = this.lagEntries;
     const checks = {
       stations: { ok: state !== undefined, detail: state === undefined ? 'starting' : `${state.stations.length} started` },
       store: { ok: state?.storeAnswers === true, detail: state?.storeAnswers === true ? 'answers' : 'does not answer' },
-      book: { ok: lag <= config.book.lagEntriesMax, detail: `${lag} journal entries behind` },
+      book: { ok: state === undefined || lag <= state.lagEntriesMax, detail: `${lag} journal entries behind` },
     };
     return { ready: Object.values(checks).every(({ ok }) => ok), checks };
   }

@@ -56,6 +56,7 @@ import { Office } from './office.ts';
 import { operationsOf } from './operations.ts';
 import { OwnAccounts } from './own-accounts.ts';
 import { openOperatorToken } from './operator-token.ts';
+import type { SystemParameters } from './parameters.ts';
 import { loadFormat } from './tables-format.ts';
 import type { StationRow, Tables } from './tables.ts';
 
@@ -144,10 +145,17 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   if (config.demo) await makeDemoCards({ store, ledger, hsm, now });
 
   const tables = await office.tables();
+  let current = tables;
+  const limits = currentLimits(config, () => current.parameters);
   const loads = new CreditLoads({ guards, log, after });
   await loads.apply(tables.programs);
   const deadlines = new Deadlines(elapsed, processSchedule);
-  const hsmTurn = new HsmTurn(hsm, { atTurnEnd, deadlines, answerMs: config.deadlines.answerMs });
+  const hsmTurn = new HsmTurn(hsm, {
+    atTurnEnd, deadlines,
+    get answerMs() {
+      return limits.answerMs;
+    },
+  });
   const hosts = new Hosts();
   const issuers = await HostIssuers.open({
     dataDir: config.dataDir, switchName: config.switchName, hosts, vault: hsm, hsm: hsmTurn, deadlines, now, elapsed, random: Math.random, newId, log, gate, metrics, messages,
@@ -163,14 +171,16 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   await accounts.recovered();
   const decisions = new Decisions({
     ledger, hosts, own: accounts.desk, directory, vault: hsm, hsm: hsmTurn, routing: new Routing(tables.programs, tables.ranges),
-    stamps: newStamps(config.switchName, now(), Math.random), now, elapsed, answerMs: config.deadlines.answerMs,
+    stamps: newStamps(config.switchName, now(), Math.random), now, elapsed,
+    get answerMs() {
+      return limits.answerMs;
+    },
     onScriptsFailed: (program, reason) => gate.warning('script for a chip not made', () => ({ program, reason, todo: 'it goes out with the chip\'s next transaction; the program\'s chip keys need smi, and smc for a PIN' })),
-    bookIsTooFarBehind: () => office.lagEntries > config.book.lagEntriesMax,
+    bookIsTooFarBehind: () => office.lagEntries > limits.lagEntriesMax,
   });
   const links: LinkOutside = {
     network: nodeNetwork, deadlines, random: Math.random, turnEnd: new TurnEnd((work) => void setImmediate(work)), events: linkEvents(metrics, log, gate),
   };
-  let current = tables;
   warnOfKeys(current, hsm.keys(), log);
   keys.onChange(() => warnOfKeys(current, hsm.keys(), log));
   const switch_ = new Switch(links, { decisions, hosts, hsm: hsmTurn, keyDesk: keys.desk, deadlines, now, events: switchEvents(metrics, log, gate), messages, networkAnswerMs });
@@ -204,7 +214,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
     advices: { file: issuers.advices, vault: hsm, note: (token, entry) => issuers.note(token, entry), log, now },
     stations: { switch: switch_, rows: () => current.stations, log },
   }));
-  office.serve(() => ({ stations: switch_.status, storeAnswers: ledger.storeAnswers, waiting: ledger.waiting }));
+  office.serve(() => ({ stations: switch_.status, storeAnswers: ledger.storeAnswers, waiting: ledger.waiting, lagEntriesMax: limits.lagEntriesMax }));
   const expiry = startExpiry(config.deadlines.expiryScanMs, { store, ledger, now, newId, recordDays: recordDaysMin, transfers: guards }, log);
   log.event('ready', {
     stations: switch_.status.map(({ name, port }) => `${name}:${port}`), http: office.httpPort,
@@ -254,6 +264,18 @@ function endOnFault(log: Log, flush: () => void): (event: string, thrown: unknow
   process.on('uncaughtException', (error) => end('own fault', error));
   process.on('unhandledRejection', (reason) => end('own fault', reason));
   return end;
+}
+
+/** What holds for the whole system, as its tables have it now, or as this switch's configuration does. */
+function currentLimits({ deadlines, book }: Config, parameters: () => SystemParameters): { readonly answerMs: number; readonly lagEntriesMax: number } {
+  return {
+    get answerMs() {
+      return parameters().answerMs ?? deadlines.answerMs;
+    },
+    get lagEntriesMax() {
+      return parameters().lagEntriesMax ?? book.lagEntriesMax;
+    },
+  };
 }
 
 /** Lines go to the office's thread, which keeps them in the book. */

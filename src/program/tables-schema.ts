@@ -8,6 +8,7 @@ import { balanceMinorMax } from '../base/limits.ts';
 import { linkSchema } from '../link/config.ts';
 import { authenticationSchema, chipSchema, contactlessStripeSchema, pinSchema, stationSecuritySchema } from './security-schema.ts';
 import { issuerSchema } from './issuer-schema.ts';
+import { parameterSchema } from './parameters.ts';
 import { choice, count, keyName, name, rowNames, text } from './schema-parts.ts';
 
 const messageClasses = ['authorization', 'financial', 'reversal'] as const;
@@ -139,6 +140,7 @@ export const tableSchemas = {
   programs: rows('programs by name', programSchema),
   ranges: rows('card number ranges by name', rangeSchema),
   issuers: rows('issuers by name; own is always there', issuerSchema),
+  parameters: rows('the system\'s parameters, in one row: system', parameterSchema),
 } as const;
 
 export type TableName = keyof typeof tableSchemas;

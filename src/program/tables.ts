@@ -20,6 +20,8 @@ import type { ProgramSecurity } from './security-rows.ts';
 import { checkHosts } from './host-checks.ts';
 import { issuerRow } from './issuer-rows.ts';
 import type { IssuerRow } from './issuer-rows.ts';
+import { systemName, systemParameters } from './parameters.ts';
+import type { SystemParameters } from './parameters.ts';
 import { readProgramSecurity, readStationSecurity } from './security-rows.ts';
 import { loadFormat } from './tables-format.ts';
 import { tableSchemas } from './tables-schema.ts';
@@ -67,6 +69,7 @@ export interface Tables {
   readonly programs: readonly ProgramRow[];
   readonly ranges: readonly RangeRow[];
   readonly issuers: readonly IssuerRow[];
+  readonly parameters: SystemParameters;
 }
 
 /** A row as the book and the configuration file have it. */
@@ -78,6 +81,7 @@ export const tableNames: Readonly<Record<SystemTableKind, TableName>> = {
   program: 'programs',
   binRange: 'ranges',
   issuer: 'issuers',
+  parameter: 'parameters',
 };
 
 /** What a row's reading takes from outside. */
@@ -126,7 +130,7 @@ export function readIssuer(name: string, document: unknown, outside: RowOutside 
 }
 
 /**
- * Reads and checks all rows together. The issuer `own` is there without a row.
+ * Reads and checks all rows together. The issuer `own` is there without a row, and so are the system's parameters.
  *
  * @throws ConfigError with the place of the first row that is wrong
  */
@@ -135,7 +139,11 @@ export function readTables(rows: readonly TableDocument[], revision: number, out
     rows.filter((row) => row.kind === kind).map(({ name, document }) => reader(name, document, outside));
   const issuers = read('issuer', readIssuer);
   if (!issuers.some(({ name }) => name === 'own')) issuers.push(readIssuer('own', { type: 'own' }, outside));
-  const tables: Tables = { revision, stations: read('station', readStation), programs: read('program', readProgram), ranges: read('binRange', readRange), issuers };
+  const parameters = new Map(read('parameter', (name, document) => [name, readDocument('parameters', name, document, outside)] as const));
+  const tables: Tables = {
+    revision, stations: read('station', readStation), programs: read('program', readProgram), ranges: read('binRange', readRange), issuers,
+    parameters: systemParameters(parameters, readDocument('parameters', systemName, {}, outside)),
+  };
   for (const { name, issuer } of tables.programs) refer(`programs.${name}.issuer`, issuer, tables.issuers, 'issuers');
   for (const { name, program } of tables.ranges) refer(`ranges.${name}.program`, program, tables.programs, 'programs');
   checkHosts(tables);

@@ -46,7 +46,7 @@ describe('a configuration is refused with file, place and what is allowed', () =
     ['no JSON', '{\n "http": }', ' is not JSON: line 2, column 10'],
     ['half of a JSON', '{"http":', ' is not JSON: it ends too early'],
     ['a list', [], ': must be an object, not []'],
-    ['a setting with a slip of the pen', { htpp: {} }, ': htpp is unknown (did you mean http?); allowed here: dataDir, demo, switchName, log, http, store, book, keys, operator, deadlines, stations, programs, ranges, issuers'],
+    ['a setting with a slip of the pen', { htpp: {} }, ': htpp is unknown (did you mean http?); allowed here: dataDir, demo, switchName, log, http, store, book, keys, operator, deadlines, stations, programs, ranges, issuers, parameters'],
     ['a slip of the pen further in', { http: { prot: 1 } }, ': http.prot is unknown (did you mean port?); allowed here: host, port'],
     ['a port that is none', { http: { port: 70_000 } }, ': http.port must be a whole number from 0 to 65535, not 70000'],
     ['a port in quotes', { http: { port: '80' } }, ': http.port must be a whole number from 0 to 65535, not "80"'],
@@ -158,7 +158,7 @@ describe('with a file it is not the demo', () => {
 
 describe('the environment wins over the file', () => {
   test('for every single setting, by the name of its place', () => {
-    const rows = { stations: { pos: { link, spec } }, programs: { p: program }, ranges: { r: { from: '4761', program: 'p' } }, issuers: { own: { type: 'own' } } };
+    const rows = { stations: { pos: { link, spec } }, programs: { p: program }, ranges: { r: { from: '4761', program: 'p' } }, issuers: { own: { type: 'own' } }, parameters: { system: {} } };
     for (const { path, schema } of settingsOf(configSchema, rows, [])) {
       const variable = variableOf(path);
       expect(variable).toMatch(/^LOCUM_[A-Z0-9_]+$/);
@@ -198,7 +198,7 @@ describe('the environment wins over the file', () => {
 
   test('a row\'s document is the file\'s all the same, for other switches have other environments', () => {
     const config = withFile({ stations: { pos: { link, spec } } }, { LOCUM_STATIONS_POS_LINK_LISTEN_PORT: '7001' });
-    expect(config.rows).toEqual([{ kind: 'station', name: 'pos', document: { link, spec } }]);
+    expect(config.rows).toEqual([{ kind: 'station', name: 'pos', document: { link, spec } }, { kind: 'parameter', name: 'system', document: {} }]);
     expect(config.outside.environment).toEqual({ LOCUM_STATIONS_POS_LINK_LISTEN_PORT: '7001' });
   });
 
