@@ -12,7 +12,8 @@ import type { PartitionEpoch, Store } from '../store/store.ts';
 import type { StandInLedger } from './stand-in-ledger.ts';
 import { decodeDone } from './stand-in-message.ts';
 import type { StandInAnswer, StandInMessage } from './stand-in-message.ts';
-import { cardHeadId } from './stand-in-record.ts';
+import { cardHeadId, decodeRecord } from './stand-in-record.ts';
+import type { StandInRecord } from './stand-in-record.ts';
 
 export interface StandInRelayOptions {
   readonly shared: StandInLedger;
@@ -87,6 +88,13 @@ export class StandInRelay {
       this.#part();
       this.#local(token, share(message), deadlineMs, (local) => done(local, true));
     });
+  }
+
+  /** The first of the card's records that the shared ledger told of last, as far as it is in memory still. */
+  remembered(token: string, keys: readonly string[]): StandInRecord | undefined {
+    const known = this.#options.shared.lastKnown(cardHeadId(token));
+    const key = keys.find((each) => typeof known?.records.get(each) === 'string');
+    return key === undefined ? undefined : decodeRecord(known?.records.get(key));
   }
 
   /** Nothing more is relayed in this run. */

@@ -33,7 +33,6 @@ import { courseOf, timerMs } from './host-policy.ts';
 import type { HostPolicy } from './host-policy.ts';
 import { HostTelling } from './host-telling.ts';
 import type { HsmTurn } from './hsm-turn.ts';
-import { Recent } from './recent.ts';
 import { Repeats } from './repeats.ts';
 import { standInFacts } from './stand-in-facts.ts';
 
@@ -61,7 +60,7 @@ export interface HostDeskOptions {
 
 /** What is left of the acquirer's time for the way back. */
 const marginMs = 250;
-/** Answers that are remembered here, for repeats, and records, for what names them while the store is away. */
+/** Answers that are remembered here, for repeats. */
 const rememberedMax = 50_000;
 /** What the issuer was asked by somebody else is looked at again after so long, and counts as unanswered so long after its time. */
 const lookAgainMs = 100;
@@ -92,7 +91,6 @@ export class HostDesk {
   readonly #options: HostDeskOptions;
   readonly #telling: HostTelling;
   readonly #repeats = new Repeats(rememberedMax);
-  readonly #records = new Recent<StandInRecord>(rememberedMax);
   #outageId = 0;
 
   constructor(options: HostDeskOptions) {
@@ -403,19 +401,12 @@ export class HostDesk {
   }
 
   #submit(arrival: HostArrival, message: StandInMessage, deadlineMs: number, done: (outcome: Outcome<StandInAnswer>) => void): void {
-    this.#options.book.submit(arrival.token, message, (whole) => apartFrom(whole, this.#options.switches), deadlineMs, (outcome) => {
-      if (outcome.kind === 'decided' && outcome.answer.kind === 'answered' && outcome.answer.note !== 'duplicate') this.#records.set(arrival.key, outcome.answer.record);
-      done(outcome);
-    });
+    this.#options.book.submit(arrival.token, message, (whole) => apartFrom(whole, this.#options.switches), deadlineMs, done);
   }
 
+  /** For where the shared store is away, and this node's file does not know it. */
   #rememberedOriginal(message: CardMessage): StandInRecord | undefined {
-    if (message.class !== 'reversal' && message.original === undefined) return undefined;
-    for (const key of originalKeysOf(message)) {
-      const record = this.#records.get(key);
-      if (record !== undefined) return record;
-    }
-    return undefined;
+    return message.class !== 'reversal' && message.original === undefined ? undefined : this.#options.book.remembered(message.card.token, originalKeysOf(message));
   }
 }
 
