@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TestHost } from '../../src/cli/host-desk.ts';
+import { startRedis } from '../servers/redis.ts';
 import { eventually, launched, locum, root, startDemo } from '../cli/locum.ts';
 import type { Ended, RunningLocum } from '../cli/locum.ts';
 
@@ -29,7 +30,9 @@ function responseCode({ out }: Ended): string | undefined {
 }
 
 test('the commands of the README are those that this test runs, and the two that do everything', () => {
-  expect(commands.filter((command) => !command.startsWith('npx locum '))).toEqual(['npm ci', 'npm start', 'npm ci', 'npm test']);
+  expect(commands.filter((command) => !command.startsWith('npx locum '))).toEqual([
+    'npm ci', 'npm start', 'redis-server --port 6390 --appendonly yes --appendfsync always', 'REDIS_URL=redis://127.0.0.1:6390 npm start', 'npm ci', 'npm test',
+  ]);
 });
 
 test('the first purchase of the README is approved and its card number is masked', async () => {
@@ -68,6 +71,33 @@ test('a remote issuer is asked, is stood in for while it is away, and is told of
   const back = await TestHost.start(connect);
   await eventually(() => Promise.resolve(back.summary), ({ advices }) => advices === 2);
   expect((await back.stop()).doubles).toBe(0);
+});
+
+test('own accounts are stood in for while their store is away, and have it when that is back', async () => {
+  const redis = await startRedis({ appendfsync: 'always' });
+  const other = await startDemo({ env: { REDIS_URL: redis.url } });
+  try {
+    const send = async (command: string): Promise<Ended> => {
+      expect(commands).toContain(command);
+      return await locum(command.replace('npx locum ', '').split(' '), { cwd: other.cwd, env: other.env });
+    };
+    const [before = '', ...away] = commands.filter((line) => / --amount (?:10|30|300)$/.test(line));
+    expect(responseCode(await send(before))).toBe('00');
+    await redis.kill();
+    const runs = [];
+    for (const command of away) runs.push(await send(command));
+    expect(runs.map(responseCode)).toEqual(['00', '61']);
+    expect(responseCode(await locum(['send', 'purchase', '--pan', '4761730000000029', '--amount', '1'], { cwd: other.cwd, env: other.env }))).not.toBe('00');
+    await redis.restart();
+    await eventually(() => Promise.resolve(other.lines.some(({ event }) => event === 'accounts have what was answered for them')), (isThere) => isThere);
+    const reference = /^ +37 .* (\S+)$/m.exec(runs[0]?.out ?? '')?.[1] ?? '';
+    const story = await eventually(() => locum(['trace', reference], { cwd: other.cwd, env: { ...other.env, REDIS_URL: undefined } }), ({ code }) => code === 0);
+    expect(story.out).toContain('Decided by the stand-in');
+    expect(story.out).toContain('30.00 EUR');
+  } finally {
+    await other.stop();
+    await redis.stop();
+  }
 });
 
 test('trace tells the story of a purchase by the reference that send printed', async () => {
