@@ -13,6 +13,7 @@ import { Decider } from '../store/decide.ts';
 import type { Applied, DecideOptions, Domain, Outcome } from '../store/decide.ts';
 import type { RecordPut, Store } from '../store/store.ts';
 import { isTransfer } from './guard-transfer.ts';
+import { tokenOfRecord } from './stand-in-record.ts';
 
 export type LedgerAnswer =
   /** What the account says, and whether it said it before. */
@@ -82,6 +83,8 @@ export interface ExpiryOptions {
   readonly recordDays: number;
   /** Goes on with transfers between partitions that are due; without it they stay due. */
   readonly transfers?: { resume(partition: number, id: string): Promise<void> };
+  /** Lets go of what a record of a remote issuer's card holds of a partner's deposit; without it that stays due. */
+  readonly lapse?: (token: string, recordId: string) => Promise<void>;
 }
 
 const duePageMax = 500;
@@ -120,9 +123,14 @@ export async function expireDue(options: ExpiryOptions): Promise<number> {
   return count;
 }
 
-async function expireRecord({ ledger, newId, recordDays, transfers }: ExpiryOptions, partition: number, id: string, nowMs: number): Promise<void> {
+async function expireRecord({ ledger, newId, recordDays, transfers, lapse }: ExpiryOptions, partition: number, id: string, nowMs: number): Promise<void> {
   if (isTransfer(id)) {
     await transfers?.resume(partition, id);
+    return;
+  }
+  const token = tokenOfRecord(id);
+  if (token !== undefined) {
+    await lapse?.(token, id);
     return;
   }
   const accountId = accountOfRecord(id);

@@ -34,7 +34,9 @@ type Held = Pick<StandInHead, 'card' | 'known'>;
 export function takeBack(held: Held, original: StandInRecord, actualMinor: number, counters: readonly Counter[]): Held & { readonly record: StandInRecord; readonly gives: readonly GuardMove[] } {
   const isReversed = original.isReversed || actualMinor === 0;
   const { deposit, moves } = depositAfterReversal(original, actualMinor);
-  const record: StandInRecord = { ...original, isReversed, more: original.more?.deposit === undefined ? original.more : moreOf({ ...original.more, deposit }) };
+  const leftBefore = original.more?.actualMinor ?? original.amount?.amountMinor ?? 0;
+  const isLess = actualMinor > 0 && actualMinor < leftBefore;
+  const record: StandInRecord = { ...original, isReversed, more: isLess || original.more?.deposit !== undefined ? moreOf({ ...original.more, deposit, ...(isLess ? { actualMinor } : {}) }) : original.more };
   const { counted, guardId } = original;
   const shadow = held.known?.shadow;
   if (counted === undefined) {
@@ -56,8 +58,8 @@ export function takeBack(held: Held, original: StandInRecord, actualMinor: numbe
 }
 
 /** In the rules' currency, rounded up, so that never too much is given back. */
-function leftOf({ amount }: StandInRecord, counted: Counted, actualMinor: number): number {
-  const wholeMinor = amount?.amountMinor ?? 0;
+function leftOf({ amount, more }: StandInRecord, counted: Counted, actualMinor: number): number {
+  const wholeMinor = more?.actualMinor ?? amount?.amountMinor ?? 0;
   if (actualMinor === 0) return 0;
   if (wholeMinor <= 0 || actualMinor >= wholeMinor) return counted.leftMinor;
   return Math.min(counted.leftMinor, Number((BigInt(counted.leftMinor) * BigInt(actualMinor) + BigInt(wholeMinor) - 1n) / BigInt(wholeMinor)));

@@ -33,14 +33,25 @@ const nothing: Held = { deposit: undefined, moves: [] };
 
 /**
  * Takes it for a transaction that may come to be, or that has.
- * @param before what the same transaction holds already
- * @param original what it completes holds for it
+ * @param own what the same transaction holds already
+ * @param completes what it completes holds for it: that is taken over
  * @param floor 0: only as far as there is room
  */
-export function reserve({ guardId, amountMinor, dueAtMs }: DepositOrder, before: Deposit | undefined, original: Deposit | undefined, floor: number): Held {
-  if (before !== undefined) return { deposit: before, moves: [] };
-  const delta = (original?.leftMinor ?? 0) - amountMinor;
-  return { deposit: { guardId, leftMinor: amountMinor, dueAtMs }, moves: delta === 0 ? [] : [{ guardId, delta, floor: delta < 0 ? floor : noFloor }] };
+export function take({ guardId, amountMinor, dueAtMs, isOutOfReach }: DepositOrder, own: Deposit | undefined, completes: Deposit | undefined, floor: number): Held {
+  const deltaMinor = isOutOfReach === true ? 0 : (own?.leftMinor ?? 0) + (completes?.leftMinor ?? 0) - amountMinor;
+  return { deposit: { guardId, leftMinor: amountMinor, dueAtMs }, moves: deltaMinor === 0 ? [] : [{ guardId, delta: deltaMinor, floor: deltaMinor < 0 ? floor : noFloor }] };
+}
+
+/** Takes what a request needs before it is sent: of what it completes nobody knows yet whether it will. */
+export function reserve(order: DepositOrder, own: Deposit | undefined, completes: Deposit | undefined): Held {
+  if (own !== undefined) return kept(own);
+  const amountMinor = order.amountMinor - (completes?.leftMinor ?? 0);
+  return amountMinor <= 0 ? nothing : take({ ...order, amountMinor }, undefined, undefined, 0);
+}
+
+/** It stays as it is. */
+export function kept(deposit: Deposit | undefined): Held {
+  return deposit === undefined ? nothing : { deposit, moves: [] };
 }
 
 /** Gives it back, or all but what is left. */
@@ -52,22 +63,51 @@ export function release(deposit: Deposit | undefined, leftMinor = 0): Held {
   return { deposit: leftMinor === 0 ? undefined : { ...deposit, leftMinor: Math.min(leftMinor, deposit.leftMinor) }, moves };
 }
 
-/** Its decision has come: a decline holds nothing, a part holds a part, and what was paid is never due. */
-export function settle(deposit: Deposit | undefined, { class: of, amount }: CardMessage, reason: Reason, approvedMinor: number | undefined): Held {
-  if (deposit === undefined || !isApproval(reason)) return release(deposit);
-  const held = release(deposit, partOf(deposit, amount?.amountMinor, approvedMinor));
-  return held.deposit === undefined || of === 'authorization' ? held : { ...held, deposit: { ...held.deposit, dueAtMs: undefined } };
+/**
+ * The decision on a request has come: a decline holds nothing, a part holds a part, and what was paid is never due.
+ * @param own what the request holds since before it was sent
+ * @param completes what it completes holds
+ */
+export function settle(message: CardMessage, reason: Reason, approvedMinor: number | undefined, own: Deposit | undefined, completes: Deposit | undefined, order: DepositOrder | undefined): Held {
+  if (!isApproval(reason)) return release(own);
+  const isOutOfReach = order?.isOutOfReach === true;
+  const first = own ?? completes;
+  if (order === undefined || (first === undefined && !isOutOfReach)) return asPaid(kept(own), message);
+  const wholeMinor = completes === undefined && own !== undefined ? own.leftMinor : order.amountMinor;
+  const leftMinor = partOf(wholeMinor, message.amount?.amountMinor, approvedMinor);
+  const { deposit, moves } = take({ ...order, amountMinor: leftMinor, dueAtMs: own?.dueAtMs ?? order.dueAtMs }, own, completes, noFloor);
+  return asPaid({ deposit: leftMinor === 0 ? undefined : deposit, moves }, message);
+}
+
+/** Only an authorization that nothing comes of gives it back some day. */
+export function asPaid({ deposit, moves }: Held, { class: of }: CardMessage): Held {
+  return { deposit: deposit === undefined || of === 'authorization' ? deposit : { ...deposit, dueAtMs: undefined }, moves };
+}
+
+/** What another ledger says that is held takes the place of what is held here. */
+export function become(before: Deposit | undefined, after: Deposit | undefined): Held {
+  const guardId = after?.guardId ?? before?.guardId;
+  if (guardId === undefined) return nothing;
+  if (before !== undefined && after !== undefined && before.guardId !== after.guardId) return kept(before);
+  const delta = (before?.leftMinor ?? 0) - (after?.leftMinor ?? 0);
+  return { deposit: after, moves: delta === 0 ? [] : [{ guardId, delta, floor: noFloor }] };
+}
+
+/** What the named authorization holds for what completes it. */
+export function completedBy({ purpose }: CardMessage, order: DepositOrder | undefined, original: StandInRecord | undefined): Deposit | undefined {
+  const deposit = original?.more?.deposit;
+  return purpose === 'completion' && deposit?.guardId === order?.guardId ? deposit : undefined;
 }
 
 /** What a reversal leaves of it. @param actualMinor in the transaction's currency; 0: nothing */
 export function afterReversal({ more, amount }: StandInRecord, actualMinor: number): Held {
   const deposit = more?.deposit;
   if (deposit === undefined) return nothing;
-  return release(deposit, actualMinor === 0 ? 0 : partOf(deposit, amount?.amountMinor, actualMinor));
+  return release(deposit, actualMinor === 0 ? 0 : partOf(deposit.leftMinor, more?.actualMinor ?? amount?.amountMinor, actualMinor));
 }
 
 /** Rounded up: never too much is given back. */
-function partOf({ leftMinor }: Deposit, wholeMinor: number | undefined, partMinor: number | undefined): number {
+function partOf(leftMinor: number, wholeMinor: number | undefined, partMinor: number | undefined): number {
   if (wholeMinor === undefined || partMinor === undefined || wholeMinor <= 0 || partMinor >= wholeMinor) return leftMinor;
   return Number((BigInt(leftMinor) * BigInt(partMinor) + BigInt(wholeMinor) - 1n) / BigInt(wholeMinor));
 }
@@ -77,21 +117,31 @@ export function isDeposit(guardId: string): boolean {
   return guardId.startsWith(creditPrefix);
 }
 
-/** The journal's entry, with what the step did to the partner's balance. */
+/** The journal's entry, with what the step did to the partner's balance here, and nothing that it did elsewhere. */
 export function entryText(entry: JournalEntry, moves: readonly GuardMove[]): string {
-  const move = moves.find(({ guardId }) => isDeposit(guardId));
-  if (move === undefined) return encodeEntry(entry);
-  const delta = moves.reduce((sum, each) => sum + (each.guardId === move.guardId ? each.delta : 0), 0);
-  return encodeEntry({ ...entry, effects: { ...entry.effects, guard: { guardId: move.guardId, delta } } });
+  const guard = effectOf(moves);
+  if (guard === undefined && entry.effects.guard === undefined) return encodeEntry(entry);
+  return encodeEntry({ ...entry, effects: { ...entry.effects, guard } });
 }
 
-/** The entry of a step that is nobody's decision: before a request is sent, and when what it held lapses. */
+/** The entry of a step that is nobody's decision: before a request is sent, and when what it held lapses. Empty: it took and gave nothing. */
 export function depositEntry(step: 'reserved' | 'lapsed', id: string, transactionId: string, moves: readonly GuardMove[], nowMs: number): string {
-  const [move] = moves;
-  if (move === undefined) return '';
+  const guard = effectOf(moves);
+  if (guard === undefined) return '';
   const entry: GuardEntry = {
-    kind: 'guard', step, accountId: '', sequence: 0, id: `${id}.${step}`, receivedAtMs: nowMs, decidedAtMs: nowMs, effects: { ...noEffects, guard: { guardId: move.guardId, delta: move.delta } },
-    records: [], partner: move.guardId.slice(creditPrefix.length), transferId: transactionId, otherPartition: 0,
+    kind: 'guard', step, accountId: '', sequence: 0, id: `${id}.${step}`, receivedAtMs: nowMs, decidedAtMs: nowMs, effects: { ...noEffects, guard },
+    records: [], partner: guard.guardId.slice(creditPrefix.length), transferId: transactionId, otherPartition: 0,
   };
   return encodeEntry(entry);
+}
+
+function effectOf(moves: readonly GuardMove[]): JournalEntry['effects']['guard'] {
+  let guardId = '';
+  let delta = 0;
+  for (const move of moves) {
+    if (!isDeposit(move.guardId)) continue;
+    guardId = move.guardId;
+    delta += move.delta;
+  }
+  return delta === 0 ? undefined : { guardId, delta };
 }

@@ -38,7 +38,14 @@ export function openStandInLedger(options: DecideOptions): Promise<StandInLedger
 
 /** The ledger of this node alone: its journal holds what is to be relayed. */
 export function openLocalLedger(options: DecideOptions): Promise<StandInLedger> {
-  return Decider.open(domainOf(encodeDone), options);
+  const domain = domainOf(encodeDone);
+  return Decider.open({ ...domain, apply: (head, records, message, facts) => neverDue(domain.apply(head, records, message, facts)) }, options);
+}
+
+/** What lapses does so in the shared ledger; what is due in this node's store is an advice. */
+function neverDue(result: Result): Result {
+  if (result.kind !== 'decided' || result.change === undefined) return result;
+  return { ...result, change: { ...result.change, puts: result.change.puts.map(({ id, value, keepUntilMs }) => ({ id, value, keepUntilMs })) } };
 }
 
 const newHead: StandInHead = { version: 0, card: newActivity, cardText: encodeActivity(newActivity), outage: undefined, known: undefined };

@@ -74,7 +74,7 @@ export interface StandInRequest extends OfCard {
 /** A request, advice or reversal that needs no decision here: the issuer has answered it, or it is passed on whatever it says. */
 export interface ToldMessage extends OfCard {
   readonly kind: 'told';
-  /** Of an advice: it happened, and is taken whatever is left. */
+  /** Of an advice: it happened, and is taken whatever is left. Of a request: what it would take whole. */
   readonly deposit?: DepositOrder | undefined;
   readonly by: 'issuer' | 'switch';
   readonly response: Pick<Response, 'reason' | 'approvalCode' | 'amount'>;
@@ -109,6 +109,7 @@ export interface FoundMessage extends OfCard {
 /** The issuer says nothing of what was proposed to it: that stands. */
 export interface StandMessage extends OfCard {
   readonly kind: 'stand';
+  readonly deposit?: DepositOrder | undefined;
   /** As it may have reached the issuer; undefined: it cannot have. */
   readonly sent: SentReference | undefined;
   /** Message id under which it was proposed. */
@@ -140,6 +141,8 @@ export interface NotedMessage {
   readonly id: string;
   readonly token: string;
   readonly entry: TransactionEntry;
+  /** Record of a request that the issuer has taken back: nothing is held for it any more. */
+  readonly takenBack?: string | undefined;
 }
 
 /** What another ledger has done already, in its order. Once by its id. */
@@ -165,6 +168,8 @@ export interface Done {
   readonly seen: readonly string[];
   /** What it took back: where it may be, how much of it is left, and what stands for it where it is not known. */
   readonly original: { readonly keys: readonly string[]; readonly leftMinor: number; readonly unknown: StandInRecord } | undefined;
+  /** Where the authorization may be that it completes: its partner's deposit holds the completion instead. */
+  readonly completes?: readonly string[] | undefined;
   /** What it counted counts no longer. */
   readonly isUndone: boolean;
   /** The host approved: what its next balance may not know of. */

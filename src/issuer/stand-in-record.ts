@@ -54,6 +54,8 @@ export interface RecordMore {
   readonly account?: string;
   /** What it holds of a partner's deposit. */
   readonly deposit?: Deposit;
+  /** What a reversal left of it, in the transaction's currency; absent: none came. */
+  readonly actualMinor?: number;
 }
 
 export interface Deposit {
@@ -64,20 +66,32 @@ export interface Deposit {
   readonly dueAtMs: number | undefined;
 }
 
+const cardPrefix = 'c:';
+
 /** The head of a card, by its token. */
 export function cardHeadId(token: string): string {
-  return `c:${token}`;
+  return `${cardPrefix}${token}`;
+}
+
+/** Whose record it is; undefined: it is no record of a remote issuer's card. */
+export function tokenOfRecord(recordId: string): string | undefined {
+  const end = recordId.indexOf('~');
+  return recordId.startsWith(cardPrefix) && end > cardPrefix.length ? recordId.slice(cardPrefix.length, end) : undefined;
 }
 
 export function keyOf({ card, trace }: Pick<CardMessage, 'card' | 'trace'>): string {
-  return recordKey(card.token, trace.station, trace.acquirer, trace.stan, trace.class, trace.function);
+  return recordKey(card.token, trace);
+}
+
+export function recordKey(token: string, { station, acquirer, stan, class: of, function: by }: Pick<CardMessage['trace'], 'station' | 'acquirer' | 'stan' | 'class' | 'function'>): string {
+  return keyBy(token, station, acquirer, stan, of, by);
 }
 
 /** Where the named transaction may be: as it is named, or under the STAN of the message itself. */
 export function originalKeysOf({ card, trace, original }: CardMessage): readonly string[] {
   const { token } = card;
-  if (original === undefined) return (['authorization', 'financial'] as const).map((of) => recordKey(token, trace.station, trace.acquirer, trace.stan, of, 'request'));
-  return [recordKey(token, trace.station, original.acquirer === '' ? trace.acquirer : original.acquirer, original.stan, original.class, original.function)];
+  if (original === undefined) return (['authorization', 'financial'] as const).map((of) => keyBy(token, trace.station, trace.acquirer, trace.stan, of, 'request'));
+  return [keyBy(token, trace.station, original.acquirer === '' ? trace.acquirer : original.acquirer, original.stan, original.class, original.function)];
 }
 
 /** Is the record of the transaction that is named? A STAN comes around. */
@@ -87,7 +101,7 @@ export function isNamed(record: StandInRecord, original: OriginalReference | und
   return (transmittedAt === '' || record.transmittedAt === '' || transmittedAt === record.transmittedAt) && (localAt === '' || record.localAt === '' || localAt.endsWith(record.localAt) || record.localAt.endsWith(localAt));
 }
 
-function recordKey(token: string, station: string, acquirer: string, stan: string, of: string, by: string): string {
+function keyBy(token: string, station: string, acquirer: string, stan: string, of: string, by: string): string {
   return `${cardHeadId(token)}~${station}.${acquirer}.${stan}.${of.charAt(0)}${by === 'request' ? '' : 'a'}`;
 }
 
@@ -106,10 +120,11 @@ export function tombstone(message: CardMessage): StandInRecord {
 }
 
 /** Undefined where there is nothing. */
-export function moreOf({ proposal, pin, account, deposit }: { readonly [Name in keyof RecordMore]: RecordMore[Name] | undefined }): RecordMore | undefined {
-  if (proposal === undefined && pin === undefined && account === undefined && deposit === undefined) return undefined;
+export function moreOf({ proposal, pin, account, deposit, actualMinor }: { readonly [Name in keyof RecordMore]: RecordMore[Name] | undefined }): RecordMore | undefined {
+  if (proposal === undefined && pin === undefined && account === undefined && deposit === undefined && actualMinor === undefined) return undefined;
   return {
     ...(proposal === undefined ? {} : { proposal }), ...(pin === undefined ? {} : { pin }), ...(account === undefined ? {} : { account }), ...(deposit === undefined ? {} : { deposit }),
+    ...(actualMinor === undefined ? {} : { actualMinor }),
   };
 }
 

@@ -11,15 +11,15 @@ import type { GuardMove } from '../store/store.ts';
 import { before, changed, freshOf, named, nameOf, reversedBefore } from './stand-in-change.ts';
 import type { Journal, Records, Result } from './stand-in-change.ts';
 import { outageGuardId, takesOf } from './stand-in-counts.ts';
-import { depositEntry, entryText, release, reserve, settle } from './stand-in-deposit.ts';
+import { asPaid, completedBy, depositEntry, entryText, kept, release, reserve, settle, take } from './stand-in-deposit.ts';
 import type { Held } from './stand-in-deposit.ts';
 import { checksOf, entryOf } from './stand-in-entry.ts';
 import { authorizationId, cardFacts } from './stand-in-known.ts';
 import type { CardKnown } from './stand-in-known.ts';
 import type { AskMessage, StandInHead, StandInRequest, StandMessage } from './stand-in-message.ts';
 import { keyOf, moreOf, recordOf } from './stand-in-record.ts';
-import type { StandInRecord } from './stand-in-record.ts';
-import { withoutDeposit } from './stand-in-told.ts';
+import type { Deposit, StandInRecord } from './stand-in-record.ts';
+import { completesOf, withoutDeposit } from './stand-in-told.ts';
 
 /** What a request names, where it names something. */
 interface Named {
@@ -41,20 +41,21 @@ export function applyAsk(head: StandInHead, records: Records, ask: AskMessage, n
     if ('missing' in looked) return { kind: 'read', ids: looked.missing };
     original = looked;
   }
-  if (order !== undefined && (order.isOutOfReach === true || refusedGuardId === order.guardId)) return depositRefuses(head, records, key, ask, order.isOutOfReach === true ? '9112' : '1820', nowMs, journal);
-  const held = order === undefined ? undefined : reserve(order, found.asked?.more?.deposit, undefined, 0);
-  const record: StandInRecord = { ...recordOf(message, id, 'switch', { reason: '9112', approvalCode: '' }), phase: 'asked', untilMs, sent, more: moreOf({ deposit: held?.deposit }) };
+  const own = found.asked?.more?.deposit;
+  if (order !== undefined && own === undefined && (order.isOutOfReach === true || refusedGuardId === order.guardId)) return depositRefuses(head, records, key, ask, order.isOutOfReach === true ? '9112' : '1820', nowMs, journal);
+  const held = order === undefined ? kept(own) : reserve(order, own, completedBy(message, order, original?.record));
+  const record: StandInRecord = { ...recordOf(message, id, 'switch', { reason: '9112', approvalCode: '' }), phase: 'asked', untilMs, sent, more: moreOf({ deposit: held.deposit }) };
   return changed(head, token, nowMs, {
-    card: head.card, puts: [[key, record]], fresh: freshOf(records, key), takes: held?.moves ?? [],
-    done: { key, record, entry: held === undefined ? '' : depositEntry('reserved', id, id, held.moves, nowMs) },
+    card: head.card, puts: [[key, record]], fresh: freshOf(records, key), takes: held.moves,
+    done: { key, record, entry: depositEntry('reserved', id, id, held.moves, nowMs) },
   }, { kind: 'go', names: nameOf(original?.record) }, journal);
 }
 
 /** The partner's deposit does not cover it: the issuer is not asked, and nobody stands in. */
-function depositRefuses(head: StandInHead, records: Records, key: string, { id, message }: AskMessage | StandInRequest, reason: Reason, nowMs: number, journal: Journal): Result {
+function depositRefuses(head: StandInHead, records: Records, key: string, { id, message }: AskMessage, reason: Reason, nowMs: number, journal: Journal): Result {
   const response = { reason, approvalCode: '', amount: message.amount } as const;
   const record: StandInRecord = recordOf(message, id, 'switch', response);
-  const entry = entryText(entryOf(message, nowMs, 'switch', response, [{ check: 'partnerBalance', outcome: 'fail', value: '' }], []), []);
+  const entry = entryText(entryOf(message, nowMs, 'switch', response, [], [reason === '1820' ? 'depositNotCovered' : 'depositNotKnown']), []);
   return changed(head, message.card.token, nowMs, { card: head.card, puts: [[key, record]], fresh: freshOf(records, key), takes: [], done: { key, record, entry } }, { kind: 'answered', record, note: undefined, decision: undefined }, journal);
 }
 
@@ -71,19 +72,21 @@ export function applyRequest(head: StandInHead, records: Records, request: Stand
     if ('missing' in looked) return { kind: 'read', ids: looked.missing };
     original = looked;
   }
-  if (order !== undefined && refusedGuardId === order.guardId) return depositRefuses(head, records, key, request, '1820', nowMs, journal);
-  const decision = decide(head, request, original?.record, nowMs, refusedGuardId);
+  // What was sent has its deposit; where it is kept is another ledger, which may be out of reach.
+  const isReserved = found.asked?.more?.deposit !== undefined || sent !== undefined;
+  const refusal = order === undefined ? undefined : refusedGuardId === order.guardId ? '1820' : order.isOutOfReach === true && !isReserved ? '9112' : undefined;
+  const decision = decide(head, refusal === undefined ? request : { ...request, facts: { ...facts, depositRefusal: refusal } }, original?.record, nowMs, refusedGuardId);
   if (decision.kind === 'forward') return { kind: 'decided', answer: { kind: 'forward', reason: decision.reason, checks: decision.checks }, change: undefined };
   const { reason, counted } = decision;
   const isApproved = isApproval(reason);
-  if (isApproved && order?.isOutOfReach === true && found.asked?.more?.deposit === undefined) return depositRefuses(head, records, key, request, '9112', nowMs, journal);
   const response = responseOf(message, reason);
   const account = head.known?.terms?.account;
   const takes = outageTakes(request, decision, account);
-  const held = heldBy(request, isApproved, found.asked, original?.record);
-  const moves = [...takes.moves, ...held.moves];
   // What is wrong, whoever looks at it, is proposed to nobody.
   const proposes = proposesUntilMs !== undefined && !decision.isFinal;
+  const completed = completedBy(message, order, original?.record);
+  const held = heldBy(request, isApproved, proposes, found.asked, completed);
+  const moves = [...takes.moves, ...held.moves];
   const wasSent = proposesUntilMs === undefined ? sent : undefined;
   const flags = [`standin:${facts.why}`, `rules:${rules.version}`, ...(wasSent === undefined ? [] : ['sentToIssuer'])];
   const checks = checksOf(decision.checks);
@@ -96,21 +99,21 @@ export function applyRequest(head: StandInHead, records: Records, request: Stand
   const puts: [string, StandInRecord][] = [[key, record]];
   const [left] = decision.originals ?? [];
   if (original?.record !== undefined) {
-    const emptied = isApproved && message.purpose === 'completion' && order !== undefined ? withoutDeposit(original.record) : original.record;
+    const emptied = isApproved && !proposes && completed !== undefined ? withoutDeposit(original.record) : original.record;
     if (left !== undefined || emptied !== original.record) puts.push([original.key, left === undefined ? emptied : { ...emptied, counted: left }]);
   }
   return changed(head, message.card.token, nowMs, {
     card: decision.state.card, known: knownAfter(head.known, request, decision), puts, fresh: freshOf(records, key), takes: moves,
     done: {
       key, record, entry, counters: rules.counters, pin: decision.pin === undefined ? undefined : decision.pin.outcome === 'wrong' ? 'wrong' : 'right',
-      seen: decision.state.card.seen.filter((mark) => !head.card.seen.includes(mark)),
+      seen: decision.state.card.seen.filter((mark) => !head.card.seen.includes(mark)), completes: isApproved && !proposes ? completesOf(message, order) : undefined,
       ...(left === undefined || original === undefined ? {} : { original: { keys: [original.key], leftMinor: left.leftMinor, unknown: { ...original.record!, counted: left } } }),
     },
   }, proposes ? { kind: 'go', names: nameOf(original?.record), proposal: { reason, approvalCode: response.approvalCode } } : { kind: 'answered', record, note: undefined, decision }, journal);
 }
 
 /** What was proposed stands: the issuer has said nothing else. */
-export function applyStand(head: StandInHead, records: Records, { id, message, sent, follows }: StandMessage, nowMs: number, journal: Journal): Result {
+export function applyStand(head: StandInHead, records: Records, { id, message, sent, follows, deposit: order }: StandMessage, nowMs: number, journal: Journal): Result {
   const key = keyOf(message);
   if (!records.has(key)) return { kind: 'read', ids: [key] };
   const found = before(records, key, message, [id, follows]);
@@ -120,11 +123,18 @@ export function applyStand(head: StandInHead, records: Records, { id, message, s
   if (proposed?.more?.proposal === undefined) return { kind: 'decided', answer: { kind: 'unknown' }, change: undefined };
   const { proposal } = proposed.more;
   const { reason, approvalCode, amount } = proposed;
-  const held = settle(proposed.more.deposit, message, reason, undefined);
+  const looked = message.purpose === 'completion' && message.original !== undefined ? named(records, message) : undefined;
+  if (looked !== undefined && 'missing' in looked) return { kind: 'read', ids: looked.missing };
+  const isApproved = isApproval(reason);
+  const completed = isApproved ? completedBy(message, order, looked?.record) : undefined;
+  const own = proposed.more.deposit;
+  const held = isApproved || sent === undefined ? settle(message, reason, undefined, own, completed, order) : kept(own);
   const record: StandInRecord = { ...proposed, phase: 'ended', sent, more: moreOf({ ...proposed.more, proposal: undefined, deposit: held.deposit }) };
+  const puts: [string, StandInRecord][] = [[key, record]];
+  if (looked?.record !== undefined && completed !== undefined) puts.push([looked.key, withoutDeposit(looked.record)]);
   const flags = [...proposal.flags, sent === undefined ? 'notConfirmed' : 'sentToIssuer'];
   const entry = entryText({ ...entryOf(message, nowMs, 'standin', { reason, approvalCode, amount }, proposal.checks, flags), id: record.id }, held.moves);
-  return changed(head, message.card.token, nowMs, { card: head.card, puts: [[key, record]], fresh: undefined, takes: held.moves, done: { key, record, entry } }, { kind: 'answered', record, note: undefined, decision: undefined }, journal);
+  return changed(head, message.card.token, nowMs, { card: head.card, puts, fresh: undefined, takes: held.moves, done: { key, record, entry, completes: isApproved ? completesOf(message, order) : undefined } }, { kind: 'answered', record, note: undefined, decision: undefined }, journal);
 }
 
 function decide(head: StandInHead, { message, rules, facts, keepsBalance = false }: StandInRequest, original: StandInRecord | undefined, nowMs: number, refusedGuardId: string): StandInDecision {
@@ -151,13 +161,16 @@ function outageTakes({ issuer, message, rules: { outageCaps }, facts }: StandInR
   return { guardId, moves: takesOf(guardId, counted, outageCaps, account, facts.switchesSharing) };
 }
 
-/** What is held of the deposit after the decision: of what was sent before it is held already. */
-function heldBy({ message, deposit: order }: StandInRequest, isApproved: boolean, asked: StandInRecord | undefined, original: StandInRecord | undefined): Held {
-  const before = asked?.more?.deposit;
-  if (!isApproved) return release(before);
-  if (order === undefined) return { deposit: before, moves: [] };
-  const held = reserve(order, before, message.purpose === 'completion' ? original?.more?.deposit : undefined, 0);
-  return message.class === 'authorization' || held.deposit === undefined ? held : { ...held, deposit: { ...held.deposit, dueAtMs: undefined } };
+/**
+ * What is held of the deposit after the decision: of what was sent before it is held already. What the issuer may have approved, it is held
+ * for until it has taken that back; what is proposed, until it has said what it thinks.
+ */
+function heldBy({ message, deposit: order, sent, proposesUntilMs }: StandInRequest, isApproved: boolean, proposes: boolean, asked: StandInRecord | undefined, completed: Deposit | undefined): Held {
+  const own = asked?.more?.deposit;
+  if (proposes) return order === undefined ? kept(own) : reserve(order, own, completed);
+  if (isApproved) return asPaid(order === undefined ? kept(own) : take(order, own, completed, 0), message);
+  if (sent === undefined || proposesUntilMs !== undefined) return release(own);
+  return order?.isOutOfReach === true && own === undefined ? take(order, undefined, undefined, 0) : kept(own);
 }
 
 function knownAfter(known: CardKnown | undefined, { id, advised, keepsBalance }: StandInRequest, { state, counted }: Decided): CardKnown | undefined {

@@ -6,13 +6,13 @@ import type { GuardMove } from '../store/store.ts';
 import { before, changed, freshOf, named, nameOf } from './stand-in-change.ts';
 import type { Journal, Records, Result } from './stand-in-change.ts';
 import { takeBack } from './stand-in-counts.ts';
-import { entryText, noFloor, release, reserve, settle } from './stand-in-deposit.ts';
+import { asPaid, completedBy, entryText, kept, noFloor, settle, take } from './stand-in-deposit.ts';
 import type { Held } from './stand-in-deposit.ts';
 import { entryOf } from './stand-in-entry.ts';
 import { hostApproval, withHostApproval } from './stand-in-known.ts';
-import type { StandInHead, ToldMessage } from './stand-in-message.ts';
+import type { DepositOrder, StandInHead, ToldMessage } from './stand-in-message.ts';
 import { isNamed, keyOf, moreOf, originalKeysOf, recordOf, tombstone } from './stand-in-record.ts';
-import type { StandInRecord } from './stand-in-record.ts';
+import type { Deposit, StandInRecord } from './stand-in-record.ts';
 
 export function applyTold(head: StandInHead, records: Records, told: ToldMessage, nowMs: number, journal: Journal): Result {
   const { id, message, by, response, sent, advised, flags, rules } = told;
@@ -46,7 +46,8 @@ export function applyTold(head: StandInHead, records: Records, told: ToldMessage
     isTold = false;
     flagged.push('reversedBefore');
   }
-  const asked = found.kind === 'open' ? found.asked : undefined;
+  // One that another switch asked, and this one gives up, is this one's.
+  const asked = found.kind === 'open' ? found.asked : found.kind === 'known' && found.answer.kind === 'asked' ? found.answer.record : undefined;
   const isApproved = by === 'issuer' && isApproval(response.reason);
   let counted = asked?.counted;
   if (asked?.more?.proposal !== undefined) {
@@ -62,8 +63,11 @@ export function applyTold(head: StandInHead, records: Records, told: ToldMessage
   if (hasRightPin) card = issuerApproved(card);
   const approval = isApproved && told.keepsBalance === true && counted === undefined ? hostApproval(message, rules, response.amount?.amountMinor, sent) : undefined;
   if (approval !== undefined) known = withHostApproval(known, approval);
-  const held = isTold && !isRequest ? advisedDeposit(told, found.kind === 'reversed', original, puts, looked) : settledDeposit(told, asked);
+  const completed = completedBy(message, told.deposit, original);
+  const takes = message.class !== 'reversal' && found.kind !== 'reversed' && (isRequest ? isApproved : isTold);
+  const held = takes && !isRequest ? advisedDeposit(told, completed) : settledDeposit(told, asked, found.kind === 'reversed', completed);
   moves.push(...held.moves);
+  if (takes && completed !== undefined && original !== undefined && looked !== undefined) puts.push([looked.key, withoutDeposit(original)]);
   const record: StandInRecord = {
     ...recordOf(message, id, by, response), amount: response.amount ?? message.amount, isReversed: told.isReversed || found.kind === 'reversed', sent, advised, names: nameOf(original),
     counted, guardId: counted === undefined ? '' : (asked?.guardId ?? ''), telling: isTold ? 'due' : 'no', more: moreOf({ deposit: held.deposit }),
@@ -75,26 +79,24 @@ export function applyTold(head: StandInHead, records: Records, told: ToldMessage
     card, known, puts, fresh: freshOf(records, key), takes: moves,
     done: {
       key, record, entry: entryText(entryOf(message, nowMs, by, response, [], flagged, originalId), moves), counters: rules.counters, takes: [], pin: hasRightPin ? 'right' : undefined,
-      hostApproved: approval, isUndone: asked?.counted !== undefined && counted === undefined,
+      hostApproved: approval, completes: takes ? completesOf(message, told.deposit) : undefined, isUndone: asked?.counted !== undefined && counted === undefined,
       ...(message.class !== 'reversal' || message.fault !== undefined || looked === undefined || looked.isOther ? {} : { original: { keys: originalKeysOf(message), leftMinor: message.actualMinor ?? 0, unknown: tombstone(message) } }),
     },
   }, { kind: 'answered', record, note: undefined, decision: undefined }, journal);
 }
 
-/** The request's own: it was taken before it went out, and what became of it says what stays. */
-function settledDeposit({ message, response, isReversed }: ToldMessage, asked: StandInRecord | undefined): Held {
-  const deposit = asked?.more?.deposit;
-  return isReversed ? release(deposit) : settle(deposit, message, response.reason, response.amount?.amountMinor);
+/** The request's own: it was taken before it went out, and what became of it says what stays. What nobody answered stays until the issuer has taken it back. */
+function settledDeposit(told: ToldMessage, asked: StandInRecord | undefined, isReversed: boolean, completed: Deposit | undefined): Held {
+  const { message, response, deposit: order } = told;
+  const own = asked?.more?.deposit;
+  if (isReversed || message.class === 'reversal' || message.function !== 'request') return kept(undefined);
+  if (told.isReversed) return order?.isOutOfReach === true && own === undefined ? take(order, undefined, undefined, 0) : kept(own);
+  return settle(message, response.reason, response.amount?.amountMinor, own, completed, order);
 }
 
 /** Of an advice: it happened, and goes below nothing if it must. What it completes holds nothing for itself any more. */
-function advisedDeposit(
-  { message, deposit: order }: ToldMessage, isReversed: boolean, original: StandInRecord | undefined, puts: [string, StandInRecord][], looked: { readonly key: string } | undefined,
-): Held {
-  if (order === undefined || isReversed || message.class === 'reversal') return { deposit: undefined, moves: [] };
-  const held = reserve(order, undefined, message.purpose === 'completion' ? original?.more?.deposit : undefined, noFloor);
-  if (message.purpose === 'completion' && original?.more?.deposit !== undefined && looked !== undefined) puts.push([looked.key, withoutDeposit(original)]);
-  return { deposit: asPaid(held.deposit, message), moves: order.isOutOfReach === true ? [] : held.moves };
+function advisedDeposit({ message, deposit: order }: ToldMessage, completed: Deposit | undefined): Held {
+  return order === undefined ? kept(undefined) : asPaid(take(order, undefined, completed, noFloor), message);
 }
 
 /** Its completion holds it now. */
@@ -102,6 +104,7 @@ export function withoutDeposit(record: StandInRecord): StandInRecord {
   return record.more?.deposit === undefined ? record : { ...record, more: moreOf({ ...record.more, deposit: undefined }) };
 }
 
-function asPaid(deposit: Held['deposit'], { class: of }: CardMessage): Held['deposit'] {
-  return deposit === undefined || of === 'authorization' ? deposit : { ...deposit, dueAtMs: undefined };
+/** For another ledger, which may know of it: where what it completes may be. */
+export function completesOf(message: CardMessage, order: DepositOrder | undefined): readonly string[] | undefined {
+  return order !== undefined && message.purpose === 'completion' && message.original !== undefined ? originalKeysOf(message) : undefined;
 }

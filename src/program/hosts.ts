@@ -18,6 +18,7 @@ import type { TransactionEntry } from '../account/journal.ts';
 import { StandInCards } from '../issuer/stand-in-cards.ts';
 import { openLocalLedger, openStandInLedger } from '../issuer/stand-in-ledger.ts';
 import type { StandInLedger } from '../issuer/stand-in-ledger.ts';
+import { cardHeadId } from '../issuer/stand-in-record.ts';
 import { StandInRelay } from '../issuer/stand-in-relay.ts';
 import type { CardVault } from '../keys/hsm.ts';
 import type { CardMessage, MessageClass } from '../message/message.ts';
@@ -44,6 +45,8 @@ export interface HostsOutside {
   readonly switchName: string;
   readonly hosts: Hosts;
   readonly decide: DecideOptions;
+  /** Looks for room in the shared counters of the store. */
+  readonly findGuardRoom?: DecideOptions['findGuardRoom'];
   readonly vault: CardVault;
   readonly hsm: HsmTurn;
   readonly deadlines: Deadlines;
@@ -127,7 +130,7 @@ export class HostIssuers {
     });
     const quiet = (): void => undefined;
     const local = await openLocalLedger({ ...decide, store, events: { commit: quiet, conflict: quiet, trouble: quiet, recovered: quiet } });
-    const shared = await openStandInLedger(decide);
+    const shared = await openStandInLedger(outside.findGuardRoom === undefined ? decide : { ...decide, findGuardRoom: outside.findGuardRoom });
     const book = await StandInRelay.open({
       shared, local, store, node: switchName, after: decide.after,
       events: {
@@ -183,6 +186,13 @@ export class HostIssuers {
   note(cardToken: string, entry: TransactionEntry): void {
     const { elapsed } = this.#outside;
     this.#book.submit(cardToken, { kind: 'noted', id: entry.id, token: cardToken, entry }, (message) => message, elapsed() + noteMs, () => undefined);
+  }
+
+  /** Lets go of what a transaction holds of its partner's deposit, where its time is over. Resolves when that is done. */
+  async lapse(token: string, recordId: string): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#shared.submit(cardHeadId(token), '', { kind: 'lapse', id: this.#outside.newId(), token, recordId }, Infinity, () => resolve());
+    await promise;
   }
 
   /** All that waits, is set aside, or was delivered lately. */

@@ -60,6 +60,8 @@ export interface StandInFacts {
   readonly lastKnown?: LastKnown | undefined;
   /** Nothing is approved without knowing the balance, whatever the rules say. */
   readonly needsBalance?: boolean | undefined;
+  /** The partner's deposit does not cover it, or nobody can tell whether it does. */
+  readonly depositRefusal?: '1820' | '9112' | undefined;
   readonly knownCard?: KnownCard | undefined;
   /** The card's own limits, above or below its range's: each takes the place of those of the same scope, period and currency. */
   readonly cardLimits?: readonly Limit[] | undefined;

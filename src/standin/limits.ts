@@ -11,7 +11,7 @@ import type { Exposure } from './exposure.ts';
 import { spanOf } from './rules.ts';
 import type { Cap, Limit } from './rules.ts';
 import type { Request } from './subject.ts';
-import { fail, pass, skip } from './verdict.ts';
+import { fail, pass, skip, wrong } from './verdict.ts';
 import type { Verdict } from './verdict.ts';
 
 export function testBalance(request: Request): Verdict {
@@ -31,8 +31,9 @@ export function testBalance(request: Request): Verdict {
 }
 
 export function testPartnerBalance(request: Request): Verdict {
-  const { facts: { lastKnown, switchesSharing }, state, isDebit, addedMinor } = request;
+  const { facts: { lastKnown, switchesSharing, depositRefusal }, state, isDebit, addedMinor } = request;
   const mode = modeOfBalance(request);
+  if (depositRefusal !== undefined) return wrong(depositRefusal, 'deposit', depositRefusal === '1820' ? 'not covered' : 'not known');
   if (mode === 'off' || !isDebit || lastKnown?.headroomMinor === undefined) return skip(mode, 'not known');
   return asked(addedMinor, share(lastKnown.headroomMinor, switchesSharing) - pendingOf(state.partner), '1820', mode);
 }

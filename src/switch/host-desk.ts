@@ -16,7 +16,7 @@ import type { ForwardOrder, HostResult, LateAnswer, NotSent, RemoteIssuer, Sent 
 import { lateEntry, toldEntry } from '../issuer/stand-in-entry.ts';
 import type { StandInLedger } from '../issuer/stand-in-ledger.ts';
 import type { AskMessage, StandInAnswer, StandInMessage } from '../issuer/stand-in-message.ts';
-import { originalKeysOf } from '../issuer/stand-in-record.ts';
+import { originalKeysOf, recordKey } from '../issuer/stand-in-record.ts';
 import type { StandInRecord } from '../issuer/stand-in-record.ts';
 import type { StandInRelay } from '../issuer/stand-in-relay.ts';
 import type { CardVault } from '../keys/hsm.ts';
@@ -132,11 +132,13 @@ export class HostDesk {
   told({ id, cardKey, kind, content }: Advice, maskedPan: string, { station, mti }: Sent, version: CardMessage['version'], isRepeat: boolean): void {
     if (content.what !== 'decision') return;
     const flags = ['issuerTold', ...(isRepeat ? ['repeated'] : []), ...(content.standInReason === '' ? [] : [`because:${content.standInReason}`])];
-    this.#note(cardKey, toldEntry(content, { id, messageId: content.messageId, token: cardKey, maskedPan, class: kind as CardMessage['class'], version, mti, station, own: content.own, flags }, this.#options.now()));
+    // Whatever the request was: the issuer holds nothing for it any more.
+    const takenBack = kind === 'reversal' && content.function === 'request' && content.trace.class !== 'reversal' ? recordKey(cardKey, content.trace) : undefined;
+    this.#note(cardKey, toldEntry(content, { id, messageId: content.messageId, token: cardKey, maskedPan, class: kind as CardMessage['class'], version, mti, station, own: content.own, flags }, this.#options.now()), takenBack);
   }
 
-  #note(token: string, entry: ReturnType<typeof lateEntry>): void {
-    this.#options.book.submit(token, { kind: 'noted', id: entry.id, token, entry }, same, this.#options.elapsed() + recordMs, () => undefined);
+  #note(token: string, entry: ReturnType<typeof lateEntry>, takenBack?: string): void {
+    this.#options.book.submit(token, { kind: 'noted', id: entry.id, token, entry, takenBack }, same, this.#options.elapsed() + recordMs, () => undefined);
   }
 
   /** A request: to the issuer where it is to be asked, or in its place. */
@@ -268,7 +270,7 @@ export class HostDesk {
   #end(arrival: HostArrival, by: 'issuer' | 'switch', response: Pick<Response, 'reason' | 'approvalCode' | 'amount'>, sent: SentReference | undefined, flags: readonly string[], finish: Done, then: () => void): void {
     const { elapsed } = this.#options;
     const told: StandInMessage = {
-      ...this.#about(arrival), kind: 'told', by, response, sent, advised: undefined, isReversed: false, flags, remembered: undefined,
+      ...this.#about(arrival), kind: 'told', by, response, sent, advised: undefined, isReversed: false, flags, remembered: undefined, deposit: depositOrder(arrival),
     };
     this.#submit(arrival, told, elapsed() + recordMs, (outcome) => {
       if (outcome.kind !== 'decided' || outcome.answer.kind !== 'answered') finish({ kind: 'silence', why: 'what the issuer answered is not on record' });
@@ -298,7 +300,7 @@ export class HostDesk {
     await this.#telling.keep([this.#telling.reversal(arrival, sent, cause, id)]);
     const told: StandInMessage = {
       ...this.#about(arrival), kind: 'told', by: 'switch', response: { reason: '9112', approvalCode: '', amount: arrival.meaning.amount },
-      sent, advised: undefined, isReversed: true, flags: ['noAnswer'], remembered: undefined,
+      sent, advised: undefined, isReversed: true, flags: ['noAnswer'], remembered: undefined, deposit: depositOrder(arrival),
     };
     this.#submit(arrival, told, elapsed() + recordMs, () => finish({ kind: 'silence', why: 'the issuer did not answer' }));
   }
@@ -328,7 +330,7 @@ export class HostDesk {
 
   /** The issuer has said nothing of what was proposed to it: that stands. @param sent as it may have reached it */
   #stand(arrival: HostArrival, sent: SentReference | undefined, follows: string, finish: Done): void {
-    this.#submit(arrival, { ...this.#about(arrival), kind: 'stand', sent, follows }, this.#options.elapsed() + recordMs, (outcome) => {
+    this.#submit(arrival, { ...this.#about(arrival), kind: 'stand', sent, follows, deposit: depositOrder(arrival) }, this.#options.elapsed() + recordMs, (outcome) => {
       if (outcome.kind !== 'decided') finish({ kind: 'silence', why: 'whether the proposal stands is not known' });
       // The store that has the proposal is away: it is decided again, with this node's share.
       else if (outcome.answer.kind === 'unknown') this.#standIn(arrival, { ...away('issuersOption'), ...(sent === undefined ? {} : { sent }), follows }, finish);

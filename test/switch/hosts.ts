@@ -15,7 +15,9 @@ import type { HostMessage } from '../../src/cli/host-report.ts';
 import type { Rule } from '../../src/cli/host-script.ts';
 import { decodeEntry } from '../../src/account/journal.ts';
 import type { TransactionEntry } from '../../src/account/journal.ts';
+import { GuardRoom } from '../../src/issuer/guard-room.ts';
 import { openLedger } from '../../src/issuer/ledger.ts';
+import type { Ledger } from '../../src/issuer/ledger.ts';
 import type { Draft } from '../../src/iso8583/draft.ts';
 import type { Message } from '../../src/iso8583/codec.ts';
 import type { SoftwareHsm } from '../../src/keys/software-hsm.ts';
@@ -60,6 +62,8 @@ export interface HostSwitchOptions {
   readonly hostPinKey?: string;
   /** What the advice file may grow to. */
   readonly adviceBytesMax?: number;
+  /** Unix ms. */
+  readonly now?: () => number;
 }
 
 /** Each stand-in and its answer in a test's time. */
@@ -99,12 +103,14 @@ export class HostSwitch {
   readonly logged: LoggedMessage[];
   readonly drops: string[];
   readonly issuers: HostIssuers;
+  readonly ledger: Ledger;
+  readonly guards: GuardRoom;
   readonly #switch: Switch;
   readonly #ownsStore: boolean;
   readonly #sockets: Socket[] = [];
   #stopped = false;
 
-  constructor(parts: { store: Store; folder: string; hsm: SoftwareHsm; lines: LogLine[]; logged: LoggedMessage[]; drops: string[]; issuers: HostIssuers; switch_: Switch; ownsStore: boolean }) {
+  constructor(parts: { store: Store; folder: string; hsm: SoftwareHsm; lines: LogLine[]; logged: LoggedMessage[]; drops: string[]; issuers: HostIssuers; ledger: Ledger; guards: GuardRoom; switch_: Switch; ownsStore: boolean }) {
     this.store = parts.store;
     this.folder = parts.folder;
     this.hsm = parts.hsm;
@@ -112,6 +118,8 @@ export class HostSwitch {
     this.logged = parts.logged;
     this.drops = parts.drops;
     this.issuers = parts.issuers;
+    this.ledger = parts.ledger;
+    this.guards = parts.guards;
     this.#switch = parts.switch_;
     this.#ownsStore = parts.ownsStore;
   }
@@ -155,7 +163,7 @@ export class HostSwitch {
 }
 
 export async function startHostSwitch(options: HostSwitchOptions = {}): Promise<HostSwitch> {
-  const now = (): number => Date.now();
+  const now = options.now ?? Date.now;
   const elapsed = (): number => performance.now();
   const atTurnEnd = (work: () => void): void => void setImmediate(work);
   const after = (delayMs: number, work: () => void): void => void setTimeout(work, delayMs).unref();
@@ -179,8 +187,9 @@ export async function startHostSwitch(options: HostSwitchOptions = {}): Promise<
   const ledger = await openLedger(decide);
   const hostsOf = new Hosts();
   const name = options.name ?? `t${(started += 1)}`;
+  const guards = new GuardRoom({ store, now, elapsed, newId: () => `${name}g${Math.random()}` });
   const issuers = await HostIssuers.open({
-    dataDir: folder, switchName: name, hosts: hostsOf, decide, vault: hsm, hsm: hsmTurn, deadlines, now, elapsed, random: () => 0.5, newId: () => `${name}x${Math.random()}`,
+    dataDir: folder, switchName: name, hosts: hostsOf, decide, findGuardRoom: guards.findGuardRoom, vault: hsm, hsm: hsmTurn, deadlines, now, elapsed, random: () => 0.5, newId: () => `${name}x${Math.random()}`,
     messages, adviceBytesMax: options.adviceBytesMax, onStoreLost: (reason) => lines.push({ event: 'advice file lost', reason }), log, gate: { warning: (event: string, facts: () => Record<string, unknown>) => lines.push({ event, ...facts() }) } as never,
     metrics: { link: Object.fromEntries(Object.keys(silentLinkEvents).map((each) => [each, () => undefined])) } as never,
   });
@@ -207,7 +216,7 @@ export async function startHostSwitch(options: HostSwitchOptions = {}): Promise<
     };
   }), 1_000);
   if (failure !== undefined) throw failure.error;
-  const switched = new HostSwitch({ store, folder, hsm, lines, logged, drops, issuers, switch_, ownsStore: options.store === undefined });
+  const switched = new HostSwitch({ store, folder, hsm, lines, logged, drops, issuers, ledger, guards, switch_, ownsStore: options.store === undefined });
   running.push(switched);
   return switched;
 }
