@@ -159,7 +159,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   const hosts = new Hosts();
   const issuers = await HostIssuers.open({
     dataDir: config.dataDir, switchName: config.switchName, hosts, vault: hsm, hsm: hsmTurn, deadlines, now, elapsed, random: Math.random, newId, log, gate, metrics, messages,
-    decide: { store, now, elapsed, atTurnEnd, after, events: decideEvents(metrics, log, gate) }, onStoreLost: (reason) => end('advice file lost', reason),
+    decide: { store, now, elapsed, atTurnEnd, after, events: decideEvents(metrics, log, gate) }, findGuardRoom: guards.findGuardRoom, onStoreLost: (reason) => end('advice file lost', reason),
   });
   opened.push(() => issuers.stop());
   issuers.set(tables);
@@ -215,7 +215,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
     stations: { switch: switch_, rows: () => current.stations, log },
   }));
   office.serve(() => ({ stations: switch_.status, storeAnswers: ledger.storeAnswers, waiting: ledger.waiting, lagEntriesMax: limits.lagEntriesMax }));
-  const expiry = startExpiry(config.deadlines.expiryScanMs, { store, ledger, now, newId, recordDays: recordDaysMin, transfers: guards }, log);
+  const expiry = startExpiry(config.deadlines.expiryScanMs, { store, ledger, now, newId, recordDays: recordDaysMin, transfers: guards, lapse: async (token, id) => await issuers.lapse(token, id) }, log);
   log.event('ready', {
     stations: switch_.status.map(({ name, port }) => `${name}:${port}`), http: office.httpPort,
     ...(config.demo ? { try: 'npx locum send --help' } : {}),
