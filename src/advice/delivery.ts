@@ -145,6 +145,20 @@ export class Delivery {
     this.#advance();
   }
 
+  /** The destination has it, as an answer says that came after its time. @returns false where it was not waiting any more */
+  async taken(id: string): Promise<boolean> {
+    const { file } = this.#options;
+    const wasWaiting = await file.taken(id);
+    for (const [queued, deadline] of this.#waits) {
+      if (queued.id !== id) continue;
+      deadline.cancel();
+      this.#waits.delete(queued);
+      file.free(queued);
+      this.#advance();
+    }
+    return wasWaiting;
+  }
+
   pause(by: Pauser): void {
     this.#pausers.add(by);
   }

@@ -35,6 +35,8 @@ export interface HostOutside {
   readonly events: HostEvents;
   /** How late a deadline may be noticed. */
   readonly tickMs?: number;
+  /** Trace numbers up to this one may be used: a later run begins behind it. */
+  readonly reserveStans?: (through: number) => void;
 }
 
 /** What is to be sent, on whichever station. */
@@ -62,7 +64,7 @@ export class HostIssuer implements RemoteIssuer {
     this.#outside = outside;
     this.#tickMs = outside.tickMs ?? 10;
     // One row of numbers for all: a trace that was drawn for one station may be sent on another.
-    const stans = new Stans(stations[0]!.firstStan);
+    const stans = new Stans(stations[0]!.firstStan, outside.reserveStans);
     this.#stations = stations.map((station) => new StationRequests(station, config, outside.events, this.#tickMs, stans));
   }
 

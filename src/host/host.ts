@@ -83,6 +83,8 @@ export interface AdviceOrder {
   readonly trace?: OwnTrace | undefined;
   /** Of a decision: when, and what became of the PIN. */
   readonly decided?: DecidedFacts | undefined;
+  /** Its answer came after its end: the issuer has it all the same. */
+  readonly late?: (answer: LateAnswer) => void;
 }
 
 export interface DecidedFacts {

@@ -10,9 +10,11 @@ import { Delivery } from '../advice/delivery.ts';
 import type { DeliveryStatus, SendOutcome } from '../advice/delivery.ts';
 import type { BegunAdvice } from '../advice/advice-file.ts';
 import type { DecisionContent } from '../advice/advice.ts';
+import { UsedNumbers } from '../advice/used-numbers.ts';
+import type { ResponseMeaning } from '../dialect/meaning.ts';
 import { HostIssuer } from '../host/host-issuer.ts';
-import type { HostEvents, HostStation, HostStatus, RemoteIssuer, HostResult } from '../host/host.ts';
-import { stanAtTime } from '../host/stans.ts';
+import type { HostEvents, HostResult, HostStation, HostStatus, LateAnswer, RemoteIssuer, Sent } from '../host/host.ts';
+import { stanAfter, stanAtTime, stanMax } from '../host/stans.ts';
 import { WireTimes } from '../host/wire-times.ts';
 import type { TransactionEntry } from '../account/journal.ts';
 import { StandInCards } from '../issuer/stand-in-cards.ts';
@@ -24,6 +26,7 @@ import type { CardVault } from '../keys/hsm.ts';
 import type { CardMessage, MessageClass } from '../message/message.ts';
 import type { Pan } from '../message/pan.ts';
 import type { DecideOptions } from '../store/decide.ts';
+import { partitionOf } from '../store/store.ts';
 import { SqliteStore } from '../store/sqlite.ts';
 import { HostDesk } from '../switch/host-desk.ts';
 import { timerMs } from '../switch/host-policy.ts';
@@ -105,18 +108,20 @@ export class HostIssuers {
   readonly #shared: StandInLedger;
   readonly #local: StandInLedger;
   readonly #book: StandInRelay;
+  readonly #numbers: UsedNumbers;
   readonly #times: WireTimes;
   #running = new Map<string, Running>();
   /** What issuers and operators say of single cards. */
   readonly cards: StandInCards;
 
-  private constructor(outside: HostsOutside, store: SqliteStore, advices: AdviceFile, shared: StandInLedger, local: StandInLedger, book: StandInRelay) {
+  private constructor(outside: HostsOutside, store: SqliteStore, advices: AdviceFile, shared: StandInLedger, local: StandInLedger, book: StandInRelay, numbers: UsedNumbers) {
     this.#outside = outside;
     this.#store = store;
     this.#advices = advices;
     this.#shared = shared;
     this.#local = local;
     this.#book = book;
+    this.#numbers = numbers;
     this.#times = new WireTimes(outside.now);
     this.cards = new StandInCards({ shared, local, elapsed: outside.elapsed, newId: outside.newId });
   }
@@ -138,7 +143,8 @@ export class HostIssuers {
         trouble: (error) => gate.warning('stand-in relay trouble', () => ({ error: error instanceof Error ? error.message : String(error) })),
       },
     });
-    return new HostIssuers(outside, store, advices, shared, local, book);
+    const numbers = await UsedNumbers.open(store, (error) => gate.warning('trace numbers not reserved', () => ({ error: error.message })));
+    return new HostIssuers(outside, store, advices, shared, local, book, numbers);
   }
 
   /** Reads what the rows of these tables name, and changes nothing. @throws ConfigError with the place in the row */
@@ -210,6 +216,7 @@ export class HostIssuers {
     // What cannot be written, as on a full disk, is tried until the file is closed.
     this.#advices.close();
     await stopped;
+    this.#numbers.close();
     this.#book.close();
     this.#shared.close();
     this.#local.close();
@@ -236,7 +243,7 @@ export class HostIssuers {
       exchanged: ({ token, message }, result) => this.#log(row.name, factsOf(message), token, message.id, result, ''),
     });
     const delivery = new Delivery({
-      file: this.#advices, destination: row.name, deadlines, now, random, send: (begun) => this.#send(issuer, desk, row, begun),
+      file: this.#advices, destination: row.name, deadlines, now, random, send: (begun) => this.#send(issuer, desk, row, delivery, begun),
       events: {
         sent: () => undefined,
         answered: () => undefined,
@@ -308,7 +315,9 @@ export class HostIssuers {
   }
 
   #overStations(row: HostIssuerRow, stations: readonly StationRow[], events: HostEvents): HostIssuer {
-    const { hosts, deadlines, now } = this.#outside;
+    const { hosts, deadlines, now, switchName } = this.#outside;
+    const used = this.#numbers.through(row.name);
+    const firstStan = used === undefined ? stanAfter(stanAtTime(now()), partitionOf(switchName, stanMax)) : stanAfter(used, 1);
     const formats = stations.map((station) => loadFormat(station, `stations.${station.name}`));
     const askingCodes = row.askingCodes ?? formats.flatMap(({ dialect }) => usualAskingCodes[dialect.version]);
     return new HostIssuer(
@@ -317,14 +326,14 @@ export class HostIssuers {
         const { codec, dialect } = formats[index]!;
         return {
           name: station.name, side: { dialect, spec: codec.spec }, codec, link: hosts.link(station.name), matchKeys: row.matchKeys,
-          forwardingInstitution: row.forwardingInstitution, firstStan: stanAtTime(now()),
+          forwardingInstitution: row.forwardingInstitution, firstStan,
         };
       }),
-      { deadlines, times: this.#times, events },
+      { deadlines, times: this.#times, events, reserveStans: (through) => this.#numbers.reserve(row.name, through) },
     );
   }
 
-  async #send(issuer: RemoteIssuer, desk: HostDesk, row: HostIssuerRow, { advice, isRepeat }: BegunAdvice): Promise<SendOutcome> {
+  async #send(issuer: RemoteIssuer, desk: HostDesk, row: HostIssuerRow, delivery: Delivery, { advice, isRepeat }: BegunAdvice): Promise<SendOutcome> {
     const { vault, elapsed } = this.#outside;
     const { timers } = row;
     const { content, kind, sealedPan, id } = advice;
@@ -332,10 +341,14 @@ export class HostIssuers {
     const opened = vault.decryptPan(sealedPan, id);
     if ('error' in opened) return { kind: 'refused', why: `its card number does not open: ${opened.error.reason}` };
     const { promise, resolve } = Promise.withResolvers<SendOutcome>();
-    issuer.advise({ of: kind as MessageClass, content, pan: opened.pan, isRepeat, deadlineMs: elapsed() + timerMs(timers, kind === 'reversal' ? kind : 'advice', content.purpose), trace: content.own, decided: content }, (result) => {
+    const told = (sent: Sent, version: ResponseMeaning['version']): void => desk.told(advice, opened.pan.masked, sent, version, isRepeat);
+    const late = ({ meaning, sent, fault }: LateAnswer): void => {
+      if (fault === '' && meaning.approved) void delivery.taken(id).then((isTaken) => isTaken && told(sent, meaning.version));
+    };
+    issuer.advise({ of: kind as MessageClass, content, pan: opened.pan, isRepeat, deadlineMs: elapsed() + timerMs(timers, kind === 'reversal' ? kind : 'advice', content.purpose), trace: content.own, decided: content, late }, (result) => {
       this.#log(row.name, adviceFacts(kind, content, opened.pan), advice.cardKey, content.messageId, result, content.standInReason);
       if ((result.kind === 'answered' || result.kind === 'decided') && result.meaning.approved) {
-        desk.told(advice, opened.pan.masked, result.sent, result.meaning.version, isRepeat);
+        told(result.sent, result.meaning.version);
         resolve({ kind: 'accepted' });
       } else if (result.kind === 'answered' || result.kind === 'decided') resolve({ kind: 'refused', why: `answered ${result.meaning.responseCode}` });
       else if (result.kind === 'notSent' && (result.why === 'unfit' || result.why === 'tooLarge')) resolve({ kind: 'refused', why: result.detail });
@@ -363,7 +376,8 @@ export class HostIssuers {
       late: (issuer, late) => {
         const { sent, lateMs, meaning } = late;
         gate.warning('issuer answer late', () => ({ issuer, station: sent.station, stan: sent.reference.stan, lateMs: Math.round(lateMs), approved: meaning.approved }));
-        desk().late(late);
+        if ('late' in late.order) late.order.late?.(late);
+        else desk().late(late);
         messages.write({
           ...blankLine, atMs: now() - lateMs, elapsedMs: lateMs, station: sent.station, direction: 'out', mti: sent.mti, answerMti: meaning.mti, class: meaning.class, stan: sent.reference.stan,
           acquirer: meaning.acquirer, routed: issuer, outcome: 'late', answeredBy: 'issuer', reason: meaning.reason ?? '', responseCode: meaning.responseCode, detail: 'its request had its end so long before',

@@ -34,6 +34,23 @@ describe('a delivery', () => {
     expect(delivery.status).toMatchObject({ state: 'delivering', inFlight: 4, backlog: { count: 4 } });
   });
 
+  it('takes an answer that comes after its time, and lets the card’s next go', async () => {
+    await write('a1', 'a2');
+    const { delivery, ids, answer } = deliver(file, time);
+    delivery.usable();
+    await settled();
+    await answer(noAnswer, 'a1');
+    expect(ids()).toEqual(['a1']);
+    expect(await delivery.taken('a1')).toBe(true);
+    await settled();
+    expect(ids()).toEqual(['a1', 'a2']);
+    expect(await delivery.taken('a1')).toBe(false);
+    await answer(accepted, 'a2');
+    await time.pass(10_000);
+    expect(ids()).toEqual(['a1', 'a2']);
+    expect(file.backlog('host').count).toBe(0);
+  });
+
   it('sends what is written while it delivers', async () => {
     const { delivery, ids } = deliver(file, time, {}, () => accepted);
     delivery.usable();

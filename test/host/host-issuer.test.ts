@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Deadlines } from '../../src/base/deadlines.ts';
 import { adviceContent } from '../../src/dialect/forward-advice.ts';
 import type { HostResult } from '../../src/host/host.ts';
-import { stanAtTime, Stans } from '../../src/host/stans.ts';
+import { stanAfter, stanAtTime, stanBlock, Stans } from '../../src/host/stans.ts';
 import { Draft } from '../../src/iso8583/draft.ts';
 import { virtualTime } from '../link/station.ts';
 import { codecOf } from '../iso8583/codecs.ts';
@@ -320,6 +320,20 @@ describe('trace numbers', () => {
     expect(stans.take()).toBe(undefined);
     stans.free(500_000);
     expect(stans.take()).toBe(500_000);
+  });
+
+  it('are reserved a block ahead: what begins behind a reservation uses none that was used', () => {
+    const reserved: number[] = [];
+    const stans = new Stans(999_000, (through) => reserved.push(through));
+    for (let count = 0; count < 2 * stanBlock + 1; count += 1) {
+      const stan = stans.take()!;
+      stans.free(stan);
+      // Even where the last reservation is not on disk yet.
+      const known = reserved.at(-2) ?? reserved[0]!;
+      expect((known - stan + 999_999) % 999_999).toBeLessThan(2 * stanBlock);
+    }
+    expect(reserved).toEqual([1_000, 2_000, 3_000]);
+    expect([stanAfter(999_999, 1), stanAfter(999_000, 2 * stanBlock)]).toEqual([1, 1_001]);
   });
 
   it('of a later start of the day come after those of an earlier', () => {

@@ -194,6 +194,43 @@ test.for(['late', 'twice', 'garbled', 'wrong'] as const)('an answer that is %s n
   expect(entries.filter(({ originalId }) => originalId === decision?.id).map(({ flags }) => flags[0]).sort()).toEqual(['issuerTold', 'issuerTold', 'late']);
 });
 
+test('an acknowledgement that comes after our timer is one: the advice is not sent again, and the story has it once', async () => {
+  const at = await startHostSwitch({ issuer: { timers: { posMs: 400, cashMs: 400, adviceMs: 150 } } });
+  const shop = await at.call();
+  expect(code(await shop.ask(buys(shop, 1)))).toBe('0110 00');
+  const issuer = await issuerComes(at, always({ do: 'late', ms: 300 }, '120'));
+  await at.delivered();
+  // The next would have followed within a second.
+  await until(() => at.lines.some(({ event }) => event === 'issuer answer late'), 'the acknowledgement comes late');
+  expect(code(await shop.ask(buys(shop, 2)))).toBe('0110 00');
+  await eventually(async () => (await at.entries()).filter(({ flags }) => flags[0] === 'issuerTold').length === 1, 'the story says that the issuer has it');
+  expect(issuer.types()).toEqual(['0120', '0100']);
+  expect(at.logged.filter(({ outcome }) => outcome === 'unmatched')).toEqual([]);
+});
+
+test('trace numbers of a run are not used again by the next one, nor by another switch that starts at the same time', async () => {
+  const folder = newFolder();
+  const stans = new Set<string>();
+  for (let run = 0; run < 3; run += 1) {
+    const at = await startHostSwitch({ folder, name: 'one' });
+    const issuer = await issuerComes(at);
+    const shop = await at.call();
+    for (let stan = 1; stan <= 5; stan += 1) expect(code(await shop.ask(buys(shop, run * 10 + stan)))).toBe('0110 00');
+    for (const { stan } of issuer.messages()) stans.add(stan);
+    await at.stop();
+    await issuer.host.kill();
+  }
+  expect(stans.size).toBe(15);
+  const [one, other] = [await startHostSwitch({ name: 'one' }), await startHostSwitch({ name: 'other' })];
+  const issuers = [await issuerComes(one), await issuerComes(other)];
+  for (const at of [one, other]) {
+    const shop = await at.call();
+    expect(code(await shop.ask(buys(shop, 1)))).toBe('0110 00');
+  }
+  const [first, second] = issuers.map((issuer) => Number(issuer.messages()[0]!.stan));
+  expect(Math.abs(first! - second!)).toBeGreaterThan(1_000);
+});
+
 test('without assured response there is silence and one 0420, and a repeat hears that nothing stands', async () => {
   const at = await startHostSwitch({ issuer: { assuredResponse: false } });
   const issuer = await issuerComes(at, always({ do: 'drop' }));
