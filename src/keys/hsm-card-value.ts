@@ -1,7 +1,7 @@
 /** What the port takes for card verification values: printed ones and those of a stripe or chip, fixed or made anew for each payment. */
 import type { Pan } from '../message/pan.ts';
 import type { Secret } from '../message/secret.ts';
-import type { KeyName } from './hsm.ts';
+import type { KeyName } from './key-name.ts';
 
 interface FixedValue {
   /** A key of usage `cvk`. */

@@ -1,6 +1,6 @@
 /** What the port takes for chip cards: application cryptograms, the answers to them, and scripts to the card (EMV Book 2; EMV CPA; VIS). */
 import type { Pan } from '../message/pan.ts';
-import type { KeyName } from './hsm.ts';
+import type { KeyName } from './key-name.ts';
 
 /** A cryptogram version of a scheme: what it covers, and how its keys are derived. The table is in chip-profile.ts. */
 export type ChipProfileName = 'visa-cvn10' | 'visa-cvn14' | 'visa-cvn17' | 'visa-cvn18' | 'visa-cvn22' | 'mastercard-cvn16' | 'mastercard-cvn17' | 'emv-common';

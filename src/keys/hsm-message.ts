@@ -2,7 +2,7 @@
 import type { Amount } from '../message/money.ts';
 import type { Pan } from '../message/pan.ts';
 import type { Secret } from '../message/secret.ts';
-import type { KeyName } from './hsm.ts';
+import type { KeyName } from './key-name.ts';
 
 /** `retail`: ISO 9797-1 algorithm 3 with padding method 1 (ANSI X9.19), of triple DES keys; `cmac`: NIST SP 800-38B, of either. */
 export type MacAlgorithm = 'retail' | 'cmac';

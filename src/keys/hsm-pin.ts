@@ -2,7 +2,7 @@
 import type { Pan } from '../message/pan.ts';
 import type { PinReference } from '../message/pin.ts';
 import type { Secret } from '../message/secret.ts';
-import type { KeyName } from './hsm.ts';
+import type { KeyName } from './key-name.ts';
 
 /** ISO 9564-1 formats; 4 is of AES keys, the others of triple DES keys. */
 export type PinFormat = 0 | 1 | 3 | 4;

@@ -56,12 +56,6 @@ export interface Refusal {
 /** Anything but `match` is a failed check. */
 export type Verdict = 'match' | 'mismatch' | { readonly error: Refusal };
 
-/** One name in a key set; without a version the current one, and for checks the replaced ones that still may be used. */
-export interface KeyName {
-  readonly name: string;
-  readonly version?: number;
-}
-
 export type Check = CardValueCheck | PinCheck | CryptogramCheck | AuthenticationCheck | MacCheck;
 
 /** A value to be made. What the product is says each order: digits, or upper-case hexadecimal. */
@@ -92,6 +86,9 @@ export interface CardVault {
    */
   encryptPan(pan: Pan, boundTo: string): string;
   decryptPan(sealed: string, boundTo: string): { readonly pan: Pan } | { readonly error: Refusal };
+  /** A message that may hold a PAN, in the same way. */
+  sealMessage(message: Uint8Array, boundTo: string): string;
+  openMessage(sealed: string, boundTo: string): { readonly message: Uint8Array } | { readonly error: Refusal };
 }
 
 export interface Hsm extends CardVault {

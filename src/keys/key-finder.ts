@@ -3,7 +3,8 @@
  */
 import type { KeyObject } from 'node:crypto';
 import type { AesKey, TdesKey } from './block-cipher.ts';
-import type { KeyInfo, KeyName, KeyUsage, Refusal, RefusalCode, Verdict } from './hsm.ts';
+import type { KeyInfo, KeyUsage, Refusal, RefusalCode, Verdict } from './hsm.ts';
+import type { KeyName } from './key-name.ts';
 
 /** One version of a named key. */
 export interface KeyVersion {

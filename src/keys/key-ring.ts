@@ -4,7 +4,8 @@
  * Refused: a set without the vault's keys. Invariant: a key is found for its usage only.
  */
 import { AesKey, TdesKey } from './block-cipher.ts';
-import type { KeyInfo, KeyName, KeyUsage, Refusal } from './hsm.ts';
+import type { KeyInfo, KeyUsage, Refusal } from './hsm.ts';
+import type { KeyName } from './key-name.ts';
 import { KeyError } from './key-error.ts';
 import { refusal } from './key-finder.ts';
 import type { KeyFinder, KeyVersion } from './key-finder.ts';

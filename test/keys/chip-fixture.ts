@@ -2,7 +2,7 @@
 import { createSecretKey } from 'node:crypto';
 import type { KeyUsage, Product, Verdict } from '../../src/keys/hsm.ts';
 import type { ChipProfileName, ChipSubject } from '../../src/keys/hsm-chip.ts';
-import type { KeyName } from '../../src/keys/hsm.ts';
+import type { KeyName } from '../../src/keys/key-name.ts';
 import { KeyRing } from '../../src/keys/key-ring.ts';
 import { published } from '../vectors/published.ts';
 import { pan } from './fixture.ts';
