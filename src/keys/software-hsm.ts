@@ -67,21 +67,40 @@ export class SoftwareHsm implements Hsm {
   }
 
   encryptPan(pan: Pan, boundTo: string): string {
-    const { info, key } = this.#pan;
-    const keyId = `${info.name}/${info.version}`;
-    return `${keyId}:${seal(key, Buffer.from(pan.reveal(), 'latin1'), panLabel(keyId, boundTo), this.#outside.random).toString('base64url')}`;
+    return this.#seal(Buffer.from(pan.reveal(), 'latin1'), panLabel, boundTo);
   }
 
   decryptPan(sealed: string, boundTo: string): { readonly pan: Pan } | { readonly error: Refusal } {
+    const opened = this.#open(sealed, panLabel, boundTo);
+    if ('error' in opened) return opened;
+    const pan = Pan.parse(opened.clear.toString('latin1'));
+    opened.clear.fill(0);
+    return pan === undefined ? { error: notOpened } : { pan };
+  }
+
+  sealMessage(message: Uint8Array, boundTo: string): string {
+    return this.#seal(message, messageLabel, boundTo);
+  }
+
+  openMessage(sealed: string, boundTo: string): { readonly message: Uint8Array } | { readonly error: Refusal } {
+    const opened = this.#open(sealed, messageLabel, boundTo);
+    return 'error' in opened ? opened : { message: opened.clear };
+  }
+
+  #seal(clear: Uint8Array, labelOf: typeof panLabel, boundTo: string): string {
+    const { info, key } = this.#pan;
+    const keyId = `${info.name}/${info.version}`;
+    return `${keyId}:${seal(key, clear, labelOf(keyId, boundTo), this.#outside.random).toString('base64url')}`;
+  }
+
+  #open(sealed: string, labelOf: typeof panLabel, boundTo: string): { readonly clear: Buffer } | { readonly error: Refusal } {
     const parts = /^([a-z0-9.-]{1,64})\/([0-9]{1,9}):([A-Za-z0-9_-]+)$/.exec(sealed);
     if (parts === null) return { error: refusal('malformed', 'this is not a sealed PAN') };
     const [, name = '', version = '', content = ''] = parts;
     const found = this.#ring.find({ name, version: Number(version) }, 'pan');
     if ('code' in found) return { error: found };
-    const clear = unseal(found[0].key, Buffer.from(content, 'base64url'), panLabel(`${name}/${version}`, boundTo));
-    const pan = clear === undefined ? undefined : Pan.parse(clear.toString('latin1'));
-    clear?.fill(0);
-    return pan === undefined ? { error: refusal('malformed', 'this sealed PAN was changed, or belongs to another row') } : { pan };
+    const clear = unseal(found[0].key, Buffer.from(content, 'base64url'), labelOf(`${name}/${version}`, boundTo));
+    return clear === undefined ? { error: notOpened } : { clear };
   }
 
   verify(checks: readonly Check[]): readonly Verdict[] {
@@ -182,3 +201,9 @@ function keyNameOf(asked: Check | Order): string {
 function panLabel(keyId: string, boundTo: string): string {
   return `locum-pan/1|${keyId}|${boundTo}`;
 }
+
+function messageLabel(keyId: string, boundTo: string): string {
+  return `locum-message/1|${keyId}|${boundTo}`;
+}
+
+const notOpened = refusal('malformed', 'this sealed PAN was changed, or belongs to another row');
