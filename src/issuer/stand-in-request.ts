@@ -73,7 +73,7 @@ export function applyRequest(head: StandInHead, records: Records, request: Stand
     original = looked;
   }
   // What was sent has its deposit; where it is kept is another ledger, which may be out of reach.
-  const isReserved = found.asked?.more?.deposit !== undefined || sent !== undefined;
+  const isReserved = found.asked?.more?.deposit !== undefined || (sent !== undefined && proposesUntilMs === undefined);
   const refusal = order === undefined ? undefined : refusedGuardId === order.guardId ? '1820' : order.isOutOfReach === true && !isReserved ? '9112' : undefined;
   const decision = decide(head, refusal === undefined ? request : { ...request, facts: { ...facts, depositRefusal: refusal } }, original?.record, nowMs, refusedGuardId);
   if (decision.kind === 'forward') return { kind: 'decided', answer: { kind: 'forward', reason: decision.reason, checks: decision.checks }, change: undefined };
