@@ -1,6 +1,7 @@
 /** Every command, in the order in which the overview names them. */
 import type { Command } from './command.ts';
 import { advicesDropCommand, advicesListCommand, advicesPauseCommand, advicesReplayCommand, advicesResumeCommand, advicesShowCommand, advicesSpeedCommand } from './advices.ts';
+import { alertsCommand } from './alerts.ts';
 import { decodeCommand } from './decode.ts';
 import { doctorCommand } from './doctor.ts';
 import { hostCommand } from './host.ts';
@@ -18,7 +19,7 @@ import { tablesHistoryCommand, tablesListCommand, tablesRemoveCommand, tablesRes
 import { traceCommand } from './trace.ts';
 
 export const commands: readonly Command[] = [
-  startCommand, sendCommand, loadCommand, hostCommand, decodeCommand, traceCommand, logCommand,
+  startCommand, sendCommand, loadCommand, hostCommand, decodeCommand, traceCommand, logCommand, alertsCommand,
   issuerListCommand, issuerShowCommand, issuerOutCommand, issuerInCommand, issuerKillCommand, issuerUnkillCommand,
   advicesListCommand, advicesShowCommand, advicesReplayCommand, advicesDropCommand, advicesPauseCommand, advicesResumeCommand, advicesSpeedCommand,
   stationListCommand, stationShowCommand, stationSignOnCommand, stationSignOffCommand, stationEchoCommand, stationCutOverCommand,

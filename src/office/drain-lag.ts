@@ -12,15 +12,8 @@ export interface Lag {
   readonly seconds: number;
 }
 
-/** Counts what waits in the store's journal, for whoever refuses on it. */
-export async function journalEntriesWaiting(store: Store): Promise<number> {
-  const epochs = await store.epochs();
-  const lengths = await Promise.all(epochs.map((epoch, partition) => store.journalLength({ partition, epoch })));
-  return lengths.reduce((sum, length) => sum + length, 0);
-}
-
 /**
- * The same with the age of the oldest entry, for whoever watches.
+ * Counts what waits in the store's journal, with the age of the oldest entry.
  *
  * @param firstEpoch the first epoch of a partition that the book does not have whole; by default the current one
  */

@@ -120,6 +120,14 @@ function operationAsked(operation: string, by: string, status: number): void {
 }
 
 let bookOpen = false;
+let troubleTold: string | undefined;
+
+/** Tells the switch's thread, where it does not know it already. @param trouble undefined: the book answers */
+function bookTrouble(trouble: string | undefined): void {
+  if (trouble !== troubleTold) tell({ kind: 'bookTrouble', trouble });
+  troubleTold = trouble;
+}
+
 /** The book with its tables, once it is open. */
 let kept: { readonly book: Book; readonly refresh: () => Promise<void> } | undefined;
 
@@ -164,6 +172,7 @@ async function openAndMigrate(): Promise<Book | undefined> {
       book = await openBook(start.book);
       const { applied, version } = await migrate(book);
       log.event('book opened', { kind: book.kind, schema: version, applied });
+      bookTrouble(undefined);
       return book;
     } catch (error) {
       await book?.close();
@@ -172,6 +181,7 @@ async function openAndMigrate(): Promise<Book | undefined> {
       log.warning('book not reached', { error: error instanceof Error ? error.message : String(error), ...(isLast ? {} : { retryInMs: retryMs }) });
       if (isLast) return undefined;
       tell({ kind: 'bookAway' });
+      bookTrouble(error instanceof Error ? error.message : String(error));
       await delay(retryMs, undefined, { signal: ending.signal }).catch(() => undefined);
     }
   }
@@ -188,11 +198,14 @@ async function judge({ revision, rows }: SystemTableSnapshot): Promise<boolean> 
   return await promise;
 }
 
-function newTables(book: Book): SystemTables {
+function newTables(book: Book, failed: (error: Error) => void): SystemTables {
   return new SystemTables({
     book, cacheFile: start.cacheFile, now, judge,
     events: {
-      refreshFailed: (error) => log.warning('system tables not refreshed', { error: error.message }),
+      refreshFailed: (error) => {
+        failed(error);
+        log.warning('system tables not refreshed', { error: error.message });
+      },
       cacheWritten: (revision) => log.detail('system tables cached', { revision }),
       cacheFailed: (error) => log.failure('system tables not cached', { error: error.message }),
     },
@@ -201,11 +214,16 @@ function newTables(book: Book): SystemTables {
 
 /** Enters the configuration's rows, then watches the tables for changes. */
 async function keepTables(book: Book): Promise<void> {
-  const tables = newTables(book);
+  let trouble: string | undefined;
+  const tables = newTables(book, ({ message }) => {
+    trouble = message;
+  });
   let loaded = false;
   let refreshing = Promise.resolve();
   const refresh = async (): Promise<void> => {
+    trouble = undefined;
     const changes = await tables.refresh();
+    bookTrouble(trouble);
     if (changes.length > 0) log.event('system tables changed', { rows: changes.map(({ kind, name }) => `${kind} ${name}`) });
   };
   // One after the other: each begins with what the one before it found.
@@ -217,10 +235,13 @@ async function keepTables(book: Book): Promise<void> {
         for (const kind of systemTableKinds) await tables.seed(kind, start.rows.filter((row) => row.kind === kind));
         await tables.load();
         loaded = true;
+        bookTrouble(undefined);
         kept = { book, refresh: inTurn };
       }
     } catch (error) {
-      log.warning('system tables not read', { error: error instanceof Error ? error.message : String(error) });
+      const { message } = error instanceof Error ? error : new Error(String(error));
+      bookTrouble(message);
+      log.warning('system tables not read', { error: message });
     }
     await delay(start.refreshMs, undefined, { signal: stopping.signal }).catch(() => undefined);
   }

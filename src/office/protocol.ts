@@ -46,6 +46,8 @@ export type FromOffice =
   | { readonly kind: 'failed'; readonly message: string }
   /** The book cannot be reached at first. */
   | { readonly kind: 'bookAway' }
+  /** Why the book does not answer, since now; undefined: it does. */
+  | { readonly kind: 'bookTrouble'; readonly trouble: string | undefined }
   /** What the book has, to be answered with `judged`. */
   | { readonly kind: 'tables'; readonly revision: number; readonly rows: readonly OfficeRow[] }
   | { readonly kind: 'ask'; readonly id: number; readonly what: 'metrics' | 'readiness' }

@@ -6,6 +6,7 @@ import type { Log } from '../base/log.ts';
 import type { LinkEvents } from '../link/events.ts';
 import type { DecideEvents } from '../store/decide.ts';
 import type { SwitchEvents } from '../switch/events.ts';
+import type { AlertNotes } from './alerts.ts';
 import type { Metrics } from './metrics.ts';
 
 const linesPerSecondMax = 20;
@@ -46,7 +47,7 @@ export class LogGate {
 }
 
 /** The link's events, counted and logged. */
-export function linkEvents({ link }: Metrics, log: Log, gate: LogGate): LinkEvents {
+export function linkEvents({ link }: Metrics, log: Log, gate: LogGate, notes: AlertNotes): LinkEvents {
   return {
     ...link,
     listening: (station, host, port) => log.event('station listening', { station, host, port }),
@@ -56,6 +57,7 @@ export function linkEvents({ link }: Metrics, log: Log, gate: LogGate): LinkEven
     },
     disconnected: (station, connection, reason, detail) => {
       link.disconnected(station, connection, reason, detail);
+      notes.station(station, `the last one went (${troubleWords(reason, detail)})`);
       gate.event('disconnected', () => ({ station, connection, reason, detail }));
     },
     connectionRefused: (station, peer, reason, detail) => {
@@ -64,6 +66,7 @@ export function linkEvents({ link }: Metrics, log: Log, gate: LogGate): LinkEven
     },
     connectFailed: (station, reason, detail, retryInMs) => {
       link.connectFailed(station, reason, detail, retryInMs);
+      notes.station(station, troubleWords(reason, detail));
       gate.warning('connection failed', () => ({ station, reason, detail, retryInMs }));
     },
     frameRefused: (station, connection, reason, announcedBytes) => {
@@ -77,8 +80,12 @@ export function linkEvents({ link }: Metrics, log: Log, gate: LogGate): LinkEven
   };
 }
 
+function troubleWords(reason: string, detail: string | undefined): string {
+  return detail === undefined || detail === '' ? reason : `${reason}, ${detail}`;
+}
+
 /** The stations' events, counted and logged: a decision is a line at debug level, since the journal tells it better. */
-export function switchEvents({ switch: counted }: Metrics, log: Log, gate: LogGate): SwitchEvents {
+export function switchEvents({ switch: counted }: Metrics, log: Log, gate: LogGate, notes: AlertNotes): SwitchEvents {
   return {
     ...counted,
     decided: (event) => {
@@ -88,6 +95,7 @@ export function switchEvents({ switch: counted }: Metrics, log: Log, gate: LogGa
     },
     dropped: (station, reason, detail) => {
       counted.dropped(station, reason, detail);
+      if (reason === 'unmatchedAnswer') notes.happened('answersUnmatched', station, detail);
       gate.warning('message dropped', () => ({ station, reason, detail }));
     },
     refused: (station, type, reason, detail) => {
@@ -123,11 +131,12 @@ export function switchEvents({ switch: counted }: Metrics, log: Log, gate: LogGa
 }
 
 /** The decide loop's events, counted and logged. */
-export function decideEvents({ decide }: Metrics, log: Log, gate: LogGate): DecideEvents {
+export function decideEvents({ decide }: Metrics, log: Log, gate: LogGate, notes: AlertNotes): DecideEvents {
   return {
     ...decide,
     trouble: (kind, error) => {
       decide.trouble(kind, error);
+      notes.store(error.message);
       gate.warning('store trouble', () => ({ kind, error: error.message }));
     },
     recovered: (downMs) => log.event('store answers again', { downMs: Math.round(downMs) }),

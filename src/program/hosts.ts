@@ -12,6 +12,7 @@ import type { BegunAdvice } from '../advice/advice-file.ts';
 import type { DecisionContent } from '../advice/advice.ts';
 import { UsedNumbers } from '../advice/used-numbers.ts';
 import type { ResponseMeaning } from '../dialect/meaning.ts';
+import type { Unavailability } from '../host/circuit.ts';
 import { HostIssuer } from '../host/host-issuer.ts';
 import type { HostEvents, HostResult, HostStation, HostStatus, LateAnswer, RemoteIssuer, Sent } from '../host/host.ts';
 import { stanAfter, stanAtTime, stanMax } from '../host/stans.ts';
@@ -35,6 +36,7 @@ import type { Hosts, WorkingHost } from '../switch/hosts.ts';
 import type { HsmTurn } from '../switch/hsm-turn.ts';
 import { blankLine, exchangeLine, noMessageLog, withoutCard } from '../switch/message-log.ts';
 import type { ExchangeFacts, MessageLog } from '../switch/message-log.ts';
+import type { AlertNotes } from './alerts.ts';
 import type { LogGate } from './events.ts';
 import { usualAskingCodes } from './host-row.ts';
 import type { HostIssuerRow } from './issuer-rows.ts';
@@ -61,6 +63,7 @@ export interface HostsOutside {
   readonly log: Log;
   readonly gate: LogGate;
   readonly metrics: Metrics;
+  readonly notes: AlertNotes;
   readonly messages: MessageLog;
   /** What the advice file may grow to; by default far more than an outage of days takes. */
   readonly adviceBytesMax?: number | undefined;
@@ -81,6 +84,8 @@ interface Running {
 export interface HostOverview {
   readonly row: HostIssuerRow;
   readonly status: HostStatus;
+  /** Why an authorization would not be sent to it now; undefined: it would, be it to try whether it answers again. */
+  readonly unavailability: Unavailability | undefined;
   /** Unix ms. */
   readonly sinceMs: number;
   readonly delivery: DeliveryStatus;
@@ -128,10 +133,16 @@ export class HostIssuers {
 
   /** Opens the advice file, with what waits in it. */
   static async open(outside: HostsOutside): Promise<HostIssuers> {
-    const { dataDir, decide, deadlines, now, gate, log, switchName, onStoreLost } = outside;
+    const { dataDir, decide, deadlines, now, gate, log, notes, switchName, onStoreLost } = outside;
     const store = await SqliteStore.open({ file: join(dataDir, 'advices.sqlite'), partitions: 1, now, onLost: onStoreLost, bytesMax: outside.adviceBytesMax ?? adviceBytesMax });
     const advices = await AdviceFile.open({
-      store, now, atTurnEnd: decide.atTurnEnd, deadlines, events: { trouble: (error) => gate.warning('advice file trouble', () => ({ error: error.message })) },
+      store, now, atTurnEnd: decide.atTurnEnd, deadlines,
+      events: {
+        trouble: (error) => {
+          notes.happened('adviceFileTrouble', 'advices', error.message);
+          gate.warning('advice file trouble', () => ({ error: error.message }));
+        },
+      },
     });
     const quiet = (): void => undefined;
     const local = await openLocalLedger({ ...decide, store, events: { commit: quiet, conflict: quiet, trouble: quiet, recovered: quiet } });
@@ -184,7 +195,7 @@ export class HostIssuers {
 
   /** Every remote issuer, by name. */
   get overview(): readonly HostOverview[] {
-    return [...this.#running.values()].map(({ row, working, delivery, sinceMs }) => ({ row, status: working.issuer.status, sinceMs, delivery: delivery.status }))
+    return [...this.#running.values()].map(({ row, working, delivery, sinceMs }) => ({ row, status: working.issuer.status, unavailability: working.issuer.unavailability('authorization'), sinceMs, delivery: delivery.status }))
       .sort((one, other) => (one.row.name < other.row.name ? -1 : 1));
   }
 
@@ -229,7 +240,7 @@ export class HostIssuers {
     let sinceMs = this.#outside.now();
     const { vault, hsm, deadlines, now, elapsed, random, newId, log } = this.#outside;
     let isAway: boolean | undefined;
-    const events = this.#events(() => moved(), () => watch(), () => desk);
+    const events = this.#events(row.name, () => moved(), () => watch(), () => desk);
     const overStations = row.remote === undefined ? this.#overStations(row, stations, events) : undefined;
     const issuer: RemoteIssuer = overStations ?? openRemote(remoteSetup(row, row.remote!), events, (order) => working.ordered(order), { deadlines, times: this.#times, vault, now, newId });
     const desk = new HostDesk({
@@ -362,8 +373,8 @@ export class HostIssuers {
     if (messages !== noMessageLog) messages.write(exchangeLine({ ...facts, issuer, nowMs: now(), token, messageId, why }, result));
   }
 
-  #events(moved: () => void, changed: () => void, desk: () => HostDesk): HostEvents {
-    const { log, gate, messages, now, metrics: { link } } = this.#outside;
+  #events(name: string, moved: () => void, changed: () => void, desk: () => HostDesk): HostEvents {
+    const { log, gate, messages, notes, now, metrics: { link } } = this.#outside;
     return {
       ...link,
       circuitChanged: (issuer, from, to) => {
@@ -371,10 +382,20 @@ export class HostIssuers {
         moved();
       },
       advices: changed,
-      answerRefused: (station, fault) => gate.warning('issuer answer refused', () => ({ station, fault })),
+      answerRefused: (station, fault) => {
+        notes.happened('answersRefused', name, fault);
+        gate.warning('issuer answer refused', () => ({ issuer: name, station, fault }));
+      },
+      answerUnmatched: (station, differing) => {
+        link.answerUnmatched(station, differing);
+        const nearest = differing === undefined ? 'nothing near waits' : `of the nearest that waits it differs in ${differing.join(', ')}`;
+        notes.happened('answersUnmatched', name, nearest);
+        gate.warning('issuer answer unmatched', () => ({ issuer: name, station, nearest }));
+      },
       unfit: (station, fault) => gate.warning('message cannot be forwarded', () => ({ station, field: fault.field, fault: fault.text })),
       late: (issuer, late) => {
         const { sent, lateMs, meaning } = late;
+        notes.happened('answersLate', issuer, `${Math.round(lateMs)} ms after its time`);
         gate.warning('issuer answer late', () => ({ issuer, station: sent.station, stan: sent.reference.stan, lateMs: Math.round(lateMs), approved: meaning.approved }));
         if ('late' in late.order) late.order.late?.(late);
         else desk().late(late);

@@ -16,6 +16,8 @@ export interface Metrics {
   readonly decide: DecideEvents;
   /** The log of messages, looked at when metrics are asked for. */
   readonly messageLog: (lines: () => { readonly lost: number; readonly waiting: number }) => void;
+  /** An alert started, or ended. */
+  readonly alert: (kind: string, subject: string, isOn: boolean) => void;
 }
 
 /** What is known of the labels so far: the child, where they are all, and what the next label leads to. */
@@ -91,6 +93,9 @@ export function newMetrics(): Metrics {
   const conflicts = new Counter({ name: 'locum_commit_conflicts_total', help: 'Decisions taken again on a newer account', registers });
   const trouble = counter('locum_store_trouble_total', 'Store calls that failed', ['kind']);
 
+  const alerts = new Gauge({ name: 'locum_alerts', help: 'Alerts: 1 while one is on', labelNames: ['kind', 'subject'], registers });
+  const alertStarts = counter('locum_alerts_started_total', 'Alerts that started', ['kind', 'subject']);
+
   const messageLog = (lines: () => { readonly lost: number; readonly waiting: number }): void => {
     void new Gauge({ name: 'locum_message_log_lines_waiting', help: 'Message log lines that the book does not have yet', registers, collect() { this.set(lines().waiting); } });
     void new Gauge({ name: 'locum_message_log_lines_lost', help: 'Message log lines that could not be kept, since the start', registers, collect() { this.set(lines().lost); } });
@@ -99,6 +104,10 @@ export function newMetrics(): Metrics {
   return {
     registry,
     messageLog,
+    alert: (kind, subject, isOn) => {
+      alerts.labels(kind, subject).set(isOn ? 1 : 0);
+      if (isOn) alertStarts(kind, subject).inc();
+    },
     link: {
       listening: () => undefined,
       connected: (station) => connections.labels(station).inc(),

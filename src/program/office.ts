@@ -10,7 +10,8 @@ import type { Registry } from 'prom-client';
 import type { Log } from '../base/log.ts';
 import type { SystemTableRow } from '../book/system-tables.ts';
 import { readTableCache } from '../book/table-cache.ts';
-import { journalEntriesWaiting } from '../office/drain-lag.ts';
+import { measureLag } from '../office/drain-lag.ts';
+import type { Lag } from '../office/drain-lag.ts';
 import type { Readiness } from '../office/http.ts';
 import { refusalOf } from '../office/operation.ts';
 import type { Operation } from '../office/operation.ts';
@@ -40,6 +41,8 @@ export interface OfficeOptions {
   readonly metrics: Registry;
   /** Of operators. */
   readonly token: string;
+  /** Unix ms. */
+  readonly now: () => number;
 }
 
 /** For closing what is open, after the grace. */
@@ -55,7 +58,10 @@ const soundMs = 60_000;
 export class Office {
   readonly #options: OfficeOptions;
   #worker: Worker | undefined;
-  #lagEntries = 0;
+  #lag: Lag = { entries: 0, seconds: 0 };
+  #isMeasuring = false;
+  #storeTrouble: string | undefined;
+  #bookTrouble: string | undefined;
   #measuring: NodeJS.Timeout | undefined;
   #restarting: NodeJS.Timeout | undefined;
   #restartMs = restartFirstMs;
@@ -98,7 +104,22 @@ export class Office {
 
   /** Journal entries that the book does not have yet, counted in the store: an office that hangs cannot hide them. */
   get lagEntries(): number {
-    return this.#lagEntries;
+    return this.#lag.entries;
+  }
+
+  /** The same, with the age of the oldest. */
+  get lag(): Lag {
+    return this.#lag;
+  }
+
+  /** Why the store did not answer when it was last asked for its journal; undefined: it did. */
+  get storeTrouble(): string | undefined {
+    return this.#storeTrouble;
+  }
+
+  /** Why the book does not answer, as the thread knows; undefined: it does, or was not asked yet. */
+  get bookTrouble(): string | undefined {
+    return this.#bookTrouble;
   }
 
   /**
@@ -225,6 +246,7 @@ export class Office {
       this.#first.reject(new OfficeFailed(failure));
       return;
     }
+    this.#bookTrouble = `its thread failed: ${failure}`;
     if (performance.now() - this.#startedAtMs > soundMs) this.#restartMs = restartFirstMs;
     log.failure('office failed', { error: failure, restartInMs: this.#restartMs });
     this.#restarting = setTimeout(() => this.#start(), this.#restartMs).unref();
@@ -252,6 +274,9 @@ export class Office {
         return;
       case 'bookAway':
         this.#withoutBook();
+        return;
+      case 'bookTrouble':
+        this.#bookTrouble = message.trouble;
         return;
       case 'tables':
         this.#tell({ kind: 'judged', revision: message.revision, taken: this.#tables(message.rows, message.revision) });
@@ -343,10 +368,16 @@ export class Office {
   }
 
   async #measureLag(): Promise<void> {
+    if (this.#isMeasuring) return;
+    this.#isMeasuring = true;
     try {
-      this.#lagEntries = await journalEntriesWaiting(this.#options.store);
-    } catch {
-      // A store that does not answer takes nothing in either; its own events tell of it.
+      this.#lag = await measureLag(this.#options.store, this.#options.now);
+      this.#storeTrouble = undefined;
+    } catch (error) {
+      // A store that does not answer takes nothing in either.
+      this.#storeTrouble = error instanceof Error ? error.message : String(error);
+    } finally {
+      this.#isMeasuring = false;
     }
   }
 }

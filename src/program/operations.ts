@@ -2,6 +2,8 @@
 import type { Operation } from '../office/operation.ts';
 import { adviceOperations } from './operator-advices.ts';
 import type { AdvicesOutside } from './operator-advices.ts';
+import { alertOperations } from './operator-alerts.ts';
+import type { AlertsOutside } from './operator-alerts.ts';
 import { issuerOperations } from './operator-issuers.ts';
 import type { IssuersOutside } from './operator-issuers.ts';
 import { stationOperations } from './operator-stations.ts';
@@ -13,10 +15,11 @@ export interface OperationsOutside {
   readonly office: TableOffice;
   readonly issuers: Omit<IssuersOutside, 'tables'>;
   readonly advices: AdvicesOutside;
+  readonly alerts: AlertsOutside;
   readonly stations: StationsOutside;
 }
 
-export function operationsOf({ office, issuers, advices, stations }: OperationsOutside): Operation[] {
+export function operationsOf({ office, issuers, advices, alerts, stations }: OperationsOutside): Operation[] {
   const tables = new OperatorTables(office);
-  return [...issuerOperations({ ...issuers, tables }), ...adviceOperations(advices), ...stationOperations(stations), ...tableOperations(tables)];
+  return [...issuerOperations({ ...issuers, tables }), ...adviceOperations(advices), ...alertOperations(alerts), ...stationOperations(stations), ...tableOperations(tables)];
 }

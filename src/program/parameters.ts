@@ -5,7 +5,7 @@
  */
 import { ConfigError } from '../base/schema.ts';
 import type { ObjectSchema, RangeSchema } from '../base/schema.ts';
-import { count } from './schema-parts.ts';
+import { count, rowNames } from './schema-parts.ts';
 
 /** When something is an alert. */
 export interface AlertThresholds {
@@ -22,6 +22,8 @@ export interface AlertThresholds {
   readonly refused: number;
   readonly windowMs: number;
   readonly settleMs: number;
+  /** By name, where it is not as by default. */
+  readonly stations: Readonly<Record<string, boolean>>;
 }
 
 export interface SystemParameters {
@@ -60,6 +62,11 @@ const alertsSchema: ObjectSchema = {
     refused: count('so many answers of one issuer that are at odds with their requests; likewise', 1, 1_000_000, 10),
     windowMs: count('the window; milliseconds', 1_000, dayMs, 60_000),
     settleMs: afterMs('so long it has to be well again before an alert ends', 5_000),
+    stations: {
+      type: 'map', names: rowNames, default: {},
+      description: 'stations by name, and whether somebody is to be connected there at all times; by default where this side connects, where an issuer is reached, and where somebody has to sign on',
+      items: { type: 'boolean', description: 'whether somebody is' },
+    },
   },
 };
 

@@ -40,6 +40,8 @@ import { Routing } from '../switch/routing.ts';
 import { newStamps } from '../switch/stamp.ts';
 import { Switch } from '../switch/switch.ts';
 import type { StationSetup, StationStatus } from '../switch/switch.ts';
+import { lookAt } from './alert-look.ts';
+import { AlertNotes, AlertWatch } from './alerts.ts';
 import type { Config } from './config.ts';
 import { CreditLoads } from './credit-loads.ts';
 import { makeDemoCards } from './demo.ts';
@@ -82,6 +84,7 @@ const closeMs = 3_000;
 const drainMsMin = 1_000;
 const stationRetryMs = 5_000;
 const settleMs = 100;
+const alertLookMs = 250;
 /** The least that the account of an expired hold remembers it; days. */
 const recordDaysMin = 7;
 
@@ -130,16 +133,17 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   else log.warning('store is not durable', { engine: config.store.engine, finding: found.finding });
 
   const token = openOperatorToken(config.operator.token, process.env, randomBytes);
-  const office = await Office.open({ config, store, log, readable, metrics: metrics.registry, token });
+  const office = await Office.open({ config, store, log, readable, metrics: metrics.registry, token, now });
   opened.push(() => office.stop(0));
-  const messages = messageLogOf(config, office, metrics, log, now);
+  const notes = new AlertNotes(elapsed);
+  const messages = messageLogOf(config, office, metrics, log, notes, now);
   const newId = (): string => `${config.switchName}x${now().toString(36)}${randomInt(0x7fffffff).toString(36)}`;
   const guards = new GuardRoom({ store, now, elapsed, newId });
   const after = (delayMs: number, work: () => void): void => void setTimeout(work, delayMs).unref();
   // Set when there is whoever stands in; until then the store has all the time that it needs.
   const doubt = { latestMs: () => Infinity };
   const ledger = await openLedger({
-    store, now, elapsed, atTurnEnd, after, events: decideEvents(metrics, log, gate),
+    store, now, elapsed, atTurnEnd, after, events: decideEvents(metrics, log, gate, notes),
     doubtMs: () => doubt.latestMs(), findGuardRoom: guards.findGuardRoom,
   });
   if (config.demo) await makeDemoCards({ store, ledger, hsm, now });
@@ -158,8 +162,8 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   });
   const hosts = new Hosts();
   const issuers = await HostIssuers.open({
-    dataDir: config.dataDir, switchName: config.switchName, hosts, vault: hsm, hsm: hsmTurn, deadlines, now, elapsed, random: Math.random, newId, log, gate, metrics, messages,
-    decide: { store, now, elapsed, atTurnEnd, after, events: decideEvents(metrics, log, gate) }, findGuardRoom: guards.findGuardRoom, onStoreLost: (reason) => end('advice file lost', reason),
+    dataDir: config.dataDir, switchName: config.switchName, hosts, vault: hsm, hsm: hsmTurn, deadlines, now, elapsed, random: Math.random, newId, log, gate, metrics, notes, messages,
+    decide: { store, now, elapsed, atTurnEnd, after, events: decideEvents(metrics, log, gate, notes) }, findGuardRoom: guards.findGuardRoom, onStoreLost: (reason) => end('advice file lost', reason),
   });
   opened.push(() => issuers.stop());
   issuers.set(tables);
@@ -179,11 +183,11 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
     bookIsTooFarBehind: () => office.lagEntries > limits.lagEntriesMax,
   });
   const links: LinkOutside = {
-    network: nodeNetwork, deadlines, random: Math.random, turnEnd: new TurnEnd((work) => void setImmediate(work)), events: linkEvents(metrics, log, gate),
+    network: nodeNetwork, deadlines, random: Math.random, turnEnd: new TurnEnd((work) => void setImmediate(work)), events: linkEvents(metrics, log, gate, notes),
   };
   warnOfKeys(current, hsm.keys(), log);
   keys.onChange(() => warnOfKeys(current, hsm.keys(), log));
-  const switch_ = new Switch(links, { decisions, hosts, hsm: hsmTurn, keyDesk: keys.desk, deadlines, now, events: switchEvents(metrics, log, gate), messages, networkAnswerMs });
+  const switch_ = new Switch(links, { decisions, hosts, hsm: hsmTurn, keyDesk: keys.desk, deadlines, now, events: switchEvents(metrics, log, gate, notes), messages, networkAnswerMs });
   const setupsOf = ({ stations }: Tables): StationSetup[] => stations.map(stationSetup);
   opened.push(() => switch_.stop(0));
   const failures = await switch_.exchange(setupsOf(tables), config.deadlines.stopMs);
@@ -205,6 +209,13 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
     void stations.exchange(setups);
     void loads.apply(changed.programs);
   });
+  const watch = new AlertWatch({
+    thresholds: () => current.parameters.alerts, notes, now, elapsed, log, metrics,
+    look: () => lookAt({
+      tables: () => current, network: (name) => switch_.network(name), issuers: () => issuers.overview, own: () => ({ delivery: accounts.status, waiting: accounts.desk.waiting }),
+      office, storeAnswers: () => ledger.storeAnswers, notes,
+    }),
+  });
   office.operate(operationsOf({
     office: {
       rows: async (ask) => await office.rows(ask), check: (rows) => void setupsOf(office.check(rows)),
@@ -213,7 +224,9 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
     issuers: { rows: () => current.issuers, overview: () => issuers.overview, now },
     advices: { file: issuers.advices, vault: hsm, note: (token, entry) => issuers.note(token, entry), log, now },
     stations: { switch: switch_, rows: () => current.stations, log },
+    alerts: { on: () => watch.on, ended: () => watch.ended },
   }));
+  const watching = setInterval(() => watch.look(), alertLookMs).unref();
   office.serve(() => ({ stations: switch_.status, storeAnswers: ledger.storeAnswers, waiting: ledger.waiting, lagEntriesMax: limits.lagEntriesMax }));
   const expiry = startExpiry(config.deadlines.expiryScanMs, { store, ledger, now, newId, recordDays: recordDaysMin, transfers: guards, lapse: async (token, id) => await issuers.lapse(token, id) }, log);
   log.event('ready', {
@@ -229,6 +242,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
     log,
     stop: once(async () => {
       log.event('stopping');
+      clearInterval(watching);
       clearInterval(expiry);
       const endMs = elapsed() + config.deadlines.stopMs;
       const leftMs = (leastMs: number): number => Math.max(leastMs, endMs - elapsed());
@@ -279,12 +293,15 @@ function currentLimits({ deadlines, book }: Config, parameters: () => SystemPara
 }
 
 /** Lines go to the office's thread, which keeps them in the book. */
-function messageLogOf({ switchName, book: { messageLogDays, messageLogLinesMax } }: Config, office: Office, metrics: Metrics, log: Log, now: () => number): MessageLog {
+function messageLogOf({ switchName, book: { messageLogDays, messageLogLinesMax } }: Config, office: Office, metrics: Metrics, log: Log, notes: AlertNotes, now: () => number): MessageLog {
   if (messageLogDays === 0) return noMessageLog;
   const messages = new MessageLines({
     switchName, linesMax: messageLogLinesMax, now, post: (batch) => office.keep(batch),
     after: (delayMs, work) => void setTimeout(work, delayMs).unref(),
-    lost: (lines) => log.warning('message log lines lost', { lines, why: 'the book takes them more slowly than they come, or is away' }),
+    lost: (lines) => {
+      log.warning('message log lines lost', { lines, why: 'the book takes them more slowly than they come, or is away' });
+      notes.happened('messageLogLost', 'book', `${lines} lines so far`);
+    },
   });
   metrics.messageLog(() => messages);
   office.logs(messages);

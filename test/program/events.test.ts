@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createLog } from '../../src/base/log.ts';
 import { LogGate, switchEvents } from '../../src/program/events.ts';
+import { AlertNotes } from '../../src/program/alerts.ts';
 import { newMetrics } from '../../src/program/metrics.ts';
 
 type Line = Readonly<Record<string, unknown>>;
@@ -59,7 +60,7 @@ describe('the gate before the log', () => {
 it('a sign-on is a line in the log, a connection that needs none is not, and the gauge counts both', async () => {
   const { lines, log, gate } = gated();
   const metrics = newMetrics();
-  const events = switchEvents(metrics, log, gate);
+  const events = switchEvents(metrics, log, gate, new AlertNotes(() => 0));
   events.usable('pos', 1, true, false);
   events.usable('host', 2, true, true);
   events.usable('host', 3, true, true);

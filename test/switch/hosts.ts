@@ -25,6 +25,7 @@ import { endpointConfig, readLinkConfig } from '../../src/link/config.ts';
 import { silentLinkEvents } from '../../src/link/events.ts';
 import { nodeNetwork } from '../../src/link/node-network.ts';
 import { TurnEnd } from '../../src/link/turn-end.ts';
+import { AlertNotes } from '../../src/program/alerts.ts';
 import { demoTables } from '../../src/program/demo-tables.ts';
 import { HostIssuers } from '../../src/program/hosts.ts';
 import { loadFormat } from '../../src/program/tables-format.ts';
@@ -190,7 +191,7 @@ export async function startHostSwitch(options: HostSwitchOptions = {}): Promise<
   const guards = new GuardRoom({ store, now, elapsed, newId: () => `${name}g${Math.random()}` });
   const issuers = await HostIssuers.open({
     dataDir: folder, switchName: name, hosts: hostsOf, decide, findGuardRoom: guards.findGuardRoom, vault: hsm, hsm: hsmTurn, deadlines, now, elapsed, random: () => 0.5, newId: () => `${name}x${Math.random()}`,
-    messages, adviceBytesMax: options.adviceBytesMax, onStoreLost: (reason) => lines.push({ event: 'advice file lost', reason }), log, gate: { warning: (event: string, facts: () => Record<string, unknown>) => lines.push({ event, ...facts() }) } as never,
+    notes: new AlertNotes(elapsed), messages, adviceBytesMax: options.adviceBytesMax, onStoreLost: (reason) => lines.push({ event: 'advice file lost', reason }), log, gate: { warning: (event: string, facts: () => Record<string, unknown>) => lines.push({ event, ...facts() }) } as never,
     metrics: { link: Object.fromEntries(Object.keys(silentLinkEvents).map((each) => [each, () => undefined])) } as never,
   });
   issuers.set(tables);
