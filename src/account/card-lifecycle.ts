@@ -76,7 +76,8 @@ export type CardOutcome =
 
 const refused = (reason: Reason): CardOutcome => ({ kind: 'refused', reason });
 
-const irreversible: readonly number[] = [1, 2, 5, 8];
+/** Lock codes that nothing lifts. */
+export const irreversibleLocks: readonly number[] = [1, 2, 5, 8];
 
 /**
  * The card after the message. Refused with 1018 (no such card), 1810 (it was removed), the reason of the irreversible code that it has,
@@ -117,7 +118,7 @@ function cardChanged(index: number, card: Card | undefined, asked: CardRecord): 
 function locked(index: number, card: Card, record: CardRecord, lockCode: number): CardOutcome {
   const before = card.record.lockCode;
   if (!isLockCode(lockCode)) return refused('9100');
-  if (lockCode !== before && irreversible.includes(before)) return refused(reasonOfLock(before));
+  if (lockCode !== before && irreversibleLocks.includes(before)) return refused(reasonOfLock(before));
   const isFreed = before === pinTriesLock && lockCode !== pinTriesLock;
   return changed(index, card, { ...record, lockCode }, isFreed ? withoutTries(card.security) : card.security);
 }

@@ -10,6 +10,7 @@ import { keyComponentCommand, keyExportCommand, keyImportCommand } from './key-i
 import { keyLogCommand, keyRetireCommand, keyRotateCommand, keyRotateMasterCommand } from './key-life.ts';
 import { keyGenerateCommand, keyInitCommand, keyListCommand } from './key.ts';
 import { loadCommand } from './load.ts';
+import { lockCommand, locksCommand, unlockCommand } from './lock.ts';
 import { logCommand } from './log.ts';
 import { sendCommand } from './send.ts';
 import { specCheckCommand, specListCommand } from './spec.ts';
@@ -23,6 +24,7 @@ export const commands: readonly Command[] = [
   issuerListCommand, issuerShowCommand, issuerOutCommand, issuerInCommand, issuerKillCommand, issuerUnkillCommand,
   advicesListCommand, advicesShowCommand, advicesReplayCommand, advicesDropCommand, advicesPauseCommand, advicesResumeCommand, advicesSpeedCommand,
   stationListCommand, stationShowCommand, stationSignOnCommand, stationSignOffCommand, stationEchoCommand, stationCutOverCommand,
+  lockCommand, unlockCommand, locksCommand,
   tablesListCommand, tablesShowCommand, tablesSetCommand, tablesRemoveCommand, tablesResetCommand, tablesHistoryCommand,
   specCheckCommand, specListCommand,
   keyInitCommand, keyGenerateCommand, keyComponentCommand, keyImportCommand, keyExportCommand, keyListCommand,

@@ -6,12 +6,12 @@
  * Invariant: what was encoded decodes to the same facts.
  */
 import { assert } from '../base/assert.ts';
-import type { CardLockMessage, CardUnlockMessage } from '../account/card-lifecycle.ts';
 import type { CardMessage, ChipFacts, OriginalReference, StoodIn, Terms } from '../message/message.ts';
 import type { Amount } from '../message/money.ts';
 import type { Pan } from '../message/pan.ts';
+import type { OwnOrderMessage } from './own-order.ts';
 
-export type OwnMessage = CardMessage | CardLockMessage | CardUnlockMessage;
+export type OwnMessage = CardMessage | OwnOrderMessage;
 
 /** A card message without its card's number. */
 type Kept = Omit<CardMessage, 'card' | 'newPin'> & { readonly card: Omit<CardMessage['card'], 'pan'> };
@@ -24,7 +24,7 @@ export function encodeOwn(message: OwnMessage): string {
 
 /** @param pan undefined: it is no card message. @throws SyntaxError where the text is none that `encodeOwn` wrote */
 export function decodeOwn(text: string, pan: Pan | undefined): OwnMessage {
-  const kept = JSON.parse(text) as Kept | CardLockMessage | CardUnlockMessage;
+  const kept = JSON.parse(text) as Kept | OwnOrderMessage;
   if (kept.kind !== 'card') return kept;
   assert(pan !== undefined, 'a card message has its card’s number beside it');
   // What was absent is not in the text, and is undefined again.

@@ -2,6 +2,7 @@
  * The configuration file's schema: what checks it, names the variables that override it, and documents it.
  */
 import type { ObjectSchema, RangeSchema, TextSchema } from '../base/schema.ts';
+import { rowNames } from './schema-parts.ts';
 import { tableSchemas } from './tables-schema.ts';
 
 const dayMs = 86_400_000;
@@ -21,6 +22,20 @@ function text(description: string): TextSchema {
 /** An address that may carry a password, so what stands there is not shown. */
 function address(description: string, pattern: string, words: string): TextSchema {
   return { type: 'string', description, minLength: 1, pattern, $comment: words, writeOnly: true };
+}
+
+function tokenPlace(description: string): ObjectSchema {
+  return {
+    type: 'object',
+    description,
+    additionalProperties: false,
+    required: [],
+    default: {},
+    properties: {
+      file: text('a file that only its owner can read'),
+      variable: { type: 'string', description: 'the environment variable that has it', minLength: 1, pattern: '^[A-Za-z_][A-Za-z0-9_]*$', $comment: 'the name of an environment variable' },
+    },
+  };
 }
 
 export const configSchema: ObjectSchema = {
@@ -131,20 +146,20 @@ export const configSchema: ObjectSchema = {
       required: [],
       default: {},
       properties: {
-        token: {
-          type: 'object',
-          description: 'where the token is that operators show; one of the two. By default operator.token in dataDir, which the switch makes, or LOCUM_OPERATOR_TOKEN where that is set',
-          additionalProperties: false,
-          required: [],
+        token: tokenPlace('where the token is that operators show; one of the two. By default operator.token in dataDir, which the switch makes, or LOCUM_OPERATOR_TOKEN where that is set'),
+        peers: {
+          type: 'map',
+          description: 'the other switches on the same store, by the names that answers call them by: they are told of operators\' locks of cards. Each has a url, and a token (file or variable) where that is not this switch\'s own',
+          names: rowNames,
           default: {},
-          properties: {
-            file: text('a file that only its owner can read'),
-            variable: {
-              type: 'string',
-              description: 'the environment variable that has it',
-              minLength: 1,
-              pattern: '^[A-Za-z_][A-Za-z0-9_]*$',
-              $comment: 'the name of an environment variable',
+          items: {
+            type: 'object',
+            description: 'another switch',
+            additionalProperties: false,
+            required: ['url'],
+            properties: {
+              url: { type: 'string', description: 'its HTTP address', minLength: 1, pattern: '^https?://[^/@?#\\s]+$', $comment: 'an address such as http://10.0.0.2:8080, without a path' },
+              token: tokenPlace('where its token is; one of the two. By default it is this switch\'s own'),
             },
           },
         },

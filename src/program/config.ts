@@ -15,6 +15,7 @@ import type { Environment } from './config-environment.ts';
 import { configSchema } from './config-schema.ts';
 import { demoTables } from './demo-tables.ts';
 import type { IssuerRow } from './issuer-rows.ts';
+import type { PeerPlace } from './operator-peers.ts';
 import type { TokenPlace } from './operator-token.ts';
 import { systemName } from './parameters.ts';
 import { readTables, tableNames } from './tables.ts';
@@ -50,8 +51,12 @@ export interface Config {
     /** The master key is read from this file, or from this environment variable; absolute path. */
     readonly masterKey: { readonly file: string } | { readonly variable: string };
   };
-  /** Where the token is that operators show; absolute path. */
-  readonly operator: { readonly token: TokenPlace };
+  readonly operator: {
+    /** Where the token is that operators show; absolute path. */
+    readonly token: TokenPlace;
+    /** The other switches on the same store. */
+    readonly peers: readonly PeerPlace[];
+  };
   readonly deadlines: {
     /** From a request's arrival to its answer. */
     readonly answerMs: number;
@@ -131,7 +136,7 @@ function build(document: unknown, file: string | undefined, source: ConfigSource
       store: storeOf(json.store, dataDir),
       book: { ...json.book, databaseUrl: json.book.databaseUrl },
       keys: { keyFile: json.keys.keyFile ?? join(dataDir, 'keys.json'), masterKey: masterKeyOf(json.keys.masterKey, dataDir) },
-      operator: { token: tokenPlaceOf(json.operator.token, dataDir) },
+      operator: { token: tokenPlaceOf(json.operator.token, dataDir), peers: peersOf(json.operator.peers) },
       deadlines: json.deadlines,
       rows: allRows,
       outside,
@@ -140,7 +145,7 @@ function build(document: unknown, file: string | undefined, source: ConfigSource
       ranges,
       issuers,
       file,
-      warnings: misspelt(source.environment, knownVariables(allRows)),
+      warnings: misspelt(source.environment, knownVariables(allRows, settings)),
     };
   } catch (error) {
     if (!(error instanceof ConfigError) || file === undefined || /^(?:LOCUM_|REDIS_URL|DATABASE_URL)/.test(error.path)) throw error;
@@ -165,8 +170,13 @@ interface ConfigJson {
   };
   readonly book: { readonly databaseUrl?: string; readonly lagEntriesMax: number; readonly refreshMs: number; readonly drain: boolean; readonly messageLogDays: number; readonly messageLogLinesMax: number; readonly startWaitMs: number };
   readonly keys: { readonly keyFile?: string; readonly masterKey: { readonly file?: string; readonly variable?: string } };
-  readonly operator: { readonly token: { readonly file?: string; readonly variable?: string } };
+  readonly operator: { readonly token: TokenJson; readonly peers: Readonly<Record<string, { readonly url: string; readonly token: TokenJson }>> };
   readonly deadlines: Config['deadlines'];
+}
+
+interface TokenJson {
+  readonly file?: string;
+  readonly variable?: string;
 }
 
 const noTables = { stations: {}, programs: {}, ranges: {}, issuers: {}, parameters: {} } as const;
@@ -242,8 +252,9 @@ function ofTables(environment: Environment): Environment {
   return Object.fromEntries(Object.entries(environment).filter(([name]) => prefixes.some((prefix) => name.startsWith(prefix))));
 }
 
-function knownVariables(rows: readonly TableDocument[]): string[] {
-  const document: Record<string, Record<string, unknown>> = {};
+/** @param settings with the names that are not of tables */
+function knownVariables(rows: readonly TableDocument[], settings: unknown): string[] {
+  const document: Record<string, Record<string, unknown>> = isObject(settings) && isObject(settings['operator']) ? { operator: settings['operator'] } : {};
   for (const { kind, name, document: row } of rows) document[tableNames[kind]] = { ...document[tableNames[kind]], [name]: row };
   return ['LOCUM_CONFIG', masterKeyVariable, `${masterKeyVariable}_NEXT`, tokenVariable, ...settingsOf(configSchema, document, []).map(({ path }) => variableOf(path))];
 }
@@ -262,9 +273,16 @@ function masterKeyOf(named: ConfigJson['keys']['masterKey'], dataDir: string): C
   return variable === undefined ? { file: file ?? join(dataDir, 'master.key') } : { variable };
 }
 
-function tokenPlaceOf({ file, variable }: ConfigJson['operator']['token'], dataDir: string): TokenPlace {
+function tokenPlaceOf({ file, variable }: TokenJson, dataDir: string): TokenPlace {
   if (file !== undefined && variable !== undefined) throw new ConfigError('operator.token', 'must have a file or a variable, not both');
   return variable === undefined ? { file: file ?? join(dataDir, 'operator.token') } : { variable };
+}
+
+function peersOf(peers: ConfigJson['operator']['peers']): PeerPlace[] {
+  return Object.entries(peers).map(([name, { url, token: { file, variable } }]) => {
+    if (file !== undefined && variable !== undefined) throw new ConfigError(`operator.peers.${name}.token`, 'must have a file or a variable, not both');
+    return { name, url, token: variable !== undefined ? { variable } : file === undefined ? undefined : { file } };
+  });
 }
 
 /** Two switches on one machine write to two folders, so their names differ as well. */

@@ -5,6 +5,9 @@ import { hostModes } from '../switch/host-policy.ts';
 import { remoteSchema } from './remote-row.ts';
 import { choice, count, name, text } from './schema-parts.ts';
 
+/** The longest that what was last seen of an own account may count. */
+export const cachedAgeSecondsMax = 604_800;
+
 /** The same for one type of message, where it differs. */
 function timersOf(what: string): ObjectSchema {
   return {
@@ -102,7 +105,7 @@ export const issuerSchema: ObjectSchema = {
     forwardingInstitution: text('DE33 of what is sent to it', '^[0-9]{1,11}$', 'up to eleven digits'),
     standIn: { type: 'document', description: 'the rules that it is stood in for by: docs/standin.md; by default few and small purchases that a chip or the cardholder\'s bank has proved, in euro' },
     switches: count('switches that stand in by themselves while the store that they share is away: each has its share of every limit, and of the balance of an own account', 1, 64, 1),
-    cachedAgeMaxSeconds: count('own: seconds for which what a switch has last seen of an account counts while the store is away; without anything younger it declines', 1, 604_800, 3_600),
+    cachedAgeMaxSeconds: count('own: seconds for which what a switch has last seen of an account counts while the store is away; without anything younger it declines', 1, cachedAgeSecondsMax, 3_600),
     orders: { type: 'document', description: 'what operators have ordered for it, of which locum issuer and locum advices keep the record: docs/operating.md' },
   },
 };

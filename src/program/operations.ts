@@ -6,6 +6,8 @@ import { alertOperations } from './operator-alerts.ts';
 import type { AlertsOutside } from './operator-alerts.ts';
 import { issuerOperations } from './operator-issuers.ts';
 import type { IssuersOutside } from './operator-issuers.ts';
+import { lockOperations } from './operator-locks.ts';
+import type { LocksOutside } from './operator-locks.ts';
 import { stationOperations } from './operator-stations.ts';
 import type { StationsOutside } from './operator-stations.ts';
 import { OperatorTables, tableOperations } from './operator-tables.ts';
@@ -16,10 +18,11 @@ export interface OperationsOutside {
   readonly issuers: Omit<IssuersOutside, 'tables'>;
   readonly advices: AdvicesOutside;
   readonly alerts: AlertsOutside;
+  readonly locks: LocksOutside;
   readonly stations: StationsOutside;
 }
 
-export function operationsOf({ office, issuers, advices, alerts, stations }: OperationsOutside): Operation[] {
+export function operationsOf({ office, issuers, advices, alerts, locks, stations }: OperationsOutside): Operation[] {
   const tables = new OperatorTables(office);
-  return [...issuerOperations({ ...issuers, tables }), ...adviceOperations(advices), ...alertOperations(alerts), ...stationOperations(stations), ...tableOperations(tables)];
+  return [...issuerOperations({ ...issuers, tables }), ...adviceOperations(advices), ...alertOperations(alerts), ...lockOperations(locks), ...stationOperations(stations), ...tableOperations(tables)];
 }

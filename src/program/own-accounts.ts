@@ -2,6 +2,7 @@
  * The own accounts of the tables, put together: how they are stood in for while their store is away, and how they are told when it is
  * back. What an earlier run left on disk is told first.
  */
+import { join } from 'node:path';
 import { Delivery } from '../advice/delivery.ts';
 import type { DeliveryStatus } from '../advice/delivery.ts';
 import type { AdviceFile } from '../advice/advice-file.ts';
@@ -9,11 +10,15 @@ import type { Deadlines } from '../base/deadlines.ts';
 import type { Log } from '../base/log.ts';
 import type { GuardRoom } from '../issuer/guard-room.ts';
 import type { Ledger } from '../issuer/ledger.ts';
+import { NegativeList } from '../issuer/negative-list.ts';
 import type { CardVault } from '../keys/hsm.ts';
 import { defaultRules } from '../standin/read-rules.ts';
+import { SqliteStore } from '../store/sqlite.ts';
 import type { Directory } from '../switch/directory.ts';
-import { OwnDesk, ownDestination } from '../switch/own-desk.ts';
+import { OwnDesk, ownAdviceId, ownDestination } from '../switch/own-desk.ts';
 import type { OwnPolicy } from '../switch/own-desk.ts';
+import { OwnLocks, ordersOf } from '../switch/own-locks.ts';
+import { cachedAgeSecondsMax } from './issuer-schema.ts';
 import type { Tables } from './tables.ts';
 
 export interface OwnAccountsOutside {
@@ -23,8 +28,7 @@ export interface OwnAccountsOutside {
   readonly guards: Pick<GuardRoom, 'guardTotal'>;
   readonly vault: CardVault;
   readonly deadlines: Deadlines;
-  /** On this node's negative list: 0 where it is not. */
-  readonly listedLock: (token: string) => number;
+  readonly list: NegativeList;
   readonly now: () => number;
   readonly elapsed: () => number;
   readonly random: () => number;
@@ -49,10 +53,22 @@ const alertAgeMs = 300_000;
 const recoverMs = 10_000;
 const stopMaxMs = 500;
 
+const dayMs = 86_400_000;
+
+/** Opens this node's negative list, which its data folder has. @param onLost it can be asked and told nothing any more */
+export async function openNegativeList(dataDir: string, now: () => number, onLost: (reason: string) => void): Promise<{ readonly list: NegativeList; readonly close: () => Promise<void> }> {
+  const store = await SqliteStore.open({ file: join(dataDir, 'negative-list.sqlite'), partitions: 1, now, onLost });
+  // Whatever the tables say later, what is forgotten is younger than no record that may count.
+  const list = await NegativeList.open({ store, now, keepMs: cachedAgeSecondsMax * 1000 + dayMs });
+  return { list, close: async () => await store.close() };
+}
+
 const noPolicy: OwnPolicy = { hasStandIn: false, rules: defaultRules('978'), cachedAgeMaxSeconds: 1, switches: 1 };
 
 export class OwnAccounts {
   readonly desk: OwnDesk;
+  /** Operators' locks of cards, as this switch takes them. */
+  readonly locks: OwnLocks;
   readonly #outside: OwnAccountsOutside;
   readonly #delivery: Delivery;
   #policies: ReadonlyMap<string, OwnPolicy> = new Map();
@@ -65,17 +81,20 @@ export class OwnAccounts {
   #isStopped = false;
 
   constructor(outside: OwnAccountsOutside) {
-    const { ledger, directory, advices, vault, deadlines, listedLock, now, elapsed, random, log } = outside;
+    const { ledger, directory, advices, list, vault, deadlines, now, elapsed, random, log } = outside;
     this.#outside = outside;
     const { count } = advices.backlog(ownDestination);
     if (count > 0) log.event('accounts are told of an earlier outage', { advices: count });
     this.desk = new OwnDesk({
       ledger, directory, now, elapsed,
       standIn: {
-        advices, backlog: count, vault, deadlines, listedLock, policy: (issuer) => this.#policies.get(issuer) ?? noPolicy,
+        advices, backlog: count, vault, deadlines, policy: (issuer) => this.#policies.get(issuer) ?? noPolicy,
         headroomMinor: (partner, ageMaxSeconds) => this.#headroomMinor(partner, ageMaxSeconds),
+        listedLock: (token, seenAtMs) => list.lockOf(token, seenAtMs),
+        orders: ordersOf(list, ({ cardToken, kind, id }, reason) => log.warning('card order not taken by its account', { card: cardToken, order: id, kind, reason })),
       },
     });
+    this.locks = new OwnLocks({ ledger, directory, desk: this.desk, list, deadlines, elapsed });
     this.#delivery = new Delivery({
       file: advices, destination: ownDestination, deadlines, now, random, begins: 'usable', inFlightMax: accountsAtOnce, perSecond, retryFirstMs, retryMaxMs, refusalsMax, ignoredMax, alertCount, alertAgeMs,
       send: async (begun) => {
@@ -120,7 +139,13 @@ export class OwnAccounts {
 
   /** Resolves when the accounts have what an earlier run left behind, or after a while: what comes then waits its turn all the same. */
   async recovered(): Promise<void> {
-    const { elapsed, after } = this.#outside;
+    const { elapsed, after, advices, list } = this.#outside;
+    // An order whose advice has its end was told, and the crash came before the list knew.
+    for (const { token, id, heldSinceMs } of list.cards) {
+      if (heldSinceMs !== undefined) continue;
+      const found = await advices.find(ownAdviceId(id));
+      if (found === undefined || found.end !== undefined) await list.held(token, id);
+    }
     const endMs = elapsed() + recoverMs;
     while (!this.desk.hasRecovered && elapsed() < endMs) await new Promise<void>((resolve) => after(lookMs, resolve));
   }

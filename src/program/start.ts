@@ -56,7 +56,8 @@ import { newMetrics } from './metrics.ts';
 import type { Metrics } from './metrics.ts';
 import { Office } from './office.ts';
 import { operationsOf } from './operations.ts';
-import { OwnAccounts } from './own-accounts.ts';
+import { OwnAccounts, openNegativeList } from './own-accounts.ts';
+import { openPeers } from './operator-peers.ts';
 import { openOperatorToken } from './operator-token.ts';
 import type { SystemParameters } from './parameters.ts';
 import { loadFormat } from './tables-format.ts';
@@ -133,6 +134,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   else log.warning('store is not durable', { engine: config.store.engine, finding: found.finding });
 
   const token = openOperatorToken(config.operator.token, process.env, randomBytes);
+  const peers = openPeers(config.operator.peers, token, process.env);
   const office = await Office.open({ config, store, log, readable, metrics: metrics.registry, token, now });
   opened.push(() => office.stop(0));
   const notes = new AlertNotes(elapsed);
@@ -168,7 +170,9 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   opened.push(() => issuers.stop());
   issuers.set(tables);
   const directory = new Directory(store, atTurnEnd);
-  const accounts = new OwnAccounts({ ledger, directory, advices: issuers.advices, guards, vault: hsm, deadlines, listedLock: () => 0, now, elapsed, random: Math.random, after, log });
+  const { list, close: closeList } = await openNegativeList(config.dataDir, now, (reason) => end('negative list lost', reason));
+  opened.push(closeList);
+  const accounts = new OwnAccounts({ ledger, directory, advices: issuers.advices, list, guards, vault: hsm, deadlines, now, elapsed, random: Math.random, after, log });
   doubt.latestMs = () => accounts.doubtMs;
   opened.push(() => accounts.stop());
   accounts.set(tables);
@@ -223,6 +227,13 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
     },
     issuers: { rows: () => current.issuers, overview: () => issuers.overview, now },
     advices: { file: issuers.advices, vault: hsm, note: (token, entry) => issuers.note(token, entry), log, now },
+    locks: {
+      list, locks: accounts.locks, peers, name: config.switchName, vault: hsm, newId, log,
+      isOwn: (pan) => {
+        const program = new Routing(current.programs, current.ranges).programOf(pan.reveal());
+        return current.issuers.some(({ type, name }) => type === 'own' && name === program?.rules.issuer);
+      },
+    },
     stations: { switch: switch_, rows: () => current.stations, log },
     alerts: { on: () => watch.on, ended: () => watch.ended },
   }));
@@ -250,6 +261,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
       await Promise.race([ledger.drained(), pause(leftMs(0))]);
       await accounts.stop();
       await issuers.stop();
+      await closeList();
       ledger.close();
       await office.stop(leftMs(Math.min(drainMsMin, config.deadlines.stopMs)));
       await store.close();

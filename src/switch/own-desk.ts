@@ -17,12 +17,15 @@ import { assert } from '../base/assert.ts';
 import type { Deadlines } from '../base/deadlines.ts';
 import { decodeOwn, encodeOwn } from '../issuer/own-advice.ts';
 import type { OwnMessage } from '../issuer/own-advice.ts';
+import type { OwnOrderMessage } from '../issuer/own-order.ts';
 import { answerNobody, decideApart } from '../issuer/own-apart.ts';
 import type { ApartDecided } from '../issuer/own-apart.ts';
 import type { Ledger, LedgerAnswer } from '../issuer/ledger.ts';
 import type { CardVault } from '../keys/hsm.ts';
 import type { CardMessage, Response } from '../message/message.ts';
 import type { Pan } from '../message/pan.ts';
+import { isApproval } from '../message/reason.ts';
+import type { Reason } from '../message/reason.ts';
 import type { StandInRules } from '../standin/rules.ts';
 import type { Outcome } from '../store/decide.ts';
 import type { Directory, Found } from './directory.ts';
@@ -31,6 +34,11 @@ import { OwnWaiting } from './own-waiting.ts';
 
 /** Whom the advices of own accounts are for. */
 export const ownDestination = 'own';
+
+/** Of what tells an account of this message. */
+export function ownAdviceId(messageId: string): string {
+  return `${messageId}-own`;
+}
 
 /** How an own issuer's accounts are stood in for. */
 export interface OwnPolicy {
@@ -64,8 +72,17 @@ export interface OwnStandIn {
   readonly policy: (issuer: string) => OwnPolicy;
   /** What was left to a partner when it was last looked at, if that was not too long ago. */
   readonly headroomMinor: (partner: string, ageMaxSeconds: number) => number | undefined;
-  /** On this node's negative list: 0 where it is not. */
-  readonly listedLock: (token: string) => number;
+  /** On this node's negative list: 0 where it is not, or where its account was seen (Unix ms) since it had the lock. */
+  readonly listedLock: (token: string, seenAtMs: number | undefined) => number;
+  readonly orders: OwnOrders;
+}
+
+/** Operators' orders that wait for their accounts. */
+export interface OwnOrders {
+  /** The account has a later one already. */
+  isOvertaken(order: OwnOrderMessage): boolean;
+  /** The account has it, or does not take it. @param refused why not */
+  told(order: OwnOrderMessage, refused: Reason | undefined): void;
 }
 
 export interface OwnArrival {
@@ -119,6 +136,11 @@ export class OwnDesk {
     return this.#waiting.size;
   }
 
+  /** Does something wait for the account, so that what comes waits behind it? */
+  isBehind(accountId: string | undefined, token: string): boolean {
+    return this.#waiting.keyOf(accountId, token) !== undefined;
+  }
+
   /** Decides a message; `done` is called once. */
   submit(arrival: OwnArrival, done: Done): void {
     const { ledger, directory } = this.#options;
@@ -151,7 +173,12 @@ export class OwnDesk {
     const found: Found = content.accountId === '' ? await this.#accountOf(token) : { kind: 'found', accountId: content.accountId };
     if (found.kind === 'unavailable') return { kind: 'notSent' };
     const { accountId } = found;
-    if (accountId !== undefined) await this.#tell(accountId, message.kind === 'card' ? message : { ...message, accountId });
+    if (message.kind !== 'card' && this.#needed.orders.isOvertaken(message)) {
+      this.told(id, cardKey);
+      return { kind: 'accepted' };
+    }
+    const response = accountId === undefined ? undefined : await this.#tell(accountId, message.kind === 'card' ? message : { ...message, accountId });
+    if (message.kind !== 'card') this.#needed.orders.told(message, response === undefined ? '1018' : isApproval(response.reason) ? undefined : response.reason);
     this.told(id, cardKey);
     return { kind: 'accepted' };
   }
@@ -168,7 +195,7 @@ export class OwnDesk {
    */
   async keep(accountId: string | undefined, message: OwnMessage, kind: Advice['kind'], pan: Pan | undefined, failed?: () => void): Promise<'durable' | 'failed' | 'unknown'> {
     const { advices, vault } = this.#needed;
-    const id = `${message.id}-own`;
+    const id = ownAdviceId(message.id);
     const key = accountId ?? (message.kind === 'card' ? message.card.token : message.cardToken);
     this.#waiting.begin(id, key);
     const written = await advices.write({
@@ -308,14 +335,17 @@ export class OwnDesk {
     return await promise;
   }
 
-  async #tell(accountId: string, message: OwnMessage): Promise<void> {
+  async #tell(accountId: string, message: OwnMessage): Promise<Response | undefined> {
     const { ledger } = this.#options;
     const { promise, resolve } = Promise.withResolvers<Outcome<LedgerAnswer>>();
     ledger.submit(accountId, '', message, Infinity, resolve);
     const outcome = await promise;
-    if (outcome.kind !== 'decided' || outcome.answer.kind !== 'verify' || message.kind !== 'card') return;
+    if (outcome.kind !== 'decided') return undefined;
+    // Where every account is waited for, nobody else asks the store.
+    this.#isSilent = false;
+    if (outcome.answer.kind === 'answer') return outcome.answer.response;
     // What came with it cannot be checked anew, as it was not kept.
-    await this.#tell(accountId, { ...message, pin: 'absent', cardValue: undefined });
+    return message.kind === 'card' ? await this.#tell(accountId, { ...message, pin: 'absent', cardValue: undefined }) : undefined;
   }
 }
 

@@ -57,7 +57,7 @@ export class OwnOutage {
         partner: headroom === undefined || own === undefined ? undefined : (this.#partners.get(own.seen.partner) ?? newExposure),
       },
       rules: { ...rules, unavailable: { ...rules.unavailable, tests: { ...rules.unavailable.tests, balanceAgeSecondsMax: cachedAgeMaxSeconds } } },
-      facts: { ...surroundings(), nowMs, outageId: exposure.outageId, switches, headroomMinor: headroom, listedLock: listedLock(message.card.token) },
+      facts: { ...surroundings(), nowMs, outageId: exposure.outageId, switches, headroomMinor: headroom, listedLock: listedLock(message.card.token, own?.seenAtMs) },
     };
   }
 

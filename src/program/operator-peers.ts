@@ -1,0 +1,33 @@
+/**
+ * The other switches on the same store, as the configuration names them: whom an operator's order at this one is passed on to, over their
+ * operators' doors.
+ */
+import type { Environment } from './config-environment.ts';
+import { askOperator } from './operator-client.ts';
+import type { OperatorAnswer, OperatorRequest } from './operator-client.ts';
+import { readOperatorToken } from './operator-token.ts';
+import type { TokenPlace } from './operator-token.ts';
+
+export interface PeerPlace {
+  readonly name: string;
+  /** Such as `http://10.0.0.2:8080`. */
+  readonly url: string;
+  /** Undefined: it is this switch's own. */
+  readonly token: TokenPlace | undefined;
+}
+
+export interface Peer {
+  readonly name: string;
+  ask(request: Omit<OperatorRequest, 'timeoutMs'>, by: string): Promise<OperatorAnswer>;
+}
+
+/** Longer than a switch waits for an account; all are asked at once, and an operator has ten seconds. */
+const timeoutMs = 5_000;
+
+/** @throws ConfigError where a peer's token cannot be read */
+export function openPeers(places: readonly PeerPlace[], ownToken: string, environment: Environment): readonly Peer[] {
+  return places.map(({ name, url, token: place }) => {
+    const token = place === undefined ? ownToken : readOperatorToken(place, environment);
+    return { name, ask: async (request, by) => await askOperator({ url, token, by }, { ...request, timeoutMs }) };
+  });
+}

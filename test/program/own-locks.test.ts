@@ -1,0 +1,243 @@
+/** Operators' locks of own cards, at one switch and at two, with Redis there and killed: declined at once by every switch that was reached, and in the account once. */
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openBook } from '../../src/book/connection.ts';
+import { MasterKey } from '../../src/keys/master-key.ts';
+import { makeDemoKeys } from '../../src/program/demo-keys.ts';
+import type { ListedShown, LockOrdered } from '../../src/program/operator-locks.ts';
+import { locum } from '../cli/locum.ts';
+import type { Ended } from '../cli/locum.ts';
+import { startPostgres } from '../servers/postgres.ts';
+import type { PostgresServer } from '../servers/postgres.ts';
+import { startRedis } from '../servers/redis.ts';
+import type { RedisServer } from '../servers/redis.ts';
+import { freePort } from '../switch/hosts.ts';
+import { ascii, buy, card, configure, emptyFolder, endAll, eventually, startProgram } from './fixture.ts';
+import type { ProgramProcess, Variables } from './fixture.ts';
+
+let postgres: PostgresServer;
+const redises: RedisServer[] = [];
+
+beforeAll(async () => {
+  postgres = await startPostgres();
+});
+
+afterAll(async () => {
+  await endAll();
+  await Promise.all(redises.map((redis) => redis.stop()));
+  await postgres.remove();
+});
+
+const other = '4761730000001001';
+const third = '4761730000001019';
+const token = 'a-token-that-both-switches-share-1234';
+
+let databases = 0;
+
+interface Servers {
+  readonly redis: RedisServer;
+  readonly url: string;
+  readonly env: Variables;
+}
+
+async function servers(): Promise<Servers> {
+  databases += 1;
+  const [redis, url] = await Promise.all([startRedis(), postgres.database(`locks${databases}`)]);
+  redises.push(redis);
+  const keys = emptyFolder();
+  const [keyFile, masterKey] = [join(keys, 'keys.json'), join(keys, 'master.key')];
+  makeDemoKeys(keyFile, MasterKey.createFile(masterKey, randomBytes), randomBytes);
+  return { redis, url, env: { REDIS_URL: redis.url, DATABASE_URL: url, LOCUM_KEYS_KEY_FILE: keyFile, LOCUM_KEYS_MASTER_KEY_FILE: masterKey, LOCUM_OPERATOR_TOKEN: token } };
+}
+
+const standIn = {
+  version: 3, currency: 'EUR', unavailable: {
+    tests: { cryptogram: 'ifCarried' }, decisions: [{ name: 'purchase', when: { purpose: ['purchase'] }, outcome: 'approve' }], otherwise: 'decline',
+    limits: [{ scope: 'overall', period: 'transaction', amountMinorMax: 5_000 }],
+  },
+};
+
+/** A switch that is the other's peer. */
+async function begin({ env }: Servers, folder: string, name: string, port: number, peer?: { readonly name: string; readonly port: number }): Promise<ProgramProcess> {
+  const peers = peer === undefined ? {} : { [peer.name]: { url: `http://127.0.0.1:${peer.port}` } };
+  configure(folder, { demo: true, switchName: name, issuers: { own: { type: 'own', standIn } }, operator: { peers } });
+  return await startProgram(folder, { ...env, LOCUM_HTTP_PORT: String(port) });
+}
+
+async function pair(all: Servers): Promise<{ readonly a: ProgramProcess; readonly b: ProgramProcess; readonly folderB: string; readonly portA: number; readonly portB: number }> {
+  const [portA, portB] = [await freePort(), await freePort()];
+  const folderB = emptyFolder();
+  const [a, b] = await Promise.all([begin(all, emptyFolder(), 'a', portA, { name: 'b', port: portB }), begin(all, folderB, 'b', portB, { name: 'a', port: portA })]);
+  return { a, b, folderB, portA, portB };
+}
+
+async function command(program: ProgramProcess, words: readonly string[]): Promise<Ended> {
+  return await locum(words, { cwd: program.folder, env: { LOCUM_HTTP_PORT: String(program.httpPort), LOCUM_OPERATOR_TOKEN: token } });
+}
+
+async function told(program: ProgramProcess, words: readonly string[]): Promise<LockOrdered> {
+  const { out, err } = await command(program, [...words, '--json']);
+  if (out === '') throw new Error(err);
+  return JSON.parse(out) as LockOrdered;
+}
+
+async function listed(program: ProgramProcess): Promise<readonly ListedShown[]> {
+  return JSON.parse((await command(program, ['locks', '--json'])).out) as readonly ListedShown[];
+}
+
+let stan = 0;
+
+async function bought(program: ProgramProcess, pan: string): Promise<string> {
+  stan += 1;
+  const acquirer = await program.call(ascii);
+  const { code } = await buy(acquirer, stan, { 2: pan, 4: '000000000100' });
+  acquirer.socket.destroy();
+  return code;
+}
+
+async function inBook(url: string, pan: string): Promise<{ readonly lock: number; readonly changes: number }> {
+  const book = await openBook({ databaseUrl: url });
+  try {
+    const [row] = await book.query<{ lock: number; changes: number }>(
+      `select c.lock_code::int as lock, (select count(*)::int from journal_entry j where j.account_id = c.account_id and j.kind = 'card') as changes from card c where c.masked_pan like '%${pan.slice(-4)}' order by c.added_at limit 1`,
+    );
+    return row ?? { lock: -1, changes: -1 };
+  } finally {
+    await book.close();
+  }
+}
+
+async function changedTo(url: string, pan: string, lock: number): Promise<number> {
+  await eventually(async () => (await inBook(url, pan)).lock === lock, `the book has the card with lock ${lock}`);
+  return (await inBook(url, pan)).changes;
+}
+
+describe('two switches on one Redis', () => {
+  test('a lock is in the account and on both negative lists when the command ends, and what a switch saw of the account before counts no more', async () => {
+    const all = await servers();
+    const { a, b } = await pair(all);
+    for (const program of [a, b]) for (const pan of [card, other]) expect(await bought(program, pan)).toBe('00');
+    const answer = await command(a, ['lock', card, '--code', '3', '--by', 'mia', '--why', 'holder called']);
+    expect(answer).toMatchObject({ code: 0, err: '' });
+    expect(answer.out).toMatch(/^Card [A-Za-z0-9_-]{22} is locked with code 3 \(pending query\), and its account has it\. On the negative list of a, b\.\n$/);
+    for (const program of [a, b]) expect(await listed(program)).toMatchObject([{ lockCode: 3, by: 'mia', why: 'holder called', accountHasSince: expect.any(String) as unknown }]);
+    expect(await changedTo(all.url, card, 3)).toBe(2);
+    const locked = await bought(a, card);
+    expect(locked).not.toBe('00');
+    await all.redis.kill();
+    // b has not seen the account since.
+    expect(await bought(b, card)).toBe(locked);
+    expect(await bought(a, card)).toBe(locked);
+    expect(await bought(b, other)).toBe('00');
+    await all.redis.restart();
+    await b.said('accounts have what was answered for them');
+    expect(await told(b, ['unlock', card, '--why', 'cleared'])).toMatchObject({ lockCode: 0, account: 'has', reached: ['b', 'a'], notReached: [] });
+    for (const program of [a, b]) {
+      expect(await listed(program)).toMatchObject([{ lockCode: 0, why: 'cleared' }]);
+      expect(await bought(program, card)).toBe('00');
+    }
+    await all.redis.kill();
+    for (const program of [a, b]) expect(await bought(program, card)).toBe('00');
+    expect(a.output + b.output).not.toContain(card);
+    await all.redis.restart();
+    await Promise.all([a.stop(), b.stop()]);
+  });
+
+  test('with Redis killed a lock is taken at one switch, declined by both, and in the account once when Redis is back, whichever of them brings it', async () => {
+    const all = await servers();
+    const { a, b } = await pair(all);
+    for (const program of [a, b]) for (const pan of [card, other]) expect(await bought(program, pan)).toBe('00');
+    const before = (await inBook(all.url, card)).changes;
+    await all.redis.kill();
+    for (const program of [a, b]) expect(await bought(program, card)).toBe('00');
+    const ordered = await told(a, ['lock', card, '--code', '7', '--why', 'fraud']);
+    expect(ordered).toMatchObject({ account: 'waits', reached: ['a', 'b'], notReached: [] });
+    const [atA, atB] = [await bought(a, card), await bought(b, card)];
+    expect(atA).not.toBe('00');
+    expect(atB).toBe(atA);
+    // By its token, and for a card whose account no switch has seen.
+    expect(await told(b, ['lock', ordered.card, '--code', '4', '--why', 'other'])).toMatchObject({ card: ordered.card, lockCode: 4, account: 'waits', reached: ['b', 'a'] });
+    expect(await told(b, ['lock', third, '--code', '1', '--why', 'lost'])).toMatchObject({ account: 'waits', reached: ['b', 'a'] });
+    expect(await told(a, ['lock', other, '--code', '3', '--why', 'query'])).toMatchObject({ reached: ['a', 'b'] });
+    expect(await told(a, ['unlock', other])).toMatchObject({ reached: ['a', 'b'] });
+    for (const program of [a, b]) expect(await bought(program, other)).toBe('00');
+    await all.redis.restart();
+    await Promise.all([a.said('accounts have what was answered for them'), b.said('accounts have what was answered for them')]);
+    for (const program of [a, b]) {
+      expect(await bought(program, card)).not.toBe('00');
+      expect(await bought(program, other)).toBe('00');
+      expect(await bought(program, third)).not.toBe('00');
+      expect((await listed(program)).map(({ lockCode, accountHasSince }) => [lockCode, accountHasSince !== undefined]).sort()).toEqual([[0, true], [1, true], [4, true]]);
+    }
+    expect(await changedTo(all.url, card, 4)).toBe(before + 2);
+    expect(await changedTo(all.url, third, 1)).toBe(2);
+    expect(await command(a, ['unlock', third])).toMatchObject({ code: 1, err: expect.stringMatching(/its account does not take it: .*lost/i) as unknown });
+    expect(a.of('card order not taken by its account')).toEqual([]);
+    await Promise.all([a.stop(), b.stop()]);
+  });
+
+  test('a switch that is not reached is named, goes on approving, and has the lock when the command is given again', async () => {
+    const all = await servers();
+    const { a, b, folderB, portA, portB } = await pair(all);
+    expect(await bought(a, card)).toBe('00');
+    await b.kill();
+    const missed = await command(a, ['lock', card, '--code', '3', '--why', 'query']);
+    expect(missed).toMatchObject({ code: 1, out: expect.stringContaining('On the negative list of a.') as unknown, err: expect.stringContaining('b was not reached (ECONNREFUSED)') as unknown });
+    expect(a.of('card lock ordered')).toMatchObject([{ level: 'warn', reached: ['a'], notReached: [{ switch: 'b', why: 'ECONNREFUSED' }] }]);
+    const again = await begin(all, folderB, 'b', portB, { name: 'a', port: portA });
+    expect(await listed(again)).toEqual([]);
+    expect(await told(a, ['lock', card, '--code', '3', '--why', 'query'])).toMatchObject({ reached: ['a', 'b'], notReached: [] });
+    expect(await listed(again)).toMatchObject([{ lockCode: 3 }]);
+    await Promise.all([a.stop(), again.stop()]);
+  });
+});
+
+test('a switch that is killed with a lock that waits has it on its list again, declines by it, and brings it to the account once', async () => {
+  const all = await servers();
+  const folder = emptyFolder();
+  const port = await freePort();
+  let program = await begin(all, folder, 'a', port);
+  expect(await bought(program, card)).toBe('00');
+  await all.redis.kill();
+  expect(await told(program, ['lock', card, '--code', '2', '--why', 'stolen'])).toMatchObject({ account: 'waits', reached: ['a'] });
+  // What it could not be unlocked from then, it cannot now.
+  expect(await command(program, ['unlock', card])).toMatchObject({ code: 1, err: expect.stringMatching(/does not take it: .*stolen/i) as unknown });
+  expect(await command(program, ['lock', card, '--code', '3', '--why', 'x'])).toMatchObject({ code: 1 });
+  await program.kill();
+  await all.redis.restart();
+  program = await begin(all, folder, 'a', port);
+  expect(program.of('accounts are told of an earlier outage')).toHaveLength(1);
+  await eventually(async () => (await listed(program)).every(({ accountHasSince }) => accountHasSince !== undefined), 'the list knows that the account has it');
+  expect(await listed(program)).toMatchObject([{ lockCode: 2, why: 'stolen' }]);
+  expect(await bought(program, card)).not.toBe('00');
+  expect(await changedTo(all.url, card, 2)).toBe(2);
+  expect(await told(program, ['lock', card, '--code', '2', '--why', 'again'])).toMatchObject({ account: 'has' });
+  await program.stop();
+});
+
+describe('orders that are refused', () => {
+  let program: ProgramProcess;
+  beforeAll(async () => {
+    program = await startProgram(emptyFolder(), { LOCUM_OPERATOR_TOKEN: token });
+  });
+
+  test.for<[words: string, code: number, sentence: string]>([
+    ['lock 4761730000000011 --code 9 --why x', 2, '--code must be 1 to 8, not 9'],
+    ['lock 4761730000000011 --why x', 2, '--code must be 1 to 8'],
+    ['lock 4761730000000011 --code 3', 2, '--why is missing'],
+    ['lock 5413330000000019 --code 3 --why x', 1, 'this is no number of a card whose account is here'],
+    ['lock 4761730000000012 --code 3 --why x', 1, 'this is no number of a card whose account is here'],
+    ['lock 4761730000999998 --code 3 --why x', 1, 'its account does not take it'],
+    ['lock short --code 3 --why x', 1, 'token must be a card\'s token: 22 letters, digits, hyphens and underscores'],
+    ['lock 4761730000000110 --code 3 --why x', 1, 'its account does not take it'],
+    ['unlock 4761730000000110', 1, 'its account does not take it'],
+    ['lock 4761730000000052 --code 3 --why x', 1, 'its account does not take it'],
+  ])('%s', async ([words, code, sentence]) => {
+    const answer = await command(program, words.split(' '));
+    expect(answer).toMatchObject({ code, out: '' });
+    expect(answer.err).toContain(sentence);
+    expect(answer.err).not.toMatch(/[0-9]{13}/);
+    expect(await listed(program)).toEqual([]);
+  });
+});
