@@ -2,6 +2,7 @@
 import type { Command } from './command.ts';
 import { advicesDropCommand, advicesListCommand, advicesPauseCommand, advicesReplayCommand, advicesResumeCommand, advicesShowCommand, advicesSpeedCommand } from './advices.ts';
 import { alertsCommand } from './alerts.ts';
+import { cardBalanceCommand, cardSetCommand, cardShowCommand } from './card.ts';
 import { decodeCommand } from './decode.ts';
 import { doctorCommand } from './doctor.ts';
 import { hostCommand } from './host.ts';
@@ -22,6 +23,7 @@ import { traceCommand } from './trace.ts';
 export const commands: readonly Command[] = [
   startCommand, sendCommand, loadCommand, hostCommand, decodeCommand, traceCommand, logCommand, alertsCommand,
   issuerListCommand, issuerShowCommand, issuerOutCommand, issuerInCommand, issuerKillCommand, issuerUnkillCommand,
+  cardShowCommand, cardSetCommand, cardBalanceCommand,
   advicesListCommand, advicesShowCommand, advicesReplayCommand, advicesDropCommand, advicesPauseCommand, advicesResumeCommand, advicesSpeedCommand,
   stationListCommand, stationShowCommand, stationSignOnCommand, stationSignOffCommand, stationEchoCommand, stationCutOverCommand,
   lockCommand, unlockCommand, locksCommand,

@@ -14,25 +14,51 @@ import { Pan } from '../message/pan.ts';
 import { OperationRefused } from '../office/operation.ts';
 import type { Operation, OperationInput } from '../office/operation.ts';
 import { cardTermsSchema, readCardTerms } from '../standin/card-terms.ts';
+import type { CardTerms } from '../standin/card-terms.ts';
 import { leftOf } from '../standin/shadow.ts';
 import type { HostMode } from '../switch/host-policy.ts';
 import type { StandInRules } from '../standin/rules.ts';
 
 export interface CardOperationsOptions {
   readonly cards: Pick<StandInCards, 'find' | 'setTerms' | 'pushBalance'>;
-  readonly vault: CardVault;
+  readonly vault: Pick<CardVault, 'cardToken'>;
   /** Undefined: there is no such remote issuer. */
   readonly issuer: (name: string) => { readonly mode: HostMode; readonly rules: StandInRules } | undefined;
   /** Whose card it is; undefined: nobody's. */
   readonly issuerOf: (pan: Pan) => string | undefined;
+  readonly log: { event(name: string, fields: Readonly<Record<string, unknown>>): void };
   /** Unix ms. */
   readonly now: () => number;
 }
 
+/** What is kept of a card. */
+export interface CardShown {
+  /** Masked, where it was asked for by its number. */
+  readonly card: string | undefined;
+  readonly token: string;
+  readonly terms: CardTerms | null;
+  readonly balance: BalanceShown | null;
+}
+
+export interface BalanceShown {
+  readonly availableMinor: number;
+  readonly currency: string;
+  /** ISO 8601. */
+  readonly asOf: string;
+  /** Approved since, and not in it. */
+  readonly laterMinor: number;
+  readonly leftMinor: number;
+  /** The latest of that, by which the host names them in the next balance: STAN and DE7. */
+  readonly later: readonly string[];
+}
+
+/** How far a host's clock may be ahead: a balance from farther would keep out those that come after it. */
+const aheadMaxMs = 60_000;
+
 const named: Readonly<Record<string, Schema>> = {
   issuer: { type: 'string', description: 'the name of a remote issuer', minLength: 1 },
   pan: { type: 'string', description: 'the card\'s number; or its token', minLength: 1, pattern: '^[0-9]{8,19}$', $comment: '8 to 19 digits', writeOnly: true },
-  token: { type: 'string', description: 'the card\'s token; or its number', minLength: 1, pattern: '^[A-Za-z0-9_-]{8,128}$', $comment: '8 to 128 letters, digits, hyphens and underscores' },
+  token: { type: 'string', description: 'the card\'s token; or its number', minLength: 1, pattern: '^[A-Za-z0-9_-]{22}$', $comment: 'a card\'s token: 22 letters, digits, hyphens and underscores' },
 };
 
 function takes(description: string, properties: Readonly<Record<string, Schema>>, required: readonly string[]): ObjectSchema {
@@ -40,24 +66,26 @@ function takes(description: string, properties: Readonly<Record<string, Schema>>
 }
 
 export function cardOperations(options: CardOperationsOptions): readonly Operation[] {
-  const { cards, now } = options;
+  const { cards, now, log } = options;
   return [
     {
       name: 'show card', method: 'POST', path: 'issuers/{issuer}/cards/show', about: 'what is kept of a card for stand-in',
       takes: takes('a card', {}, []),
       run: async (input) => {
-        const token = tokenOf(options, input);
-        return shown(token, await cards.find(token));
+        const card = cardOf(options, input);
+        return shown(card, await cards.find(card.token));
       },
     },
     {
       name: 'set card', method: 'POST', path: 'issuers/{issuer}/cards', about: 'terms of one card for stand-in, in the place of those that it has; with none of them it has none',
       takes: takes('a card and its terms', cardTermsSchema.properties, []),
-      run: async (input) => {
-        const token = tokenOf(options, input);
+      run: async (input, by) => {
+        const card = cardOf(options, input);
         const { issuer, pan: _pan, token: _token, ...document } = input;
         const terms = readCardTerms(document, issuerOf(options, issuer).rules, '');
-        return shown(token, await cards.setTerms(token, Object.keys(terms).length === 0 ? 'none' : terms));
+        const answer = shown(card, await cards.setTerms(card.token, Object.keys(terms).length === 0 ? 'none' : terms));
+        log.event('card terms set', { issuer, token: card.token, by, terms });
+        return answer;
       },
     },
     {
@@ -74,13 +102,14 @@ export function cardOperations(options: CardOperationsOptions): readonly Operati
       run: async (input) => {
         const { mode, rules } = issuerOf(options, input['issuer']);
         if (mode !== 'hostWithShadowBalance') throw new OperationRefused(409, `the mode of this issuer is ${mode}: no balance is kept for it`);
-        const token = tokenOf(options, input);
+        const card = cardOf(options, input);
         const currency = currencyNumber(String(input['currency']));
         if (currency !== rules.currency) throw new ConfigError('currency', `must be ${currencyName(rules.currency)}, as the issuer's rules have it`);
         const asOf = input['asOf'] as string | undefined;
         const asOfMs = asOf === undefined ? now() : Date.parse(asOf);
         if (!Number.isFinite(asOfMs)) throw new ConfigError('asOf', 'is no time');
-        return shown(token, await cards.pushBalance(token, { availableMinor: input['availableMinor'] as number, currency, asOfMs }, (input['lastAuthorizationId'] as string | undefined) ?? ''));
+        if (asOfMs > now() + aheadMaxMs) throw new ConfigError('asOf', 'is more than a minute ahead of this switch');
+        return shown(card, await cards.pushBalance(card.token, { availableMinor: input['availableMinor'] as number, currency, asOfMs }, (input['lastAuthorizationId'] as string | undefined) ?? ''));
       },
     },
   ];
@@ -92,26 +121,33 @@ function issuerOf({ issuer }: CardOperationsOptions, name: unknown): NonNullable
   return found;
 }
 
-function tokenOf(options: CardOperationsOptions, { issuer, pan, token }: OperationInput): string {
-  issuerOf(options, issuer);
-  if ((pan === undefined) === (token === undefined)) throw new ConfigError('pan', 'or token is needed, and not both');
-  if (typeof token === 'string') return token;
-  const card = Pan.parse(String(pan));
-  if (card === undefined || options.issuerOf(card) !== issuer) throw new OperationRefused(404, 'this card is not one of the issuer\'s', 'pan');
-  return options.vault.cardToken(card);
+interface NamedCard {
+  readonly token: string;
+  readonly masked: string | undefined;
 }
 
-function shown(token: string, answer: CardAnswer): unknown {
+function cardOf(options: CardOperationsOptions, { issuer, pan, token }: OperationInput): NamedCard {
+  issuerOf(options, issuer);
+  if ((pan === undefined) === (token === undefined)) throw new ConfigError('pan', 'or token is needed, and not both');
+  if (typeof token === 'string') return { token, masked: undefined };
+  const card = Pan.parse(String(pan));
+  if (card === undefined || options.issuerOf(card) !== issuer) throw new OperationRefused(404, 'this card is not one of the issuer\'s', 'pan');
+  return { token: options.vault.cardToken(card), masked: card.masked };
+}
+
+function shown({ token, masked }: NamedCard, answer: CardAnswer): CardShown {
   switch (answer.kind) {
     case 'unreachable': throw new OperationRefused(503, 'the store does not answer; once it does, the same call again tells');
     case 'outdated': throw new OperationRefused(409, 'a later balance of this card is known', 'asOf');
-    case 'known': return { token, terms: answer.known?.terms ?? null, balance: balanceOf(answer.known) };
+    case 'known': return { card: masked, token, terms: answer.known?.terms ?? null, balance: balanceOf(answer.known) };
   }
 }
 
-function balanceOf(known: CardKnown | undefined): unknown {
+function balanceOf(known: CardKnown | undefined): BalanceShown | null {
   const shadow = known?.shadow;
   if (shadow?.balance === undefined) return null;
-  const { balance: { availableMinor, currency, asOfMs }, later } = shadow;
-  return { availableMinor, currency, asOf: new Date(asOfMs).toISOString(), laterMinor: later.pendingMinor, leftMinor: leftOf(shadow) };
+  const { balance: { availableMinor, currency, asOfMs }, later, names } = shadow;
+  return {
+    availableMinor, currency: currencyName(currency), asOf: new Date(asOfMs).toISOString(), laterMinor: later.pendingMinor, leftMinor: leftOf(shadow) ?? 0, later: names.map(([, name]) => name),
+  };
 }

@@ -1,5 +1,7 @@
 /** Everything that operators may ask a switch for: one table, of which each part is offered by the file that does it. */
 import type { Operation } from '../office/operation.ts';
+import { cardOperations } from './card-operations.ts';
+import type { CardOperationsOptions } from './card-operations.ts';
 import { adviceOperations } from './operator-advices.ts';
 import type { AdvicesOutside } from './operator-advices.ts';
 import { alertOperations } from './operator-alerts.ts';
@@ -17,12 +19,13 @@ export interface OperationsOutside {
   readonly office: TableOffice;
   readonly issuers: Omit<IssuersOutside, 'tables'>;
   readonly advices: AdvicesOutside;
+  readonly cards: CardOperationsOptions;
   readonly alerts: AlertsOutside;
   readonly locks: LocksOutside;
   readonly stations: StationsOutside;
 }
 
-export function operationsOf({ office, issuers, advices, alerts, locks, stations }: OperationsOutside): Operation[] {
+export function operationsOf({ office, issuers, advices, cards, alerts, locks, stations }: OperationsOutside): Operation[] {
   const tables = new OperatorTables(office);
-  return [...issuerOperations({ ...issuers, tables }), ...adviceOperations(advices), ...alertOperations(alerts), ...lockOperations(locks), ...stationOperations(stations), ...tableOperations(tables)];
+  return [...issuerOperations({ ...issuers, tables }), ...adviceOperations(advices), ...cardOperations(cards), ...alertOperations(alerts), ...lockOperations(locks), ...stationOperations(stations), ...tableOperations(tables)];
 }

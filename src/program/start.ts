@@ -48,6 +48,7 @@ import { makeDemoCards } from './demo.ts';
 import { decideEvents, linkEvents, LogGate, switchEvents } from './events.ts';
 import { familyWords, missingKeys, namedKeys } from './key-check.ts';
 import { HostIssuers } from './hosts.ts';
+import type { HostIssuerRow } from './issuer-rows.ts';
 import { openKeys } from './keys.ts';
 import type { Keys } from './keys.ts';
 import { keepMemoryIn, ownWaysOut } from './memory-safety.ts';
@@ -227,6 +228,10 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
     },
     issuers: { rows: () => current.issuers, overview: () => issuers.overview, now },
     advices: { file: issuers.advices, vault: hsm, note: (token, entry) => issuers.note(token, entry), log, now },
+    cards: {
+      cards: issuers.cards, vault: hsm, log, now, issuer: (name) => current.issuers.find((row) => row.type === 'host' && row.name === name) as HostIssuerRow | undefined,
+      issuerOf: (pan) => new Routing(current.programs, current.ranges).programOf(pan.reveal())?.rules.issuer,
+    },
     locks: {
       list, locks: accounts.locks, peers, name: config.switchName, vault: hsm, newId, log,
       isOwn: (pan) => {
