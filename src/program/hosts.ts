@@ -50,6 +50,8 @@ export interface HostsOutside {
   readonly switchName: string;
   readonly hosts: Hosts;
   readonly decide: DecideOptions;
+  /** Is its store one that other switches may use too? */
+  readonly isStoreShared: boolean;
   /** Looks for room in the shared counters of the store. */
   readonly findGuardRoom?: DecideOptions['findGuardRoom'];
   readonly vault: CardVault;
@@ -250,7 +252,7 @@ export class HostIssuers {
       get switches() {
         return row.switches;
       },
-      host: issuer, advices: this.#advices, shared: this.#shared, book: this.#book, after: this.#outside.decide.after, vault, hsm, now, elapsed, newId,
+      host: issuer, advices: this.#advices, shared: this.#shared, book: this.#book, after: this.#outside.decide.after, hasOthers: this.#outside.isStoreShared, vault, hsm, now, elapsed, newId,
       exchanged: ({ token, message }, result) => this.#log(row.name, factsOf(message), token, message.id, result, ''),
     });
     const delivery = new Delivery({

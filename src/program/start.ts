@@ -165,7 +165,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   });
   const hosts = new Hosts();
   const issuers = await HostIssuers.open({
-    dataDir: config.dataDir, switchName: config.switchName, hosts, vault: hsm, hsm: hsmTurn, deadlines, now, elapsed, random: Math.random, newId, log, gate, metrics, notes, messages,
+    dataDir: config.dataDir, switchName: config.switchName, isStoreShared: config.store.engine !== 'sqlite', hosts, vault: hsm, hsm: hsmTurn, deadlines, now, elapsed, random: Math.random, newId, log, gate, metrics, notes, messages,
     decide: { store, now, elapsed, atTurnEnd, after, events: decideEvents(metrics, log, gate, notes) }, findGuardRoom: guards.findGuardRoom, onStoreLost: (reason) => end('advice file lost', reason),
   });
   opened.push(() => issuers.stop());

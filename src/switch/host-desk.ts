@@ -45,6 +45,8 @@ export interface HostDeskOptions {
   readonly book: StandInRelay;
   /** How many switches count apart while the shared store is away. */
   readonly switches: number;
+  /** Do other switches use the shared store too? */
+  readonly hasOthers: boolean;
   /** Runs after a while. */
   readonly after: (delayMs: number, work: () => void) => void;
   readonly vault: CardVault;
@@ -389,10 +391,10 @@ export class HostDesk {
     finish({ kind: 'answer', response, responder: 'switch', note });
   }
 
-  /** Other switches hear that it is on this node's disk: none of them tells it again. */
+  /** Other switches hear that it is on this node's disk: none of them tells it again. This node's file knows it by its id. */
   async #tell(arrival: HostArrival, record: StandInRecord, advices: readonly Advice[]): Promise<'durable' | 'failed' | 'unknown'> {
     const written = await this.#telling.keep(advices);
-    if (written === 'durable') this.#submit(arrival, { ...this.#about(arrival), kind: 'kept', id: `${record.id}-kept` }, this.#options.elapsed() + recordMs, () => undefined);
+    if (written === 'durable' && this.#options.hasOthers) this.#submit(arrival, { ...this.#about(arrival), kind: 'kept', id: `${record.id}-kept` }, this.#options.elapsed() + recordMs, () => undefined);
     return written;
   }
 

@@ -146,6 +146,31 @@ test('a decision in stand-in is told once, though its repeat comes to another sw
   expect([...first.types(), ...second.types()]).toEqual(['0120']);
 });
 
+test('a switch alone with its store tells a decision once, whenever its repeat comes', async () => {
+  const hsm = openHsm(demoKeyFile());
+  const store = new MemoryStore({ partitions: 1, now: () => Date.now() });
+  const folder = newFolder();
+  const types: string[] = [];
+  const approvals = new Set<string | undefined>();
+  // New; known and waiting on the disk; told and acknowledged.
+  for (const run of ['away', 'away', 'there', 'there']) {
+    const at = await startHostSwitch({ store, hsm, folder, name: 'alone', isStoreShared: false });
+    const shop = await at.call();
+    const answer = await shop.ask(buys(shop, 1, {}, approvals.size === 0 ? '100' : '101'));
+    expect(answer.text(39)).toBe('00');
+    approvals.add(answer.text(38));
+    if (run === 'there') {
+      const issuer = await issuerComes(at);
+      await at.delivered();
+      types.push(...issuer.types());
+      await issuer.host.kill();
+    }
+    await at.stop();
+  }
+  expect(approvals.size).toBe(1);
+  expect(types).toEqual(['0120']);
+});
+
 test('a limit and a cap of an outage hold across two switches', async () => {
   const [one, other] = await pair();
   const shops = [await one.call(), await other.call()];
