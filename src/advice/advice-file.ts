@@ -195,10 +195,12 @@ export class AdviceFile {
     return true;
   }
 
-  /** Calls back when the destination has an advice that it did not have before; one at a time per destination. */
-  listen(destination: string, listener: (() => void) | undefined): void {
-    if (listener === undefined) this.#listeners.delete(destination);
-    else this.#listeners.set(destination, listener);
+  /** Calls back when the destination has an advice that it did not have before: the last who asked for it. @returns ends that, for this one alone */
+  listen(destination: string, listener: () => void): () => void {
+    this.#listeners.set(destination, listener);
+    return () => {
+      if (this.#listeners.get(destination) === listener) this.#listeners.delete(destination);
+    };
   }
 
   /** For its delivery: the earliest advice whose card has none out. Until `free`, its card waits. */

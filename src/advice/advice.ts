@@ -29,11 +29,17 @@ export interface DecisionContent extends AdviceContent {
   readonly decidedAtMs: number;
 }
 
-/** A message that is passed on as it came: it is sealed whole, as it may carry a card's number. */
+/** A message that is passed on: it is sealed whole, as it may carry a card's number. */
 export interface MessageContent {
   readonly what: 'message';
   readonly messageId: string;
+  /** The issuer. */
+  readonly from: string;
+  /** Its type as it is sent first. */
   readonly mti: string;
+  /** What it is known by at its destination, the same each time that it is sent: STAN, and DE7 as MMDDhhmmss. */
+  readonly own: { readonly stan: string; readonly transmittedAt: string };
+  /** As it is sent first, in the destination's format. */
   readonly sealedMessage: string;
   readonly receivedAtMs: number;
 }
@@ -151,8 +157,8 @@ function ownFacts({ what, messageId, accountId, facts, receivedAtMs }: OwnConten
   return { what, messageId, accountId, facts, receivedAtMs };
 }
 
-function messageFacts({ what, messageId, mti, sealedMessage, receivedAtMs }: MessageContent): MessageContent {
-  return { what, messageId, mti, sealedMessage, receivedAtMs };
+function messageFacts({ what, messageId, from, mti, own, sealedMessage, receivedAtMs }: MessageContent): MessageContent {
+  return { what, messageId, from, mti, own: { stan: own.stan, transmittedAt: own.transmittedAt }, sealedMessage, receivedAtMs };
 }
 
 /** Field by field, so that nothing else that an object may have with it is written. */

@@ -89,6 +89,7 @@ const watchMs = 1_000;
 export class Delivery {
   readonly #options: DeliveryOptions;
   readonly #rate: SendRate;
+  readonly #unlisten: () => void;
   readonly #pausers = new Set<Pauser>();
   /** Cards that wait for their next attempt. */
   readonly #waits = new Map<QueuedAdvice, Deadline>();
@@ -108,7 +109,7 @@ export class Delivery {
   constructor(options: DeliveryOptions) {
     this.#options = options;
     this.#rate = new SendRate(options.perSecond, options.deadlines.nowMs());
-    options.file.listen(options.destination, () => this.#advance());
+    this.#unlisten = options.file.listen(options.destination, () => this.#advance());
     this.#advance();
   }
 
@@ -177,7 +178,7 @@ export class Delivery {
   /** For good. Resolves when nothing is out any more. */
   async stop(): Promise<void> {
     this.#isStopped = true;
-    this.#options.file.listen(this.#options.destination, undefined);
+    this.#unlisten();
     this.#wake?.cancel();
     this.#watch?.cancel();
     this.#endWaits();

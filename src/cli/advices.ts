@@ -8,14 +8,14 @@ import { askSwitch, operandOf, operatorOptions, timeWords, whyOf, whyOption } fr
 
 export const advicesListCommand: Command = {
   name: 'advices list',
-  summary: 'Lists the advices that wait at this switch, or are set aside',
+  summary: 'Lists the advices, and messages to acquirers, that wait at this switch or are set aside',
   operands: '',
   about: [
     'In the order in which they go out. waiting: never sent. sent: it may have been, and was not acknowledged; it goes out as a repeat. setAside: refused too often, or never answered while others were; it waits for an operator, and holds up nobody.',
     'Each switch keeps the advices of its own decisions on its own disk.',
   ],
   options: {
-    issuer: { type: 'string', value: '<name>', about: 'of this issuer alone' },
+    issuer: { type: 'string', value: '<name>', about: 'of this issuer alone; of an acquirer\'s station, station: and its name' },
     state: { type: 'string', value: '<state>', about: 'waiting, sent or setAside' },
     limit: { type: 'string', value: '<number>', about: 'advices at most; 50 by default' },
     ...operatorOptions,
@@ -54,9 +54,9 @@ export const advicesShowCommand: Command = {
 };
 
 function shownLines(advice: AdviceShown): string[] {
-  const { id, destination, kind, state, createdAt, attempts, refusals, why, lastAttemptAt, messageId, maskedPan, stan, rrn, acquirer, amount, reason, approvalCode, standInReason, end } = advice;
+  const { id, destination, kind, state, createdAt, attempts, refusals, why, lastAttemptAt, messageId, maskedPan, from, stan, rrn, acquirer, amount, reason, approvalCode, standInReason, end } = advice;
   const facts: (readonly [string, string])[] = [
-    ['state', state], ['kind', kind], ['card', maskedPan], ['amount', amount === undefined ? '' : formatAmount(amount.amountMinor, amount.currency)],
+    ['state', state], ['kind', kind], ['from', from], ['card', maskedPan], ['amount', amount === undefined ? '' : formatAmount(amount.amountMinor, amount.currency)],
     ['decided', [reason, approvalCode === '' ? '' : `approval code ${approvalCode}`, standInReason === '' ? '' : `because: ${standInReason}`].filter((part) => part !== '').join(', ')],
     ['asked', acquirer === undefined ? '' : `at ${acquirer.station}, STAN ${acquirer.stan}, terminal ${acquirer.terminal}`],
     ['told as', stan === '' ? '' : `STAN ${stan}${rrn === '' ? '' : `, RRN ${rrn}`}`], ['message', messageId], ['since', timeWords(Date.parse(createdAt))],
@@ -101,7 +101,7 @@ export const advicesDropCommand: Command = {
 export const advicesPauseCommand = orderCommand({
   name: 'advices pause', path: (issuer) => `issuers/${issuer}/advices/pause`, isGiven: true,
   summary: 'Holds an issuer\'s advices back; they wait',
-  about: 'Requests go on. A pause that the issuer itself asked for (0800) is another one: it ends with its connection, and neither ends the other.',
+  about: 'Requests go on. A pause that the issuer itself asked for (0800) is another one: it ends with its connection, and neither ends the other. Of an acquirer\'s station, station: and its name in the issuer\'s place holds back what issuers have sent it.',
   done: 'is told nothing: its advices wait', already: 'is told nothing already', example: 'demo-host --why issuer-asked',
 });
 
@@ -116,7 +116,7 @@ export const advicesSpeedCommand: Command = {
   name: 'advices speed',
   summary: 'Sets how many advices a second an issuer gets',
   operands: '<issuer>',
-  about: ['It is advices.perSecond of the issuer\'s row: it holds for each switch on the tables, across restarts, and tables history has it.'],
+  about: ['It is advices.perSecond of the issuer\'s row: it holds for each switch on the tables, across restarts, and tables history has it. Of an acquirer\'s station, station: and its name stand in the issuer\'s place.'],
   options: { 'per-second': { type: 'string', value: '<number>', about: 'advices a second, from each switch' }, ...whyOption, ...operatorOptions },
   examples: [{ line: 'advices speed demo-host --per-second 50', about: 'The default.', needs: 'running demo' }],
   async run(given, outside) {

@@ -61,7 +61,8 @@ function shownLines({ name, type, phase, why, since, pending, stations, advices,
   return [`${name} (${type})`, ...aligned(facts, '  ')];
 }
 
-function backlogWords({ waiting, oldestAgeMs, setAside }: IssuerShown['advices']): string {
+/** What waits, for a person. */
+export function backlogWords({ waiting, oldestAgeMs, setAside }: IssuerShown['advices']): string {
   const words = waiting === 0 ? 'none' : `${waiting} waiting${oldestAgeMs === undefined ? '' : `, ${durationWords(oldestAgeMs)} old`}`;
   return setAside === 0 ? words : `${words}, ${setAside} set aside`;
 }

@@ -2,6 +2,7 @@
 import type { StationAsked, StationShown, StationSigned } from '../program/operator-stations.ts';
 import { aligned, UsageError } from './command.ts';
 import type { Command, Given, Outside } from './command.ts';
+import { backlogWords } from './issuer.ts';
 import { askSwitch, durationWords, operandOf, operatorOptions, timeWords, whyOf, whyOption } from './operator-desk.ts';
 
 const here = 'The order is this switch\'s own and ends with its process: other switches have to be told as well. Its log has who gave it and why.';
@@ -46,12 +47,13 @@ export const stationShowCommand: Command = {
   },
 };
 
-function shownLines({ name, role, port, spec, state, inFlight, connections, echo, cutOver }: StationShown, nowMs: number): string[] {
+function shownLines({ name, role, port, spec, state, advices, inFlight, connections, echo, cutOver }: StationShown, nowMs: number): string[] {
   const facts: (readonly [string, string])[] = [
     ['state', state], ['link', `${role}s${port === 0 ? '' : ` on ${port}`}, ${inFlight} in flight`], ['format', spec],
     ...connections.map((connection): [string, string] => ['connection', `${connection.id} with ${connection.peer}, ${connection.state}, for ${durationWords(nowMs - Date.parse(connection.since))}`]),
     ['echoes', `${echo.answered} answered${echo.lastMs === undefined ? '' : `, the last in ${echo.lastMs.toFixed(1)} ms`}; ${echo.missed} missed`],
   ];
+  if (advices !== undefined) facts.push(['messages to it', `${backlogWords(advices)}; ${advices.state}${advices.pausedBy.length === 0 ? '' : ` by ${advices.pausedBy.join(' and ')}`}, ${advices.perSecond} a second`]);
   if (cutOver !== undefined) facts.push(['business day', `${cutOver.businessDate === '' ? 'not named' : cutOver.businessDate}, since ${timeWords(Date.parse(cutOver.at))}, as ${cutOver.by === 'peer' ? 'the station' : 'this switch'} told`]);
   return [name, ...aligned(facts, '  ')];
 }

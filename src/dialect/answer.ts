@@ -83,6 +83,13 @@ export function draftRefusal(request: Message, reason: Reason, dialect: Dialect,
   return draft.set(39, dialect.reasons.responseCode(reason));
 }
 
+/** The answer to an advice that was taken to be passed on. @param action of ISO 8583:2003 */
+export function draftTaken(request: Message, action: '4000' | '6000' | '7000', dialect: Dialect, draft: Draft): Draft {
+  begin(request, draft);
+  for (const field of dialect.answer.echo) draft.copy(request, field);
+  return draft.set(39, dialect.reasons.responseCodeOfAction(action)!);
+}
+
 /**
  * A network management request of our own. False where the dialect has no code for it, or no place for the key.
  * @param stan digits; @param transmittedAt MMDDhhmmss, UTC; @param localAt CCYYMMDDhhmmss

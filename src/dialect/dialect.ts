@@ -7,6 +7,7 @@ import type { Condition } from './conditions.ts';
 import type { ForwardRules } from './forward-rules.ts';
 import type { CarriedKey, CarriedPin, NetworkFunction } from './meaning.ts';
 import type { ReasonMap } from './reason-map.ts';
+import type { ToAcquirerRules } from './to-acquirer.ts';
 
 /** What a function code (DE24 of 1993 and 2003) makes of a message; DE3 decides where it is `original`. */
 export type FunctionMeaning = 'original' | 'preauthorization' | 'increment' | 'completion' | 'verification' | 'fullReversal' | 'partialReversal';
@@ -152,4 +153,6 @@ export interface Dialect {
   readonly answer: AnswerRules;
   /** Of messages to an issuer, and of its answers. */
   readonly forward: ForwardRules;
+  /** Of an issuer's messages to acquirers. */
+  readonly toAcquirer: ToAcquirerRules;
 }

@@ -157,7 +157,7 @@ function takeOverAll(draft: Draft, message: Message, { taken, target: { spec } }
 }
 
 /** Takes a field over where what it holds fits. */
-function takeOver(draft: Draft, message: Message, number: number, field: Field | undefined): void {
+export function takeOver(draft: Draft, message: Message, number: number, field: Field | undefined): void {
   if (field === undefined || !message.has(number)) return;
   const from = message.codec.spec.fields.get(number);
   if (from === field || fits(message, number, field, from)) draft.copy(message, number);

@@ -11,6 +11,7 @@ import { issuerOrders } from './meaning.ts';
 import type { NetworkFunction } from './meaning.ts';
 import { responseCodeLengths, versions } from './reason-map.ts';
 import type { ReasonMap } from './reason-map.ts';
+import { readToAcquirer } from './to-acquirer.ts';
 
 const purposes: readonly Purpose[] = ['purchase', 'cash', 'refund', 'balanceInquiry', 'verification', 'preauthorization', 'pinChange', 'unsupported'];
 const modes: readonly EntryMode[] = ['chip', 'contactless', 'stripe', 'fallback', 'manual', 'ecommerce', 'unknown'];
@@ -36,7 +37,7 @@ export function loadDialect(json: unknown, file: string, reasons: ReasonMap): Di
   const root = new JsonNode(json, file).only(
     'name', 'version', 'about', 'required', 'amounts', 'processingCodes', 'functionCodes', 'preauthorization', 'completion',
     'approvalCodeCompletes', 'partialApproval', 'cardNotPresent', 'entryModes', 'cvv2', 'pin', 'authentication', 'tracks',
-    'merchant', 'network', 'keyChange', 'fingerprint', 'answer', 'forward',
+    'merchant', 'network', 'keyChange', 'fingerprint', 'answer', 'forward', 'toAcquirer',
   );
   const version = root.at('version').oneOf(versions);
   if (reasons.version !== version) root.at('version').fail(`the reason map ${reasons.name} is one of ${reasons.version}`);
@@ -75,6 +76,7 @@ export function loadDialect(json: unknown, file: string, reasons: ReasonMap): Di
     fingerprint: readFieldsWithout(root.at('fingerprint'), isSecret, 'goes into no digest', false, new Set()),
     answer: readAnswer(root.at('answer'), isSecret),
     forward: readForward(root.at('forward'), isSecret),
+    toAcquirer: readToAcquirer(root.at('toAcquirer'), version),
   };
 }
 

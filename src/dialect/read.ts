@@ -252,6 +252,7 @@ function readResponse(message: Message, dialect: Dialect): ResponseMeaning {
   };
 }
 
-function answeredClassOf(mti: string): AnsweredClass {
+/** What an answer of this type answers. */
+export function answeredClassOf(mti: string): AnsweredClass {
   return cardClassOfMti(mti) ?? (mti.charCodeAt(1) === 56 ? 'network' : 'other');
 }

@@ -3,9 +3,9 @@
  * none, and what the issuer did is for a reversal to take back.
  */
 import type { Message } from '../iso8583/codec.ts';
-import type { ResponseMeaning } from '../dialect/meaning.ts';
+import type { AnsweredClass, ResponseMeaning } from '../dialect/meaning.ts';
 import { answerMti } from '../dialect/mti.ts';
-import type { MessageClass, MessageFunction } from '../message/message.ts';
+import type { MessageFunction } from '../message/message.ts';
 import type { Amount } from '../message/money.ts';
 import type { Pan } from '../message/pan.ts';
 
@@ -13,7 +13,7 @@ import type { Pan } from '../message/pan.ts';
 export interface Asked {
   /** Of our message to the issuer. */
   readonly mti: string;
-  readonly class: MessageClass;
+  readonly class: AnsweredClass;
   readonly function: MessageFunction;
   readonly pan: Pan | undefined;
   readonly amount: Amount | undefined;

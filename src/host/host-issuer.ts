@@ -13,6 +13,8 @@ import { draftForwarded } from '../dialect/forward.ts';
 import type { ForwardRoute, OwnValues } from '../dialect/forward.ts';
 import type { ForwardFault } from '../dialect/forward-write.ts';
 import type { ResponseMeaning } from '../dialect/meaning.ts';
+import { answerMti } from '../dialect/mti.ts';
+import { answeredClassOf } from '../dialect/read.ts';
 import type { Message } from '../iso8583/codec.ts';
 import { Draft } from '../iso8583/draft.ts';
 import { EncodeError } from '../iso8583/errors.ts';
@@ -21,7 +23,7 @@ import { answerFault } from './answer-check.ts';
 import type { Asked } from './answer-check.ts';
 import { applyCircuit, isTrying, newCircuit, standing, takesAdvices, unavailability } from './circuit.ts';
 import type { Circuit, CircuitFact, Unavailability } from './circuit.ts';
-import type { AdviceOrder, ForwardOrder, HostConfig, HostEvents, HostResult, HostStation, HostStatus, OwnTrace, RemoteIssuer, Sent } from './host.ts';
+import type { AdviceOrder, ForwardOrder, HostConfig, HostEvents, HostResult, HostStation, HostStatus, OwnTrace, PassOrder, RemoteIssuer, Sent } from './host.ts';
 import { referenceOf, StationRequests } from './host-station.ts';
 import type { Pending } from './host-station.ts';
 import type { MatchFacts } from './match-keys.ts';
@@ -41,7 +43,7 @@ export interface HostOutside {
 
 /** What is to be sent, on whichever station. */
 interface Errand {
-  readonly order: ForwardOrder | AdviceOrder;
+  readonly order: ForwardOrder | AdviceOrder | PassOrder;
   readonly isTrial: boolean;
   readonly done: (result: HostResult) => void;
 }
@@ -131,6 +133,11 @@ export class HostIssuer implements RemoteIssuer {
       return;
     }
     // What becomes of it says nothing of requests: an issuer that takes advices may leave requests alone.
+    this.#begin({ order, isTrial: false, done });
+  }
+
+  /** Sends a message as it is, that waited for whoever is at the other end: a usable station is all that it takes. */
+  pass(order: PassOrder, done: (result: HostResult) => void): void {
     this.#begin({ order, isTrial: false, done });
   }
 
@@ -231,21 +238,22 @@ export class HostIssuer implements RemoteIssuer {
     const { order, isTrial, done } = errand;
     const { station } = requests;
     const { deadlines, times } = this.#outside;
-    const kept = order.trace;
-    const number = kept === undefined ? requests.stans.take() : undefined;
-    if (kept === undefined && number === undefined) return 'full';
+    const isWritten = 'written' in order;
+    const kept = isWritten ? undefined : order.trace;
+    const number = kept === undefined && !isWritten ? requests.stans.take() : undefined;
+    if (kept === undefined && !isWritten && number === undefined) return 'full';
     const giveUp = (): void => {
       if (number !== undefined) requests.stans.free(number);
     };
     const route = 'message' in order ? requests.routeFrom(order.source) : undefined;
     // What is sealed is written later: then the next message must not be drafted over this one.
-    const draft = station.link.seal === undefined ? requests.draft : new Draft('');
+    const draft = isWritten ? order.written : station.link.seal === undefined ? requests.draft : new Draft('');
     const own: OwnValues = {
       stan: kept?.stan ?? String(number), transmittedAt: kept?.transmittedAt ?? times.transmittedAt(), localAt: times.localAt(),
       forwardingInstitution: station.forwardingInstitution,
       ...('message' in order ? { pin: order.pin, original: order.original, rrn: order.rrn ?? '', proposal: order.proposal } : {}),
     };
-    const fault = draftOf(order, route, requests, own, draft);
+    const fault = isWritten ? undefined : draftOf(order, route, requests, own, draft);
     if (fault !== undefined) {
       giveUp();
       this.#outside.events.unfit(station.name, fault);
@@ -332,7 +340,8 @@ function draftOf(order: ForwardOrder | AdviceOrder, route: ForwardRoute | undefi
   return draftForwarded(order, route!, own, draft);
 }
 
-function askedOf(order: ForwardOrder | AdviceOrder, mti: string): Asked {
+function askedOf(order: ForwardOrder | AdviceOrder | PassOrder, mti: string): Asked {
+  if ('written' in order) return { mti, class: answeredClassOf(answerMti(mti) ?? mti), function: 'advice', pan: order.pan, amount: undefined, partialAllowed: false };
   if ('content' in order) return { mti, class: order.of, function: 'advice', pan: order.pan, amount: undefined, partialAllowed: false };
   const { meaning } = order;
   return { mti, class: meaning.class, function: meaning.function, pan: meaning.pan, amount: meaning.amount, partialAllowed: meaning.partialAllowed };

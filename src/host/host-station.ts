@@ -6,21 +6,20 @@
 import { forwardRoute } from '../dialect/forward.ts';
 import type { ForwardRoute } from '../dialect/forward.ts';
 import type { Side } from '../dialect/forward-write.ts';
-import type { ResponseMeaning } from '../dialect/meaning.ts';
+import type { AnsweredClass, ResponseMeaning } from '../dialect/meaning.ts';
 import { Draft } from '../iso8583/draft.ts';
 import { Matcher } from '../link/matcher.ts';
 import type { MatchOutcome } from '../link/matcher.ts';
 import type { SentReference } from '../message/advice.ts';
-import type { MessageClass } from '../message/message.ts';
 import type { Asked } from './answer-check.ts';
-import type { AdviceOrder, ForwardOrder, HostConfig, HostEvents, HostResult, HostStation, Sent } from './host.ts';
+import type { AdviceOrder, ForwardOrder, HostConfig, HostEvents, HostResult, HostStation, PassOrder, Sent } from './host.ts';
 import { compileMatching, factsOfDraft } from './match-keys.ts';
 import type { MatchFacts } from './match-keys.ts';
 import type { Stans } from './stans.ts';
 
 /** A request that waits. */
 export interface Pending {
-  readonly order: ForwardOrder | AdviceOrder;
+  readonly order: ForwardOrder | AdviceOrder | PassOrder;
   readonly asked: Asked;
   readonly sent: Sent;
   /** Undefined of an advice that kept its number. */
@@ -62,7 +61,7 @@ export class StationRequests {
     return route;
   }
 
-  factsOf(draft: Draft, of: MessageClass): MatchFacts {
+  factsOf(draft: Draft, of: AnsweredClass): MatchFacts {
     return factsOfDraft(draft, of, this.station.side.dialect.version);
   }
 
@@ -102,6 +101,6 @@ export class StationRequests {
 }
 
 /** What the issuer will know a message by. */
-export function referenceOf({ stan, transmittedAt, localAt, acquirer }: MatchFacts, of: MessageClass): SentReference {
-  return { class: of, stan, transmittedAt, localAt, acquirer };
+export function referenceOf({ stan, transmittedAt, localAt, acquirer }: MatchFacts, of: AnsweredClass): SentReference {
+  return { class: of === 'network' || of === 'other' ? 'financial' : of, stan, transmittedAt, localAt, acquirer };
 }

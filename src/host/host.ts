@@ -87,6 +87,16 @@ export interface AdviceOrder {
   readonly late?: (answer: LateAnswer) => void;
 }
 
+/** A message that was kept for whoever is at the other end, and is sent as it is. */
+export interface PassOrder {
+  /** With its trace; what answers are known by is text in it. */
+  readonly written: Draft;
+  readonly pan: Pan | undefined;
+  readonly deadlineMs: number;
+  /** An answer after the deadline. */
+  readonly late?: (answer: LateAnswer) => void;
+}
+
 export interface DecidedFacts {
   /** Unix ms: the message that was decided, and its decision. */
   readonly receivedAtMs: number;
@@ -134,7 +144,7 @@ export type NotSent =
 /** An answer after its request's end: never an answer to the acquirer. */
 export interface LateAnswer {
   readonly sent: Sent;
-  readonly order: ForwardOrder | AdviceOrder;
+  readonly order: ForwardOrder | AdviceOrder | PassOrder;
   /** Undefined where none of ISO 8583 came. */
   readonly message: Message | undefined;
   readonly meaning: ResponseMeaning;

@@ -27,7 +27,7 @@ export interface MatchFacts {
 }
 
 /** What the answer to a draft of ours will say, as it will be read. */
-export function factsOfDraft(draft: Draft, of: MessageClass, version: Version): MatchFacts {
+export function factsOfDraft(draft: Draft, of: ResponseMeaning['class'], version: Version): MatchFacts {
   const local = textOf(draft, 12);
   return {
     class: of, stan: withoutZeros(textOf(draft, 11)), transmittedAt: textOf(draft, 7), localAt: version === '1987' ? textOf(draft, 13) + local : local,

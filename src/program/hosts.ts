@@ -15,7 +15,6 @@ import type { ResponseMeaning } from '../dialect/meaning.ts';
 import type { Unavailability } from '../host/circuit.ts';
 import { HostIssuer } from '../host/host-issuer.ts';
 import type { HostEvents, HostResult, HostStation, HostStatus, LateAnswer, RemoteIssuer, Sent } from '../host/host.ts';
-import { stanAfter, stanAtTime, stanMax } from '../host/stans.ts';
 import { WireTimes } from '../host/wire-times.ts';
 import type { TransactionEntry } from '../account/journal.ts';
 import { StandInCards } from '../issuer/stand-in-cards.ts';
@@ -27,7 +26,6 @@ import type { CardVault } from '../keys/hsm.ts';
 import type { CardMessage, MessageClass } from '../message/message.ts';
 import type { Pan } from '../message/pan.ts';
 import type { DecideOptions } from '../store/decide.ts';
-import { partitionOf } from '../store/store.ts';
 import { SqliteStore } from '../store/sqlite.ts';
 import { HostDesk } from '../switch/host-desk.ts';
 import { timerMs } from '../switch/host-policy.ts';
@@ -36,8 +34,10 @@ import type { Hosts, WorkingHost } from '../switch/hosts.ts';
 import type { HsmTurn } from '../switch/hsm-turn.ts';
 import { blankLine, exchangeLine, noMessageLog, withoutCard } from '../switch/message-log.ts';
 import type { ExchangeFacts, MessageLog } from '../switch/message-log.ts';
+import { outcomeOf } from './advice-outcome.ts';
 import type { AlertNotes } from './alerts.ts';
 import type { LogGate } from './events.ts';
+import { firstStanOf } from './first-stan.ts';
 import { usualAskingCodes } from './host-row.ts';
 import type { HostIssuerRow } from './issuer-rows.ts';
 import type { Metrics } from './metrics.ts';
@@ -214,6 +214,11 @@ export class HostIssuers {
     await promise;
   }
 
+  /** How far the trace numbers of each destination of the advice file were used. */
+  get numbers(): UsedNumbers {
+    return this.#numbers;
+  }
+
   /** All that waits, is set aside, or was delivered lately. */
   get advices(): AdviceFile {
     return this.#advices;
@@ -329,8 +334,7 @@ export class HostIssuers {
 
   #overStations(row: HostIssuerRow, stations: readonly StationRow[], events: HostEvents): HostIssuer {
     const { hosts, deadlines, now, switchName } = this.#outside;
-    const used = this.#numbers.through(row.name);
-    const firstStan = used === undefined ? stanAfter(stanAtTime(now()), partitionOf(switchName, stanMax)) : stanAfter(used, 1);
+    const firstStan = firstStanOf(this.#numbers.through(row.name), now(), switchName);
     const formats = stations.map((station) => loadFormat(station, `stations.${station.name}`));
     const askingCodes = row.askingCodes ?? formats.flatMap(({ dialect }) => usualAskingCodes[dialect.version]);
     return new HostIssuer(
@@ -360,12 +364,8 @@ export class HostIssuers {
     };
     issuer.advise({ of: kind as MessageClass, content, pan: opened.pan, isRepeat, deadlineMs: elapsed() + timerMs(timers, kind === 'reversal' ? kind : 'advice', content.purpose), trace: content.own, decided: content, late }, (result) => {
       this.#log(row.name, adviceFacts(kind, content, opened.pan), advice.cardKey, content.messageId, result, content.standInReason);
-      if ((result.kind === 'answered' || result.kind === 'decided') && result.meaning.approved) {
-        told(result.sent, result.meaning.version);
-        resolve({ kind: 'accepted' });
-      } else if (result.kind === 'answered' || result.kind === 'decided') resolve({ kind: 'refused', why: `answered ${result.meaning.responseCode}` });
-      else if (result.kind === 'notSent' && (result.why === 'unfit' || result.why === 'tooLarge')) resolve({ kind: 'refused', why: result.detail });
-      else resolve({ kind: result.kind === 'notSent' ? 'notSent' : 'noAnswer' });
+      if ((result.kind === 'answered' || result.kind === 'decided') && result.meaning.approved) told(result.sent, result.meaning.version);
+      resolve(outcomeOf(result));
     });
     return await promise;
   }

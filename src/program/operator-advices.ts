@@ -30,7 +30,7 @@ const states = ['waiting', 'sent', 'setAside'] as const;
 
 export interface AdviceLine {
   readonly id: string;
-  /** The issuer. */
+  /** The issuer; of a message to an acquirer, `station:` and its station's name. */
   readonly destination: string;
   readonly kind: Advice['kind'];
   readonly state: (typeof states)[number];
@@ -58,6 +58,8 @@ export interface AdviceShown extends Omit<AdviceLine, 'state'> {
   readonly reason: string;
   readonly approvalCode: string;
   readonly standInReason: string;
+  /** The issuer that a message to an acquirer is of; empty: it is none. */
+  readonly from: string;
   readonly end: { readonly at: string; readonly by: string; readonly why: string } | undefined;
 }
 
@@ -176,8 +178,8 @@ function shown({ advice, end, queued }: FoundAdvice, vault: CardVault): AdviceSh
   const line = queued === undefined
     ? { id, destination, kind, createdAt: new Date(createdAtMs).toISOString(), attempts: end?.attempts ?? 0, refusals: 0, why: '', lastAttemptAt: undefined, state: end?.how ?? 'waiting' } as const
     : lineOf(queued);
-  const told = content.what !== 'decision' ? noDecision : {
-    stan: content.own.stan, transmittedAt: content.own.transmittedAt, rrn: content.rrn, amount: content.amount, reason: content.reason, approvalCode: content.approvalCode, standInReason: content.standInReason,
+  const told = content.what === 'message' ? { ...noDecision, ...content.own, from: content.from } : content.what !== 'decision' ? noDecision : {
+    from: '', stan: content.own.stan, transmittedAt: content.own.transmittedAt, rrn: content.rrn, amount: content.amount, reason: content.reason, approvalCode: content.approvalCode, standInReason: content.standInReason,
     acquirer: { station: content.trace.station, stan: content.trace.stan, terminal: content.trace.terminal, institution: content.trace.acquirer },
   };
   return {
@@ -186,7 +188,7 @@ function shown({ advice, end, queued }: FoundAdvice, vault: CardVault): AdviceSh
   };
 }
 
-const noDecision = { stan: '', transmittedAt: '', rrn: '', amount: undefined, reason: '', approvalCode: '', standInReason: '', acquirer: undefined } as const;
+const noDecision = { from: '', stan: '', transmittedAt: '', rrn: '', amount: undefined, reason: '', approvalCode: '', standInReason: '', acquirer: undefined } as const;
 
 function maskedPanOf({ sealedPan, id }: Advice, vault: CardVault): string {
   if (sealedPan === '') return '';

@@ -2,7 +2,9 @@
  * What operators do with issuers: see how they stand, have stand-in decide for one, throw the kill switch, and hold back or pace the
  * advices. An order is a field of the issuer's row: it holds for every switch on the tables, across restarts, and is in their history.
  *
- * Refuses an order for an issuer that is not there, or that it means nothing for.
+ * The advices of an acquirer's station (`station:` and its name) are held back and paced in the same way; the order is in its row.
+ *
+ * Refuses an order for an issuer or a station that is not there, or that it means nothing for.
  */
 import { OperationRefused } from '../office/operation.ts';
 import type { Operation, OperationInput } from '../office/operation.ts';
@@ -13,12 +15,16 @@ import type { OperatorTables, TableSet } from './operator-tables.ts';
 import { whyField } from './operator-tables.ts';
 import { count, text } from './schema-parts.ts';
 import { withValueAt } from '../base/document-path.ts';
+import { destinationBegins } from '../switch/acquirers.ts';
+import type { StationRow } from './tables.ts';
 
 export interface IssuersOutside {
   readonly tables: OperatorTables;
   /** The issuers' rows in force, the own one with them. */
   readonly rows: () => readonly IssuerRow[];
   readonly overview: () => readonly HostOverview[];
+  /** The stations' rows in force. */
+  readonly stations: () => readonly StationRow[];
   /** Unix ms. */
   readonly now: () => number;
 }
@@ -93,6 +99,11 @@ export function issuerOperations(outside: IssuersOutside): Operation[] {
       name: 'advices speed', method: 'POST', path: 'issuers/{issuer}/advices/speed', about: 'how many advices a second the issuer gets',
       takes: { ...which, required: ['issuer', 'perSecond'], properties: { issuer: issuerField, why: whyField, perSecond: count('advices a second', 1, 100_000) } },
       run: async (input, by) => {
+        const station = acquirerNamed(outside, input['issuer'] as string);
+        if (station !== undefined) {
+          const set = await outside.tables.change('station', station.name, (now) => withValueAt(now?.document ?? {}, 'acquirer.advices.perSecond', input['perSecond']), by, whyIn(input));
+          return { issuer: input['issuer'], perSecond: input['perSecond'], changed: set.changes.length > 0 };
+        }
         const row = hostNamed(outside, input['issuer'] as string);
         const set = await outside.tables.change('issuer', row.name, (now) => withValueAt(now?.document ?? {}, 'advices.perSecond', input['perSecond']), by, whyIn(input));
         return { issuer: row.name, perSecond: input['perSecond'], changed: set.changes.length > 0 };
@@ -107,6 +118,8 @@ function whyIn({ why }: OperationInput): string {
 
 async function ordered(outside: IssuersOutside, field: OrderName, isGiven: boolean, input: OperationInput, by: string): Promise<OrderGiven> {
   const name = input['issuer'] as string;
+  const station = field === 'pause' ? acquirerNamed(outside, name) : undefined;
+  if (station !== undefined) return await orderedAt(outside, station, isGiven, input, by);
   const row = outside.rows().find((each) => each.name === name) ?? noSuch(outside, name);
   if (row.type === 'own' && field !== 'kill') throw new OperationRefused(409, `${name} is this switch's own issuer: ${field === 'out' ? 'it is where the accounts are, and cannot be taken out' : 'it is told by its accounts, and has no advices'}`, 'issuer');
   const order: Order = { why: whyIn(input), by, since: new Date(outside.now()).toISOString() };
@@ -120,6 +133,29 @@ async function ordered(outside: IssuersOutside, field: OrderName, isGiven: boole
     return withValueAt(document, 'orders', Object.keys(orders).length === 0 ? null : orders);
   }, by, whyIn(input));
   return { issuer: name, orders, changed: set.changes.length > 0 };
+}
+
+/** To an acquirer: that it is told nothing. */
+async function orderedAt(outside: IssuersOutside, { name }: StationRow, isGiven: boolean, input: OperationInput, by: string): Promise<OrderGiven> {
+  const order: Order = { why: whyIn(input), by, since: new Date(outside.now()).toISOString() };
+  let orders: Pick<IssuerOrders, 'pause'> = {};
+  const set = await outside.tables.change('station', name, (now) => {
+    const document = now?.document ?? {};
+    const { pause: standing } = ((document['acquirer'] as { readonly orders?: IssuerOrders } | undefined)?.orders ?? {});
+    orders = isGiven ? { pause: standing ?? order } : {};
+    return withValueAt(document, 'acquirer.orders', isGiven ? orders : null);
+  }, by, whyIn(input));
+  return { issuer: input['issuer'] as string, orders, changed: set.changes.length > 0 };
+}
+
+/** Undefined: the name is no station's. @throws OperationRefused where the station is no acquirer's */
+function acquirerNamed({ stations }: IssuersOutside, destination: string): StationRow | undefined {
+  if (!destination.startsWith(destinationBegins)) return undefined;
+  const name = destination.slice(destinationBegins.length);
+  const row = stations().find((each) => each.name === name);
+  if (row === undefined) throw new OperationRefused(404, `there is no station ${name}; there are ${stations().map((each) => each.name).toSorted().join(', ')}`, 'issuer');
+  if (row.acquirer.institutions.length === 0) throw new OperationRefused(409, `station ${name} is no acquirer's that messages are kept for`, 'issuer');
+  return row;
 }
 
 function hostNamed(outside: IssuersOutside, name: string): IssuerRow {
@@ -147,7 +183,7 @@ function issuersShown({ rows, overview, now }: IssuersOutside): IssuerShown[] {
 
 const noAdvices: AdvicesShown = { state: 'idle', pausedBy: [], waiting: 0, oldestAgeMs: undefined, setAside: 0, inFlight: 0, perSecond: 0 };
 
-function advicesShown({ state, pausedBy, backlog, setAside, inFlight, perSecond }: HostOverview['delivery'], nowMs: number): AdvicesShown {
+export function advicesShown({ state, pausedBy, backlog, setAside, inFlight, perSecond }: HostOverview['delivery'], nowMs: number): AdvicesShown {
   return {
     state, pausedBy, waiting: backlog.count, oldestAgeMs: backlog.oldestAtMs === undefined ? undefined : Math.max(0, nowMs - backlog.oldestAtMs), setAside, inFlight, perSecond,
   };

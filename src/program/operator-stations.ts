@@ -5,10 +5,13 @@
  * Refuses an order for a station that is not there, or that has nobody at its other end to be told. Invariant: an order is this
  * process's, ends with it, and is in the log with who gave it and why.
  */
+import type { DeliveryStatus } from '../advice/delivery.ts';
 import { OperationRefused } from '../office/operation.ts';
 import type { Operation, OperationInput } from '../office/operation.ts';
 import type { SentToAll, StationNetworkStatus } from '../switch/station-network.ts';
 import type { StationStatus, Switch } from '../switch/switch.ts';
+import { advicesShown } from './operator-issuers.ts';
+import type { AdvicesShown } from './operator-issuers.ts';
 import { whyField } from './operator-tables.ts';
 import { text } from './schema-parts.ts';
 import type { StationRow } from './tables.ts';
@@ -17,6 +20,10 @@ export interface StationsOutside {
   readonly switch: Pick<Switch, 'status' | 'network' | 'sign' | 'send'>;
   /** The stations' rows in force. */
   readonly rows: () => readonly StationRow[];
+  /** Undefined: it is no acquirer's that messages are kept for. */
+  readonly delivery: (station: string) => DeliveryStatus | undefined;
+  /** Unix ms. */
+  readonly now: () => number;
   readonly log: { event(name: string, fields: Readonly<Record<string, unknown>>): void };
 }
 
@@ -29,6 +36,8 @@ export interface StationShown {
   readonly spec: string;
   /** `notStarted`: its port could not be had, or the like; the log says what. */
   readonly state: StationNetworkStatus['state'] | 'notStarted';
+  /** What issuers have sent its acquirer, that waits in this switch's advice file; undefined of other stations. */
+  readonly advices: AdvicesShown | undefined;
   /** Requests of its that wait for their answers. */
   readonly inFlight: number;
   readonly connections: readonly { readonly id: number; readonly peer: string; readonly state: string; /** ISO 8601. */ readonly since: string }[];
@@ -126,12 +135,14 @@ async function asked(outside: StationsOutside, input: OperationInput, what: 'ech
   return { station: name, connections: await outside.switch.send(name, what, { businessDate, withinMs: askedWithinMs }) ?? [] };
 }
 
-function shown({ switch: switch_ }: StationsOutside, { name, link, spec }: StationRow): StationShown {
+function shown({ switch: switch_, delivery: deliveryOf, now }: StationsOutside, { name, link, spec }: StationRow): StationShown {
   const status: StationStatus | undefined = switch_.status.find((each) => each.name === name);
   const network = switch_.network(name);
+  const delivery = deliveryOf(name);
   const { lastMs, lastAtMs, answered = 0, missed = 0 } = network?.echo ?? {};
   return {
     name, role: link.role, port: status?.port ?? 0, spec, state: network?.state ?? 'notStarted', inFlight: status?.inFlight ?? 0,
+    advices: delivery === undefined ? undefined : advicesShown(delivery, now()),
     connections: (network?.connections ?? []).map(({ id, peer, state, sinceMs }) => ({ id, peer, state, since: timeText(sinceMs) })),
     echo: { lastMs, lastAt: lastAtMs === undefined ? undefined : timeText(lastAtMs), answered, missed },
     cutOver: network?.cutOver === undefined ? undefined : { businessDate: network.cutOver.businessDate, at: timeText(network.cutOver.atMs), by: network.cutOver.by },

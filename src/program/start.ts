@@ -42,6 +42,7 @@ import { Switch } from '../switch/switch.ts';
 import type { StationSetup, StationStatus } from '../switch/switch.ts';
 import { lookAt } from './alert-look.ts';
 import { AlertNotes, AlertWatch } from './alerts.ts';
+import { AcquirerStations } from './acquirers.ts';
 import type { Config } from './config.ts';
 import { CreditLoads } from './credit-loads.ts';
 import { makeDemoCards } from './demo.ts';
@@ -170,6 +171,9 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   });
   opened.push(() => issuers.stop());
   issuers.set(tables);
+  const acquirers = new AcquirerStations({ hosts, switchName: config.switchName, advices: issuers.advices, numbers: issuers.numbers, vault: hsm, deadlines, now, elapsed, random: Math.random, log, gate, metrics, messages });
+  opened.push(() => acquirers.stop());
+  acquirers.set(tables);
   const directory = new Directory(store, atTurnEnd);
   const { list, close: closeList } = await openNegativeList(config.dataDir, now, (reason) => end('negative list lost', reason));
   opened.push(closeList);
@@ -210,6 +214,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
     if (changed !== tables) warnOfKeys(changed, hsm.keys(), log);
     current = changed;
     issuers.set(changed);
+    acquirers.set(changed);
     accounts.set(changed);
     void stations.exchange(setups);
     void loads.apply(changed.programs);
@@ -226,7 +231,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
       rows: async (ask) => await office.rows(ask), check: (rows) => void setupsOf(office.check(rows)),
       configured: (kind, name) => config.rows.find((row) => row.kind === kind && row.name === name)?.document,
     },
-    issuers: { rows: () => current.issuers, overview: () => issuers.overview, now },
+    issuers: { rows: () => current.issuers, overview: () => issuers.overview, stations: () => current.stations, now },
     advices: { file: issuers.advices, vault: hsm, note: (token, entry) => issuers.note(token, entry), log, now },
     cards: {
       cards: issuers.cards, vault: hsm, log, now, issuer: (name) => current.issuers.find((row) => row.type === 'host' && row.name === name) as HostIssuerRow | undefined,
@@ -239,7 +244,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
         return current.issuers.some(({ type, name }) => type === 'own' && name === program?.rules.issuer);
       },
     },
-    stations: { switch: switch_, rows: () => current.stations, log },
+    stations: { switch: switch_, rows: () => current.stations, delivery: (station) => acquirers.delivery(station), now, log },
     alerts: { on: () => watch.on, ended: () => watch.ended },
   }));
   const watching = setInterval(() => watch.look(), alertLookMs).unref();
@@ -265,6 +270,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
       const unanswered = await switch_.stop(leftMs(0));
       await Promise.race([ledger.drained(), pause(leftMs(0))]);
       await accounts.stop();
+      await acquirers.stop();
       await issuers.stop();
       await closeList();
       ledger.close();
@@ -372,7 +378,8 @@ function stationSetup(row: StationRow): StationSetup {
   return {
     endpoint: endpointConfig(row.name, row.link, tls),
     station: { name: row.name, codec, dialect, session: row.link.session, classes: row.classes, originalKeys: row.originalKeys, security: row.security },
-    text: JSON.stringify([row, tls]),
+    // What waits for an acquirer, and how it is told, is nothing of its station's.
+    text: JSON.stringify([{ ...row, acquirer: undefined }, tls]),
   };
 }
 

@@ -7,6 +7,7 @@ import type { ObjectSchema, MapSchema } from '../base/schema.ts';
 import { balanceMinorMax } from '../base/limits.ts';
 import { linkSchema } from '../link/config.ts';
 import { authenticationSchema, chipSchema, contactlessStripeSchema, pinSchema, stationSecuritySchema } from './security-schema.ts';
+import { acquirerSchema } from './acquirer-rows.ts';
 import { issuerSchema } from './issuer-schema.ts';
 import { parameterSchema } from './parameters.ts';
 import { choice, count, keyName, name, rowNames, text } from './schema-parts.ts';
@@ -36,6 +37,7 @@ export const stationSchema: ObjectSchema = {
       default: [],
     },
     security: stationSecuritySchema,
+    acquirer: acquirerSchema,
   },
 };
 

@@ -17,6 +17,8 @@ import type { StationSecurity } from '../switch/station-security.ts';
 import { override } from './config-environment.ts';
 import type { Environment } from './config-environment.ts';
 import type { ProgramSecurity } from './security-rows.ts';
+import { checkAcquirers, readAcquirer } from './acquirer-rows.ts';
+import type { AcquirerRow } from './acquirer-rows.ts';
 import { checkHosts } from './host-checks.ts';
 import { issuerRow } from './issuer-rows.ts';
 import type { IssuerRow } from './issuer-rows.ts';
@@ -41,6 +43,8 @@ export interface StationRow {
   /** By what an original is found where DE90 or DE56 is absent, besides the STAN. */
   readonly originalKeys: readonly OriginalKey[];
   readonly security: StationSecurity;
+  /** Of an acquirer's station. */
+  readonly acquirer: AcquirerRow;
 }
 
 /** What the switch goes by, and what only the book and the partner's balance need. */
@@ -97,9 +101,9 @@ const nothingOutside: RowOutside = { environment: {}, cwd: '/' };
 /** @throws ConfigError with the row's place */
 export function readStation(name: string, document: unknown, outside: RowOutside = nothingOutside): StationRow {
   const path = `stations.${name}`;
-  const json = readDocument('stations', name, document, outside) as Omit<StationRow, 'name' | 'link' | 'security'> & { readonly link: unknown; readonly security: unknown };
+  const json = readDocument('stations', name, document, outside) as Omit<StationRow, 'name' | 'link' | 'security' | 'acquirer'> & { readonly link: unknown; readonly security: unknown; readonly acquirer: unknown };
   const { spec, dialect, reasons, classes, originalKeys } = json;
-  return { name, link: readLinkConfig(json.link, `${path}.link`), spec, dialect, reasons, classes, originalKeys, security: readStationSecurity(json.security) };
+  return { name, link: readLinkConfig(json.link, `${path}.link`), spec, dialect, reasons, classes, originalKeys, security: readStationSecurity(json.security), acquirer: readAcquirer(json.acquirer, `${path}.acquirer`) };
 }
 
 /** @throws ConfigError with the row's place */
@@ -147,6 +151,7 @@ export function readTables(rows: readonly TableDocument[], revision: number, out
   for (const { name, issuer } of tables.programs) refer(`programs.${name}.issuer`, issuer, tables.issuers, 'issuers');
   for (const { name, program } of tables.ranges) refer(`ranges.${name}.program`, program, tables.programs, 'programs');
   checkHosts(tables);
+  checkAcquirers(tables);
   checkOverlaps(tables.ranges);
   checkPorts(tables.stations);
   for (const station of tables.stations) loadFormat(station, `stations.${station.name}`);

@@ -1,12 +1,13 @@
 /**
- * The remote issuers of this switch, and the stations that they are reached over. A station belongs to one issuer at most; it comes and
- * goes with the tables, and its issuer finds it again by its name.
+ * The remote issuers of this switch, and the stations that they are reached over. A station belongs to one issuer at most, or to one
+ * acquirer that messages wait for; it comes and goes with the tables, and its issuer finds it again by its name.
  */
 import type { IssuerOrder, ResponseMeaning } from '../dialect/meaning.ts';
 import type { HostIssuer } from '../host/host-issuer.ts';
 import type { HostLink, RemoteIssuer } from '../host/host.ts';
 import type { Message } from '../iso8583/codec.ts';
 import type { SendOutcome } from '../link/link.ts';
+import { Acquirers } from './acquirers.ts';
 import type { HostDesk } from './host-desk.ts';
 
 /** One issuer at work. */
@@ -23,6 +24,8 @@ export interface WorkingHost {
 }
 
 export class Hosts {
+  /** Those whom issuers' messages are kept for. */
+  readonly acquirers = new Acquirers();
   readonly #links = new Map<string, HostLink>();
   #byName: ReadonlyMap<string, WorkingHost> = new Map();
   #byStation: ReadonlyMap<string, WorkingHost> = new Map();
@@ -47,11 +50,17 @@ export class Hosts {
   /** One of its connections became usable, or is no more. */
   changed(station: string): void {
     this.#byStation.get(station)?.linksChanged();
+    this.acquirers.changed(station);
   }
 
-  /** @returns false where the station is no issuer's */
+  /** The issuer whose station it is; undefined: it is none's. */
+  issuerAt(station: string): string | undefined {
+    return this.#byStation.get(station)?.desk.policy.name;
+  }
+
+  /** @returns false where nothing is sent on the station */
   answered(station: string, message: Message, meaning: ResponseMeaning): boolean {
-    return this.#byStation.get(station)?.overStations?.answered(station, message, meaning) ?? false;
+    return (this.#byStation.get(station)?.overStations ?? this.acquirers.at(station))?.answered(station, message, meaning) ?? false;
   }
 
   /** An issuer's order, on one of its stations; false where the station is no issuer's. */
@@ -62,7 +71,7 @@ export class Hosts {
   }
 
   garbled(station: string, recovered: ResponseMeaning, detail: string): void {
-    this.#byStation.get(station)?.overStations?.garbled(station, recovered, detail);
+    (this.#byStation.get(station)?.overStations ?? this.acquirers.at(station))?.garbled(station, recovered, detail);
   }
 
   /** The link of a station that may not be there yet. */

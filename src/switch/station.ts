@@ -6,14 +6,17 @@
 import type { Message } from '../iso8583/codec.ts';
 import { Draft } from '../iso8583/draft.ts';
 import { DecodeError, EncodeError } from '../iso8583/errors.ts';
-import { authorizationResponseCode, draftAnswer, draftRefusal } from '../dialect/answer.ts';
+import { authorizationResponseCode, draftAnswer, draftRefusal, draftTaken } from '../dialect/answer.ts';
 import { draftReturned, writeResponder } from '../dialect/forward-return.ts';
 import { draftFormatError } from '../dialect/format-error.ts';
 import type { CardMeaning, Meaning, ResponseMeaning } from '../dialect/meaning.ts';
 import { answerMti } from '../dialect/mti.ts';
 import { readMessage } from '../dialect/read.ts';
+import { readPassed } from '../dialect/to-acquirer.ts';
+import type { PassedKind, PassedMeaning } from '../dialect/to-acquirer.ts';
 import type { FrameHeader } from '../link/framing.ts';
 import type { LinkConnection, LinkHandlers } from '../link/link.ts';
+import { destinationOf } from './acquirers.ts';
 import type { Handling, Result, StationContext } from './decisions.ts';
 import type { LoggedMessage, LoggedOutcome } from './message-log.ts';
 import { blankLine, withoutCard } from './message-log.ts';
@@ -127,6 +130,12 @@ export class Station implements LinkHandlers {
   #take(received: Received, meaning: Meaning, frame?: Uint8Array): void {
     const { name, dialect, classes } = this.#config;
     const { connection, message } = received;
+    const issuer = meaning.kind === 'card' || meaning.kind === 'unsupported' ? this.#outside.hosts.issuerAt(name) : undefined;
+    const passed = issuer === undefined ? undefined : readPassed(message, dialect);
+    if (issuer !== undefined && passed !== undefined) {
+      void this.#pass(received, meaning, issuer, passed);
+      return;
+    }
     switch (meaning.kind) {
       case 'card':
         if (!classes.includes(meaning.class) || !this.network.admits(connection)) this.#refuse(received, meaning, '9102');
@@ -147,6 +156,42 @@ export class Station implements LinkHandlers {
         this.#outside.events.dropped(name, 'unanswerable', `type ${message.mti} on a link that speaks ${dialect.version}`);
         this.#outside.messages.write(this.#line(received, meaning, 'unanswered'));
         this.#finish(received);
+    }
+  }
+
+  /** What an issuer says to an acquirer: it is kept for it, and answered when it is. */
+  async #pass(received: Received, meaning: Meaning, issuer: string, passed: PassedMeaning): Promise<void> {
+    const { name, dialect } = this.#config;
+    const { hosts, events, messages } = this.#outside;
+    if (!this.network.admits(received.connection)) {
+      this.#refuse(received, meaning, '9102');
+      return;
+    }
+    const begun: Received = received.begun ? received : { ...received, begun: true };
+    if (!received.begun) received.connection.begin();
+    const { message, atMs } = received;
+    const outcome = await hosts.acquirers.keep({ issuer, message, meaning: passed, source: this.#context.side, receivedAtMs: atMs });
+    const facts = {
+      what: passed.kind, maskedPan: passed.pan?.masked ?? '', stan: withoutCard(passed.stan, passed.pan), rrn: withoutCard(passed.rrn, passed.pan), acquirer: passed.acquirer,
+      terminal: withoutCard(passed.terminal, passed.pan), amount: passed.amount, answeredBy: 'switch', messageId: outcome.kind === 'refused' ? '' : outcome.id,
+    };
+    switch (outcome.kind) {
+      case 'unknown':
+        events.dropped(name, 'unresolved', `message ${outcome.id}: whether it is on disk is not known`);
+        messages.write(this.#line(begun, meaning, 'unanswered', { ...facts, answeredBy: '', detail: 'whether it is on disk is not known' }));
+        this.#finish(begun);
+        return;
+      case 'refused': {
+        const { reason, field, detail } = outcome;
+        events.refused(name, message.mti, reason, detail);
+        draftRefusal(message, reason, dialect, this.#draft);
+        const { faultField } = dialect.answer;
+        if (reason === '9100' && field !== undefined && faultField !== undefined && message.codec.spec.fields.has(faultField)) this.#draft.set(faultField, String(field).padStart(3, '0'));
+        this.#answer(begun, this.#draft, this.#line(begun, meaning, 'refused', { ...facts, reason, detail }));
+        return;
+      }
+      case 'kept':
+        this.#answer(begun, draftTaken(message, takenActions[passed.kind], dialect, this.#draft), this.#line(begun, meaning, 'answered', { ...facts, routed: destinationOf(outcome.station), detail: outcome.isKnown ? 'kept before' : 'kept for its acquirer' }));
     }
   }
 
@@ -278,6 +323,9 @@ function withReference(message: Message, meaning: CardMeaning, nowMs: number): C
   if (message.has(37) || meaning.function !== 'request' || meaning.class === 'reversal') return meaning;
   return { ...meaning, rrn: retrievalReference(nowMs, meaning.trace) };
 }
+
+/** Of ISO 8583:2003: reversal, fee collection, administrative message accepted. */
+const takenActions: Readonly<Record<PassedKind, '4000' | '6000' | '7000'>> = { chargeback: '4000', feeCollection: '7000', fundsDisbursement: '7000', text: '6000' };
 
 /** The type, for a count by type: one for all that are not known, or a hostile peer could make thousands of counts. */
 function typeOf(meaning: Meaning): string {

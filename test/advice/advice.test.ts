@@ -5,7 +5,7 @@ import { adviceOf, content } from './fixture.ts';
 it('an advice is the same after it was on disk, with its end and without', () => {
   const end = { how: 'dropped', atMs: 5, by: 'anna', attempts: 3 } as const;
   const message: Advice = adviceOf('c1', 'card-9', {
-    kind: 'chargeback', content: { what: 'message', messageId: 'c1', mti: '0422', sealedMessage: 'c2VhbGVk', receivedAtMs: 7 },
+    kind: 'chargeback', content: { what: 'message', messageId: 'c1', mti: '0422', from: 'a', own: { stan: '1', transmittedAt: '1122101500' }, sealedMessage: 'c2VhbGVk', receivedAtMs: 7 },
   });
   for (const advice of [adviceOf('a1'), adviceOf('a2', '', { sealedPan: '' }), message]) {
     const text = encodeAdvice(advice);

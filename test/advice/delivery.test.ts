@@ -51,6 +51,16 @@ describe('a delivery', () => {
     expect(file.backlog('host').count).toBe(0);
   });
 
+  it('that takes another’s place goes on when the other has been stopped after it', async () => {
+    const before = deliver(file, time, {}, () => accepted);
+    before.delivery.usable();
+    const { delivery, ids } = deliver(file, time, {}, () => accepted);
+    delivery.usable();
+    await before.delivery.stop();
+    await write('a1', 'b1');
+    expect([before.ids(), ids()]).toEqual([[], ['a1', 'b1']]);
+  });
+
   it('sends what is written while it delivers', async () => {
     const { delivery, ids } = deliver(file, time, {}, () => accepted);
     delivery.usable();
