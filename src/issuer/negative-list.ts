@@ -121,8 +121,7 @@ export class NegativeList {
       const now = this.#cards.get(order.token);
       return now !== undefined && isLater(now, card) ? now : card;
     };
-    if (!await this.#change(() => itemOf(latest()))) return 'failed';
-    this.#cards.set(order.token, latest());
+    if (!await this.#change(() => itemOf(latest()), () => void this.#cards.set(order.token, latest()))) return 'failed';
     if (this.#options.now() - this.#prunedAtMs >= pruneEveryMs) void this.#prune();
     return 'listed';
   }
@@ -155,11 +154,15 @@ export class NegativeList {
 
   async #forget(tokens: readonly string[]): Promise<void> {
     for (const token of tokens) this.#cards.delete(token);
-    if (tokens.length > 0) await this.#change(() => ({ ...nothing, deletes: tokens.filter((token) => !this.#cards.has(token)).map(recordId) }));
+    if (tokens.length > 0) await this.#change(() => ({ ...nothing, deletes: tokens.filter((token) => !this.#cards.has(token)).map(recordId) }), () => undefined);
   }
 
-  /** @returns whether it is on disk */
-  async #change(item: () => CommitItem): Promise<boolean> {
+  /**
+   * @param item made when it is its turn
+   * @param written called before the next one's turn
+   * @returns whether it is on disk
+   */
+  async #change(item: () => CommitItem, written: () => void): Promise<boolean> {
     const { promise: turn, resolve: over } = Promise.withResolvers<void>();
     const before = this.#last;
     this.#last = turn;
@@ -168,7 +171,9 @@ export class NegativeList {
       // A put that is made again says the same.
       for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
         const called = await calling(this.#options.store.commit(this.#at, [item()]));
-        if ('answer' in called) return true;
+        if ('error' in called) continue;
+        written();
+        return true;
       }
       return false;
     } finally {
