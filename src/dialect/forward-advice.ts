@@ -16,6 +16,7 @@ import { environmentOf } from './forward-place.ts';
 import { mtiOf, put, writeSaid } from './forward-write.ts';
 import type { ForwardFault, OriginalNamed, Said, Side } from './forward-write.ts';
 import type { CardMeaning } from './meaning.ts';
+import { writePlace } from './places.ts';
 import { readMerchantPlace } from './forward-merchant.ts';
 
 /**
@@ -57,7 +58,7 @@ function originalOf({ replaces, original, trace }: AdviceContent): OriginalNamed
 }
 
 /** What was carried in the target's own form is told as it was. */
-function writeRest(draft: Draft, { panSequence, pointOfService, condition, purpose, merchant }: AdviceContent, { dialect, spec }: Side): undefined {
+function writeRest(draft: Draft, { panSequence, pointOfService, condition, purpose, merchant, wrongPins = 0 }: AdviceContent, { dialect, spec }: Side): undefined {
   const { entryModes } = dialect;
   const field = spec.fields.get(entryModes.field);
   if (field !== undefined && pointOfService.length === field.max * (field.kind === 'b' ? 2 : 1)) draft.set(entryModes.field, pointOfService);
@@ -65,6 +66,8 @@ function writeRest(draft: Draft, { panSequence, pointOfService, condition, purpo
   if (dialect.version === '1987' && !isMarked && condition.length === 2) put(draft, spec, 25, condition);
   if (panSequence !== undefined && panSequence !== '' && spec.fields.has(23)) draft.set(23, panSequence.padStart(3, '0'));
   put(draft, spec, 19, merchant.country);
+  const { wrongPins: place } = dialect.forward;
+  if (place !== undefined && wrongPins > 0) writePlace(draft, spec, place, String(Math.min(wrongPins, 99)).padStart(2, '0'), 'characters');
   return undefined;
 }
 
@@ -88,5 +91,5 @@ export function adviceContent(
 
 /** What takes a request back that the issuer may have got: `sent`, as it went out, for the reason of that name. */
 export function reversalContent(content: AdviceContent, sent: SentReference, why: string, reason: Reason = '4000'): AdviceContent {
-  return { ...content, approved: undefined, actualMinor: undefined, reason, approvalCode: '', standInReason: why, replaces: sent };
+  return { ...content, approved: undefined, actualMinor: undefined, reason, approvalCode: '', standInReason: why, replaces: sent, wrongPins: 0 };
 }

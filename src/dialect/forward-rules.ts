@@ -40,16 +40,19 @@ export interface ForwardRules {
   readonly responder: NamedCodes | undefined;
   /** Why stand-in decided, told apart further than `responder` does. */
   readonly standInReason: NamedCodes | undefined;
+  /** Where an advice tells the wrong PINs in a row that stand-in has counted, as two digits; undefined: nowhere. */
+  readonly wrongPins: ValuePlace | undefined;
 }
 
 export const noForwardRules: ForwardRules = {
   entryCodes: [], environments: new Map(), pinEntered: [], merchantForm: undefined, why: undefined, returned: [], valueResults: [], responder: undefined, standInReason: undefined,
+  wrongPins: undefined,
 };
 
 /** @param isSecret says which fields may hold card data */
 export function readForward(node: JsonNode, isSecret: (field: number) => boolean): ForwardRules {
   if (!node.present) return noForwardRules;
-  node.only('entryCodes', 'environments', 'pinEntered', 'merchantForm', 'why', 'returned', 'valueResults', 'responder', 'standInReason');
+  node.only('entryCodes', 'environments', 'pinEntered', 'merchantForm', 'why', 'returned', 'valueResults', 'responder', 'standInReason', 'wrongPins');
   const found = new Map<Environment, readonly Condition[]>();
   for (const [name, value] of node.at('environments').present ? node.at('environments').members() : []) {
     const environment = environments.find((each) => each === name) ?? value.fail(`is none of ${environments.join(', ')}`);
@@ -65,6 +68,7 @@ export function readForward(node: JsonNode, isSecret: (field: number) => boolean
     valueResults: node.at('valueResults').present ? node.at('valueResults').items().map(readResult) : [],
     responder: readNamedCodes(node.at('responder')),
     standInReason: readNamedCodes(node.at('standInReason')),
+    wrongPins: node.at('wrongPins').present ? readPlace(node.at('wrongPins')) : undefined,
   };
 }
 

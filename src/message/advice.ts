@@ -42,6 +42,8 @@ export interface AdviceContent {
   readonly approvalCode: string;
   /** Why the issuer did not decide, or why this is taken back: a name that the destination's dialect has a code for, or else is not told. */
   readonly standInReason: string;
+  /** Wrong PINs in a row that stand-in has counted, with this one; absent or 0: this one was not wrong. */
+  readonly wrongPins?: number;
   /** YYMM. */
   readonly expiry: string | undefined;
   readonly panSequence: string | undefined;

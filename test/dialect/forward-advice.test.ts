@@ -3,6 +3,7 @@ import { adviceContent, draftAdvice, reversalContent } from '../../src/dialect/f
 import type { OwnValues } from '../../src/dialect/forward.ts';
 import type { Side } from '../../src/dialect/forward-write.ts';
 import type { CardMeaning } from '../../src/dialect/meaning.ts';
+import { placeText } from '../../src/dialect/places.ts';
 import { readMessage } from '../../src/dialect/read.ts';
 import { Draft } from '../../src/iso8583/draft.ts';
 import type { Codec, Message } from '../../src/iso8583/codec.ts';
@@ -67,6 +68,12 @@ describe.each(shippedNames)('an advice in %s', (name) => {
   it('tells a decline with its reason, and a financial one under its own type', () => {
     const { message, meaning } = advised(codec, 'financial', kept('200', {}, { reason: '1021', approvalCode: '' }));
     expect([meaning.mti, meaning.advisedDecline, message.text(39), message.has(38)]).toEqual([`${digit}220`, true, dialects[version].reasons.responseCode('1021'), false]);
+  });
+
+  it('tells how many wrong PINs in a row were counted, and says nothing where this one was not wrong', () => {
+    const place = dialects[version].forward.wrongPins!;
+    const told = (wrongPins: number): string | undefined => placeText(advised(codec, 'authorization', { ...kept('100', {}, { reason: '1017', approvalCode: '' }), wrongPins }).message, place, 'characters');
+    expect([told(3), told(0)]).toEqual(['03', undefined]);
   });
 
   it('tells the part that was approved', () => {
