@@ -277,6 +277,6 @@ function lineOf({ kind, name, source, changedAtMs }: TableRowNow): TableLine {
 function historyLineOf({ number, changedAtMs, changedBy, why, kind, name, before, after }: TableHistoryEntry): TableHistoryLine {
   return {
     number, at: new Date(changedAtMs).toISOString(), by: changedBy, why, kind: wordOf(kind), name,
-    what: before === undefined ? 'added' : after === undefined ? 'removed' : 'changed', changes: before === undefined || after === undefined ? [] : changesOf(before, after),
+    what: before === undefined ? 'added' : after === undefined ? 'removed' : 'changed', changes: changesOf(before ?? {}, after ?? {}),
   };
 }
