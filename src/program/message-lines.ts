@@ -27,13 +27,18 @@ export interface MessageLinesOptions {
 }
 
 const batchLines = 1_000;
+/** What is gathered is copied to one place as it comes: thousands of pieces of text that wait cost more to keep than to write. */
+const batchBytes = 1 << 19;
+/** Of a character in the book's encoding. */
+const characterBytesMax = 3;
 const flushMs = 200;
 const nothing = String.raw`\N`;
 
 export class MessageLines implements MessageLog {
   readonly #options: MessageLinesOptions;
   readonly #sent = new Map<number, MessageBatch>();
-  #rows = '';
+  readonly #rows = Buffer.allocUnsafe(batchBytes);
+  #bytes = 0;
   #lines = 0;
   #waiting = 0;
   #lost = 0;
@@ -69,9 +74,9 @@ export class MessageLines implements MessageLog {
   /** Hands over what is gathered. */
   flush(): void {
     if (this.#lines === 0) return;
-    const batch: MessageBatch = { id: this.#nextId, rows: this.#rows, lines: this.#lines };
+    const batch: MessageBatch = { id: this.#nextId, rows: this.#rows.toString('utf8', 0, this.#bytes), lines: this.#lines };
     this.#nextId += 1;
-    this.#rows = '';
+    this.#bytes = 0;
     this.#lines = 0;
     this.#sent.set(batch.id, batch);
     this.#options.post(batch);
@@ -108,7 +113,8 @@ export class MessageLines implements MessageLog {
   }
 
   #add(row: string): void {
-    this.#rows += row;
+    if (this.#bytes + row.length * characterBytesMax > batchBytes) this.flush();
+    this.#bytes += this.#rows.write(row, this.#bytes);
     this.#lines += 1;
     this.#waiting += 1;
     if (this.#lines >= batchLines) this.flush();

@@ -486,13 +486,17 @@ export class Decider<Message, Account extends { readonly version: number }, Answ
     if (pending.finished) return;
     pending.finished = true;
     this.#waiting -= 1;
-    pending.done(outcome);
+    const { done } = pending;
+    pending.done = nothing;
+    done(outcome);
     if (this.#waiting > 0 || this.#idle.length === 0) return;
     const idle = this.#idle;
     this.#idle = [];
     for (const resolve of idle) resolve();
   }
 }
+
+const nothing = (): void => undefined;
 
 function atOf({ partition, epoch }: PartitionEpoch): PartitionEpoch {
   return { partition, epoch };

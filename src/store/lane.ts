@@ -58,7 +58,8 @@ export interface Pending<Message, Answer> {
   deadlineMs: number;
   /** Its place among all messages of the process, in the order in which they came. */
   readonly tick: number;
-  readonly done: (outcome: Outcome<Answer>) => void;
+  /** Once it was called, nothing: what it holds on to may go. */
+  done: (outcome: Outcome<Answer>) => void;
   /** A commit with it, or with what it repeats, has an unknown outcome. */
   tainted: boolean;
   /** Its change touches no head, so that nothing would show that it has happened already. */
