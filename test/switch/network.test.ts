@@ -71,13 +71,15 @@ describe.for(demoStationNames)('on the station %s', (name) => {
 
 it('a silent peer is sent an echo, and one that answers none is let go', async () => {
   const link = { idle: { echoAfterMs: 30 }, session: { echoesMissed: 2 } };
-  const running = await startSwitch({ stations: { pos: { spec: 'iso8583-1987-ascii', link } }, networkAnswerMs: 1000 });
+  const running = await startSwitch({ stations: { pos: { spec: 'iso8583-1987-ascii', link } }, networkAnswerMs: 2_000 });
   const acquirer = await running.call('pos');
   const echo = await acquirer.next();
   expect([echo.mti, echo.text(70), echo.text(7)]).toEqual(['0800', '301', '1122101500']);
   acquirer.send(management(acquirer.codec, Number(echo.text(11)), '301', '810').set(39, '00'));
   expect((await acquirer.next()).text(11)).not.toBe(echo.text(11));
   await until(() => acquirer.ended, 'the connection is closed');
+  // Its end at the switch comes with ours, which answers it.
+  await until(() => running.of('disconnected').length > 0, 'the switch has seen its end');
   expect(running.drops).toEqual([]);
   expect(running.of('disconnected')).toMatchObject([['pos', expect.anything(), 'local', undefined]]);
 });
