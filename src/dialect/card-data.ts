@@ -20,6 +20,7 @@ export interface CardData extends ChipData {
   readonly trackExpiry: string | undefined;
   readonly entry: Entry;
   readonly cardValue: CarriedCardValue | undefined;
+  readonly trackDiscretionary: Secret<string> | undefined;
 }
 
 /** A track, taken apart. Lives no longer than the reading of its message. */
@@ -47,6 +48,7 @@ export function readCardData(message: Message, dialect: Dialect, faults: Faults)
     trackExpiry: track === undefined || track.expiry === '' ? undefined : track.expiry,
     entry,
     cardValue: chooseCardValue(message, dialect, entry, track, expiry),
+    trackDiscretionary: track === undefined || track.field === 45 || entry.trackValue === 'dynamic' || !isDigits(track.discretionary) ? undefined : new Secret(track.discretionary),
     chip: chip.chip,
     panSequence: chip.panSequence,
   };

@@ -30,6 +30,8 @@ export interface CardMeaning extends FromWire {
   /** Of a PIN change: the block with the new PIN, under the same key as the other. */
   readonly newPinBlock: Secret<string> | undefined;
   readonly cardValue: CarriedCardValue | undefined;
+  /** Of a PIN: digits after the service code of track 2, where its issuer may have a reference of it. Absent: no such track, or one made anew for this payment. */
+  readonly trackDiscretionary?: Secret<string> | undefined;
   /** What a chip and its terminal say (DE55), without the tags that hold card data. Undefined: no cryptogram was carried. */
   readonly chip: ReadonlyMap<string, string> | undefined;
   /** Two or three digits of DE23 or tag 5F34, as two; empty where absent. */

@@ -86,6 +86,7 @@ function readCard(message: Message, dialect: Dialect, station: string, of: Messa
     pin,
     newPinBlock,
     cardValue: card.cardValue,
+    ...(pin === undefined || card.trackDiscretionary === undefined ? {} : { trackDiscretionary: card.trackDiscretionary }),
     chip: card.chip,
     panSequence: card.panSequence,
     authentication: readAuthentication(message, dialect),

@@ -17,6 +17,7 @@ interface PinDocument {
   readonly method: PinMethod['method'];
   readonly pvks: Readonly<Record<string, string>>;
   readonly triesMax: number;
+  readonly trackReferenceAt?: number;
   readonly decimalisationTable?: string;
   readonly validation: { readonly start: number; readonly length: number; readonly pad?: string };
 }
@@ -55,13 +56,14 @@ export function readStationSecurity(document: unknown): StationSecurity {
   return { pinKey, terminalKey, pinFormat, mac, transportKey, keyOverlapMs: keyOverlapSeconds * 1000, keyRenewalMs: keyRenewalHours * 3_600_000 };
 }
 
-function readPin({ method, pvks, triesMax, decimalisationTable, validation }: PinDocument, path: string): PinRules {
+function readPin({ method, pvks, triesMax, trackReferenceAt, decimalisationTable, validation }: PinDocument, path: string): PinRules {
   const keys = new Map(Object.entries(pvks).map(([index, name]) => [Number(index), name]));
   if (keys.size === 0) throw new ConfigError(`${path}.pvks`, 'must have a key at least');
   if (method === 'pvv') {
     if (decimalisationTable !== undefined) throw new ConfigError(`${path}.decimalisationTable`, 'is of the method ibm3624 alone');
-    return { rules: { method }, pvks: keys, triesMax };
+    return { rules: { method }, pvks: keys, triesMax, trackReferenceAt };
   }
+  if (trackReferenceAt !== undefined) throw new ConfigError(`${path}.trackReferenceAt`, 'is of the method pvv alone');
   if (decimalisationTable === undefined) throw new ConfigError(`${path}.decimalisationTable`, 'is missing, and the method ibm3624 needs one: sixteen digits');
   const { start, length, pad = 'F' } = validation;
   if (start + length > 19) throw new ConfigError(`${path}.validation`, 'reaches beyond the longest card number');

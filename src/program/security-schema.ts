@@ -47,6 +47,7 @@ export const pinSchema: ObjectSchema = {
     method: choice('pvv: Visa PIN verification value; ibm3624: offset to the natural PIN', ['pvv', 'ibm3624'], 'pvv'),
     pvks: pvksSchema,
     triesMax: count('wrong PINs in a row that lock a card with code 6', 1, 15, 3),
+    trackReferenceAt: count('pvv, of a remote issuer\'s cards: where in track 2, counted from the end of the service code, the key index and the four digits of the PVV stand; stand-in verifies PINs by them, and without this none', 0, 30),
     decimalisationTable: text('ibm3624: what the hexadecimal digits 0 to F become', '^[0-9]{16}$', 'sixteen digits'),
     validation: {
       type: 'object',

@@ -155,7 +155,7 @@ export class Decisions {
     desk.decide({
       ...arrival, source: arrival.context.side, message, key: keyOf(message),
       verified: (took) => {
-        const verification = new Verification(arrival, undefined);
+        const verification = new Verification(arrival, undefined, 'track');
         const { checks } = verification;
         if (checks.length === 0) took(stamped(arrival, verification.facts));
         else {

@@ -46,6 +46,8 @@ export interface PinRules {
   /** Names of keys of usage `pvk` by their index, 0 to 9. */
   readonly pvks: ReadonlyMap<number, string>;
   readonly triesMax: number;
+  /** Of a remote issuer's cards: where in track 2, after the service code, key index and PVV stand; undefined: stand-in verifies no PIN. */
+  readonly trackReferenceAt?: number | undefined;
 }
 
 export interface AuthenticationRules {

@@ -44,8 +44,11 @@ export class Verification {
   readonly #settles: Settle[] = [];
   #facts: SecurityFacts = nothingCarried;
 
-  /** @param references undefined: not known here; the account asks where it takes them */
-  constructor(carried: Carried, references: CardReferences | undefined) {
+  /**
+   * @param references undefined: not known here; the account asks where it takes them
+   * @param pinBy where the PIN's reference is taken from: the account's record, or a remote issuer's track
+   */
+  constructor(carried: Carried, references: CardReferences | undefined, pinBy: 'record' | 'track' = 'record') {
     const { meaning, program } = carried;
     // What is faulty is refused or noted for that, and nothing that it carries is looked at.
     if (program === undefined || meaning.class === 'reversal' || meaning.fault !== undefined) {
@@ -53,7 +56,7 @@ export class Verification {
       return;
     }
     this.#cardValue(carried, program, references);
-    this.#pin(carried, program, references);
+    this.#pin(carried, program, pinBy === 'track' ? trackReference(carried, program) : references);
     this.#newPin(carried, program, references);
     this.#chip(carried, program);
     this.#authentication(carried, program);
@@ -114,7 +117,7 @@ export class Verification {
     else this.#ask(check, (verdict) => this.#put({ cardValue: { kind, outcome: outcomeOf(verdict, 'mismatch'), against, counter: counterOf(check) } }));
   }
 
-  #pin(carried: Carried, program: Program, references: CardReferences | undefined): void {
+  #pin(carried: Carried, program: Program, references: Pick<CardReferences, 'pin' | 'pinVersion'> | undefined): void {
     if (carried.meaning.pin === undefined) return;
     this.#put({ pin: 'unverified' });
     if (references?.pin === undefined) return;
@@ -176,6 +179,13 @@ export class Verification {
     const check: Check = { kind: 'authentication', key: { name: rules.key }, form: rules.form, pan, amount, transactionId, value };
     this.#ask(check, (verdict) => this.#put({ authentication: { outcome: outcomeOf(verdict, 'malformed'), useId } }));
   }
+}
+
+/** Key index and PVV as the issuer wrote them on the card; undefined: there are none, of which an index of 0 is the sign. */
+function trackReference({ meaning: { trackDiscretionary } }: Carried, { rules: { pin } }: Program): Pick<CardReferences, 'pin' | 'pinVersion'> | undefined {
+  const at = pin?.trackReferenceAt;
+  const digits = at === undefined ? '' : (trackDiscretionary?.reveal() ?? '').slice(at, at + 5);
+  return digits.length < 5 || digits.startsWith('0') ? undefined : { pinVersion: 0, pin: { method: 'pvv', keyIndex: Number(digits.charAt(0)), value: digits.slice(1) } };
 }
 
 /** What a chip is answered with: the response cryptogram first, then a command for each script. */
