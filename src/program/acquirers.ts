@@ -213,7 +213,7 @@ export class AcquirerStations {
     if (messages !== noMessageLog) {
       const facts = {
         issuer: advice.destination, nowMs: now(), class: 'other', what: kind, maskedPan: pan?.masked ?? '', token: pan === undefined ? '' : cardKey, rrn: withoutCard(message.text(37)?.trim() ?? '', pan),
-        acquirer: message.text(32) ?? '', terminal: withoutCard(message.text(41)?.trim() ?? '', pan), amount: readAmount(message, dialect, new Faults()), messageId: content.messageId, why: '',
+        acquirer: withoutCard(message.text(32) ?? '', pan), terminal: withoutCard(message.text(41)?.trim() ?? '', pan), amount: readAmount(message, dialect, new Faults()), messageId: content.messageId, why: '',
       };
       const logged = exchangeLine(facts, result);
       messages.write(logged.answeredBy === 'issuer' ? { ...logged, answeredBy: 'acquirer' } : logged);

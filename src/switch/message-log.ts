@@ -5,6 +5,7 @@
  * It is no record of money (the journal is): whoever keeps it may lose lines under pressure, counts them and says so, and never makes a
  * decision wait.
  */
+import { maskText } from '../base/mask.ts';
 import type { HostResult } from '../host/host.ts';
 import type { Amount } from '../message/money.ts';
 import type { Pan } from '../message/pan.ts';
@@ -102,11 +103,11 @@ export function exchangeLine({ issuer, nowMs, why, ...facts }: ExchangeFacts, re
   return { ...out, answerMti: meaning.mti, outcome: 'answered', answeredBy: 'issuer', reason: meaning.reason ?? '', responseCode: meaning.responseCode };
 }
 
-/** A text of the wire in which a sender has put the card's number has it masked. */
+/** A text of the wire in which a sender has put the card's number has it masked; what looks like any card's is masked too. */
 export function withoutCard(text: string, pan: Pan | undefined): string {
-  if (pan === undefined || text.length < panDigitsMin) return text;
-  const digits = pan.reveal();
-  return text.includes(digits) ? text.replaceAll(digits, pan.masked) : text;
+  if (text.length < panDigitsMin) return text;
+  const digits = pan?.reveal();
+  return maskText(pan !== undefined && digits !== undefined && text.includes(digits) ? text.replaceAll(digits, pan.masked) : text);
 }
 
 const panDigitsMin = 8;

@@ -172,7 +172,7 @@ export class Station implements LinkHandlers {
     const { message, atMs } = received;
     const outcome = await hosts.acquirers.keep({ issuer, message, meaning: passed, source: this.#context.side, receivedAtMs: atMs });
     const facts = {
-      what: passed.kind, maskedPan: passed.pan?.masked ?? '', stan: withoutCard(passed.stan, passed.pan), rrn: withoutCard(passed.rrn, passed.pan), acquirer: passed.acquirer,
+      what: passed.kind, maskedPan: passed.pan?.masked ?? '', stan: withoutCard(passed.stan, passed.pan), rrn: withoutCard(passed.rrn, passed.pan), acquirer: withoutCard(passed.acquirer, passed.pan),
       terminal: withoutCard(passed.terminal, passed.pan), amount: passed.amount, answeredBy: 'switch', messageId: outcome.kind === 'refused' ? '' : outcome.id,
     };
     switch (outcome.kind) {
@@ -250,7 +250,7 @@ export class Station implements LinkHandlers {
     return {
       ...blankLine, atMs, station: this.#config.name, connection: connection.id, direction: 'in', mti: message.mti,
       class: card?.class ?? answer?.class ?? 'other', what: card?.purpose ?? '', maskedPan: card?.pan?.masked ?? '', stan: withoutCard(card?.trace.stan ?? answer?.stan ?? '', card?.pan), rrn: withoutCard(card?.rrn ?? answer?.rrn ?? '', card?.pan),
-      acquirer: card?.trace.acquirer ?? answer?.acquirer ?? '', terminal: withoutCard(card?.trace.terminal ?? answer?.terminal ?? '', card?.pan), amount: card?.amount, outcome, ...said,
+      acquirer: withoutCard(card?.trace.acquirer ?? answer?.acquirer ?? '', card?.pan), terminal: withoutCard(card?.trace.terminal ?? answer?.terminal ?? '', card?.pan), amount: card?.amount, outcome, ...said,
     };
   }
 

@@ -84,6 +84,24 @@ test('no card number, track, verification value or PIN block is in a line, where
   for (const { maskedPan, rrn, terminal } of lines) expect([maskedPan, rrn, terminal].join(' ')).not.toContain('12345678');
 });
 
+test('a card number that stands where none belongs is in no line, without DE2, of another card, and in an answer to nothing', async () => {
+  const { running, lines } = await logging();
+  const shop = await running.call('iso2003');
+  const other = '5413330000000019';
+  await shop.ask(purchase(shop.codec, 1, { 2: undefined, 41: card }));
+  await shop.ask(purchase(shop.codec, 2, { 41: other }));
+  await shop.ask(purchase(shop.codec, 3, { 41: other }, '302'));
+  await shop.ask(purchase(shop.codec, 4, { 2: '12345678', 32: '12345678' }));
+  shop.send(purchase(shop.codec, 5, { 41: card }, '110').set(39, '0000'));
+  const ascii = await running.call('ascii');
+  await ascii.ask(purchase(ascii.codec, 6, { 48: `9203123and ${card}`, 63: `PAN ${card}`, 43: `${card} Corner Shop` }));
+  await until(() => lines.length === 6, 'all are written');
+  const text = JSON.stringify(lines);
+  for (const secret of [card, other, '9203123']) expect(text).not.toContain(secret);
+  expect(lines.map(({ outcome }) => outcome).sort()).toEqual(['answered', 'answered', 'answered', 'answered', 'refused', 'unmatched']);
+  expect(lines.find(({ stan }) => stan === '4')?.acquirer).not.toBe('12345678');
+});
+
 test('a forwarded request is a line on each side; one that expires, its late answer and the advice are lines of their own', async () => {
   const at = await startHostSwitch();
   const issuer = await issuerComes(at, [{ match: { mti: '100', after: 1, times: 1 }, do: 'late', ms: 900 }]);
