@@ -16,6 +16,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   link: ['iso8583'],
   store: [],
   keys: ['message'],
+  ca: [],
   standin: ['message'],
   advice: ['message', 'store'],
   host: ['dialect', 'iso8583', 'keys', 'link', 'message'],
@@ -23,8 +24,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   switch: ['advice', 'host', 'issuer', 'dialect', 'iso8583', 'link', 'keys', 'message', 'standin', 'store'],
   book: ['account', 'message', 'store'],
   office: ['book', 'store'],
-  program: ['account', 'advice', 'book', 'dialect', 'host', 'iso8583', 'issuer', 'keys', 'link', 'message', 'office', 'standin', 'store', 'switch'],
-  cli: ['account', 'book', 'dialect', 'host', 'iso8583', 'issuer', 'keys', 'link', 'message', 'office', 'program', 'store', 'switch'],
+  program: ['account', 'advice', 'book', 'ca', 'dialect', 'host', 'iso8583', 'issuer', 'keys', 'link', 'message', 'office', 'standin', 'store', 'switch'],
+  cli: ['account', 'book', 'ca', 'dialect', 'host', 'iso8583', 'issuer', 'keys', 'link', 'message', 'office', 'program', 'store', 'switch'],
 };
 
 /** Decisions and the reading of bytes: no clock, no randomness, no input or output, nothing that waits. */

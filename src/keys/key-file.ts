@@ -4,11 +4,13 @@
  *   { "format": "locum-keys/2", "masterKcv": "…",
  *     "keys": [ { "name", "version", "usage", "algorithm", "kcv", "checksUntilMs"?, "wrapped" } ],
  *     "pending": [ { "name", "usage", "algorithm", "of", …, "components": [ { "custodian", "kcv", "wrapped" } ] } ],
- *     "retired": [ { "name", "version", "usage", "algorithm", "kcv" } ] }
+ *     "retired": [ { "name", "version", "usage", "algorithm", "kcv" } ],
+ *     "authority"?: { "certificate", "wrapped" } }
  *
  * What is beside a wrapped key is the label that it is bound to: a key renamed, moved to another usage or version, or given more time
  * for checks or leave to be exported, does not open. `retired` keeps names and versions that were used up from being used again. locum-keys/1, which has
- * `keys` alone, is read as well; the next change makes it /2.
+ * `keys` alone, is read as well; the next change makes it /2. A file with the key of a certificate authority is locum-keys/3, so that
+ * what does not know of it refuses the file, and does not leave it out at its next change.
  *
  * A change is written beside the file, made durable, and renamed over it: the file is the old one or the new one, never half of one.
  * Changes exclude each other by a lock that ends with the process that holds it.
@@ -24,6 +26,7 @@ import type { RandomBytes } from './seal.ts';
 
 const format = 'locum-keys/2';
 const formerFormat = 'locum-keys/1';
+const authorityFormat = 'locum-keys/3';
 const labelFormat = 'locum-keys/1';
 export const keyNamePattern = /^[a-z0-9][a-z0-9.-]{0,63}$/;
 
@@ -55,11 +58,20 @@ export interface PendingKey {
   readonly components: readonly WrappedComponent[];
 }
 
+/** The private key of the certificate authority. */
+export interface WrappedAuthority {
+  /** Base64 of its certificate's DER. */
+  readonly certificate: string;
+  /** Base64 of nonce, ciphertext (PKCS #8) and tag. */
+  readonly wrapped: string;
+}
+
 export interface KeyFile {
   readonly masterKcv: string;
   readonly keys: readonly WrappedKey[];
   readonly pending: readonly PendingKey[];
   readonly retired: readonly KeyInfo[];
+  readonly authority?: WrappedAuthority;
 }
 
 /** What anyone may know of a key: without what else the value holds. */
@@ -123,17 +135,19 @@ export function readKeyFile(path: string, master: MasterKey): KeyFile {
 /** Needs no master key. @throws KeyError */
 export function parseKeyFile(path: string): KeyFile {
   const value = parseJson(path);
-  if (!isRecord(value) || (value['format'] !== format && value['format'] !== formerFormat) || typeof value['masterKcv'] !== 'string') {
+  if (!isRecord(value) || ![format, formerFormat, authorityFormat].includes(String(value['format'])) || typeof value['masterKcv'] !== 'string') {
     throw new KeyError('key_file_malformed', `${path} is not a key file (${format})`);
   }
-  const { masterKcv } = value;
+  const { masterKcv, authority } = value;
   const keys = listOf(path, value, 'keys', isWrappedKey, 'a wrapped key');
   const former = value['format'] === formerFormat;
   const pending = former ? [] : listOf(path, value, 'pending', isPendingKey, 'a pending key');
   const retired = former ? [] : listOf(path, value, 'retired', isKeyInfo, 'a retired key');
   const fault = faultOfSet([...keys, ...retired].sort(byNameAndVersion));
   if (fault !== undefined) throw new KeyError('key_file_malformed', `${path}: ${fault}`);
-  return { masterKcv, keys, pending, retired };
+  if (value['format'] !== authorityFormat) return { masterKcv, keys, pending, retired };
+  if (!isWrappedAuthority(authority)) throw new KeyError('key_file_malformed', `${path}: /authority is not the wrapped key of an authority`);
+  return { masterKcv, keys, pending, retired, authority };
 }
 
 function listOf<T>(path: string, value: Record<string, unknown>, name: string, isOne: (item: unknown) => item is T, what: string): readonly T[] {
@@ -193,6 +207,10 @@ function isPendingKey(value: unknown): value is PendingKey {
   return value['components'].length < Number(value['of']) && value['components'].every(isWrappedComponent);
 }
 
+function isWrappedAuthority(value: unknown): value is WrappedAuthority {
+  return isRecord(value) && typeof value['certificate'] === 'string' && typeof value['wrapped'] === 'string';
+}
+
 function isWrappedComponent(value: unknown): value is WrappedComponent {
   return isRecord(value) && typeof value['custodian'] === 'string' && typeof value['wrapped'] === 'string' && isKcv(value['kcv']) && isCountOf(value['enteredAtMs'], 0);
 }
@@ -205,11 +223,12 @@ export function changeKeyFile(path: string, change: () => KeyFile): void {
 }
 
 /** Within the lock alone. What an interrupted change left beside the file is nobody's. */
-export function replaceKeyFile(path: string, { masterKcv, keys, pending, retired }: KeyFile): void {
+export function replaceKeyFile(path: string, { masterKcv, keys, pending, retired, authority }: KeyFile): void {
   const beside = `${path}.new`;
   rmSync(beside, { force: true });
   try {
-    writeDurably(beside, `${JSON.stringify({ format, masterKcv, keys, pending, retired }, null, 2)}\n`);
+    const content = authority === undefined ? { format, masterKcv, keys, pending, retired } : { format: authorityFormat, masterKcv, keys, pending, retired, authority };
+    writeDurably(beside, `${JSON.stringify(content, null, 2)}\n`);
     renameSync(beside, path);
   } catch (error) {
     rmSync(beside, { force: true });

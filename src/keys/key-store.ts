@@ -8,6 +8,7 @@
 import { existsSync } from 'node:fs';
 import { createSecretKey, timingSafeEqual } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
+import { rewrappedAuthority } from './authority-key.ts';
 import { hasOddParity, withOddParity } from './block-cipher.ts';
 import type { KeyAlgorithm, KeyInfo, KeyUsage } from './hsm.ts';
 import { KeyError } from './key-error.ts';
@@ -196,7 +197,7 @@ export function rewrapKeyFile(path: string, from: MasterKey, to: MasterKey, rand
   changeKeyFile(path, () => rewrapped(path, readKeyFile(path, from), from, to, random));
 }
 
-/** The same keys and components under another master key. @throws KeyError where one does not open */
+/** The same keys, components and authority's key under another master key. @throws KeyError where one does not open */
 export function rewrapped(path: string, file: KeyFile, from: MasterKey, to: MasterKey, random: RandomBytes): KeyFile {
   const keys = file.keys.map((key) => {
     const clear = unwrapKey(path, from, key);
@@ -204,7 +205,9 @@ export function rewrapped(path: string, file: KeyFile, from: MasterKey, to: Mast
     clear.fill(0);
     return wrapped;
   });
-  return { ...file, masterKcv: to.kcv, keys, pending: file.pending.map((pending) => rewrappedPending(path, pending, from, to, random)) };
+  const pending = file.pending.map((each) => rewrappedPending(path, each, from, to, random));
+  const authority = file.authority === undefined ? {} : { authority: rewrappedAuthority(path, file.authority, from, to, random) };
+  return { ...file, masterKcv: to.kcv, keys, pending, ...authority };
 }
 
 function rewrappedPending(path: string, pending: PendingKey, from: MasterKey, to: MasterKey, random: RandomBytes): PendingKey {
