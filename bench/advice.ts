@@ -93,13 +93,13 @@ async function deliverAll(file: AdviceFile, deadlines: Deadlines, count: number)
   const nothing = (): void => undefined;
   const delivery = new Delivery({
     file, destination: 'host', deadlines, now: Date.now, random: () => 0, begins: 'usable', inFlightMax: 256, perSecond: 1_000_000, retryFirstMs: 100,
-    retryMaxMs: 1_000, refusalsMax: 5, ignoredMax: 20, alertCount: Infinity, alertAgeMs: Infinity,
+    retryMaxMs: 1_000, refusalsMax: 5, ignoredMax: 20,
     send() {
       answered += 1;
       if (answered === count) resolve();
       return Promise.resolve({ kind: 'accepted' });
     },
-    events: { sent: nothing, answered: nothing, setAside: nothing, backlog: nothing },
+    events: { sent: nothing, answered: nothing, setAside: nothing },
   });
   const startedMs = performance.now();
   delivery.usable();

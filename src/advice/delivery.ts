@@ -21,24 +21,11 @@ export type SendOutcome =
   | { readonly kind: 'refused'; /** For people. */ readonly why: string }
   | { readonly kind: 'noAnswer' | 'notSent' };
 
-export interface BacklogAlert {
-  readonly state: 'start' | 'end';
-  readonly destination: string;
-  /** What started it: too many wait, or one waits too long. */
-  readonly cause: 'count' | 'age';
-  readonly count: number;
-  /** Of the oldest, 0 where there is none. */
-  readonly ageMs: number;
-  /** How long the alert has lasted. */
-  readonly lastedMs: number;
-}
-
 /** Called synchronously; none may throw. */
 export interface DeliveryEvents {
   sent(queued: QueuedAdvice, isRepeat: boolean): void;
   answered(queued: QueuedAdvice, outcome: SendOutcome['kind'], elapsedMs: number): void;
   setAside(queued: QueuedAdvice): void;
-  backlog(alert: BacklogAlert): void;
 }
 
 export interface DeliveryOptions {
@@ -65,9 +52,6 @@ export interface DeliveryOptions {
   readonly refusalsMax: number;
   /** Times that one is not answered while others are, after which it is set aside. */
   readonly ignoredMax: number;
-  /** An alert starts at this many waiting, or at one this old; it ends when there are half as many and none so old. */
-  readonly alertCount: number;
-  readonly alertAgeMs: number;
 }
 
 export interface DeliveryStatus {
@@ -84,7 +68,7 @@ export type Pauser = 'operator' | 'destination';
 
 /** So many without an answer in a row, and one at a time goes until there is one. */
 const silentMax = 3;
-const watchMs = 1_000;
+const lookMs = 1_000;
 
 export class Delivery {
   readonly #options: DeliveryOptions;
@@ -102,8 +86,7 @@ export class Delivery {
   #answers = 0;
   #holdUntilMs = -Infinity;
   #wake: Deadline | undefined;
-  #watch: Deadline | undefined;
-  #alert: { readonly sinceMs: number; readonly cause: BacklogAlert['cause'] } | undefined;
+  #look: Deadline | undefined;
   #ended: (() => void)[] = [];
 
   constructor(options: DeliveryOptions) {
@@ -180,7 +163,7 @@ export class Delivery {
     this.#isStopped = true;
     this.#unlisten();
     this.#wake?.cancel();
-    this.#watch?.cancel();
+    this.#look?.cancel();
     this.#endWaits();
     if (this.#inFlight === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -195,7 +178,7 @@ export class Delivery {
   #advance(): void {
     if (this.#isStopped) return;
     const { file, destination, deadlines, inFlightMax } = this.#options;
-    this.#watchBacklog();
+    this.#lookAgain();
     while (this.#isOn && this.#inFlight < (this.#silent >= silentMax ? 1 : inFlightMax)) {
       const nowMs = deadlines.nowMs();
       const waitMs = Math.max(this.#holdUntilMs - nowMs, this.#rate.waitMs(nowMs));
@@ -209,6 +192,16 @@ export class Delivery {
       this.#inFlight += 1;
       void this.#deliver(queued);
     }
+  }
+
+  /** Every now and then, while something waits: what a fault of the disk kept from going is free again without a word. */
+  #lookAgain(): void {
+    const { file, destination, deadlines } = this.#options;
+    if (this.#look !== undefined || file.backlog(destination).count === 0) return;
+    this.#look = deadlines.after(lookMs, () => {
+      this.#look = undefined;
+      this.#advance();
+    });
   }
 
   #wakeAfter(delayMs: number): void {
@@ -307,25 +300,5 @@ export class Delivery {
   #waitMs(attempts: number): number {
     const { retryFirstMs, retryMaxMs, random } = this.#options;
     return Math.min(retryMaxMs, retryFirstMs * 2 ** Math.min(attempts - 1, 30)) * (1 - random() / 2);
-  }
-
-  #watchBacklog(): void {
-    const { file, destination, deadlines, now, events, alertCount, alertAgeMs } = this.#options;
-    const { count, oldestAtMs } = file.backlog(destination);
-    const ageMs = oldestAtMs === undefined ? 0 : Math.max(0, now() - oldestAtMs);
-    const nowMs = deadlines.nowMs();
-    const cause = count >= alertCount ? 'count' : count > 0 && ageMs >= alertAgeMs ? 'age' : undefined;
-    if (this.#alert === undefined && cause !== undefined) {
-      this.#alert = { sinceMs: nowMs, cause };
-      events.backlog({ state: 'start', destination, cause, count, ageMs, lastedMs: 0 });
-    } else if (this.#alert !== undefined && count <= alertCount / 2 && cause !== 'age') {
-      events.backlog({ state: 'end', destination, cause: this.#alert.cause, count, ageMs, lastedMs: nowMs - this.#alert.sinceMs });
-      this.#alert = undefined;
-    }
-    if (count === 0 || this.#watch !== undefined) return;
-    this.#watch = deadlines.after(watchMs, () => {
-      this.#watch = undefined;
-      this.#advance();
-    });
   }
 }

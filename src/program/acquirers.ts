@@ -27,6 +27,8 @@ import type { Hosts } from '../switch/hosts.ts';
 import { blankLine, exchangeLine, noMessageLog, withoutCard } from '../switch/message-log.ts';
 import type { MessageLog } from '../switch/message-log.ts';
 import { outcomeOf } from './advice-outcome.ts';
+import { nearestWords } from './alerts.ts';
+import type { AlertNotes } from './alerts.ts';
 import type { LogGate } from './events.ts';
 import { firstStanOf } from './first-stan.ts';
 import type { Metrics } from './metrics.ts';
@@ -47,6 +49,7 @@ export interface AcquirersOutside {
   readonly log: Log;
   readonly gate: LogGate;
   readonly metrics: Metrics;
+  readonly notes: AlertNotes;
   readonly messages: MessageLog;
 }
 
@@ -67,8 +70,6 @@ const retryMaxMs = 60_000;
 const ignoredMax = 5;
 /** Answers to messages that are out may take this long to come to the disk at the end. */
 const stopMaxMs = 2_000;
-const alertCount = 1_000;
-const alertAgeMs = 300_000;
 
 /** Nothing is asked of an acquirer that could fail: whether its station is usable is all that counts, and this is never looked at. */
 const circuit: CircuitConfig = { failuresMax: 1, sharePercent: 101, shareWindowMs: 60_000, shareCountMin: 1, openMs: 2_000, openMaxMs: 60_000, askedMs: 60_000, echoMs: 5_000 };
@@ -136,9 +137,8 @@ export class AcquirerStations {
         sent: () => undefined,
         answered: () => undefined,
         setAside: ({ id }) => log.warning('advice set aside', { acquirer: name, advice: id }),
-        backlog: (alert) => log.warning(`advice backlog ${alert.state}`, { acquirer: name, count: alert.count, ageMs: alert.ageMs, lastedMs: alert.lastedMs }),
       },
-      begins: 'usable', inFlightMax: rules.cardsAtOnce, perSecond: rules.perSecond, retryFirstMs, retryMaxMs, refusalsMax: rules.refusalsMax, ignoredMax, alertCount, alertAgeMs,
+      begins: 'usable', inFlightMax: rules.cardsAtOnce, perSecond: rules.perSecond, retryFirstMs, retryMaxMs, refusalsMax: rules.refusalsMax, ignoredMax,
     });
     const link = hosts.link(name);
     let wasUsable = false;
@@ -162,11 +162,11 @@ export class AcquirerStations {
   }
 
   #line(row: StationRow, { codec, dialect }: Format): HostIssuer {
-    const { hosts, deadlines, now, gate, messages, numbers, switchName, metrics: { link } } = this.#outside;
+    const { hosts, deadlines, now, gate, messages, numbers, switchName, notes, metrics: { link } } = this.#outside;
     const { name } = row;
     const destination = destinationOf(name);
     return new HostIssuer(
-      { name: destinationOf(name), circuit, pendingMax, rememberedMax: pendingMax, askingCodes: new Set() },
+      { name: destination, circuit, pendingMax, rememberedMax: pendingMax, askingCodes: new Set() },
       [{ name, side: { dialect, spec: codec.spec }, codec, link: hosts.link(name), matchKeys: usualMatchKeys, forwardingInstitution: '', firstStan: firstStanOf(numbers.through(destination), now(), switchName) }],
       {
         deadlines, times: this.#times, reserveStans: (through) => numbers.reserve(destination, through),
@@ -174,15 +174,24 @@ export class AcquirerStations {
           ...link,
           circuitChanged: () => undefined,
           advices: () => undefined,
-          answerRefused: (station, fault) => gate.warning('acquirer answer refused', () => ({ station, fault })),
+          answerRefused: (station, fault) => {
+            notes.happened('answersRefused', destination, fault);
+            gate.warning('acquirer answer refused', () => ({ station, fault }));
+          },
+          answerUnmatched: (station, differing) => {
+            link.answerUnmatched(station, differing);
+            notes.happened('answersUnmatched', destination, nearestWords(differing));
+            gate.warning('acquirer answer unmatched', () => ({ station, nearest: nearestWords(differing) }));
+          },
           unfit: (station, fault) => gate.warning('message cannot be passed on', () => ({ station, field: fault.field, fault: fault.text })),
           late: (_acquirer, answer) => {
             const { sent, lateMs, meaning, fault, order } = answer;
             if ('written' in order) order.late?.(answer);
+            notes.happened('answersLate', destination, `${Math.round(lateMs)} ms after its time`);
             gate.warning('acquirer answer late', () => ({ station: name, stan: sent.reference.stan, lateMs: Math.round(lateMs), approved: meaning.approved, fault }));
             messages.write({
               ...blankLine, atMs: now() - lateMs, elapsedMs: lateMs, station: sent.station, direction: 'out', mti: sent.mti, answerMti: meaning.mti, class: meaning.class, stan: sent.reference.stan,
-              acquirer: meaning.acquirer, routed: destinationOf(name), outcome: 'late', answeredBy: 'acquirer', reason: meaning.reason ?? '', responseCode: meaning.responseCode, detail: 'its request had its end so long before',
+              acquirer: meaning.acquirer, routed: destination, outcome: 'late', answeredBy: 'acquirer', reason: meaning.reason ?? '', responseCode: meaning.responseCode, detail: 'its request had its end so long before',
             });
           },
         },

@@ -1,5 +1,6 @@
 /** The switch as alerts look at it: what each part says of itself, put together. */
 import type { DeliveryStatus } from '../advice/delivery.ts';
+import { destinationOf } from '../switch/acquirers.ts';
 import { ownDestination } from '../switch/own-desk.ts';
 import type { StationNetworkStatus } from '../switch/station-network.ts';
 import type { Watched, WatchedAdvices, WatchedIssuer, WatchedStation } from './alert-conditions.ts';
@@ -14,6 +15,8 @@ export interface LookOutside {
   /** Undefined: there is no such station at work. */
   readonly network: (station: string) => StationNetworkStatus | undefined;
   readonly issuers: () => readonly HostOverview[];
+  /** Of what waits for the acquirer at a station; undefined: it is none. */
+  readonly acquirer: (station: string) => DeliveryStatus | undefined;
   readonly own: () => { readonly delivery: DeliveryStatus; /** Accounts that something waits for. */ readonly waiting: number };
   readonly office: { readonly lag: Watched['journal']; readonly storeTrouble: string | undefined; readonly bookTrouble: string | undefined };
   readonly storeAnswers: () => boolean;
@@ -21,7 +24,7 @@ export interface LookOutside {
 }
 
 /** As it is now. */
-export function lookAt({ tables, network, issuers, own, office, storeAnswers, notes }: LookOutside): Omit<Watched, 'nowMs' | 'events'> {
+export function lookAt({ tables, network, issuers, acquirer, own, office, storeAnswers, notes }: LookOutside): Omit<Watched, 'nowMs' | 'events'> {
   const { stations, issuers: rows, parameters: { alerts } } = tables();
   const hosts = issuers();
   const { delivery, waiting } = own();
@@ -32,7 +35,7 @@ export function lookAt({ tables, network, issuers, own, office, storeAnswers, no
       name: row.name, state: network(row.name)?.state, isExpected: alerts.stations[row.name] ?? isExpected(row, ofIssuers), trouble: notes.stationTrouble(row.name),
     })),
     issuers: [...hosts.map(watchedHost), ...rows.flatMap((row) => watchedOwn(row, storeTrouble !== undefined || waiting > 0))],
-    advices: [...hosts.map(({ row, delivery: of }) => watchedAdvices(row.name, of)), watchedAdvices(ownDestination, delivery)],
+    advices: [...hosts.map(({ row, delivery: of }) => watchedAdvices(row.name, of)), watchedAdvices(ownDestination, delivery), ...stations.flatMap(({ name }) => watchedAcquirer(name, acquirer(name)))],
     journal: office.lag, storeTrouble, bookTrouble: office.bookTrouble,
   };
 }
@@ -48,6 +51,10 @@ function watchedHost({ row, unavailability }: HostOverview): WatchedIssuer {
 
 function watchedOwn(row: IssuerRow, isAway: boolean): WatchedIssuer[] {
   return row.type === 'own' && row.hasStandIn && isAway ? [{ name: row.name, why: 'storeUnreachable', hasStandIn: true }] : [];
+}
+
+function watchedAcquirer(station: string, status: DeliveryStatus | undefined): WatchedAdvices[] {
+  return status === undefined ? [] : [watchedAdvices(destinationOf(station), status)];
 }
 
 function watchedAdvices(issuer: string, { backlog: { count, oldestAtMs }, setAside }: DeliveryStatus): WatchedAdvices {

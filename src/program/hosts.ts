@@ -35,6 +35,7 @@ import type { HsmTurn } from '../switch/hsm-turn.ts';
 import { blankLine, exchangeLine, noMessageLog, withoutCard } from '../switch/message-log.ts';
 import type { ExchangeFacts, MessageLog } from '../switch/message-log.ts';
 import { outcomeOf } from './advice-outcome.ts';
+import { nearestWords } from './alerts.ts';
 import type { AlertNotes } from './alerts.ts';
 import type { LogGate } from './events.ts';
 import { firstStanOf } from './first-stan.ts';
@@ -99,8 +100,6 @@ const rememberedMax = 20_000;
 const retryFirstMs = 1_000;
 const retryMaxMs = 60_000;
 const ignoredMax = 5;
-const alertCount = 1_000;
-const alertAgeMs = 300_000;
 /** What is to be in a story may take this long to be there. */
 const noteMs = 5_000;
 /** Answers to advices that are out may take this long to come to the disk at the end. */
@@ -266,10 +265,9 @@ export class HostIssuers {
         sent: () => undefined,
         answered: () => undefined,
         setAside: ({ id }) => log.warning('advice set aside', { issuer: row.name, advice: id }),
-        backlog: (alert) => log.warning(`advice backlog ${alert.state}`, { issuer: row.name, count: alert.count, ageMs: alert.ageMs, lastedMs: alert.lastedMs }),
       },
       begins: 'usable', inFlightMax: row.advices.cardsAtOnce, perSecond: row.advices.perSecond, retryFirstMs, retryMaxMs, refusalsMax: row.advices.refusalsMax,
-      ignoredMax, alertCount, alertAgeMs,
+      ignoredMax,
     });
     const follow = (next: HostIssuerRow): void => {
       const { orders, advices: { perSecond } } = next;
@@ -390,7 +388,7 @@ export class HostIssuers {
       },
       answerUnmatched: (station, differing) => {
         link.answerUnmatched(station, differing);
-        const nearest = differing === undefined ? 'nothing near waits' : `of the nearest that waits it differs in ${differing.join(', ')}`;
+        const nearest = nearestWords(differing);
         notes.happened('answersUnmatched', name, nearest);
         gate.warning('issuer answer unmatched', () => ({ issuer: name, station, nearest }));
       },

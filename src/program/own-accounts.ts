@@ -48,8 +48,6 @@ const perSecond = 50_000;
 const refusalsMax = 5;
 /** An account that does not answer is its store's trouble: its advices are never set aside for that. */
 const ignoredMax = Number.MAX_SAFE_INTEGER;
-const alertCount = 1_000;
-const alertAgeMs = 300_000;
 const recoverMs = 10_000;
 const stopMaxMs = 500;
 
@@ -96,7 +94,7 @@ export class OwnAccounts {
     });
     this.locks = new OwnLocks({ ledger, directory, desk: this.desk, list, deadlines, elapsed });
     this.#delivery = new Delivery({
-      file: advices, destination: ownDestination, deadlines, now, random, begins: 'usable', inFlightMax: accountsAtOnce, perSecond, retryFirstMs, retryMaxMs, refusalsMax, ignoredMax, alertCount, alertAgeMs,
+      file: advices, destination: ownDestination, deadlines, now, random, begins: 'usable', inFlightMax: accountsAtOnce, perSecond, retryFirstMs, retryMaxMs, refusalsMax, ignoredMax,
       send: async (begun) => {
         const outcome = await this.desk.send(begun);
         if (outcome.kind === 'accepted') this.#told += 1;
@@ -109,7 +107,6 @@ export class OwnAccounts {
           log.warning('advice set aside', { issuer: ownDestination, advice: id, why: mark.why });
           this.desk.told(id, cardKey);
         },
-        backlog: (alert) => log.warning(`advice backlog ${alert.state}`, { issuer: ownDestination, count: alert.count, ageMs: alert.ageMs, lastedMs: alert.lastedMs }),
       },
     });
     this.#look();

@@ -171,7 +171,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   });
   opened.push(() => issuers.stop());
   issuers.set(tables);
-  const acquirers = new AcquirerStations({ hosts, switchName: config.switchName, advices: issuers.advices, numbers: issuers.numbers, vault: hsm, deadlines, now, elapsed, random: Math.random, log, gate, metrics, messages });
+  const acquirers = new AcquirerStations({ hosts, switchName: config.switchName, advices: issuers.advices, numbers: issuers.numbers, vault: hsm, deadlines, now, elapsed, random: Math.random, log, gate, metrics, notes, messages });
   opened.push(() => acquirers.stop());
   acquirers.set(tables);
   const directory = new Directory(store, atTurnEnd);
@@ -223,7 +223,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
     thresholds: () => current.parameters.alerts, notes, now, elapsed, log, metrics,
     look: () => lookAt({
       tables: () => current, network: (name) => switch_.network(name), issuers: () => issuers.overview, own: () => ({ delivery: accounts.status, waiting: accounts.desk.waiting }),
-      office, storeAnswers: () => ledger.storeAnswers, notes,
+      acquirer: (station) => acquirers.delivery(station), office, storeAnswers: () => ledger.storeAnswers, notes,
     }),
   });
   office.operate(operationsOf({

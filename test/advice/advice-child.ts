@@ -40,8 +40,8 @@ const file = await AdviceFile.open({ store, now: Date.now, atTurnEnd: setImmedia
 const nothing = (): void => undefined;
 const delivery = new Delivery({
   file, destination: 'host', deadlines, now: Date.now, random: () => 0, send, begins: 'usable', inFlightMax: 4, perSecond: 100_000, retryFirstMs: 1,
-  retryMaxMs: 4, refusalsMax: 1_000, ignoredMax: 100_000, alertCount: 1_000_000, alertAgeMs: 1_000_000_000,
-  events: { sent: nothing, answered: nothing, setAside: nothing, backlog: nothing },
+  retryMaxMs: 4, refusalsMax: 1_000, ignoredMax: 100_000,
+  events: { sent: nothing, answered: nothing, setAside: nothing },
 });
 delivery.usable();
 await Promise.all(['a', 'b', 'c', 'd', 'e', 'f'].map((card) => writeCard(file, card)));

@@ -1,6 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { AdviceFile } from '../../src/advice/advice-file.ts';
-import type { DeliveryOptions } from '../../src/advice/delivery.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { accepted, adviceOf, deliver, noAnswer, notSent, openFile, refused, settled, VirtualTime } from './fixture.ts';
 
@@ -288,25 +287,5 @@ describe('a delivery', () => {
     await time.pass(2_000);
     expect(ids()).toEqual([]);
     expect(file.backlog('host').count).toBe(2);
-  });
-
-  it('raises one alert for a backlog of many or of old ones, and ends it with how long it lasted', async () => {
-    const alerting: Partial<DeliveryOptions> = { alertCount: 4, alertAgeMs: 5_000 };
-    const { delivery, alerts } = deliver(file, time, alerting, () => accepted);
-    await write('a1', 'b1', 'c1');
-    expect(alerts).toEqual([]);
-    await write('d1', 'e1');
-    await time.pass(3_000);
-    expect(alerts).toMatchObject([{ state: 'start', destination: 'host', cause: 'count', count: 4 }]);
-    delivery.usable();
-    await time.pass(10);
-    expect(alerts.slice(1)).toMatchObject([{ state: 'end', cause: 'count', lastedMs: 3_000 }]);
-    delivery.unusable();
-    await file.write(adviceOf('z1', 'z', { createdAtMs: time.now() }));
-    await time.pass(4_000);
-    expect(alerts.length).toBe(2);
-    await time.pass(3_000);
-    expect(alerts.slice(2)).toMatchObject([{ state: 'start', cause: 'age', count: 1 }]);
-    expect(alerts[2]?.ageMs).toBeGreaterThanOrEqual(5_000);
   });
 });

@@ -1,6 +1,6 @@
 import { AdviceFile, type AdviceFileOptions, type BegunAdvice } from '../../src/advice/advice-file.ts';
 import type { Advice, DecisionContent } from '../../src/advice/advice.ts';
-import { Delivery, type BacklogAlert, type DeliveryOptions, type SendOutcome } from '../../src/advice/delivery.ts';
+import { Delivery, type DeliveryOptions, type SendOutcome } from '../../src/advice/delivery.ts';
 import { Deadlines } from '../../src/base/deadlines.ts';
 import type { Store } from '../../src/store/store.ts';
 
@@ -86,7 +86,6 @@ export interface Delivered {
   readonly delivery: Delivery;
   readonly sent: readonly Sent[];
   readonly ids: () => string[];
-  readonly alerts: readonly BacklogAlert[];
   readonly asides: readonly string[];
   /** Answers what is out, the oldest first; with an id, that one. */
   readonly answer: (outcome: SendOutcome, id?: string) => Promise<void>;
@@ -97,14 +96,13 @@ export function deliver(
   file: AdviceFile, time: VirtualTime, more: Partial<DeliveryOptions> = {}, answers?: (begun: BegunAdvice) => SendOutcome | undefined,
 ): Delivered {
   const sent: Sent[] = [];
-  const alerts: BacklogAlert[] = [];
   const asides: string[] = [];
   const out: { readonly id: string; readonly resolve: (outcome: SendOutcome) => void }[] = [];
   const delivery = new Delivery({
     file, destination: 'host', deadlines: time.deadlines, now: time.now, random: () => 0, begins: 'usable', inFlightMax: 4, perSecond: 10_000,
-    retryFirstMs: 100, retryMaxMs: 1_600, refusalsMax: 3, ignoredMax: 3, alertCount: 1_000, alertAgeMs: 60_000,
+    retryFirstMs: 100, retryMaxMs: 1_600, refusalsMax: 3, ignoredMax: 3,
     events: {
-      sent: () => undefined, answered: () => undefined, setAside: ({ id }) => asides.push(id), backlog: (alert) => alerts.push(alert),
+      sent: () => undefined, answered: () => undefined, setAside: ({ id }) => asides.push(id),
     },
     send: (begun) => {
       const { advice: { id }, isRepeat, overtaken } = begun;
@@ -116,7 +114,7 @@ export function deliver(
     ...more,
   });
   return {
-    delivery, sent, alerts, asides, ids: () => sent.map(({ id }) => id),
+    delivery, sent, asides, ids: () => sent.map(({ id }) => id),
     async answer(outcome, id) {
       const at = id === undefined ? 0 : out.findIndex((waiting) => waiting.id === id);
       const [waiting] = out.splice(at, 1);

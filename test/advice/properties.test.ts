@@ -110,7 +110,7 @@ class World {
       }
     };
     this.#delivered = deliver(this.#file, this.time, { inFlightMax: 3, events: {
-      sent: () => undefined, answered: () => undefined, backlog: () => undefined, setAside: ({ id }) => this.loose.add(id),
+      sent: () => undefined, answered: () => undefined, setAside: ({ id }) => this.loose.add(id),
     } }, take);
     if (this.#isBack) this.#delivered.delivery.usable();
   }
