@@ -4,9 +4,11 @@ import { readResponder } from '../../src/dialect/forward-return.ts';
 import type { Message } from '../../src/iso8583/codec.ts';
 import type { Doing, Wrong } from '../../src/cli/host-script.ts';
 import { loadFormat } from '../../src/program/tables-format.ts';
-import { until } from './fixture.ts';
+import { Draft } from '../../src/iso8583/draft.ts';
+import { management, until } from './fixture.ts';
+import type { Acquirer } from './fixture.ts';
 import { buys, code, issuerComes, startHostSwitch, stopHosts } from './hosts.ts';
-import type { StationName } from './hosts.ts';
+import type { HostSwitch, StationName } from './hosts.ts';
 
 afterEach(stopHosts);
 
@@ -45,4 +47,43 @@ test.for(noAnswers)('an issuer’s answer that %s counts as none: stand-in decid
   const advice = issuer.messages().find(({ mti }) => mti === '0420');
   expect(advice).toBeDefined();
   expect((await at.entries()).find((entry) => entry.decidedBy === 'standin')?.flags).toContain(`standin:${why}`);
+});
+
+/** An issuer by hand, since the test host has nothing to say of card values. */
+async function valueTelling(at: HostSwitch, additional: string): Promise<Acquirer> {
+  const issuer = await at.call('demo-host');
+  expect((await issuer.ask(management(issuer.codec, 1, '001'))).text(39)).toBe('00');
+  void (async () => {
+    const request = await issuer.next();
+    const answer = new Draft('0110');
+    for (const field of [2, 3, 4, 7, 11, 12, 13, 32, 37, 41, 49]) if (request.has(field)) answer.set(field, request.text(field)!);
+    issuer.send(answer.set(38, 'ABC123').set(39, '00').set(44, additional));
+  })();
+  return issuer;
+}
+
+test.for(['ascii', 'iso2003'] as const)('the result of a CVV or iCVV check that an issuer put into its answer does not reach the acquirer at %s', async (station) => {
+  const at = await startHostSwitch();
+  await valueTelling(at, 'X  YN');
+  const shop = await at.call(station);
+  const answer = await shop.ask(buys(shop, 1));
+  expect(answer.text(38)).toBe('ABC123');
+  const said = answer.text(44) ?? '';
+  // Who answered stands there, what the issuer said besides stays, and its result is blank.
+  expect(told(answer, station)).toEqual(['issuer', 'account']);
+  if (station === 'ascii') expect(said).toBe('5  Y');
+  expect(said).not.toContain('N');
+  expect(JSON.stringify(at.logged)).not.toContain('X  YN');
+});
+
+test('what stand-in decides has its reason in the answer, the log, the book’s entry and its story alike', async () => {
+  const at = await startHostSwitch();
+  const shop = await at.call();
+  const answer = await shop.ask(buys(shop, 1));
+  expect([told(answer), answer.text(44)?.[0], answer.text(63)]).toEqual([['unreachable'], '4', 'SR049011']);
+  await until(() => at.logged.some(({ direction, stan }) => direction === 'in' && stan === '1'), 'it is in the log');
+  expect(at.logged.find(({ direction, stan }) => direction === 'in' && stan === '1')).toMatchObject({ answeredBy: 'standin', standInReason: 'unreachable' });
+  await until(() => at.issuers.backlog('demo-host') === 1, 'it is kept for the issuer');
+  const entries = (await at.entries()).filter(({ stan }) => stan === '1');
+  expect(entries[0]).toMatchObject({ decidedBy: 'standin', flags: expect.arrayContaining(['standin:unreachable']) as unknown });
 });
