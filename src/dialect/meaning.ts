@@ -158,4 +158,11 @@ export interface UnsupportedMeaning {
   readonly mti: string;
   /** May it be answered (`draftRefusal`, reason 9102), or is it dropped and counted? */
   readonly answerable: boolean;
+  /** What it is told apart by, for a log; empty where absent. */
+  readonly stan: string;
+  readonly rrn: string;
+  readonly acquirer: string;
+  readonly terminal: string;
+  /** DE2, where it is one. */
+  readonly pan: Pan | undefined;
 }

@@ -7,7 +7,7 @@
 import type { Message } from '../iso8583/codec.ts';
 import type { MessageClass, MessageFunction, Trace } from '../message/message.ts';
 import type { Amount } from '../message/money.ts';
-import type { Pan } from '../message/pan.ts';
+import { Pan } from '../message/pan.ts';
 import { digitsMinor, parseComposite, readAmount, readBilling } from './amounts.ts';
 import { readAuthentication } from './authentication.ts';
 import { readCardData } from './card-data.ts';
@@ -37,7 +37,10 @@ export function readMessage(message: Message, dialect: Dialect, station: string)
     if (of !== undefined && digit <= 4) return readCard(message, dialect, station, of, functionOf(digit));
     if (mti.charCodeAt(1) === 56 && digit <= 4) return readNetwork(message, dialect);
   }
-  return { kind: 'unsupported', version: dialect.version, mti, answerable: isRequest(mti) };
+  return {
+    kind: 'unsupported', version: dialect.version, mti, answerable: isRequest(mti),
+    stan: withoutZeros(message.text(11) ?? ''), rrn: trimmed(message.text(37)), acquirer: institution(message.text(32)), terminal: trimmed(message.text(41)), pan: Pan.parse(message.text(2) ?? ''),
+  };
 }
 
 function functionOf(digit: number): MessageFunction {

@@ -247,10 +247,13 @@ export class Station implements LinkHandlers {
   #line({ connection, message, atMs }: Received, meaning: Meaning, outcome: LoggedOutcome, said: Partial<LoggedMessage> = {}): LoggedMessage {
     const card = meaning.kind === 'card' ? meaning : undefined;
     const answer = meaning.kind === 'response' ? meaning : undefined;
+    const named = meaning.kind === 'card' ? meaning.trace : meaning.kind === 'network' ? undefined : meaning;
+    const rrn = meaning.kind === 'network' ? '' : meaning.rrn;
+    const pan = meaning.kind === 'card' || meaning.kind === 'unsupported' ? meaning.pan : undefined;
     return {
       ...blankLine, atMs, station: this.#config.name, connection: connection.id, direction: 'in', mti: message.mti,
-      class: card?.class ?? answer?.class ?? 'other', what: card?.purpose ?? '', maskedPan: card?.pan?.masked ?? '', stan: withoutCard(card?.trace.stan ?? answer?.stan ?? '', card?.pan), rrn: withoutCard(card?.rrn ?? answer?.rrn ?? '', card?.pan),
-      acquirer: withoutCard(card?.trace.acquirer ?? answer?.acquirer ?? '', card?.pan), terminal: withoutCard(card?.trace.terminal ?? answer?.terminal ?? '', card?.pan), amount: card?.amount, outcome, ...said,
+      class: card?.class ?? answer?.class ?? 'other', what: card?.purpose ?? '', maskedPan: pan?.masked ?? '', stan: withoutCard(named?.stan ?? '', pan), rrn: withoutCard(rrn, pan),
+      acquirer: withoutCard(named?.acquirer ?? '', pan), terminal: withoutCard(named?.terminal ?? '', pan), amount: card?.amount, outcome, ...said,
     };
   }
 

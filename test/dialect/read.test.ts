@@ -305,7 +305,7 @@ describe('other messages', () => {
     ['1987', '0302', true], ['1987', '0500', true], ['1987', '0620', true], ['1987', '0740', false], ['1987', '0102', true], ['1987', '0422', true], ['1987', '1100', true],
     ['1993', '0100', true], ['2003', '2160', true], ['2003', '9999', false], ['2003', '2180', false],
   ])('of %s: %s is unsupported, answerable: %s', (version, mti, answerable) => {
-    expect(readMessage(decoded(codecs[version], mti, {}), dialects[version], 'shop')).toEqual({ kind: 'unsupported', version, mti, answerable });
+    expect(readMessage(decoded(codecs[version], mti, {}), dialects[version], 'shop')).toEqual({ kind: 'unsupported', version, mti, answerable, stan: '', rrn: '', acquirer: '', terminal: '', pan: undefined });
   });
 
   it.each<[Version, string, string, object]>([
