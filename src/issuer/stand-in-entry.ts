@@ -8,7 +8,7 @@ import type { Reason } from '../message/reason.ts';
 import type { StandInCheck } from '../standin/decision.ts';
 
 export function checksOf(checks: readonly StandInCheck[]): CheckResult[] {
-  return checks.map(({ check, outcome, parameter, value }) => ({ check, outcome, value: [parameter, value].filter((part) => part !== '').join(': ') }));
+  return checks.map(({ check, outcome, parameter, value }) => ({ check, outcome, value: parameter === '' || value === '' ? parameter + value : `${parameter}: ${value}` }));
 }
 
 export function entryOf(
