@@ -35,6 +35,8 @@ export type GuardLoaded = 'loaded' | 'repeat' | 'conflict' | 'refused';
 const exhaustedMs = 50;
 const roundsMax = 3;
 
+const noneBelow = (): number => 0;
+
 export class GuardRoom {
   readonly #store: Store;
   readonly #elapsed: () => number;
@@ -53,9 +55,12 @@ export class GuardRoom {
    * Sees to it that the partition's slice holds `wantedMinor`. For `DecideOptions.findGuardRoom`.
    * @returns false where all slices together do not hold it
    */
-  readonly findGuardRoom = async (partition: number, guardId: string, wantedMinor: number): Promise<boolean> => {
-    return await this.#alone(guardId, () => this.#search(partition, guardId, wantedMinor));
-  };
+  readonly findGuardRoom = async (partition: number, guardId: string, wantedMinor: number): Promise<boolean> => await this.findRoomAbove(partition, guardId, wantedMinor, noneBelow);
+
+  /** The same for a counter whose parts may fall below nothing. @param floorOf of each partition: how far */
+  async findRoomAbove(partition: number, guardId: string, wantedMinor: number, floorOf: (partition: number) => number): Promise<boolean> {
+    return await this.#alone(guardId, () => this.#search(partition, guardId, wantedMinor, floorOf));
+  }
 
   /** Goes on with a transfer that a process left unfinished. For `ExpiryOptions.transfers`. */
   async resume(partition: number, id: string): Promise<void> {
@@ -116,13 +121,13 @@ export class GuardRoom {
     return { puts: [put], deletes: [], once: [recordId], entries: [entry], guards: [{ guardId, delta: amountMinor, floor: 0 }] };
   }
 
-  async #search(partition: number, guardId: string, wantedMinor: number): Promise<boolean> {
+  async #search(partition: number, guardId: string, wantedMinor: number, floorOf: (partition: number) => number): Promise<boolean> {
     const known = this.#exhausted.get(guardId);
     if (known !== undefined && this.#elapsed() < known.untilMs && wantedMinor > known.totalMinor) return false;
     this.#exhausted.delete(guardId);
     let isShort = false;
     for (let round = 1; round <= roundsMax; round += 1) {
-      const slices = await this.#transfers.slices(guardId);
+      const slices = (await this.#transfers.slices(guardId)).map((minor, from) => minor - floorOf(from));
       const own = slices[partition] ?? 0;
       if (own >= wantedMinor) return true;
       const others = slices.map((minor, from) => ({ minor, from })).filter(({ minor, from }) => from !== partition && minor > 0);
@@ -142,7 +147,7 @@ export class GuardRoom {
         if (lackMinor <= 0) break;
         // Half of what the lender has more, so that the next purchases here need not ask.
         const amountMinor = Math.min(minor, Math.max(lackMinor, Math.floor((minor - own) / 2)));
-        if (await this.#transfers.move(guardId, amountMinor, from, partition)) lackMinor -= amountMinor;
+        if (await this.#transfers.move(guardId, amountMinor, from, partition, floorOf(from))) lackMinor -= amountMinor;
       }
       if (lackMinor <= 0) return true;
     }

@@ -48,6 +48,11 @@ export function isTransfer(recordId: string): boolean {
   return recordId.startsWith(transferMark);
 }
 
+/** Others than partners' balances are nothing of the book's. */
+function isCredit(guardId: string): boolean {
+  return guardId.startsWith(guardPrefix);
+}
+
 /** The id of the record by which a load of a partner's balance is known. */
 export function loadRecordId(loadId: string): string {
   return `${transferMark}load:${loadId}`;
@@ -63,13 +68,14 @@ export class GuardTransfers {
 
   /**
    * Moves room between partitions.
+   * @param floor below which the lender's part may not fall
    * @returns whether the lender had it
    * @throws StoreUnknown, StoreUnavailable, StoreFenced; then it is finished later, if it has begun
    */
-  async move(guardId: string, amountMinor: number, from: number, to: number): Promise<boolean> {
+  async move(guardId: string, amountMinor: number, from: number, to: number, floor = 0): Promise<boolean> {
     assert(amountMinor > 0 && from !== to, 'a transfer moves something to another partition');
     const transfer: GuardTransfer = { id: `${transferMark}${this.#options.newId()}`, guardId, amountMinor, from, to };
-    const result = await this.commit(from, this.#lend(transfer));
+    const result = await this.commit(from, this.#lend(transfer, floor));
     assert(result.kind !== 'conflict', 'an item without a head meets no conflict');
     if (result.kind === 'refused') return false;
     await this.#finish(transfer);
@@ -124,12 +130,12 @@ export class GuardTransfers {
     return encodeEntry(entry);
   }
 
-  #lend(transfer: GuardTransfer): CommitItem {
+  #lend(transfer: GuardTransfer, floor: number): CommitItem {
     const { id, guardId, amountMinor } = transfer;
     const put: RecordPut = { id, value: stored('lent', transfer), dueAtMs: this.#options.now() + resumeAfterMs };
     return {
-      puts: [put], deletes: [], once: [id], entries: [this.entry('lent', transfer, -amountMinor, put)],
-      guards: [{ guardId, delta: -amountMinor, floor: 0 }],
+      puts: [put], deletes: [], once: [id], entries: isCredit(guardId) ? [this.entry('lent', transfer, -amountMinor, put)] : [],
+      guards: [{ guardId, delta: -amountMinor, floor }],
     };
   }
 
@@ -140,7 +146,7 @@ export class GuardTransfers {
       id, value: stored('borrowed', transfer), keepUntilMs: nowMs + borrowedKeepMs, dueAtMs: nowMs + resumeAfterMs,
     };
     return {
-      puts: [put], deletes: [], once: [id], entries: [this.entry('borrowed', transfer, amountMinor, put)],
+      puts: [put], deletes: [], once: [id], entries: isCredit(guardId) ? [this.entry('borrowed', transfer, amountMinor, put)] : [],
       guards: [{ guardId, delta: amountMinor, floor: 0 }],
     };
   }

@@ -8,24 +8,47 @@ import type { Counted } from '../standin/decision.ts';
 import { newExposure } from '../standin/exposure.ts';
 import type { Cap, Counter, OutageCaps } from '../standin/rules.ts';
 import { afterReversal as shadowAfterReversal } from '../standin/shadow.ts';
+import { partitionOf } from '../store/store.ts';
 import type { GuardMove } from '../store/store.ts';
 import { afterReversal as depositAfterReversal, noFloor } from './stand-in-deposit.ts';
 import type { StandInHead } from './stand-in-message.ts';
 import { moreOf } from './stand-in-record.ts';
 import type { StandInRecord } from './stand-in-record.ts';
 
-/** @param account whose cap it takes of too; undefined: none is known */
-export function takesOf(guardId: string, counted: Counted, { issuer, account: accountCap }: OutageCaps, account: string | undefined, switches: number): GuardMove[] {
-  const takes = issuer === undefined ? [] : takesOfOne(guardId, counted, issuer, switches);
-  return account === undefined || accountCap === undefined ? takes : [...takes, ...takesOfOne(accountGuardId(guardId, account), counted, accountCap, switches)];
+/** Where a card's counters are: a counter has a part in each partition. */
+export interface CounterPlace {
+  readonly partition: number;
+  readonly partitions: number;
 }
 
-function takesOfOne(guardId: string, { leftMinor, transactions }: Counted, { amountMinorMax, countMax }: Cap, switches: number): GuardMove[] {
+/** @param account whose cap it takes of too; undefined: none is known */
+export function takesOf(guardId: string, counted: Counted, { issuer, account: accountCap }: OutageCaps, account: string | undefined, switches: number, place: CounterPlace): GuardMove[] {
+  const takes = issuer === undefined ? [] : takesOfOne(guardId, counted, issuer, switches, place);
+  return account === undefined || accountCap === undefined ? takes : [...takes, ...takesOfOne(accountGuardId(guardId, account), counted, accountCap, switches, place)];
+}
+
+function takesOfOne(guardId: string, { leftMinor, transactions }: Counted, { amountMinorMax, countMax }: Cap, switches: number, place: CounterPlace): GuardMove[] {
   const takes: GuardMove[] = [];
-  if (amountMinorMax !== undefined && leftMinor > 0) takes.push({ guardId, delta: -leftMinor, floor: -Math.floor(amountMinorMax / switches) });
-  if (countMax !== undefined && transactions > 0) takes.push({ guardId: countGuardId(guardId), delta: -transactions, floor: -Math.floor(countMax / switches) });
+  if (amountMinorMax !== undefined && leftMinor > 0) takes.push({ guardId, delta: -leftMinor, floor: capFloor(guardId, Math.floor(amountMinorMax / switches), place) });
+  const countId = countGuardId(guardId);
+  if (countMax !== undefined && transactions > 0) takes.push({ guardId: countId, delta: -transactions, floor: capFloor(countId, Math.floor(countMax / switches), place) });
   return takes;
 }
+
+/** Below which a cap's counter may not fall in a partition: one of them has all of the room, and the others borrow from it. */
+export function capFloor(guardId: string, most: number, { partition, partitions }: CounterPlace): number {
+  return partition === partitionOf(guardId, partitions) ? -most : 0;
+}
+
+/** The cap that a shared counter of the outage keeps; undefined: it is none's. @returns whose it is, and the most of it by these caps */
+export function capOf(guardId: string): { readonly issuer: string; readonly most: (caps: OutageCaps) => number | undefined } | undefined {
+  const [mark, issuer = ''] = guardId.split(':', 2);
+  if (mark !== 'outage') return undefined;
+  const level = guardId.includes(':account:') ? 'account' : 'issuer';
+  return { issuer, most: (caps) => (isCountGuard(guardId) ? caps[level]?.countMax : caps[level]?.amountMinorMax) };
+}
+
+const countMark = ':count';
 
 /** What of a card's head a transaction changes. */
 type Held = Pick<StandInHead, 'card' | 'known'>;
@@ -74,6 +97,11 @@ function accountGuardId(guardId: string, account: string): string {
   return `${guardId}:account:${account}`;
 }
 
+/** Does the counter count transactions, and no amount? */
+export function isCountGuard(guardId: string): boolean {
+  return guardId.endsWith(countMark);
+}
+
 function countGuardId(guardId: string): string {
-  return `${guardId}:count`;
+  return guardId + countMark;
 }

@@ -33,12 +33,12 @@ import { applyTold, withoutDeposit } from './stand-in-told.ts';
 export type StandInLedger = Decider<StandInMessage, StandInHead, StandInAnswer>;
 
 export function openStandInLedger(options: DecideOptions): Promise<StandInLedger> {
-  return Decider.open(domainOf((done) => (done.entry === '' ? undefined : done.entry)), options);
+  return Decider.open(domainOf((done) => (done.entry === '' ? undefined : done.entry), options.store.partitions), options);
 }
 
 /** The ledger of this node alone: its journal holds what is to be relayed. */
 export function openLocalLedger(options: DecideOptions): Promise<StandInLedger> {
-  const domain = domainOf(encodeDone);
+  const domain = domainOf(encodeDone, options.store.partitions);
   return Decider.open({ ...domain, apply: (head, records, message, facts) => neverDue(domain.apply(head, records, message, facts)) }, options);
 }
 
@@ -50,7 +50,7 @@ function neverDue(result: Result): Result {
 
 const newHead: StandInHead = { version: 0, card: newActivity, cardText: encodeActivity(newActivity), outage: undefined, known: undefined };
 
-function domainOf(journal: Journal): Domain<StandInMessage, StandInHead, StandInAnswer> {
+function domainOf(journal: Journal, partitions: number): Domain<StandInMessage, StandInHead, StandInAnswer> {
   return {
     decode(_id, text) {
       const [form, version, cardText = '', outage = '', known = ''] = text.split('\n');
@@ -65,7 +65,7 @@ function domainOf(journal: Journal): Domain<StandInMessage, StandInHead, StandIn
       switch (message.kind) {
         case 'outage': return applyOutage(before, message);
         case 'ask': return applyAsk(before, records, message, decidedAtMs, refusedGuardId, journal);
-        case 'request': return applyRequest(before, records, message, decidedAtMs, refusedGuardId, journal);
+        case 'request': return applyRequest(before, records, message, decidedAtMs, refusedGuardId, journal, partitions);
         case 'told': return applyTold(before, records, message, decidedAtMs, journal);
         case 'stand': return applyStand(before, records, message, decidedAtMs, journal);
         case 'lapse': return applyLapse(before, records, message, decidedAtMs, journal);

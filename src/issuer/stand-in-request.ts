@@ -7,17 +7,18 @@ import { standIn } from '../standin/engine.ts';
 import { newExposure } from '../standin/exposure.ts';
 import type { Exposure } from '../standin/exposure.ts';
 import { afterStandIn, newShadow } from '../standin/shadow.ts';
+import { partitionOf } from '../store/store.ts';
 import type { GuardMove } from '../store/store.ts';
 import { before, changed, freshOf, named, nameOf, reversedBefore } from './stand-in-change.ts';
 import type { Journal, Records, Result } from './stand-in-change.ts';
-import { outageGuardId, takesOf } from './stand-in-counts.ts';
+import { isCountGuard, outageGuardId, takesOf } from './stand-in-counts.ts';
 import { asPaid, completedBy, depositEntry, entryText, kept, release, reserve, settle, take } from './stand-in-deposit.ts';
 import type { Held } from './stand-in-deposit.ts';
 import { checksOf, entryOf } from './stand-in-entry.ts';
 import { authorizationId, cardFacts } from './stand-in-known.ts';
 import type { CardKnown } from './stand-in-known.ts';
 import type { AskMessage, StandInHead, StandInRequest, StandMessage } from './stand-in-message.ts';
-import { keyOf, moreOf, recordOf } from './stand-in-record.ts';
+import { cardHeadId, keyOf, moreOf, recordOf } from './stand-in-record.ts';
 import type { Deposit, StandInRecord } from './stand-in-record.ts';
 import { completesOf, withoutDeposit } from './stand-in-told.ts';
 
@@ -60,7 +61,7 @@ function depositRefuses(head: StandInHead, records: Records, key: string, { id, 
 }
 
 /** @param refusedGuardId the shared counter that had no room */
-export function applyRequest(head: StandInHead, records: Records, request: StandInRequest, nowMs: number, refusedGuardId: string, journal: Journal): Result {
+export function applyRequest(head: StandInHead, records: Records, request: StandInRequest, nowMs: number, refusedGuardId: string, journal: Journal, partitions: number): Result {
   const { id, message, rules, facts, sent, advised, follows, deposit: order, proposesUntilMs } = request;
   const key = request.key ?? keyOf(message);
   const found = before(records, key, message, [id, follows]);
@@ -81,7 +82,7 @@ export function applyRequest(head: StandInHead, records: Records, request: Stand
   const isApproved = isApproval(reason);
   const response = responseOf(message, reason);
   const account = head.known?.terms?.account;
-  const takes = outageTakes(request, decision, account);
+  const takes = outageTakes(request, decision, account, partitions);
   // What is wrong, whoever looks at it, is proposed to nobody.
   const proposes = proposesUntilMs !== undefined && !decision.isFinal;
   const completed = completedBy(message, order, original?.record);
@@ -142,7 +143,8 @@ function decide(head: StandInHead, { message, rules, facts, keepsBalance = false
   const { issuer: issuerCap, account: accountCap } = rules.outageCaps;
   // What all switches approve is in shared counters; a refusal of one is the cap.
   const isOfAccount = refusedGuardId.includes(':account:');
-  const exposed = (cap: typeof issuerCap, isRefused: boolean): Exposure => ({ ...newExposure, outageId: facts.outageId, isOpen: true, amountMinor: isRefused ? (cap?.amountMinorMax ?? 0) : 0, count: isRefused ? (cap?.countMax ?? 0) : 0 });
+  const isOfCount = isCountGuard(refusedGuardId);
+  const exposed = (cap: typeof issuerCap, isRefused: boolean): Exposure => ({ ...newExposure, outageId: facts.outageId, isOpen: true, amountMinor: isRefused && !isOfCount ? (cap?.amountMinorMax ?? 0) : 0, count: isRefused && isOfCount ? (cap?.countMax ?? 0) : 0 });
   const account = head.known?.terms?.account === undefined || accountCap === undefined ? undefined : exposed(accountCap, isOfAccount);
   const shadow = keepsBalance ? (head.known?.shadow ?? newShadow) : undefined;
   const state: StandInState = {
@@ -154,11 +156,11 @@ function decide(head: StandInHead, { message, rules, facts, keepsBalance = false
 
 type Decided = Extract<StandInDecision, { kind: 'decided' }>;
 
-function outageTakes({ issuer, message, rules: { outageCaps }, facts }: StandInRequest, { counted }: Decided, account: string | undefined): { readonly guardId: string; readonly moves: readonly GuardMove[] } {
+function outageTakes({ issuer, message, rules: { outageCaps }, facts }: StandInRequest, { counted }: Decided, account: string | undefined, partitions: number): { readonly guardId: string; readonly moves: readonly GuardMove[] } {
   const isCapped = outageCaps.issuer !== undefined || (outageCaps.account !== undefined && account !== undefined);
   if (counted === undefined || !counted.isInOutage || !isCapped) return { guardId: '', moves: [] };
   const guardId = outageGuardId(issuer, facts.outageId, message.day);
-  return { guardId, moves: takesOf(guardId, counted, outageCaps, account, facts.switchesSharing) };
+  return { guardId, moves: takesOf(guardId, counted, outageCaps, account, facts.switchesSharing, { partition: partitionOf(cardHeadId(message.card.token), partitions), partitions }) };
 }
 
 /**

@@ -17,7 +17,9 @@ import { HostIssuer } from '../host/host-issuer.ts';
 import type { HostEvents, HostResult, HostStation, HostStatus, LateAnswer, RemoteIssuer, Sent } from '../host/host.ts';
 import { WireTimes } from '../host/wire-times.ts';
 import type { TransactionEntry } from '../account/journal.ts';
+import type { GuardRoom } from '../issuer/guard-room.ts';
 import { StandInCards } from '../issuer/stand-in-cards.ts';
+import { capFloor, capOf } from '../issuer/stand-in-counts.ts';
 import { openLocalLedger, openStandInLedger } from '../issuer/stand-in-ledger.ts';
 import type { StandInLedger } from '../issuer/stand-in-ledger.ts';
 import { cardHeadId } from '../issuer/stand-in-record.ts';
@@ -26,6 +28,7 @@ import type { CardVault } from '../keys/hsm.ts';
 import type { CardMessage, MessageClass } from '../message/message.ts';
 import type { Pan } from '../message/pan.ts';
 import type { DecideOptions } from '../store/decide.ts';
+import type { OutageCaps } from '../standin/rules.ts';
 import { SqliteStore } from '../store/sqlite.ts';
 import { HostDesk } from '../switch/host-desk.ts';
 import { timerMs } from '../switch/host-policy.ts';
@@ -53,8 +56,8 @@ export interface HostsOutside {
   readonly decide: DecideOptions;
   /** Is its store one that other switches may use too? */
   readonly isStoreShared: boolean;
-  /** Looks for room in the shared counters of the store. */
-  readonly findGuardRoom?: DecideOptions['findGuardRoom'];
+  /** Looks for room in the shared counters of the store: partners' deposits, and caps of outages. */
+  readonly guards?: Pick<GuardRoom, 'findGuardRoom' | 'findRoomAbove'>;
   readonly vault: CardVault;
   readonly hsm: HsmTurn;
   readonly deadlines: Deadlines;
@@ -147,7 +150,9 @@ export class HostIssuers {
     });
     const quiet = (): void => undefined;
     const local = await openLocalLedger({ ...decide, store, events: { commit: quiet, conflict: quiet, trouble: quiet, recovered: quiet } });
-    const shared = await openStandInLedger(outside.findGuardRoom === undefined ? decide : { ...decide, findGuardRoom: outside.findGuardRoom });
+    // Caps are those of the rows in force.
+    const caps = { of: (_issuer: string): OutageCaps | undefined => undefined };
+    const shared = await openStandInLedger(outside.guards === undefined ? decide : { ...decide, findGuardRoom: roomFinder(outside.guards, decide.store.partitions, (issuer) => caps.of(issuer)) });
     const book = await StandInRelay.open({
       shared, local, store, node: switchName, after: decide.after,
       events: {
@@ -156,7 +161,9 @@ export class HostIssuers {
       },
     });
     const numbers = await UsedNumbers.open(store, (error) => gate.warning('trace numbers not reserved', () => ({ error: error.message })));
-    return new HostIssuers(outside, store, advices, shared, local, book, numbers);
+    const issuers = new HostIssuers(outside, store, advices, shared, local, book, numbers);
+    caps.of = (issuer) => issuers.#running.get(issuer)?.row.rules.outageCaps;
+    return issuers;
   }
 
   /** Reads what the rows of these tables name, and changes nothing. @throws ConfigError with the place in the row */
@@ -406,6 +413,16 @@ export class HostIssuers {
       },
     };
   }
+}
+
+/** A cap's counter has its room in one partition, from which the others borrow; a deposit's in all of them. */
+function roomFinder(guards: Pick<GuardRoom, 'findGuardRoom' | 'findRoomAbove'>, partitions: number, capsOf: (issuer: string) => OutageCaps | undefined): NonNullable<DecideOptions['findGuardRoom']> {
+  return async (partition, guardId, wantedMinor) => {
+    const cap = capOf(guardId);
+    if (cap === undefined) return await guards.findGuardRoom(partition, guardId, wantedMinor);
+    const most = cap.most(capsOf(cap.issuer) ?? {});
+    return most !== undefined && await guards.findRoomAbove(partition, guardId, wantedMinor, (of) => capFloor(guardId, most, { partition: of, partitions }));
+  };
 }
 
 /** What another connection is made for where it changes. */

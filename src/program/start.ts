@@ -167,7 +167,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   const hosts = new Hosts();
   const issuers = await HostIssuers.open({
     dataDir: config.dataDir, switchName: config.switchName, isStoreShared: config.store.engine !== 'sqlite', hosts, vault: hsm, hsm: hsmTurn, deadlines, now, elapsed, random: Math.random, newId, log, gate, metrics, notes, messages,
-    decide: { store, now, elapsed, atTurnEnd, after, events: decideEvents(metrics, log, gate, notes) }, findGuardRoom: guards.findGuardRoom, onStoreLost: (reason) => end('advice file lost', reason),
+    decide: { store, now, elapsed, atTurnEnd, after, events: decideEvents(metrics, log, gate, notes) }, guards, onStoreLost: (reason) => end('advice file lost', reason),
   });
   opened.push(() => issuers.stop());
   issuers.set(tables);
@@ -246,6 +246,9 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
     },
     stations: { switch: switch_, rows: () => current.stations, delivery: (station) => acquirers.delivery(station), now, log },
     alerts: { on: () => watch.on, ended: () => watch.ended },
+    certificates: {
+      book: async (ask) => await office.certificates(ask), vault: keys.authority, partners: () => [...new Set(current.programs.map(({ partner }) => partner))], now, randomBytes, log,
+    },
   }));
   const watching = setInterval(() => watch.look(), alertLookMs).unref();
   office.serve(() => ({ stations: switch_.status, storeAnswers: ledger.storeAnswers, waiting: ledger.waiting, lagEntriesMax: limits.lagEntriesMax }));

@@ -4,8 +4,11 @@ import { cpSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
 import type { Rule } from '../../src/cli/host-script.ts';
 import { Draft } from '../../src/iso8583/draft.ts';
+import { cardHeadId } from '../../src/issuer/stand-in-record.ts';
 import { addKey } from '../../src/keys/key-store.ts';
+import { Pan } from '../../src/message/pan.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
+import { partitionOf } from '../../src/store/store.ts';
 import { demoKeyFile, openHsm } from '../keys/fixture.ts';
 import { FaultyStore } from '../fault/faulty-store.ts';
 import { management, until } from './fixture.ts';
@@ -198,6 +201,26 @@ test.for([
   expect(await ask(3)).toBe(refusal);
   expect(code(await shops[1]!.ask(reverses(shops[1]!, 4, 1, { 2: pans[1]! })))).toBe('0430 00');
   expect([await ask(5), await ask(6)]).toEqual(['0110 00', refusal]);
+});
+
+test('what an outage may approve for the issuer is one cap over all parts of the store, to the last of it, by the rules in force', async () => {
+  const hsm = openHsm(demoKeyFile());
+  const pans = [hostPan, '5413330000000027', '5413330000000035', '5413330000000043'];
+  const partitions = 7;
+  expect(new Set(pans.map((pan) => partitionOf(cardHeadId(hsm.cardToken(Pan.parse(pan)!)), partitions))).size).toBeGreaterThan(1);
+  const standIn = {
+    version: 1, currency: 'EUR',
+    unavailable: { tests: { cryptogram: 'ifCarried', luhn: 'off' }, decisions: [{ name: 'purchase', when: { purpose: ['purchase'] }, outcome: 'approve' }], otherwise: 'decline', limits: [] },
+    outageCaps: { issuer: { amountMinorMax: 100_000, countMax: 5 } },
+  };
+  const at = await startHostSwitch({ store: new MemoryStore({ partitions, now: () => Date.now() }), hsm, issuer: { standIn } });
+  const shop = await at.call();
+  const codes: string[] = [];
+  for (let stan = 1; stan <= 8; stan += 1) codes.push(code(await shop.ask(buys(shop, stan, { 2: pans[stan % 4]! }))));
+  expect(codes).toEqual(['0110 00', '0110 00', '0110 00', '0110 00', '0110 00', '0110 65', '0110 65', '0110 65']);
+  // What is taken back of one card is room for another.
+  expect(code(await shop.ask(reverses(shop, 9, 2, { 2: pans[2]! })))).toBe('0430 00');
+  expect([code(await shop.ask(buys(shop, 10, { 2: pans[3]! }))), code(await shop.ask(buys(shop, 11, { 2: pans[0]! })))]).toEqual(['0110 00', '0110 65']);
 });
 
 test.for(['late', 'twice', 'garbled', 'wrong'] as const)('an answer that is %s never reaches the acquirer as a second one or a wrong one, and both books agree', async (doing) => {

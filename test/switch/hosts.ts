@@ -192,7 +192,7 @@ export async function startHostSwitch(options: HostSwitchOptions = {}): Promise<
   const name = options.name ?? `t${(started += 1)}`;
   const guards = new GuardRoom({ store, now, elapsed, newId: () => `${name}g${Math.random()}` });
   const issuers = await HostIssuers.open({
-    dataDir: folder, switchName: name, isStoreShared: options.isStoreShared ?? true, hosts: hostsOf, decide, findGuardRoom: guards.findGuardRoom, vault: hsm, hsm: hsmTurn, deadlines, now, elapsed, random: () => 0.5, newId: () => `${name}x${Math.random()}`,
+    dataDir: folder, switchName: name, isStoreShared: options.isStoreShared ?? true, hosts: hostsOf, decide, guards, vault: hsm, hsm: hsmTurn, deadlines, now, elapsed, random: () => 0.5, newId: () => `${name}x${Math.random()}`,
     notes: new AlertNotes(elapsed), messages, adviceBytesMax: options.adviceBytesMax, onStoreLost: (reason) => lines.push({ event: 'advice file lost', reason }), log, gate: { warning: (event: string, facts: () => Record<string, unknown>) => lines.push({ event, ...facts() }) } as never,
     metrics: { link: Object.fromEntries(Object.keys(silentLinkEvents).map((each) => [each, () => undefined])) } as never,
   });
