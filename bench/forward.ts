@@ -215,7 +215,7 @@ export async function benchForward(isQuick: boolean, tell: Tell): Promise<void> 
     tell(`stand-in, ${nameOf(loop)}: ${shown(figure)}; ${(approvedShare * 100).toFixed(1)}% approved`);
   }
   for (const spreadMs of [0, 1_000]) {
-    const { waiting, deadlinesKept, lateMs } = await benchDeadlines(isQuick ? 1_000 : 10_000, spreadMs, isQuick ? 300 : 1_000);
+    const { waiting, deadlinesKept, lateMs } = await benchDeadlines(isQuick ? 1_000 : 10_000, spreadMs, isQuick ? 300 : 4_000);
     tell(`deadlines, ${waiting} waiting, spread over ${spreadMs} ms, ${deadlinesKept} kept: noticed late p50 ${lateMs.p50.toFixed(1)} p99 ${lateMs.p99.toFixed(1)} max ${lateMs.max.toFixed(1)} ms`);
   }
 }

@@ -34,7 +34,7 @@ export class Deadlines {
   #disarm: (() => void) | undefined;
 
   /** @param tickMs how late a callback may run; deadlines within one tick share a timer */
-  constructor(nowMs: NowMs, schedule: Schedule, tickMs = 10) {
+  constructor(nowMs: NowMs, schedule: Schedule, tickMs = 5) {
     this.nowMs = nowMs;
     this.#schedule = schedule;
     this.#tickMs = tickMs;

@@ -64,7 +64,7 @@ export class HostIssuer implements RemoteIssuer {
     assert(stations.length > 0, 'an issuer is reached on a station at least');
     this.#config = config;
     this.#outside = outside;
-    this.#tickMs = outside.tickMs ?? 10;
+    this.#tickMs = outside.tickMs ?? 5;
     // One row of numbers for all: a trace that was drawn for one station may be sent on another.
     const stans = new Stans(stations[0]!.firstStan, outside.reserveStans);
     this.#stations = stations.map((station) => new StationRequests(station, config, outside.events, this.#tickMs, stans));
