@@ -116,7 +116,7 @@ export class OwnDesk {
   readonly #waiting: OwnWaiting;
   /** Work of one account, in turn. */
   readonly #lines = new Map<string, (() => Promise<void>)[]>();
-  /** The store let a message's time pass, and has answered none since. */
+  /** The store let a message's time pass, or did not say whose a card is, and has answered none since. */
   #isSilent = false;
 
   constructor(options: OwnDeskOptions) {
@@ -251,6 +251,7 @@ export class OwnDesk {
     this.#options.directory.find(arrival.message.card.token, (found) => {
       if (isOver) return;
       late?.cancel();
+      this.#isSilent = found.kind === 'unavailable';
       if (found.kind === 'unavailable') this.#instead(arrival, undefined, false, done);
       else if (found.accountId === undefined) this.#nobodys(arrival, done);
       else this.#ask(arrival, found.accountId, done);

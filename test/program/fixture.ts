@@ -310,7 +310,10 @@ export class Shoppers {
         lastMs = performance.now();
       }
       // What is not known to the switch gets no answer: an acquirer gives it up.
-      if (inFlight === this.#inFlightMax && performance.now() - lastMs > patienceMs) inFlight = 0;
+      if (inFlight === this.#inFlightMax && performance.now() - lastMs > patienceMs) {
+        inFlight = 0;
+        lastMs = performance.now();
+      }
       while (!this.#stopped && inFlight < this.#inFlightMax && !socket.connecting) {
         const stan = this.#nextStan;
         this.#nextStan += 1;

@@ -131,7 +131,7 @@ describe('two switches on one Redis', () => {
     expect(await bought(a, card)).toBe(locked);
     expect(await bought(b, other)).toBe('00');
     await all.redis.restart();
-    await b.said('accounts have what was answered for them');
+    await Promise.all([a.said('accounts have what was answered for them'), b.said('accounts have what was answered for them')]);
     expect(await told(b, ['unlock', card, '--why', 'cleared'])).toMatchObject({ lockCode: 0, account: 'has', reached: ['b', 'a'], notReached: [] });
     for (const program of [a, b]) {
       expect(await listed(program)).toMatchObject([{ lockCode: 0, why: 'cleared' }]);
