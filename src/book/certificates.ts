@@ -61,7 +61,8 @@ export interface CertificateChoice {
   readonly partner?: string | undefined;
   /** Unix ms: those alone that end later. */
   readonly goodAtMs?: number | undefined;
-  readonly revokedOnly?: boolean | undefined;
+  /** Undefined: both. */
+  readonly state?: 'good' | 'revoked' | undefined;
   readonly limit: number;
 }
 
@@ -129,12 +130,12 @@ const columns = `serial, authority, partner, subject, fingerprint, key_digest, k
   revoked_at, revoked_by, revoked_why, change`;
 
 /** The last issued first. @throws BookUnavailable */
-export async function readCertificates(book: Queries, { serial, partner, goodAtMs, revokedOnly, limit }: CertificateChoice): Promise<readonly BookedCertificate[]> {
+export async function readCertificates(book: Queries, { serial, partner, goodAtMs, state, limit }: CertificateChoice): Promise<readonly BookedCertificate[]> {
   const rows = await book.query<CertificateRow>(
     `select ${columns} from partner_certificate
-     where ($1::text is null or serial = $1) and ($2::text is null or partner = $2) and ($3::timestamptz is null or not_after > $3) and (not $4 or revoked_at is not null)
+     where ($1::text is null or serial = $1) and ($2::text is null or partner = $2) and ($3::timestamptz is null or not_after > $3) and ($4::text is null or (revoked_at is null) = ($4 = 'good'))
      order by issued_at desc, serial limit $5`,
-    [serial ?? null, partner ?? null, goodAtMs === undefined ? null : new Date(goodAtMs), revokedOnly === true, limit],
+    [serial ?? null, partner ?? null, goodAtMs === undefined ? null : new Date(goodAtMs), state ?? null, limit],
   );
   return rows.map(certificateOf);
 }

@@ -38,6 +38,7 @@ const hashes: Readonly<Record<string, string | null>> = {
 };
 const keyTypesOf: readonly (readonly [oids: string, keyType: string])[] = [['1.2.840.113549.', 'rsa'], ['1.2.840.10045.', 'ec'], ['1.3.101.112', 'ed25519']];
 const commonNameType = '2.5.4.3';
+const sequenceTag = 0x30;
 const extensionRequests = ['1.2.840.113549.1.9.14', '1.3.6.1.4.1.311.2.1.14'];
 /** A request needs a fraction. */
 const limits = { berOptions: { maxDepth: 32, maxNodes: 2_000, maxContentLength: requestCharactersMax } } as const;
@@ -59,7 +60,8 @@ export function readRequest(text: string): CertificateRequest {
 
 function parsed(der: Buffer): CertificationRequest {
   try {
-    if (lengthOf(der) === der.length) return AsnConvert.parse(der, CertificationRequest, limits);
+    // The parser takes the first element's tag for granted.
+    if (der[0] === sequenceTag && lengthOf(der) === der.length) return AsnConvert.parse(der, CertificationRequest, limits);
   } catch {
     // Whatever the parser says of it, it is said below.
   }

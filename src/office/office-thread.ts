@@ -19,6 +19,8 @@ import { changeTableRows, readTableHistory, readTableRows } from '../book/table-
 import { RedisStore } from '../store/redis.ts';
 import { SqliteStore } from '../store/sqlite.ts';
 import type { Store } from '../store/store.ts';
+import { certificatesTold } from './certificate-desk.ts';
+import type { CertificatesAsk, CertificatesTold } from './certificate-desk.ts';
 import { Drain } from './drain.ts';
 import { measureLag } from './drain-lag.ts';
 import type { Lag } from './drain-lag.ts';
@@ -141,6 +143,15 @@ async function rowsTold(ask: RowsAsk): Promise<RowsTold> {
     if (conflict !== undefined) return { what: 'conflict', row: { kind: conflict.kind, name: conflict.name } };
     await refresh();
     return { what: 'changed' };
+  } catch (error) {
+    return { what: 'bookAway', why: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function certificates(ask: CertificatesAsk): Promise<CertificatesTold> {
+  if (kept === undefined) return { what: 'bookAway', why: 'it was not reached yet' };
+  try {
+    return await certificatesTold(kept.book, ask);
   } catch (error) {
     return { what: 'bookAway', why: error instanceof Error ? error.message : String(error) };
   }
@@ -359,6 +370,10 @@ port.on('message', (message: ToOffice) => {
   }
   if (message.kind === 'rows') {
     void rowsTold(message.ask).then((told) => tell({ kind: 'rowsTold', id: message.id, told }));
+    return;
+  }
+  if (message.kind === 'certificates') {
+    void certificates(message.ask).then((told) => tell({ kind: 'certificatesTold', id: message.id, told }));
     return;
   }
   if (message.kind === 'messages') {

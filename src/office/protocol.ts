@@ -5,6 +5,7 @@ import type { LogLevel } from '../base/log.ts';
 import type { MessagePort } from 'node:worker_threads';
 import type { SystemTableKind } from '../book/system-tables.ts';
 import type { TableHistoryEntry, TableRowNow, TableWish } from '../book/table-changes.ts';
+import type { CertificatesAsk, CertificatesTold } from './certificate-desk.ts';
 import type { Readiness } from './http.ts';
 import type { OperationForm, OperationInput, Refusal } from './operation.ts';
 
@@ -54,6 +55,7 @@ export type FromOffice =
   /** An operator's wish, to be answered with `called`. */
   | { readonly kind: 'call'; readonly id: number; readonly operation: string; readonly input: OperationInput; readonly by: string }
   | { readonly kind: 'rowsTold'; readonly id: number; readonly told: RowsTold }
+  | { readonly kind: 'certificatesTold'; readonly id: number; readonly told: CertificatesTold }
   /** What became of a batch of message log lines. */
   | { readonly kind: 'messagesSettled'; readonly id: number; readonly isKept: boolean }
   | { readonly kind: 'stopped' };
@@ -65,6 +67,8 @@ export type ToOffice =
   | { readonly kind: 'operations'; readonly forms: readonly OperationForm[] }
   /** Of the system tables in the book, to be answered with `rowsTold`. */
   | { readonly kind: 'rows'; readonly id: number; readonly ask: RowsAsk }
+  /** Of the authority's certificates in the book, to be answered with `certificatesTold`. */
+  | { readonly kind: 'certificates'; readonly id: number; readonly ask: CertificatesAsk }
   /** Rows of table `message_log`, to be answered with `messagesSettled`. */
   | { readonly kind: 'messages'; readonly id: number; readonly rows: string }
   | ({ readonly kind: 'called'; readonly id: number } & Called)

@@ -16,6 +16,7 @@ import { SoftwareHsm } from '../keys/software-hsm.ts';
 import type { CarriedKey } from '../dialect/meaning.ts';
 import { Secret } from '../message/secret.ts';
 import type { KeyDesk } from '../switch/key-exchange.ts';
+import { AuthorityVault } from './authority-vault.ts';
 import { makeDemoKeys } from './demo-keys.ts';
 import { userName } from './user-name.ts';
 
@@ -33,6 +34,7 @@ export interface KeysOptions {
 export interface Keys {
   readonly hsm: SoftwareHsm;
   readonly desk: KeyDesk;
+  readonly authority: AuthorityVault;
   /** Calls back when keys were added, rotated or retired while the switch runs. */
   onChange(changed: () => void): void;
   /** Writes down what was used since the last time. */
@@ -79,6 +81,7 @@ export function openKeys({ keyFile, demo, switchName, openMaster, log, now }: Ke
       watch.look();
       return hsm.keys().some((key) => key.name === name && key.version === version) ? undefined : notInUse;
     }),
+    authority: new AuthorityVault({ keyFile, openMaster, log: accessLog }),
     onChange: (callback) => {
       changed = callback;
     },

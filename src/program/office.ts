@@ -12,6 +12,7 @@ import type { SystemTableRow } from '../book/system-tables.ts';
 import { readTableCache } from '../book/table-cache.ts';
 import { measureLag } from '../office/drain-lag.ts';
 import type { Lag } from '../office/drain-lag.ts';
+import type { CertificatesAsk, CertificatesTold } from '../office/certificate-desk.ts';
 import type { Readiness } from '../office/http.ts';
 import { refusalOf } from '../office/operation.ts';
 import type { Operation } from '../office/operation.ts';
@@ -45,10 +46,13 @@ export interface OfficeOptions {
   readonly now: () => number;
 }
 
+/** The book did not say. */
+type BookAway = Extract<RowsTold, { readonly what: 'bookAway' }>;
+
 /** For closing what is open, after the grace. */
 const closingMs = 1_000;
 /** Less than an operation may take. */
-const rowsMs = 8_000;
+const bookMs = 8_000;
 const lagEveryMs = 500;
 const restartFirstMs = 500;
 const restartMaxMs = 30_000;
@@ -79,6 +83,7 @@ export class Office {
   #state: (() => SwitchState) | undefined;
   #operations: readonly Operation[] | undefined;
   readonly #rowsAsked = new Map<number, (told: RowsTold) => void>();
+  readonly #certificatesAsked = new Map<number, (told: CertificatesTold) => void>();
   #asked = 0;
   #httpPort: number;
 
@@ -157,17 +162,26 @@ export class Office {
 
   /** Asks for the system tables' rows in the book, or changes them; a change is in force here when it is told. */
   async rows(ask: RowsAsk): Promise<RowsTold> {
+    return await this.#told(this.#rowsAsked, (id) => ({ kind: 'rows', id, ask }));
+  }
+
+  /** Asks for the authority's certificates in the book, or enters or revokes one there. */
+  async certificates(ask: CertificatesAsk): Promise<CertificatesTold> {
+    return await this.#told(this.#certificatesAsked, (id) => ({ kind: 'certificates', id, ask }));
+  }
+
+  async #told<Told>(waiting: Map<number, (told: Told | BookAway) => void>, question: (id: number) => ToOffice): Promise<Told | BookAway> {
     this.#asked += 1;
     const id = this.#asked;
-    const { promise, resolve } = Promise.withResolvers<RowsTold>();
-    this.#rowsAsked.set(id, resolve);
-    const timer = setTimeout(() => resolve({ what: 'bookAway', why: 'it did not answer in time' }), rowsMs);
-    this.#tell({ kind: 'rows', id, ask });
+    const { promise, resolve } = Promise.withResolvers<Told | BookAway>();
+    waiting.set(id, resolve);
+    const timer = setTimeout(() => resolve({ what: 'bookAway', why: 'it did not answer in time' }), bookMs);
+    this.#tell(question(id));
     try {
       return await promise;
     } finally {
       clearTimeout(timer);
-      this.#rowsAsked.delete(id);
+      waiting.delete(id);
     }
   }
 
@@ -289,6 +303,9 @@ export class Office {
         return;
       case 'rowsTold':
         this.#rowsAsked.get(message.id)?.(message.told);
+        return;
+      case 'certificatesTold':
+        this.#certificatesAsked.get(message.id)?.(message.told);
         return;
       case 'messagesSettled':
         this.#messages?.settled(message.id, message.isKept);

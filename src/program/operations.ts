@@ -6,6 +6,8 @@ import { adviceOperations } from './operator-advices.ts';
 import type { AdvicesOutside } from './operator-advices.ts';
 import { alertOperations } from './operator-alerts.ts';
 import type { AlertsOutside } from './operator-alerts.ts';
+import { certificateOperations } from './operator-certificates.ts';
+import type { CertificatesOutside } from './operator-certificates.ts';
 import { issuerOperations } from './operator-issuers.ts';
 import type { IssuersOutside } from './operator-issuers.ts';
 import { lockOperations } from './operator-locks.ts';
@@ -23,9 +25,13 @@ export interface OperationsOutside {
   readonly alerts: AlertsOutside;
   readonly locks: LocksOutside;
   readonly stations: StationsOutside;
+  readonly certificates: CertificatesOutside;
 }
 
-export function operationsOf({ office, issuers, advices, cards, alerts, locks, stations }: OperationsOutside): Operation[] {
+export function operationsOf({ office, issuers, advices, cards, alerts, locks, stations, certificates }: OperationsOutside): Operation[] {
   const tables = new OperatorTables(office);
-  return [...issuerOperations({ ...issuers, tables }), ...adviceOperations(advices), ...cardOperations(cards), ...alertOperations(alerts), ...lockOperations(locks), ...stationOperations(stations), ...tableOperations(tables)];
+  return [
+    ...issuerOperations({ ...issuers, tables }), ...adviceOperations(advices), ...cardOperations(cards), ...alertOperations(alerts), ...lockOperations(locks), ...stationOperations(stations),
+    ...certificateOperations(certificates), ...tableOperations(tables),
+  ];
 }

@@ -79,7 +79,8 @@ describe.each(Object.keys(bookFixtures) as (keyof typeof bookFixtures)[])('certi
     expect(await revokeCertificates(book, { serial: first.serial }, revocation)).toMatchObject([{ serial: first.serial, revoked: revocation }]);
     expect(await revokeCertificates(book, { serial: first.serial }, { ...revocation, why: 'again' })).toEqual([]);
     expect(await revokeCertificates(book, { partner: 'shops' }, { ...revocation, why: 'end' })).toMatchObject([{ serial: second.serial }]);
-    expect((await readCertificates(book, { revokedOnly: true, limit: 10 })).map(({ serial, revoked }) => [serial, revoked?.why])).toEqual([[second.serial, 'end'], [first.serial, 'stolen']]);
+    expect((await readCertificates(book, { state: 'revoked', limit: 10 })).map(({ serial, revoked }) => [serial, revoked?.why])).toEqual([[second.serial, 'end'], [first.serial, 'stolen']]);
+    expect((await readCertificates(book, { state: 'good', limit: 10 })).map(({ serial }) => serial)).toEqual([other.serial]);
     for (const statement of [
       `update partner_certificate set revoked_at = null, revoked_by = null, revoked_why = null where serial = '${first.serial}'`, `update partner_certificate set partner = 'shops' where serial = '${other.serial}'`,
       `delete from partner_certificate where serial = '${other.serial}'`, `delete from authority`,

@@ -38,9 +38,12 @@ describe('its examples do what they say', () => {
 
   test.for(examples.filter(({ needs }) => needs === 'running demo').map(({ line }) => line))('%s', async (line) => {
     // The demo here has other ports than a user's.
-    const words = line.replace('127.0.0.1:8585', `127.0.0.1:${demo.ports['demo-2003-binary']}`).split(' ');
+    const [told = '', file] = line.replace('127.0.0.1:8585', `127.0.0.1:${demo.ports['demo-2003-binary']}`).split(' < ');
+    const words = told.split(' ');
+    const input = file === undefined ? '' : keyInputs[file];
+    expect(input, line).toBeDefined();
     // A story is in the book a little after the answer.
-    const { code, out, err } = await eventually(() => launched(words, demo), (result) => result.code === 0 || words[0] !== 'trace');
+    const { code, out, err } = await eventually(() => launched(words, { ...demo, input: input ?? '' }), (result) => result.code === 0 || words[0] !== 'trace');
     expect({ code, err }).toEqual({ code: 0, err: '' });
     expect(out).not.toBe('');
     if (words.includes('--json')) JSON.parse(out);
