@@ -1,5 +1,8 @@
 /** Operators' locks of own cards, at one switch and at two, with Redis there and killed: declined at once by every switch that was reached, and in the account once. */
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openBook } from '../../src/book/connection.ts';
@@ -58,6 +61,46 @@ const standIn = {
   },
 };
 
+/** What leads to a Redis, and can be cut. */
+class Line {
+  readonly #server = createServer((near) => {
+    const far = connect({ host: '127.0.0.1', port: this.#port });
+    for (const [one, other] of [[near, far], [far, near]] as const) {
+      this.#sockets.add(one.on('error', () => other.destroy()).on('close', () => other.destroy()));
+    }
+    near.pipe(far).pipe(near);
+    if (this.#isCut) near.destroy();
+  });
+  readonly #sockets = new Set<Socket>();
+  readonly #port: number;
+  #isCut = false;
+
+  constructor(port: number) {
+    this.#port = port;
+  }
+
+  async open(): Promise<string> {
+    this.#server.listen(0, '127.0.0.1');
+    await once(this.#server.unref(), 'listening');
+    return `redis://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  cut(): void {
+    this.#isCut = true;
+    for (const socket of this.#sockets) socket.destroy();
+    this.#sockets.clear();
+  }
+
+  mend(): void {
+    this.#isCut = false;
+  }
+
+  close(): void {
+    this.cut();
+    this.#server.close();
+  }
+}
+
 /** A switch that is the other's peer. */
 async function begin({ env }: Servers, folder: string, name: string, port: number, peer?: { readonly name: string; readonly port: number }): Promise<ProgramProcess> {
   const peers = peer === undefined ? {} : { [peer.name]: { url: `http://127.0.0.1:${peer.port}` } };
@@ -65,10 +108,10 @@ async function begin({ env }: Servers, folder: string, name: string, port: numbe
   return await startProgram(folder, { ...env, LOCUM_HTTP_PORT: String(port) });
 }
 
-async function pair(all: Servers): Promise<{ readonly a: ProgramProcess; readonly b: ProgramProcess; readonly folderB: string; readonly portA: number; readonly portB: number }> {
+async function pair(all: Servers, envA: Variables = {}): Promise<{ readonly a: ProgramProcess; readonly b: ProgramProcess; readonly folderB: string; readonly portA: number; readonly portB: number }> {
   const [portA, portB] = [await freePort(), await freePort()];
   const folderB = emptyFolder();
-  const [a, b] = await Promise.all([begin(all, emptyFolder(), 'a', portA, { name: 'b', port: portB }), begin(all, folderB, 'b', portB, { name: 'a', port: portA })]);
+  const [a, b] = await Promise.all([begin({ ...all, env: { ...all.env, ...envA } }, emptyFolder(), 'a', portA, { name: 'b', port: portB }), begin(all, folderB, 'b', portB, { name: 'a', port: portA })]);
   return { a, b, folderB, portA, portB };
 }
 
@@ -175,6 +218,26 @@ describe('two switches on one Redis', () => {
     expect(await command(a, ['unlock', third])).toMatchObject({ code: 1, err: expect.stringMatching(/its account does not take it: .*lost/i) as unknown });
     expect(a.of('card order not taken by its account')).toEqual([]);
     await Promise.all([a.stop(), b.stop()]);
+  });
+
+  test('a switch that alone is cut off from Redis has a lock in the account at once, by the other; what the other is told later holds when it is back', async () => {
+    const all = await servers();
+    const line = new Line(all.redis.port);
+    const { a, b } = await pair(all, { REDIS_URL: await line.open() });
+    for (const program of [a, b]) expect(await bought(program, card)).toBe('00');
+    line.cut();
+    expect(await bought(a, card)).toBe('00');
+    expect(await told(a, ['lock', card, '--code', '7', '--why', 'fraud'])).toMatchObject({ account: 'has', reached: ['a', 'b'] });
+    const before = await changedTo(all.url, card, 7);
+    for (const program of [a, b]) expect(await bought(program, card)).not.toBe('00');
+    expect(await told(b, ['unlock', card, '--why', 'cleared'])).toMatchObject({ account: 'has', reached: ['b', 'a'] });
+    for (const program of [a, b]) expect(await bought(program, card)).toBe('00');
+    line.mend();
+    await a.said('accounts have what was answered for them');
+    for (const program of [a, b]) expect(await bought(program, card)).toBe('00');
+    expect(await changedTo(all.url, card, 0)).toBe(before + 1);
+    await Promise.all([a.stop(), b.stop()]);
+    line.close();
   });
 
   test('a switch that is not reached is named, goes on approving, and has the lock when the command is given again', async () => {
