@@ -14,7 +14,7 @@ import { KeyRing } from './key-ring.ts';
 import type { LoadedKey } from './key-store.ts';
 import { produceAuthentication, produceMac, verifyAuthentication, verifyMac } from './message-operations.ts';
 import { openSealedPin, producePinBlock, producePinReference, sealPin, translatePin, verifyPin } from './pin-operations.ts';
-import { seal, unseal } from './seal.ts';
+import { drawnNonces, seal, unseal } from './seal.ts';
 import type { RandomBytes } from './seal.ts';
 import { TokenMac } from './token-mac.ts';
 
@@ -34,6 +34,7 @@ export interface SoftwareHsmOutside {
 export class SoftwareHsm implements Hsm {
   readonly #ring: KeyRing;
   readonly #outside: SoftwareHsmOutside;
+  readonly #nonces: RandomBytes;
   readonly #cardValues: CardValueOperations;
   readonly #token: TokenMac;
   readonly #tokenKcv: string;
@@ -43,6 +44,7 @@ export class SoftwareHsm implements Hsm {
   constructor(keys: readonly LoadedKey[], outside: SoftwareHsmOutside) {
     this.#ring = new KeyRing(keys, outside.now);
     this.#outside = outside;
+    this.#nonces = drawnNonces(outside.random);
     this.#cardValues = new CardValueOperations(this.#ring);
     const token = this.#ring.current('token');
     this.#token = new TokenMac(token.key, panDigitsMax);
@@ -90,7 +92,7 @@ export class SoftwareHsm implements Hsm {
   #seal(clear: Uint8Array, labelOf: typeof panLabel, boundTo: string): string {
     const { info, key } = this.#pan;
     const keyId = `${info.name}/${info.version}`;
-    return `${keyId}:${seal(key, clear, labelOf(keyId, boundTo), this.#outside.random).toString('base64url')}`;
+    return `${keyId}:${seal(key, clear, labelOf(keyId, boundTo), this.#nonces).toString('base64url')}`;
   }
 
   #open(sealed: string, labelOf: typeof panLabel, boundTo: string): { readonly clear: Buffer } | { readonly error: Refusal } {
