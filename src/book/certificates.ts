@@ -158,11 +158,34 @@ export async function revokeCertificates(book: Book, { serial, partner }: { read
   });
 }
 
-/** What changed after that change, in order; for `Admissions`. @throws BookUnavailable */
-export async function readCertificateChanges(book: Queries, afterChange: number): Promise<{ readonly authority: string | undefined; readonly certificates: readonly (BookedCertificate & { readonly revokedAtMs: number | undefined })[]; readonly lastChange: number }> {
-  const rows = await book.query<CertificateRow>(`select ${columns} from partner_certificate where change > $1 order by change`, [afterChange]);
-  const certificates = rows.map(certificateOf).map((each) => ({ ...each, revokedAtMs: each.revoked?.atMs }));
-  return { authority: (await readAuthority(book))?.certificate, certificates, lastChange: certificates.at(-1)?.change ?? afterChange };
+/** What has to be known of a certificate to let its holder in. */
+export interface CertificateStanding {
+  readonly fingerprint: string;
+  readonly serial: string;
+  readonly partner: string;
+  /** Unix ms. */
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+  readonly revokedAtMs: number | undefined;
+}
+
+export interface StandingChanges {
+  /** The authority's own certificate, PEM. */
+  readonly authority: string | undefined;
+  readonly certificates: readonly CertificateStanding[];
+  /** The number of the last change, for the next reading. */
+  readonly lastChange: number;
+}
+
+/** What changed after that change, in order; 0: all of it. @throws BookUnavailable */
+export async function readCertificateChanges(book: Queries, afterChange: number): Promise<StandingChanges> {
+  const rows = await book.query<Pick<CertificateRow, 'fingerprint' | 'serial' | 'partner' | 'not_before' | 'not_after' | 'revoked_at' | 'change'>>(
+    'select fingerprint, serial, partner, not_before, not_after, revoked_at, change from partner_certificate where change > $1 order by change', [afterChange],
+  );
+  const certificates = rows.map(({ fingerprint, serial, partner, not_before: notBefore, not_after: notAfter, revoked_at: revokedAt }) => ({
+    fingerprint, serial, partner, notBeforeMs: notBefore.getTime(), notAfterMs: notAfter.getTime(), revokedAtMs: revokedAt?.getTime(),
+  }));
+  return { authority: (await readAuthority(book))?.certificate, certificates, lastChange: rows.at(-1)?.change ?? afterChange };
 }
 
 function certificateOf(row: CertificateRow): BookedCertificate {

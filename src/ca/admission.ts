@@ -84,8 +84,15 @@ export class Admissions {
   async admit(der: Uint8Array): Promise<Admission> {
     if (this.#ageMs >= this.#readEveryMs) await this.#read();
     if (this.#ageMs > this.#staleMsMax) return { refused: 'unavailable' };
-    const known = this.#known.get(fingerprintOf(der));
-    if (known === undefined) return { refused: this.#whyUnknown(der) };
+    const fingerprint = fingerprintOf(der);
+    if (!this.#known.has(fingerprint)) {
+      const why = this.#whyUnknown(der);
+      if (why !== 'unknown') return { refused: why };
+      // It may be newer than the last reading. Nobody else can make one, so nobody else has the book read by it.
+      await this.#read();
+    }
+    const known = this.#known.get(fingerprint);
+    if (known === undefined) return { refused: 'unknown' };
     const nowMs = this.#options.now();
     if (known.revokedAtMs !== undefined) return { refused: 'revoked' };
     if (nowMs < known.notBeforeMs) return { refused: 'notYetValid' };

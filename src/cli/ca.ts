@@ -1,9 +1,10 @@
-/** `locum ca init | sign | list | show | revoke | crl`: the certificate authority for partners, at the running switch. */
+/** `locum ca init | sign | list | show | check | crl | revoke`: the certificate authority for partners, at the running switch. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { authorityDaysDefault, authorityDaysMax, authorityNameDefault, validDaysDefault, validDaysMax } from '../ca/authority.ts';
+import type { Admission, AdmissionRefusal } from '../ca/admission.ts';
 import type { AuthorityMade, AuthorityShown, CertificateShown, RevocationList } from '../program/operator-certificates.ts';
-import { aligned, Failure, UsageError } from './command.ts';
+import { aligned, exitFailed, Failure, UsageError } from './command.ts';
 import type { Command, Given, Options, Outside } from './command.ts';
 import { askSwitch, operandOf, operatorOptions, timeWords, whyOf, whyOption } from './operator-desk.ts';
 
@@ -50,11 +51,11 @@ export const caSignCommand: Command = {
     days: { type: 'string', value: '<number>', about: `how long it is good; ${validDaysDefault} by default, ${validDaysMax} at most, and never longer than the authority` },
     ...outOption, ...whyOption, ...operatorOptions,
   },
-  examples: [{ line: 'ca sign --partner demo < partner.csr', about: 'A request that the partner sent; docs/certificates.md shows how one is made.', needs: 'running demo' }],
+  examples: [{ line: 'ca sign --partner demo --out partner.pem < partner.csr', about: 'A request that the partner sent; docs/certificates.md shows how one is made.', needs: 'running demo' }],
   async run(given, outside) {
     const partner = given.text('partner');
     if (partner === undefined) throw new UsageError('--partner is missing: whose certificate it is to be');
-    const request = await requestIn(given, outside);
+    const request = await fileOrInput(caSignCommand, given, outside);
     const fields = { partner, request, days: countOf(given, 'days'), why: given.text('why') };
     refuseTaken(given, outside);
     const issued = await askSwitch<CertificateShown>(given, outside, { method: 'POST', path: 'certificates', fields });
@@ -106,7 +107,7 @@ export const caShowCommand: Command = {
   options: { ...outOption, ...operatorOptions },
   examples: [{ line: 'ca show', about: 'The authority.', needs: 'running demo' }],
   async run(given, outside) {
-    if (given.operands.length > 1) throw new UsageError(`ca show takes one serial number at most`);
+    if (given.operands.length > 1) throw new UsageError('ca show takes one serial number at most');
     const [serial] = given.operands;
     refuseTaken(given, outside);
     const isAuthority = serial === undefined;
@@ -118,12 +119,33 @@ export const caShowCommand: Command = {
   },
 };
 
+export const caCheckCommand: Command = {
+  name: 'ca check',
+  summary: 'Says whether a client certificate is let in now, and as which partner\'s',
+  operands: '[<file>]',
+  about: ['The certificate (PEM) comes from a file or from standard input. It ends with 1 where it is refused, and says why. It is judged by the same rules, and from the same reading of the book, as a request of a partner is.'],
+  options: operatorOptions,
+  examples: [{ line: 'ca check partner.pem', about: 'The certificate that was signed above.', needs: 'running demo' }],
+  async run(given, outside) {
+    const certificate = await fileOrInput(caCheckCommand, given, outside);
+    const admission = await askSwitch<Admission>(given, outside, { method: 'POST', path: 'certificates/check', fields: { certificate } });
+    if (given.has('json')) outside.print(JSON.stringify(admission));
+    else outside.print('refused' in admission ? `Refused: ${refusalWords[admission.refused]}.` : `Let in, as the partner ${admission.partner}: serial number ${admission.serial}.`);
+    return 'refused' in admission ? exitFailed : 0;
+  },
+};
+
+const refusalWords: Readonly<Record<AdmissionRefusal, string>> = {
+  malformed: 'it is no certificate', foreign: 'it is another authority\'s, or signed by itself', unknown: 'it has the authority\'s signature, and is not in the book',
+  notYetValid: 'it is not good yet', expired: 'it has expired', revoked: 'it is revoked', unavailable: 'the book is away for so long that nobody is let in',
+};
+
 export const caRevokeCommand: Command = {
   name: 'ca revoke',
   summary: 'Revokes a certificate, or all of a partner\'s, for ever',
   operands: '[<serial number>]',
   about: [
-    'Every switch on the book refuses it from the next request on that comes more than a second later, also on connections that are there; where a switch cannot reach the book, within thirty seconds, because it then lets nobody in.',
+    'What is revoked is let in by no switch on the book a second later, also on connections that are there; where a switch cannot reach the book, thirty seconds later at the most, because it then lets nobody in. ca check says how it stands.',
     'The key of a revoked certificate is not certified again. One that was revoked before is told, and stays as it was.',
   ],
   options: { partner: { type: 'string', value: '<name>', about: 'all of this partner\'s, instead of one' }, ...whyOption, ...operatorOptions },
@@ -162,9 +184,9 @@ export const caCrlCommand: Command = {
   },
 };
 
-async function requestIn(given: Given, outside: Outside): Promise<string> {
+async function fileOrInput({ name }: Command, given: Given, outside: Outside): Promise<string> {
   const [file, ...more] = given.operands;
-  if (more.length > 0) throw new UsageError('ca sign takes one file at most');
+  if (more.length > 0) throw new UsageError(`${name} takes one file at most`);
   if (file === undefined) return (await outside.readInput()).toString('latin1');
   try {
     return readFileSync(resolve(outside.cwd, file), 'latin1');

@@ -3,7 +3,7 @@ import type { Command } from './command.ts';
 import { advicesDropCommand, advicesListCommand, advicesPauseCommand, advicesReplayCommand, advicesResumeCommand, advicesShowCommand, advicesSpeedCommand } from './advices.ts';
 import { alertsCommand } from './alerts.ts';
 import { cardBalanceCommand, cardSetCommand, cardShowCommand } from './card.ts';
-import { caCrlCommand, caInitCommand, caListCommand, caRevokeCommand, caShowCommand, caSignCommand } from './ca.ts';
+import { caCheckCommand, caCrlCommand, caInitCommand, caListCommand, caRevokeCommand, caShowCommand, caSignCommand } from './ca.ts';
 import { decodeCommand } from './decode.ts';
 import { doctorCommand } from './doctor.ts';
 import { hostCommand } from './host.ts';
@@ -29,7 +29,7 @@ export const commands: readonly Command[] = [
   stationListCommand, stationShowCommand, stationSignOnCommand, stationSignOffCommand, stationEchoCommand, stationCutOverCommand,
   lockCommand, unlockCommand, locksCommand,
   tablesListCommand, tablesShowCommand, tablesSetCommand, tablesRemoveCommand, tablesResetCommand, tablesHistoryCommand,
-  caInitCommand, caSignCommand, caListCommand, caShowCommand, caCrlCommand, caRevokeCommand,
+  caInitCommand, caSignCommand, caListCommand, caShowCommand, caCheckCommand, caCrlCommand, caRevokeCommand,
   specCheckCommand, specListCommand,
   keyInitCommand, keyGenerateCommand, keyComponentCommand, keyImportCommand, keyExportCommand, keyListCommand,
   keyRotateCommand, keyRetireCommand, keyRotateMasterCommand, keyLogCommand, doctorCommand,

@@ -1,15 +1,18 @@
 /**
- * What operators do with the certificate authority for partners: make it, certify a partner's key, see what it issued, revoke, and take the list
- * of what is revoked.
+ * What operators do with the certificate authority for partners: make it, certify a partner's key, see what it issued, whether a certificate
+ * is let in, revoke, and take the list of what is revoked.
  *
  * Refuses a partner that no program names, a request that names another one, and whatever `readRequest` and the book refuse. Invariant: a
  * certificate leaves when the book has it, so that every switch knows each that there is, and each that is revoked.
  */
 import type { ObjectSchema, Schema } from '../base/schema.ts';
-import type { BookedAuthority, BookedCertificate, CertificateChoice, IssueRefusal } from '../book/certificates.ts';
+import type { BookedAuthority, BookedCertificate, CertificateChoice, IssueRefusal, StandingChanges } from '../book/certificates.ts';
+import { Admissions } from '../ca/admission.ts';
+import type { Admission } from '../ca/admission.ts';
 import { Authority, authorityDaysDefault, authorityDaysMax, authorityNameDefault, makeAuthority, madeOf, validDaysDefault, validDaysMax } from '../ca/authority.ts';
 import type { AuthorityOutside, MadeCertificate } from '../ca/authority.ts';
 import { CaError } from '../ca/ca-error.ts';
+import { readPem } from '../ca/pem.ts';
 import { readRequest } from '../ca/request.ts';
 import type { CertificateRequest } from '../ca/request.ts';
 import { KeyError } from '../keys/key-error.ts';
@@ -25,6 +28,8 @@ export interface CertificatesOutside extends AuthorityOutside {
   readonly vault: Pick<AuthorityVault, 'certificate' | 'keep' | 'sign'>;
   /** Those that programs name now. */
   readonly partners: () => readonly string[];
+  /** Monotonic ms. */
+  readonly elapsed: () => number;
   readonly log: { event(name: string, fields: Readonly<Record<string, unknown>>): void };
 }
 
@@ -84,7 +89,8 @@ function taking(description: string, properties: Readonly<Record<string, Schema>
 
 /** What operators may ask for. */
 export function certificateOperations(outside: CertificatesOutside): Operation[] {
-  const { now } = outside;
+  const { now, elapsed } = outside;
+  const admissions = new Admissions({ read: async (afterChange) => await changesIn(outside, afterChange), now, elapsed });
   return [
     {
       name: 'make authority', method: 'POST', path: 'authority', about: 'makes the certificate authority for partners, once', takes: taking('how', {
@@ -113,6 +119,15 @@ export function certificateOperations(outside: CertificatesOutside): Operation[]
         const { partner, state, limit } = input as { readonly partner?: string; readonly state: 'all' | 'good' | 'revoked'; readonly limit: number };
         const certificates = await listed(outside, { partner, state: state === 'all' ? undefined : state, goodAtMs: state === 'good' ? now() : undefined, limit });
         return { certificates: certificates.map((each) => shown(each, now())) };
+      },
+    },
+    {
+      name: 'check certificate', method: 'POST', path: 'certificates/check', about: 'whether a certificate is let in now, and as whose',
+      takes: taking('which', { certificate: { type: 'string', description: 'a certificate, PEM', minLength: 1 } }, ['certificate']),
+      run: async ({ certificate }) => {
+        const der = readPem(certificate as string, ['CERTIFICATE']);
+        if (der === undefined) throw new OperationRefused(400, 'this is not one certificate in PEM (-----BEGIN CERTIFICATE-----)', 'certificate');
+        return (await admissions.admit(der)) satisfies Admission;
       },
     },
     {
@@ -204,6 +219,12 @@ async function listed({ book }: CertificatesOutside, which: CertificateChoice): 
   const told = await book({ what: 'list', choice: which });
   if (told.what === 'list') return told.certificates;
   throw new OperationRefused(503, `the book, which has the certificates, does not answer${told.what === 'bookAway' ? `: ${told.why}` : ''}`);
+}
+
+async function changesIn({ book }: CertificatesOutside, afterChange: number): Promise<StandingChanges> {
+  const told = await book({ what: 'changes', afterChange });
+  if (told.what === 'changes') return told.changes;
+  throw new OperationRefused(503, 'the book, which has the certificates, does not answer');
 }
 
 async function certificateOf(outside: CertificatesOutside, serial: string): Promise<BookedCertificate> {

@@ -247,7 +247,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
     stations: { switch: switch_, rows: () => current.stations, delivery: (station) => acquirers.delivery(station), now, log },
     alerts: { on: () => watch.on, ended: () => watch.ended },
     certificates: {
-      book: async (ask) => await office.certificates(ask), vault: keys.authority, partners: () => [...new Set(current.programs.map(({ partner }) => partner))], now, randomBytes, log,
+      book: async (ask) => await office.certificates(ask), vault: keys.authority, partners: () => [...new Set(current.programs.map(({ partner }) => partner))], now, elapsed, randomBytes, log,
     },
   }));
   const watching = setInterval(() => watch.look(), alertLookMs).unref();

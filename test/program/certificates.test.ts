@@ -124,6 +124,19 @@ describe('with one', () => {
     expect(() => tool.run('verify', '-crl_check', '-CAfile', caFile, '-CRLfile', 'list.pem', 'gone.pem')).toThrow('certificate revoked');
   });
 
+  test('a certificate is let in as its partner\'s, and no more a second after it was revoked', async () => {
+    const { serial, certificate } = await sign(tool.ask('P-256').request);
+    const self = tool.run('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', 'self.key', '-subj', '/CN=demo', '-days', '2');
+    expect(await command(['check'], certificate)).toMatchObject({ code: 0, out: `Let in, as the partner demo: serial number ${serial}.\n` });
+    expect(await command(['check'], self)).toMatchObject({ code: 1, out: 'Refused: it is another authority\'s, or signed by itself.\n' });
+    expect(await command(['check'], readFileSync(join(tool.folder, 'ca.pem'), 'latin1'))).toMatchObject({ code: 1, out: 'Refused: it has the authority\'s signature, and is not in the book.\n' });
+    expect(await refused(['check'], 'no PEM')).toContain('this is not one certificate in PEM');
+    await told(['revoke', serial, '--why', 'test']);
+    const revokedAtMs = performance.now();
+    await eventually(async () => (await command(['check'], certificate)).out === 'Refused: it is revoked.\n', 'it is refused');
+    expect(performance.now() - revokedAtMs).toBeLessThan(5_000);
+  });
+
   test('all of a partner\'s are revoked at once', async () => {
     const good = async (): Promise<readonly CertificateShown[]> => await told(['list', '--partner', 'demo', '--state', 'good']);
     await sign(tool.ask('P-256').request);
