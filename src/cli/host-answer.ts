@@ -4,9 +4,10 @@
  * Owns how an answer is spoilt. Invariant: a garbled answer is a frame like any other whose content no codec of ours takes for a message.
  */
 import { writeAmount } from '../dialect/amounts.ts';
-import { draftAnswer } from '../dialect/answer.ts';
+import { draftAnswer, draftRefusal, draftTaken, takenActions } from '../dialect/answer.ts';
 import type { Dialect } from '../dialect/dialect.ts';
 import type { CardMeaning } from '../dialect/meaning.ts';
+import type { PassedMeaning } from '../dialect/to-acquirer.ts';
 import type { Message } from '../iso8583/codec.ts';
 import type { Draft } from '../iso8583/draft.ts';
 import type { Answer } from './host-book.ts';
@@ -20,6 +21,11 @@ export function draftHostAnswer(request: Message, meaning: CardMeaning, answer: 
   if (answer.approved && answer.approvalCode === '' && meaning.approvalCode !== '' && meaning.class !== 'reversal') draft.set(38, meaning.approvalCode);
   if (answer.code !== undefined) draft.set(39, answer.code);
   return draft;
+}
+
+/** As the acquirer that a message is for: it is taken, unless it cannot be. */
+export function draftPassedAnswer(message: Message, { kind, fault }: PassedMeaning, dialect: Dialect, draft: Draft): Draft {
+  return fault === undefined ? draftTaken(message, takenActions[kind], dialect, draft) : draftRefusal(message, fault.reason, dialect, draft);
 }
 
 /** DE39 of this station for what a script says: DE39 itself, or an action code; undefined: it is neither. */

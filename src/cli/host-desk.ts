@@ -16,6 +16,7 @@ import type { CardMeaning, NetworkMeaning } from '../dialect/meaning.ts';
 import { answerMti } from '../dialect/mti.ts';
 import { placeText } from '../dialect/places.ts';
 import { readMessage } from '../dialect/read.ts';
+import { readPassed } from '../dialect/to-acquirer.ts';
 import type { Message } from '../iso8583/codec.ts';
 import { Draft } from '../iso8583/draft.ts';
 import { DecodeError, EncodeError } from '../iso8583/errors.ts';
@@ -28,9 +29,12 @@ import { nodeNetwork } from '../link/node-network.ts';
 import { TurnEnd } from '../link/turn-end.ts';
 import { loadFormat } from '../program/tables-format.ts';
 import type { Format } from '../program/tables-format.ts';
-import { approvalCodeOf, draftHostAnswer, garble, responseCodeOf, spoil } from './host-answer.ts';
+import { approvalCodeOf, draftHostAnswer, draftPassedAnswer, garble, responseCodeOf, spoil } from './host-answer.ts';
 import { HostBook } from './host-book.ts';
 import type { CardSetup, Verdict, Wish } from './host-book.ts';
+import { OwnMessages } from './host-message.ts';
+import type { MessageWish } from './host-message.ts';
+import { passedEvent } from './host-report.ts';
 import type { HostEvent, HostMessage, HostSummary, NetworkName } from './host-report.ts';
 import { centsRules, drawsOf, isUrlWrong, readRules, Script } from './host-script.ts';
 import type { Act, Rule } from './host-script.ts';
@@ -72,6 +76,8 @@ export interface HostOptions {
   readonly answerMs?: number;
   /** After a sign-on that was refused or not answered; 1,000 by default. */
   readonly signOnRetryMs?: number;
+  /** Sent to acquirers as soon as it is signed on, each until it is answered. */
+  readonly messages?: readonly MessageWish[];
   readonly onEvent?: (event: HostEvent) => void;
 }
 
@@ -118,6 +124,7 @@ export class TestHost {
   readonly #draft = new Draft('0110');
   readonly #stations = new Map<LinkConnection, HostStation>();
   readonly #pending = new Map<Deadline, () => void>();
+  readonly #own = new OwnMessages();
   readonly #station: StationOutside;
   readonly #draw: () => number;
   readonly #drawCode: () => number;
@@ -151,6 +158,7 @@ export class TestHost {
       nextStan: () => (this.#stan = (this.#stan % 999_999) + 1), tell: (event) => this.#tell(event),
     };
     this.#endpoint = this.#endpointOf();
+    for (const wish of options.messages ?? []) this.tell(wish);
   }
 
   /** The port that it listens on, or that it connects to. */
@@ -281,11 +289,23 @@ export class TestHost {
     const outcome = await station.ask('signOn');
     if (outcome === 'accepted') {
       if (this.#options.askAdvices ?? false) await station.ask('startAdvices');
+      await this.#pass(station);
       return;
     }
     this.#deadlines.after(this.#options.signOnRetryMs ?? 1_000, () => {
       if (station.connection.open && station.state === 'connected' && !this.#stopping) void this.#signOn(station);
     });
+  }
+
+  /** Says to an acquirer what a chargeback, a fee collection, a funds disbursement or a text is, until it is answered. */
+  tell(wish: MessageWish): void {
+    this.#own.add(wish, this.#station.nextStan(), this.#outside.now());
+    const station = [...this.#stations.values()].find(({ state }) => state === 'signedOn');
+    if (station !== undefined) void this.#pass(station);
+  }
+
+  async #pass(station: HostStation): Promise<void> {
+    await this.#own.passOn(() => station.connection.open && !this.#stopping, (message) => station.pass(message));
   }
 
   #echoLater(station: HostStation, everyMs: number): void {
@@ -316,6 +336,13 @@ export class TestHost {
       return;
     }
     const meaning = readMessage(message, dialect, 'host');
+    const passed = meaning.kind === 'unsupported' || meaning.kind === 'card' ? readPassed(message, dialect) : undefined;
+    if (passed !== undefined) {
+      // As the acquirer that it is for.
+      this.#answer(station, header, this.#encoded(station, () => draftPassedAnswer(message, passed, dialect, this.#draft)));
+      this.#tell(passedEvent(passed, message.mti, this.#draft.get(39), station.number, this.#outside.now()));
+      return;
+    }
     switch (meaning.kind) {
       case 'response':
         if (!station.answered(meaning)) this.#strange(station, 'unmatched', `a ${meaning.mti} with trace number ${meaning.stan} answers nothing of the host's`);

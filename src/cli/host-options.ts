@@ -8,6 +8,7 @@ import type { Example, Given, Options, Outside } from './command.ts';
 import { framingOption, parseFraming } from './framing.ts';
 import type { CardSetup } from './host-book.ts';
 import type { HostOptions } from './host-desk.ts';
+import { messageForm, messageOf } from './host-message.ts';
 import type { HttpHostOptions } from './host-http.ts';
 import { networkNames } from './host-report.ts';
 import type { NetworkName } from './host-report.ts';
@@ -28,6 +29,7 @@ export const hostOptions: Options = {
   echo: { type: 'string', value: '<seconds>', about: 'send an echo every so often; three in a row without an answer end the connection' },
   'take-keys': { type: 'boolean', about: 'accept key changes (the host has no keys, and only says so); otherwise they are refused' },
   'network-code': { type: 'string', value: '<name=code>', about: `a code of DE70 (1987) or DE24 other than the usual: ${networkNames.filter((name) => name !== 'other').join(', ')}. Can be repeated`, multiple: true },
+  message: { type: 'string', value: messageForm, about: 'say this to an acquirer when it is signed on, until it is answered: chargeback, feeCollection, fundsDisbursement or text, with acquirer=, and pan=, amount=, currency=, rrn=, text= (the last). Can be repeated', multiple: true },
   card: { type: 'string', value: '<pan[=balance]>', about: 'a card, and what may be spent with it; without a balance, anything. Can be repeated', multiple: true },
   currency: { type: 'string', value: '<EUR | 978>', about: 'the currency of the balances; EUR by default' },
   'known-cards-only': { type: 'boolean', about: 'decline cards that no --card names; otherwise they may spend anything' },
@@ -51,6 +53,7 @@ export const hostAbout: readonly string[] = [
 export const hostExamples: readonly Example[] = [
   { line: 'host', about: 'The issuer of the demo\'s cards 541333…: connects to 127.0.0.1:8590, and tries until a switch is there.', needs: 'free ports' },
   { line: 'host --card 5413330000000019=1000 --by-cents --ask-advices --echo 10', about: 'With a balance of 1000.00, and amounts that end in .85 to .99 going wrong.', needs: 'free ports' },
+  { line: 'host --message chargeback,acquirer=100001,pan=5413330000000019,amount=12.50 --message text,acquirer=100001,text=Hello', about: 'Says these to the acquirer 100001 of the demo: kept there until it is connected (locum load), then passed on.', needs: 'free ports' },
   { line: 'host --http 0 --for 1', about: 'An issuer at a URL, with certificates and keys made for it, and the row for the switch\'s tables.', needs: 'empty folder' },
   { line: 'host --chaos 20 --seed 7 --for 1 --json', about: 'One message in five is treated badly, the same ones each time; ends after a second.', needs: 'nothing' },
   { line: 'host --listen 0 --spec iso8583-1993-binary --framing 4,ascii --for 1', about: 'A host that is called, in another format and framing.', needs: 'nothing' },
@@ -71,7 +74,7 @@ export function httpOptionsOf(given: Given, outside: Outside): { readonly folder
   };
 }
 
-const stationOptions = ['connect', 'listen', 'connections', 'spec', 'dialect', 'framing', 'no-sign-on', 'ask-advices', 'echo', 'take-keys', 'network-code'] as const;
+const stationOptions = ['connect', 'listen', 'connections', 'spec', 'dialect', 'framing', 'no-sign-on', 'ask-advices', 'echo', 'take-keys', 'network-code', 'message'] as const;
 
 /** What decides, and what goes wrong. */
 function bookOptionsOf(given: Given, outside: Outside): Pick<HostOptions, 'cards' | 'knownCardsOnly' | 'rules' | 'byCents' | 'chaosPercent' | 'seed'> {
@@ -107,6 +110,7 @@ export function hostOptionsOf(given: Given, outside: Outside): HostOptions {
     ...(echo === undefined ? {} : { echoEveryMs: echo * 1_000 }),
     ...bookOptionsOf(given, outside),
     networkCodes: new Map(given.texts('network-code').map(codeOf)),
+    messages: given.texts('message').map(messageOf),
   };
 }
 

@@ -1,5 +1,6 @@
 /** What a test host tells: an event for each message, and a summary at the end; as lines for a person. No clear card number is in any of it. */
 import { maskText } from '../base/mask.ts';
+import type { PassedKind, PassedMeaning } from '../dialect/to-acquirer.ts';
 import { formatAmount } from '../message/money.ts';
 import type { Amount } from '../message/money.ts';
 import { aligned } from './command.ts';
@@ -48,6 +49,12 @@ export type HostEvent =
   | { readonly event: 'notConnected'; readonly atMs: number; readonly reason: string; readonly retryInMs: number }
   /** Of the station's network management (`received`), and of the host's own once it is answered or not (`sent`). */
   | { readonly event: 'network'; readonly atMs: number; readonly connection: number; readonly direction: 'received' | 'sent'; readonly what: NetworkName; readonly code: string; readonly outcome: 'accepted' | 'refused' | 'unanswered'; readonly elapsedMs: number }
+  /** A message to an acquirer: the host's own (`sent`), or one that the station passed on to it (`received`). */
+  | {
+      readonly event: 'passed'; readonly atMs: number; readonly connection: number; readonly direction: 'received' | 'sent'; readonly kind: PassedKind; readonly mti: string; readonly stan: string;
+      /** Masked; empty: none. */
+      readonly pan: string; readonly amount: Amount | null; readonly responseCode: string | null;
+    }
   /** `reason` has nothing of the bytes. */
   | { readonly event: 'strange'; readonly atMs: number; readonly connection: number; readonly what: 'undecodable' | 'unmatched' | 'unsupported' | 'unwritable'; readonly reason: string };
 
@@ -107,9 +114,21 @@ function wordsOf(event: HostEvent): string {
       return `not connected (${event.reason}); again in ${Math.round(event.retryInMs)} ms`;
     case 'network':
       return `#${event.connection} ${event.direction} ${event.what} (${event.code}): ${event.outcome}${event.direction === 'sent' ? ` after ${event.elapsedMs.toFixed(1)} ms` : ''}`;
+    case 'passed':
+      return passedWords(event);
     case 'strange':
       return `#${event.connection} ${event.what}: ${event.reason}`;
   }
+}
+
+/** Of a message that the station passed on. @param responseCode DE39 of the answer */
+export function passedEvent({ kind, stan, pan, amount }: PassedMeaning, mti: string, responseCode: unknown, connection: number, atMs: number): HostEvent {
+  return { event: 'passed', atMs, connection, direction: 'received', kind, mti, stan, pan: pan?.masked ?? '', amount: amount ?? null, responseCode: typeof responseCode === 'string' ? responseCode : null };
+}
+
+function passedWords({ connection, direction, kind, mti, stan, pan, amount, responseCode }: HostEvent & { readonly event: 'passed' }): string {
+  const parts = [`#${connection} ${direction} ${kind} ${mti}`, pan, amount === null ? '' : formatAmount(amount.amountMinor, amount.currency), `stan ${stan}`, responseCode === null ? '-> nothing' : `-> ${responseCode}`];
+  return parts.filter((part) => part !== '').join(' ');
 }
 
 function messageWords(message: HostMessage): string {

@@ -10,9 +10,14 @@ import type { Deadline, Deadlines } from '../base/deadlines.ts';
 import { draftNetworkRequest } from '../dialect/answer.ts';
 import type { Dialect } from '../dialect/dialect.ts';
 import type { NetworkMeaning, ResponseMeaning } from '../dialect/meaning.ts';
+import { answerMti } from '../dialect/mti.ts';
 import type { Codec } from '../iso8583/codec.ts';
 import { Draft } from '../iso8583/draft.ts';
+import { EncodeError } from '../iso8583/errors.ts';
 import type { LinkConnection } from '../link/link.ts';
+import { UsageError } from './command.ts';
+import { writtenMessage } from './host-message.ts';
+import type { OwnMessage } from './host-message.ts';
 import { networkNames } from './host-report.ts';
 import type { HostEvent, NetworkName } from './host-report.ts';
 
@@ -83,6 +88,8 @@ export class HostStation {
   echoesMissed = 0;
   readonly #outside: StationOutside;
   readonly #waiting = new Map<string, Waiting>();
+  /** Messages to acquirers that wait for their answers, by its type and STAN. */
+  readonly #messages = new Map<string, (responseCode: string | undefined) => void>();
   readonly #draft = new Draft('0800');
 
   constructor(connection: LinkConnection, number: number, outside: StationOutside) {
@@ -111,8 +118,37 @@ export class HostStation {
     return await promise;
   }
 
+  /** Sends a message to an acquirer once. @returns DE39; undefined: it was not answered in time; empty: it cannot be written */
+  async pass(message: OwnMessage): Promise<string | undefined> {
+    const { codec, dialect, deadlines, now, answerMs, tell } = this.#outside;
+    let written: ReturnType<typeof writtenMessage>;
+    try {
+      written = writtenMessage(message, dialect, codec);
+    } catch (error) {
+      if (!(error instanceof EncodeError || error instanceof UsageError)) throw error;
+      tell({ event: 'strange', atMs: now(), connection: this.number, what: 'unwritable', reason: error.message });
+      return '';
+    }
+    const { mti, bytes } = written;
+    message.attempts += 1;
+    const key = `${answerMti(mti) ?? ''} ${message.stan}`;
+    const { promise, resolve } = Promise.withResolvers<string | undefined>();
+    this.#messages.set(key, resolve);
+    const deadline = deadlines.after(answerMs, () => resolve(undefined));
+    if (!this.connection.open || this.connection.request(bytes, 0, bytes.length) !== 'queued') resolve(undefined);
+    const responseCode = await promise;
+    deadline.cancel();
+    this.#messages.delete(key);
+    const { kind, pan, amount } = message.wish;
+    tell({ event: 'passed', atMs: now(), connection: this.number, direction: 'sent', kind, mti, stan: message.stan, pan: pan?.masked ?? '', amount: amount ?? null, responseCode: responseCode ?? null });
+    return responseCode;
+  }
+
   /** An answer came. False: it answers nothing of ours. */
-  answered({ class: of, stan, approved }: ResponseMeaning): boolean {
+  answered({ mti, class: of, stan, approved, responseCode }: ResponseMeaning): boolean {
+    const passed = this.#messages.get(`${mti} ${stan}`);
+    passed?.(responseCode);
+    if (passed !== undefined) return true;
     if (of !== 'network' || !this.#waiting.has(stan)) return false;
     this.#end(stan, approved ? 'accepted' : 'refused');
     return true;
@@ -120,6 +156,7 @@ export class HostStation {
 
   closed(): void {
     for (const stan of this.#waiting.keys()) this.#end(stan, 'unanswered');
+    for (const end of this.#messages.values()) end(undefined);
   }
 
   #end(stan: string, outcome: Outcome): void {

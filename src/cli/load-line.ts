@@ -27,6 +27,8 @@ export interface LineEvents {
   /** An answer that nothing waits for; `late`: something did. */
   stray(what: 'late' | 'wrongStan' | 'undecodable'): void;
   lost(): void;
+  /** The switch asks, or passes something on. @returns the answer; undefined: none */
+  asked(message: Message): Uint8Array | undefined;
 }
 
 const reopenMs = 250;
@@ -182,12 +184,22 @@ export class LoadLine {
       this.#events.stray('undecodable');
       return;
     }
-    // What the switch asks for by itself is not answered here.
-    if (Number(message.mti[2]) % 2 === 0) return;
+    if (Number(message.mti[2]) % 2 === 0) {
+      this.#answer(this.#events.asked(message));
+      return;
+    }
     const key = message.mti.slice(0, 3) + (message.text(11) ?? '');
     const waiting = this.#take(key);
     if (waiting !== undefined) this.#end(waiting, message);
     else this.#events.stray(this.#expired.delete(key) ? 'late' : 'wrongStan');
+  }
+
+  #answer(payload: Uint8Array | undefined): void {
+    if (payload === undefined) return;
+    const { framing } = this.#target;
+    const frame = Buffer.allocUnsafe(framing.overheadBytes + payload.length);
+    writeFrame(framing, frame, 0, framing.requestHeader, payload, 0, payload.length);
+    this.#chunks.push(frame);
   }
 
   /** Of messages with the same key, which are one and its repeats, the oldest. */

@@ -56,7 +56,7 @@ export const loadOptions: Options = {
 };
 
 export const loadAbout: readonly string[] = [
-  'Each second is a line; the summary has the answers by DE39, the times from p50 to the longest, what was not answered within the timeout, and answers with a STAN that nothing waits for. A connection that breaks is made again; what waited on it is unanswered.',
+  'Each second is a line; the summary has the answers by DE39, the times from p50 to the longest, what was not answered within the timeout, and answers with a STAN that nothing waits for. A connection that breaks is made again; what waited on it is unanswered. What issuers have sent the acquirer, and the switch passes on, is acknowledged and counted.',
   'What is sent follows from the seed and the options alone: kinds, cards, amounts, trace numbers, and what belongs to an earlier message and when, counted in messages. The clock gives DE7, DE12, DE13 and DE37. One thing follows the answers: a completion is left out, and counted, where its pre-authorization was declined (at a rate, also where it is not answered by then).',
   'On SIGINT or SIGTERM no more is sent, and what is in flight is waited for. The exit code is 1 where nothing at all was answered, or an answer had a wrong STAN.',
 ];

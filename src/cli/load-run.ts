@@ -4,8 +4,11 @@
  * At a rate, a message leaves when it is due, whatever the answers do, and its time counts from then; with a number in flight, an answer
  * is followed by the next message, and a completion waits for its pre-authorization's answer. Invariant: what leaves, leaves in the plan's order.
  */
+import { draftTaken, takenActions } from '../dialect/answer.ts';
 import type { Dialect } from '../dialect/dialect.ts';
+import { readPassed } from '../dialect/to-acquirer.ts';
 import type { Message } from '../iso8583/codec.ts';
+import { Draft } from '../iso8583/draft.ts';
 import { Failure } from './command.ts';
 import type { Outside } from './command.ts';
 import { answerKey, LoadLine } from './load-line.ts';
@@ -99,10 +102,20 @@ class Load {
       lost: () => {
         this.#tally.connectionsLost += 1;
       },
+      asked: (message: Message) => this.#asked(message),
     };
     for (let index = 0; index < this.#options.connections; index += 1) {
       this.#lines.push(await LoadLine.open(target, this.#options.timeoutMs, events, signOn ? (line) => this.#signOn(line) : undefined));
     }
+  }
+
+  /** What issuers say to acquirers is acknowledged; what the switch asks for by itself is not answered here. */
+  #asked(message: Message): Uint8Array | undefined {
+    const { dialect, target: { codec } } = this.#to;
+    const passed = readPassed(message, dialect);
+    if (passed === undefined) return undefined;
+    this.#tally.acknowledged += 1;
+    return codec.encode(draftTaken(message, takenActions[passed.kind], dialect, new Draft('')));
   }
 
   close(): void {

@@ -75,6 +75,8 @@ export interface LoadSummary {
   /** Frames that are no message of this format. */
   readonly undecodable: number;
   readonly connectionsLost: number;
+  /** Messages of issuers that the switch had kept, and that were acknowledged. */
+  readonly acknowledged: number;
 }
 
 export class LoadTally {
@@ -95,6 +97,7 @@ export class LoadTally {
   wrongStans = 0;
   undecodable = 0;
   connectionsLost = 0;
+  acknowledged = 0;
 
   get answered(): number {
     return this.#all.count;
@@ -141,12 +144,12 @@ export class LoadTally {
   }
 
   summary(seed: number, elapsedMs: number): LoadSummary {
-    const { notSent, notCompleted, answered, late, wrongStans, undecodable, connectionsLost } = this;
+    const { notSent, notCompleted, answered, late, wrongStans, undecodable, connectionsLost, acknowledged } = this;
     const sorted = (counts: Record<string, number>): Record<string, number> => Object.fromEntries(Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1)));
     return {
       event: 'summary', seed, seconds: Number((elapsedMs / 1_000).toFixed(3)), sent: this.#sent, sentByKind: sorted(this.#sentByKind), notSent, notCompleted, answered,
       answeredPerSecond: elapsedMs > 0 ? Number(((answered * 1_000) / elapsedMs).toFixed(1)) : 0, approved: this.#approved, byResponseCode: sorted(this.#byResponseCode),
-      latencyMs: this.#all.json, unanswered: this.#unanswered, late, wrongStans, undecodable, connectionsLost,
+      latencyMs: this.#all.json, unanswered: this.#unanswered, late, wrongStans, undecodable, connectionsLost, acknowledged,
     };
   }
 }
@@ -161,7 +164,7 @@ export function summaryLines(summary: LoadSummary, meaningOf: (responseCode: str
   const kinds = Object.entries(sentByKind).map(([kind, count]) => `${kind} ${count}`).join(', ');
   const strange = ([
     ['unanswered', 'unanswered'], ['late', 'answered late'], ['wrongStans', 'answers with a wrong STAN'], ['undecodable', 'frames that are no message'],
-    ['notSent', 'not sent, without a connection'], ['notCompleted', 'not completed, without an approval'], ['connectionsLost', 'connections lost'],
+    ['notSent', 'not sent, without a connection'], ['notCompleted', 'not completed, without an approval'], ['connectionsLost', 'connections lost'], ['acknowledged', 'messages of issuers, acknowledged'],
   ] as const).filter(([name]) => summary[name] > 0 || name === 'unanswered' || name === 'wrongStans').map(([name, words]) => `${words}: ${summary[name]}`);
   return [
     '',

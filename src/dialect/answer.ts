@@ -21,6 +21,7 @@ import type { SentKey } from './key-change.ts';
 import type { NetworkFunction } from './meaning.ts';
 import { answerMti, cardClassOfMti } from './mti.ts';
 import { writePlace } from './places.ts';
+import type { PassedKind } from './to-acquirer.ts';
 
 export interface ChipScript {
   /** 71: before the second GENERATE AC; 72: after it. */
@@ -83,7 +84,10 @@ export function draftRefusal(request: Message, reason: Reason, dialect: Dialect,
   return draft.set(39, dialect.reasons.responseCode(reason));
 }
 
-/** The answer to an advice that was taken to be passed on. @param action of ISO 8583:2003 */
+/** Of ISO 8583:2003: reversal, fee collection, administrative message accepted. */
+export const takenActions: Readonly<Record<PassedKind, '4000' | '6000' | '7000'>> = { chargeback: '4000', feeCollection: '7000', fundsDisbursement: '7000', text: '6000' };
+
+/** The answer to a message of an issuer to an acquirer, from whoever took it. @param action of ISO 8583:2003 */
 export function draftTaken(request: Message, action: '4000' | '6000' | '7000', dialect: Dialect, draft: Draft): Draft {
   begin(request, draft);
   for (const field of dialect.answer.echo) draft.copy(request, field);

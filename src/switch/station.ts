@@ -6,14 +6,14 @@
 import type { Message } from '../iso8583/codec.ts';
 import { Draft } from '../iso8583/draft.ts';
 import { DecodeError, EncodeError } from '../iso8583/errors.ts';
-import { authorizationResponseCode, draftAnswer, draftRefusal, draftTaken } from '../dialect/answer.ts';
+import { authorizationResponseCode, draftAnswer, draftRefusal, draftTaken, takenActions } from '../dialect/answer.ts';
 import { draftReturned, writeResponder } from '../dialect/forward-return.ts';
 import { draftFormatError } from '../dialect/format-error.ts';
 import type { CardMeaning, Meaning, ResponseMeaning } from '../dialect/meaning.ts';
 import { answerMti } from '../dialect/mti.ts';
 import { readMessage } from '../dialect/read.ts';
 import { readPassed } from '../dialect/to-acquirer.ts';
-import type { PassedKind, PassedMeaning } from '../dialect/to-acquirer.ts';
+import type { PassedMeaning } from '../dialect/to-acquirer.ts';
 import type { FrameHeader } from '../link/framing.ts';
 import type { LinkConnection, LinkHandlers } from '../link/link.ts';
 import { destinationOf } from './acquirers.ts';
@@ -326,9 +326,6 @@ function withReference(message: Message, meaning: CardMeaning, nowMs: number): C
   if (message.has(37) || meaning.function !== 'request' || meaning.class === 'reversal') return meaning;
   return { ...meaning, rrn: retrievalReference(nowMs, meaning.trace) };
 }
-
-/** Of ISO 8583:2003: reversal, fee collection, administrative message accepted. */
-const takenActions: Readonly<Record<PassedKind, '4000' | '6000' | '7000'>> = { chargeback: '4000', feeCollection: '7000', fundsDisbursement: '7000', text: '6000' };
 
 /** The type, for a count by type: one for all that are not known, or a hostile peer could make thousands of counts. */
 function typeOf(meaning: Meaning): string {

@@ -1,8 +1,11 @@
 /** What issuers send to acquirers that are away, on the running program: it is kept, survives the switch's death, and is told once. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { locum } from '../cli/locum.ts';
+import { launched, locum } from '../cli/locum.ts';
 import type { Ended } from '../cli/locum.ts';
+import { TestHost } from '../../src/cli/host-desk.ts';
+import { messageOf } from '../../src/cli/host-message.ts';
+import type { HostEvent } from '../../src/cli/host-report.ts';
 import { Draft } from '../../src/iso8583/draft.ts';
 import type { Message } from '../../src/iso8583/codec.ts';
 import { demoTables } from '../../src/program/demo-tables.ts';
@@ -325,3 +328,35 @@ test('a switch that dies while messages come and go loses none that it has answe
   acquirer.socket.destroy();
   expect(await program.stop()).toEqual({ code: 0, signal: null });
 }, 90_000);
+
+test('locum host says it, the switch keeps it, and locum load acknowledges it; another locum host is an acquirer as well', async () => {
+  const program = await startProgram(emptyFolder());
+  const events: HostEvent[] = [];
+  const wishes = ['chargeback,acquirer=100001,pan=5413330000000019,amount=12.50,rrn=4711', 'text,acquirer=100003,text=Hello, there'].map(messageOf);
+  const issuer = await TestHost.start({ connect: { port: program.port(host) }, messages: wishes, onEvent: (event) => void events.push(event) });
+  const passed = (from: readonly HostEvent[]): unknown[] => from.filter((event) => event.event === 'passed').map(({ direction, kind, pan, responseCode }) => [direction, kind, pan, responseCode]);
+  await eventually(() => passed(events).length === 2, 'both are answered');
+  expect(passed(events)).toEqual([['sent', 'chargeback', '541333******0019', '00'], ['sent', 'text', '', '00']]);
+  issuer.tell(messageOf('feeCollection,acquirer=777,amount=1'));
+  await eventually(() => passed(events).length === 3, 'the third is answered');
+  expect(passed(events)[2]).toEqual(['sent', 'feeCollection', '', '92']);
+  const load = await launched(['load', '--station', `127.0.0.1:${program.port(ascii)}`, '--spec', 'iso8583-1987-ascii', '--per-second', '20', '--for', '2', '--json'], { cwd: program.folder, env: { LOCUM_HTTP_PORT: String(program.httpPort) } });
+  expect(JSON.parse(load.out.trim().split('\n').at(-1)!)).toMatchObject({ event: 'summary', acknowledged: 1, wrongStans: 0 });
+  await emptied(program, ascii);
+  const heard: HostEvent[] = [];
+  const acquirer = await TestHost.start({ connect: { port: program.port(iso2003) }, spec: 'iso8583-2003-binary', signOn: false, onEvent: (event) => void heard.push(event) });
+  await emptied(program, iso2003);
+  expect(passed(heard)).toEqual([['received', 'text', '', '6000']]);
+  for (const each of [issuer, acquirer]) await each.kill();
+  await program.stop();
+}, 60_000);
+
+test.for<[written: string, sentence: string]>([
+  ['purchase,acquirer=1', '--message begins with chargeback, feeCollection, fundsDisbursement, text'],
+  ['text,text=x', 'a --message has acquirer='],
+  ['chargeback,acquirer=1,pan=x', 'pan= of a --message is a card number'],
+  ['chargeback,acquirer=1,amount=1,5', 'after its kind a --message has parts such as acquirer=100001'],
+  ['chargeback,acquirer=1,amount=x', 'amount= of a --message is an amount'],
+])('--message %s is refused with its sentence', ([written_, sentence]) => {
+  expect(() => messageOf(written_)).toThrow(sentence);
+});
