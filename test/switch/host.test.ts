@@ -415,6 +415,7 @@ test('where the advice cannot be kept the answer is a decline, nothing of it cou
   }
   expect(last).toBe('0110 96');
   expect(approved).toBeGreaterThan(5);
+  expect(at.notes.recent(60_000)).toMatchObject([{ kind: 'adviceFileTrouble', subject: 'advices' }]);
   const entries = await at.entries();
   expect(entries.filter(({ flags }) => flags.includes('adviceNotWritten')).length).toBeGreaterThan(0);
   // To deliver takes room too: with a disk that stays full the switch still ends, and what was kept goes out once there is room.

@@ -108,12 +108,14 @@ export class HostSwitch {
   readonly issuers: HostIssuers;
   readonly ledger: Ledger;
   readonly guards: GuardRoom;
+  /** What alerts are made of. */
+  readonly notes: AlertNotes;
   readonly #switch: Switch;
   readonly #ownsStore: boolean;
   readonly #sockets: Socket[] = [];
   #stopped = false;
 
-  constructor(parts: { store: Store; folder: string; hsm: SoftwareHsm; lines: LogLine[]; logged: LoggedMessage[]; drops: string[]; issuers: HostIssuers; ledger: Ledger; guards: GuardRoom; switch_: Switch; ownsStore: boolean }) {
+  constructor(parts: { store: Store; folder: string; hsm: SoftwareHsm; lines: LogLine[]; logged: LoggedMessage[]; drops: string[]; issuers: HostIssuers; ledger: Ledger; guards: GuardRoom; notes: AlertNotes; switch_: Switch; ownsStore: boolean }) {
     this.store = parts.store;
     this.folder = parts.folder;
     this.hsm = parts.hsm;
@@ -123,6 +125,7 @@ export class HostSwitch {
     this.issuers = parts.issuers;
     this.ledger = parts.ledger;
     this.guards = parts.guards;
+    this.notes = parts.notes;
     this.#switch = parts.switch_;
     this.#ownsStore = parts.ownsStore;
   }
@@ -191,9 +194,10 @@ export async function startHostSwitch(options: HostSwitchOptions = {}): Promise<
   const hostsOf = new Hosts();
   const name = options.name ?? `t${(started += 1)}`;
   const guards = new GuardRoom({ store, now, elapsed, newId: () => `${name}g${Math.random()}` });
+  const notes = new AlertNotes(elapsed);
   const issuers = await HostIssuers.open({
     dataDir: folder, switchName: name, isStoreShared: options.isStoreShared ?? true, hosts: hostsOf, decide, guards, vault: hsm, hsm: hsmTurn, deadlines, now, elapsed, random: () => 0.5, newId: () => `${name}x${Math.random()}`,
-    notes: new AlertNotes(elapsed), messages, adviceBytesMax: options.adviceBytesMax, onStoreLost: (reason) => lines.push({ event: 'advice file lost', reason }), log, gate: { warning: (event: string, facts: () => Record<string, unknown>) => lines.push({ event, ...facts() }) } as never,
+    notes, messages, adviceBytesMax: options.adviceBytesMax, onStoreLost: (reason) => lines.push({ event: 'advice file lost', reason }), log, gate: { warning: (event: string, facts: () => Record<string, unknown>) => lines.push({ event, ...facts() }) } as never,
     metrics: { link: Object.fromEntries(Object.keys(silentLinkEvents).map((each) => [each, () => undefined])) } as never,
   });
   issuers.set(tables);
@@ -219,7 +223,7 @@ export async function startHostSwitch(options: HostSwitchOptions = {}): Promise<
     };
   }), 1_000);
   if (failure !== undefined) throw failure.error;
-  const switched = new HostSwitch({ store, folder, hsm, lines, logged, drops, issuers, ledger, guards, switch_, ownsStore: options.store === undefined });
+  const switched = new HostSwitch({ store, folder, hsm, lines, logged, drops, issuers, ledger, guards, notes, switch_, ownsStore: options.store === undefined });
   running.push(switched);
   return switched;
 }
