@@ -430,9 +430,9 @@ function connectionOf({ name, stations, circuit, advices: { cardsAtOnce, refusal
   return [name, stations, circuit, cardsAtOnce, refusalsMax, askingCodes, matchKeys, forwardingInstitution, remote];
 }
 
-function policyOf({ name, mode, hasStandIn, whileAvailable, assuredResponse, unanswered, timers, rules, orders, remote }: HostIssuerRow, station: StationRow | undefined): HostPolicy {
+function policyOf({ name, mode, hasStandIn, whileAvailable, volumeSteps, assuredResponse, unanswered, timers, rules, orders, remote }: HostIssuerRow, station: StationRow | undefined): HostPolicy {
   return {
-    name, mode, hasStandIn, whileAvailable, assuredResponse, unanswered, timers, rules: orders.kill === undefined ? rules : { ...rules, killSwitch: true },
+    name, mode, hasStandIn, whileAvailable, volumeSteps, assuredResponse, unanswered, timers, rules: orders.kill === undefined ? rules : { ...rules, killSwitch: true },
     pin: station === undefined ? remote?.pin : { pinKey: station.security.pinKey, pinFormat: station.security.pinFormat },
   };
 }

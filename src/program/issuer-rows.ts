@@ -5,6 +5,7 @@ import type { MatchKeys } from '../host/match-keys.ts';
 import { defaultRules, readStandInRules } from '../standin/read-rules.ts';
 import type { StandInRules } from '../standin/rules.ts';
 import type { HostMode, HostTimers } from '../switch/host-policy.ts';
+import type { VolumeStep } from '../switch/volume.ts';
 import { readMatchKeys, readTimers } from './host-row.ts';
 import type { TimersDocument } from './host-row.ts';
 import { readOrders } from './issuer-orders.ts';
@@ -37,6 +38,7 @@ export interface HostIssuerRow {
   readonly mode: HostMode;
   readonly hasStandIn: boolean;
   readonly whileAvailable: 'forward' | 'standInFirst';
+  readonly volumeSteps: readonly VolumeStep[];
   readonly assuredResponse: boolean;
   readonly unanswered: 'reverseThenAdvise' | 'adviseReplaces';
   readonly timers: HostTimers;
@@ -73,6 +75,17 @@ function rulesOf(standIn: unknown, path: string): StandInRules {
   return standIn === undefined ? defaultRules(defaultCurrency) : readStandInRules(standIn, `${path}.standIn`);
 }
 
+/** @throws ConfigError */
+function checkSteps({ volumeSteps, whileAvailable }: Pick<HostIssuerRow, 'volumeSteps' | 'whileAvailable'>, mode: HostMode, path: string): void {
+  if (volumeSteps.length === 0) return;
+  if ((mode !== 'hostWithStandIn' && mode !== 'hostWithShadowBalance') || whileAvailable !== 'forward') throw new ConfigError(path, `mean nothing with the mode ${mode} and whileAvailable ${whileAvailable}: they keep requests from an issuer that gets all of them, and that stand-in decides for`);
+  for (const [index, { perSecond, belowMinor }] of volumeSteps.entries()) {
+    const before = volumeSteps[index - 1];
+    if (before !== undefined && perSecond <= before.perSecond) throw new ConfigError(`${path}[${index}].perSecond`, `must be more than that of the step before it, ${before.perSecond}`);
+    if (before !== undefined && belowMinor <= before.belowMinor) throw new ConfigError(`${path}[${index}].belowMinor`, `must be more than that of the step before it, ${before.belowMinor}`);
+  }
+}
+
 /** @throws ConfigError with the place in the row */
 export function issuerRow(name: string, document: unknown, path: string): IssuerRow {
   const { type, stations, remote, mode, standIn, forwardingInstitution = '', ...rest } = document as IssuerDocument;
@@ -88,10 +101,11 @@ export function issuerRow(name: string, document: unknown, path: string): Issuer
   const again = stations.find((station, index) => stations.indexOf(station) < index);
   if (again !== undefined) throw new ConfigError(`${path}.stations`, `has ${again} a second time`);
   if (rest.whileAvailable !== 'forward' && mode !== 'hostWithStandIn' && mode !== 'hostWithShadowBalance') throw new ConfigError(`${path}.whileAvailable`, `must be forward with the mode ${mode}`);
+  checkSteps(rest, mode, `${path}.volumeSteps`);
   const rules = rulesOf(standIn, path);
-  const { whileAvailable, assuredResponse, unanswered, circuit, advices, askingCodes, switches } = rest;
+  const { whileAvailable, volumeSteps, assuredResponse, unanswered, circuit, advices, askingCodes, switches } = rest;
   return {
-    name, type, stations, remote: remote === undefined ? undefined : readRemote(remote, `${path}.remote`), mode, hasStandIn: mode !== 'host', whileAvailable, assuredResponse, unanswered, timers: readTimers(rest.timers), circuit, advices, askingCodes,
+    name, type, stations, remote: remote === undefined ? undefined : readRemote(remote, `${path}.remote`), mode, hasStandIn: mode !== 'host', whileAvailable, volumeSteps, assuredResponse, unanswered, timers: readTimers(rest.timers), circuit, advices, askingCodes,
     matchKeys: readMatchKeys(rest.matchKeys, `${path}.matchKeys`), forwardingInstitution, rules, switches, orders,
   };
 }

@@ -92,6 +92,13 @@ export const issuerSchema: ObjectSchema = {
     remote: remoteSchema,
     mode: choice('host: it decides, and where it cannot nobody does; hostWithStandIn: stand-in decides for it then; hostWithShadowBalance: the same, within the balance that the host pushes; switch: stand-in\'s rules decide, and the issuer is told; switchThenHost: the same, and the issuer, while it can be asked, may decide otherwise. Of an own issuer, host or hostWithStandIn: it is the store of its accounts that cannot', hostModes, 'hostWithStandIn'),
     whileAvailable: choice('host: what is done while it can be asked. forward: it gets every request; standInFirst: what the rules\' available set passes is approved by stand-in, and the issuer is told, the rest goes to it', ['forward', 'standInFirst'], 'forward'),
+    volumeSteps: {
+      type: 'array', description: 'host: what is kept from it under load while it gets every request: from so many requests a second at this switch on, those for less than so much are for stand-in, by the rules\' available set; what that does not approve goes to it. In the order of their volumes', default: [],
+      items: {
+        type: 'object', description: 'a step', additionalProperties: false, required: ['perSecond', 'belowMinor'],
+        properties: { perSecond: count('requests a second', 1, 1_000_000), belowMinor: count('minor units of the rules\' currency', 1, 1_000_000_000) },
+      },
+    },
     assuredResponse: { type: 'boolean', description: 'host: whether a request that it did not answer in time is decided by stand-in; if not, the acquirer gets no answer', default: true },
     unanswered: choice('what it is told of a request that it did not answer and stand-in approved: a reversal, then the advice as a transaction of its own; or an advice that replaces the request', ['reverseThenAdvise', 'adviseReplaces'], 'reverseThenAdvise'),
     timers: timersSchema,

@@ -24,6 +24,7 @@ import type { SentReference } from '../message/advice.ts';
 import type { CardMessage, Response } from '../message/message.ts';
 import type { Reason } from '../message/reason.ts';
 import type { StandInReason } from '../standin/condition.ts';
+import { billedMinorOf } from '../standin/subject.ts';
 import type { Outcome } from '../store/decide.ts';
 import { depositOrder, isUnknownToDeposit } from './deposit-order.ts';
 import { bySwitch, referenceOf } from './host-arrival.ts';
@@ -35,6 +36,7 @@ import { HostTelling } from './host-telling.ts';
 import type { HsmTurn } from './hsm-turn.ts';
 import { Repeats } from './repeats.ts';
 import { standInFacts } from './stand-in-facts.ts';
+import { thresholdAt, Volume } from './volume.ts';
 
 export interface HostDeskOptions {
   readonly policy: HostPolicy;
@@ -93,10 +95,12 @@ export class HostDesk {
   readonly #options: HostDeskOptions;
   readonly #telling: HostTelling;
   readonly #repeats = new Repeats(rememberedMax);
+  readonly #volume: Volume;
   #outageId = 0;
 
   constructor(options: HostDeskOptions) {
     this.#options = options;
+    this.#volume = new Volume(options.elapsed);
     this.#telling = new HostTelling(options);
   }
 
@@ -145,11 +149,20 @@ export class HostDesk {
 
   /** A request: to the issuer where it is to be asked, or in its place. */
   #begin(arrival: HostArrival, finish: Done): void {
-    const course = courseOf(this.policy, this.#options.host.unavailability(arrival.meaning.class));
+    const course = courseOf(this.policy, this.#options.host.unavailability(arrival.meaning.class), this.#isSmall(arrival));
     if (course.kind !== 'refuse' && isUnknownToDeposit(arrival)) this.#end(arrival, 'switch', { reason: '1030', approvalCode: '', amount: arrival.meaning.amount }, undefined, [], finish, () => finish(bySwitch(arrival, '1030')));
     else if (course.kind === 'ask' || course.kind === 'propose') this.#ask(arrival, course.kind === 'propose', finish);
     else if (course.kind === 'standIn') this.#standIn(arrival, course, finish);
     else this.#lookUp(arrival, () => finish(bySwitch(arrival, '9112')), finish);
+  }
+
+  /** Under the load that there is, small enough to be kept from the issuer. */
+  #isSmall({ message }: HostArrival): boolean {
+    const { volumeSteps, rules } = this.policy;
+    if (volumeSteps.length === 0) return false;
+    const belowMinor = thresholdAt(volumeSteps, this.#volume.add());
+    const billedMinor = billedMinorOf(message, rules.currency);
+    return billedMinor !== undefined && billedMinor > 0 && billedMinor < belowMinor;
   }
 
   /** @param proposes with what this switch would decide */

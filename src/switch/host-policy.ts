@@ -5,6 +5,7 @@ import type { MessageClass } from '../message/message.ts';
 import type { StandInReason } from '../standin/condition.ts';
 import type { StandInRules } from '../standin/rules.ts';
 import type { StationSecurity } from './station-security.ts';
+import type { VolumeStep } from './volume.ts';
 
 /** Milliseconds that the issuer has for its answer, at a point of sale and for cash. */
 export interface ChannelTimers {
@@ -36,6 +37,8 @@ export interface HostPolicy {
   readonly hasStandIn: boolean;
   /** While the issuer can be asked: does it get all requests, or do stand-in's rules approve the easy ones first? */
   readonly whileAvailable: 'forward' | 'standInFirst';
+  /** While the issuer gets all requests: what is kept from it under load; empty: nothing. */
+  readonly volumeSteps: readonly VolumeStep[];
   /** Is a request that was sent, and not answered in time, decided by stand-in? If not, the acquirer gets no answer. */
   readonly assuredResponse: boolean;
   readonly unanswered: 'reverseThenAdvise' | 'adviseReplaces';
@@ -58,14 +61,19 @@ export type Course =
 
 const ask: Course = { kind: 'ask' };
 const lookFirst: Course = { kind: 'standIn', why: 'withinParameters', isAvailable: true };
+const belowThreshold: Course = { kind: 'standIn', why: 'belowThreshold', isAvailable: true };
 const propose: Course = { kind: 'propose' };
 const byAgreement: Course = { kind: 'standIn', why: 'issuersOption', isAvailable: false };
 const refuse: Course = { kind: 'refuse' };
 
-/** @param why the issuer cannot be asked; undefined: it can */
-export function courseOf({ mode, hasStandIn, whileAvailable }: HostPolicy, why: Unavailability | undefined): Course {
+/**
+ * @param why the issuer cannot be asked; undefined: it can
+ * @param isSmall it is below the amount that the issuer's load has set
+ */
+export function courseOf({ mode, hasStandIn, whileAvailable }: HostPolicy, why: Unavailability | undefined, isSmall: boolean): Course {
   if (mode === 'switch') return byAgreement;
   if (why !== undefined) return hasStandIn ? { kind: 'standIn', why, isAvailable: false } : refuse;
   if (mode === 'switchThenHost') return propose;
-  return whileAvailable === 'standInFirst' ? lookFirst : ask;
+  if (whileAvailable === 'standInFirst') return lookFirst;
+  return isSmall ? belowThreshold : ask;
 }

@@ -53,6 +53,15 @@ test('the codes by which an issuer asks for stand-in are of its stations’ edit
   expect(() => tablesWith({ askingCodes: ['00'] })).toThrow('issuers.demo-host.askingCodes[0] is 00, which approves or accepts');
 });
 
+test('steps of volume rise, and are for an issuer that gets every request and is stood in for', () => {
+  const steps = [{ perSecond: 10, belowMinor: 500 }, { perSecond: 100, belowMinor: 2_000 }];
+  expect(tablesWith({ volumeSteps: steps }).issuers.find(({ name }) => name === 'demo-host')).toMatchObject({ volumeSteps: steps });
+  expect(() => tablesWith({ volumeSteps: [steps[0], { perSecond: 10, belowMinor: 600 }] })).toThrow('issuers.demo-host.volumeSteps[1].perSecond must be more than that of the step before it, 10');
+  expect(() => tablesWith({ volumeSteps: [steps[0], { perSecond: 11, belowMinor: 500 }] })).toThrow('issuers.demo-host.volumeSteps[1].belowMinor must be more than that of the step before it, 500');
+  expect(() => tablesWith({ volumeSteps: steps, mode: 'host' })).toThrow('issuers.demo-host.volumeSteps mean nothing with the mode host and whileAvailable forward');
+  expect(() => tablesWith({ volumeSteps: steps, whileAvailable: 'standInFirst' })).toThrow('issuers.demo-host.volumeSteps mean nothing with the mode hostWithStandIn and whileAvailable standInFirst');
+});
+
 test('an acquirer’s format that cannot carry what the issuer must be told is refused with both places, where its cards may come from there', () => {
   const spec = formatWithout('iso8583-1987-ascii', '38');
   const shop = { kind: 'station', name: 'shop', document: { link: { listen: { port: 7_001 } }, spec } } as const;

@@ -84,6 +84,25 @@ test('while the issuer is there stand-in approves the easy ones and leaves it th
   expect(issuer.host.summary).toMatchObject({ doubles: 0, reversalsUnknown: 0 });
 });
 
+test('under load what is small is decided by the strict rules, and the issuer told; what they do not approve, and what is not small, goes to it', async () => {
+  const at = await startHostSwitch({ issuer: { volumeSteps: [{ perSecond: 1, belowMinor: 1_500 }, { perSecond: 100_000, belowMinor: 50_000 }], standIn: strict } });
+  const issuer = await issuerComes(at);
+  const shop = await at.call();
+  const ask = async (stan: number, minor: number, type?: string): Promise<string> => code(await shop.ask(buys(shop, stan, { 4: String(minor).padStart(12, '0') }, type)));
+  // 12.50 twice, of 30.00 a day; a third time it is the issuer's, as 15.00 is whatever was used.
+  expect([await ask(1, 1_250), await ask(2, 1_500), await ask(3, 1_250, '200'), await ask(4, 1_250)]).toEqual(['0110 00', '0110 00', '0210 00', '0110 00']);
+  expect(code(await shop.ask(buys(shop, 5, { 4: '000000000100', 18: '7995' })))).toBe('0110 57');
+  await at.delivered();
+  expect([...issuer.types()].sort()).toEqual(['0100', '0100', '0120', '0120', '0220']);
+  expect(standInReasons(await at.entries())).toEqual(['standin:belowThreshold', 'standin:belowThreshold', 'standin:belowThreshold']);
+  expect(issuer.host.summary).toMatchObject({ doubles: 0 });
+  // Away it is away, and nothing is below anything.
+  await issuer.host.kill();
+  await until(() => at.issuers.status('demo-host')?.phase !== 'closed', 'the issuer is away');
+  expect(await ask(6, 1_250)).toBe('0110 00');
+  expect(standInReasons(await at.entries()).at(-1)).not.toBe('standin:belowThreshold');
+});
+
 test('a wrong cryptogram is declined while the issuer is there, and never passed on', async () => {
   const at = await startHostSwitch({ issuer: { whileAvailable: 'standInFirst', standIn: strict } });
   const issuer = await issuerComes(at);
