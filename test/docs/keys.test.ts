@@ -29,8 +29,8 @@ test('its usages and their algorithms are those that there are, in their order',
 });
 
 test('the operations of the log that it names are those that the switch and the commands write', () => {
-  const sources = ['src/cli/key.ts', 'src/cli/key-import.ts', 'src/cli/key-life.ts', 'src/keys/access-log.ts', 'src/keys/key-custody.ts'].map((file) => readFileSync(root + file, 'utf8')).join('\n');
-  const written = [...sources.matchAll(/(?:operation: |#answer\()'([a-z ]+)'/g)].map(([, operation]) => operation);
+  const sources = ['src/cli/key.ts', 'src/cli/key-import.ts', 'src/cli/key-life.ts', 'src/keys/access-log.ts', 'src/keys/key-custody.ts', 'src/program/authority-vault.ts', 'src/program/operator-certificates.ts'].map((file) => readFileSync(root + file, 'utf8')).join('\n');
+  const written = [...sources.matchAll(/(?:operation: |#answer\(|#attempt\(|vault\.sign\()'([a-z ]+)'/g)].map(([, operation]) => operation);
   const table = page.slice(page.indexOf('| what | in the log |'), page.indexOf('No key, component or card'));
   const named = [...table.matchAll(/`([a-z ]+)`/g)].map(([, operation]) => operation);
   expect([...new Set(written)].sort()).toEqual([...new Set(named)].sort());
