@@ -8,12 +8,14 @@ export interface CuttingProxy {
   cutAtNextAnswer(): void;
   /** From now on connections are taken and nothing passes in either direction. */
   holdEverything(): void;
+  /** From now on no connection stays. */
+  cutEverything(): void;
   letPass(): void;
   close(): Promise<void>;
 }
 
 export async function startCuttingProxy(targetPort: number): Promise<CuttingProxy> {
-  let mode: 'pass' | 'cut' | 'hold' = 'pass';
+  let mode: 'pass' | 'cut' | 'hold' | 'away' = 'pass';
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
     const target = connect(targetPort, '127.0.0.1');
@@ -26,6 +28,7 @@ export async function startCuttingProxy(targetPort: number): Promise<CuttingProx
         target.destroy();
       });
     }
+    if (mode === 'away') client.destroy();
     client.on('data', (chunk) => {
       if (mode !== 'hold') target.write(chunk);
     });
@@ -45,6 +48,10 @@ export async function startCuttingProxy(targetPort: number): Promise<CuttingProx
     },
     holdEverything() {
       mode = 'hold';
+    },
+    cutEverything() {
+      mode = 'away';
+      for (const socket of sockets) socket.destroy();
     },
     letPass() {
       mode = 'pass';

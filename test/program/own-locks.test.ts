@@ -1,8 +1,5 @@
 /** Operators' locks of own cards, at one switch and at two, with Redis there and killed: declined at once by every switch that was reached, and in the account once. */
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
-import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openBook } from '../../src/book/connection.ts';
@@ -11,6 +8,7 @@ import { makeDemoKeys } from '../../src/program/demo-keys.ts';
 import type { ListedShown, LockOrdered } from '../../src/program/operator-locks.ts';
 import { locum } from '../cli/locum.ts';
 import type { Ended } from '../cli/locum.ts';
+import { startCuttingProxy } from '../fault/cutting-proxy.ts';
 import { startPostgres } from '../servers/postgres.ts';
 import type { PostgresServer } from '../servers/postgres.ts';
 import { startRedis } from '../servers/redis.ts';
@@ -60,46 +58,6 @@ const standIn = {
     limits: [{ scope: 'overall', period: 'transaction', amountMinorMax: 5_000 }],
   },
 };
-
-/** What leads to a Redis, and can be cut. */
-class Line {
-  readonly #server = createServer((near) => {
-    const far = connect({ host: '127.0.0.1', port: this.#port });
-    for (const [one, other] of [[near, far], [far, near]] as const) {
-      this.#sockets.add(one.on('error', () => other.destroy()).on('close', () => other.destroy()));
-    }
-    near.pipe(far).pipe(near);
-    if (this.#isCut) near.destroy();
-  });
-  readonly #sockets = new Set<Socket>();
-  readonly #port: number;
-  #isCut = false;
-
-  constructor(port: number) {
-    this.#port = port;
-  }
-
-  async open(): Promise<string> {
-    this.#server.listen(0, '127.0.0.1');
-    await once(this.#server.unref(), 'listening');
-    return `redis://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-  }
-
-  cut(): void {
-    this.#isCut = true;
-    for (const socket of this.#sockets) socket.destroy();
-    this.#sockets.clear();
-  }
-
-  mend(): void {
-    this.#isCut = false;
-  }
-
-  close(): void {
-    this.cut();
-    this.#server.close();
-  }
-}
 
 /** A switch that is the other's peer. */
 async function begin({ env }: Servers, folder: string, name: string, port: number, peer?: { readonly name: string; readonly port: number }): Promise<ProgramProcess> {
@@ -222,22 +180,22 @@ describe('two switches on one Redis', () => {
 
   test('a switch that alone is cut off from Redis has a lock in the account at once, by the other; what the other is told later holds when it is back', async () => {
     const all = await servers();
-    const line = new Line(all.redis.port);
-    const { a, b } = await pair(all, { REDIS_URL: await line.open() });
+    const line = await startCuttingProxy(all.redis.port);
+    const { a, b } = await pair(all, { REDIS_URL: `redis://127.0.0.1:${line.port}` });
     for (const program of [a, b]) expect(await bought(program, card)).toBe('00');
-    line.cut();
+    line.cutEverything();
     expect(await bought(a, card)).toBe('00');
     expect(await told(a, ['lock', card, '--code', '7', '--why', 'fraud'])).toMatchObject({ account: 'has', reached: ['a', 'b'] });
     const before = await changedTo(all.url, card, 7);
     for (const program of [a, b]) expect(await bought(program, card)).not.toBe('00');
     expect(await told(b, ['unlock', card, '--why', 'cleared'])).toMatchObject({ account: 'has', reached: ['b', 'a'] });
     for (const program of [a, b]) expect(await bought(program, card)).toBe('00');
-    line.mend();
+    line.letPass();
     await a.said('accounts have what was answered for them');
     for (const program of [a, b]) expect(await bought(program, card)).toBe('00');
     expect(await changedTo(all.url, card, 0)).toBe(before + 1);
     await Promise.all([a.stop(), b.stop()]);
-    line.close();
+    await line.close();
   });
 
   test('a switch that is not reached is named, goes on approving, and has the lock when the command is given again', async () => {
