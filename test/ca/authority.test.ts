@@ -106,6 +106,8 @@ describe('the list of what is revoked', () => {
     const [gone, good] = [1, 2].map(() => authority.certify(readRequest(tool.ask('P-256').request), 'shops', 30));
     const list = authority.revocationList([{ serial: gone!.serial, revokedAtMs: now() }]);
     tool.write('list.pem', list);
+    const number = /0x([0-9A-F]+)/i.exec(tool.run('crl', '-in', 'list.pem', '-noout', '-crlnumber'))?.[1] ?? '';
+    expect(Math.abs(Number.parseInt(number, 16) - now())).toBeLessThan(10_000);
     expect(tool.run('crl', '-in', 'list.pem', '-noout', '-text')).toContain(gone!.serial.toUpperCase());
     const check = ['verify', '-x509_strict', '-crl_check', '-CAfile', 'ca.pem', '-CRLfile', 'list.pem'];
     expect(() => tool.run(...check, tool.write('gone.pem', gone!.certificate))).toThrow('certificate revoked');
