@@ -47,8 +47,8 @@ export function draftPassed(message: Message, meaning: PassedMeaning, source: Si
     if (!tracks.has(field) && sensitive !== 'track' && sensitive !== 'cvv' && !holdsValue.has(field) && message.has(field)) takeOver(draft, message, field, spec.fields.get(field));
   }
   const { text } = dialect.toAcquirer;
-  const isTold = meaning.text === '' || (text !== undefined && ((sameDialect && draft.get(text.field) !== undefined) || writePlace(draft, spec, text, meaning.text, 'characters')));
-  if (!isTold && kind === 'text') return { field: text?.field ?? 48, text: `the format ${spec.name} has no room for the text` };
+  const isTold = kind !== 'text' || (text !== undefined && ((sameDialect && draft.get(text.field) !== undefined) || writePlace(draft, spec, text, meaning.text, 'characters')));
+  if (!isTold) return { field: text?.field ?? 48, text: `the format ${spec.name} has no room for the text` };
   const code = draft.get(3) === undefined ? undefined : message.text(3);
   if (code !== undefined && rule.processingCodes.length > 0 && !rule.processingCodes.includes(code.slice(0, 2))) draft.set(3, rule.processingCodes[0]! + code.slice(2));
   return undefined;

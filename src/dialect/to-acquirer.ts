@@ -90,7 +90,7 @@ export function readPassed(message: Message, dialect: Dialect): PassedMeaning | 
   const wanted = institution(message.text(field));
   if (wanted === '') faults.add(destination[0] ?? 32, 'names no institution that it is for');
   else if (!isDigits(wanted)) faults.add(field, 'is no institution');
-  const text = textPlace === undefined ? '' : (placeText(message, textPlace, 'characters') ?? '');
+  const text = textPlace === undefined || rule.kind !== 'text' ? '' : (placeText(message, textPlace, 'characters') ?? '');
   if (rule.kind === 'text' && text === '') faults.add(textPlace?.field ?? 48, 'the text is missing');
   return {
     kind: rule.kind, mti, isRepeat: isRepeat(message.mti), destination: wanted, stan: withoutZeros(message.text(11) ?? ''), transmittedAt,
