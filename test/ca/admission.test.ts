@@ -197,6 +197,29 @@ test('one that is revoked between two requests on one connection is refused with
   expect(await ask()).toEqual(refused('revoked'));
 });
 
+test('a connection that resumes a session is asked for its certificate as every other', async () => {
+  const shops = await issue('shops');
+  const { port } = server.address() as AddressInfo;
+  const options = { host: '127.0.0.1', port, rejectUnauthorized: false, cert: shops.certificate, key: shops.privateKey };
+  const first = connect(options);
+  sockets.push(first);
+  const [[session]] = (await Promise.all([once(first, 'session'), once(first, 'secureConnect')])) as [[Buffer], unknown];
+  const resumed = async (): Promise<unknown> => {
+    const socket = connect({ ...options, session });
+    sockets.push(socket);
+    await once(socket, 'secureConnect');
+    expect(socket.isSessionReused()).toBe(true);
+    const answered = once(socket, 'data');
+    socket.write('request\n');
+    const [data] = (await answered) as [Buffer];
+    return JSON.parse(data.toString('utf8'));
+  };
+  expect(await resumed()).toEqual({ partner: 'shops', serial: shops.serial });
+  await revokeCertificates(book, { serial: shops.serial }, { atMs, by: 'mia', why: 'lost' });
+  elapsedMs = 1_000;
+  expect(await resumed()).toEqual(refused('revoked'));
+});
+
 test('one that is issued after the last reading is let in at once', async () => {
   expect(await admissions.admit(made.certificate)).toEqual(refused('unknown'));
   const before = reads;
