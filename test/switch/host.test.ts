@@ -220,7 +220,9 @@ test('what an outage may approve for the issuer is one cap over all parts of the
   expect(codes).toEqual(['0110 00', '0110 00', '0110 00', '0110 00', '0110 00', '0110 65', '0110 65', '0110 65']);
   // What is taken back of one card is room for another.
   expect(code(await shop.ask(reverses(shop, 9, 2, { 2: pans[2]! })))).toBe('0430 00');
-  expect([code(await shop.ask(buys(shop, 10, { 2: pans[3]! }))), code(await shop.ask(buys(shop, 11, { 2: pans[0]! })))]).toEqual(['0110 00', '0110 65']);
+  let stan = 9;
+  await eventually(async () => code(await shop.ask(buys(shop, stan += 1, { 2: pans[3]! }))) === '0110 00', 'what was found exhausted is looked at again');
+  expect(code(await shop.ask(buys(shop, 900, { 2: pans[0]! })))).toBe('0110 65');
 });
 
 test.for(['late', 'twice', 'garbled', 'wrong'] as const)('an answer that is %s never reaches the acquirer as a second one or a wrong one, and both books agree', async (doing) => {
