@@ -187,7 +187,13 @@ export class StationNetwork {
       this.#answered(received, meaning, taken ? undefined : '9102', '', taken ? '' : admitted ? 'the station is no issuer\'s' : 'the station has not signed on');
       return;
     }
-    if (what === 'cutover' && admitted) this.#cut(meaning.businessDate, 'peer');
+    if (what === 'cutover') {
+      if (!admitted) {
+        this.#answered(received, meaning, '9102', '', 'the station has not signed on');
+        return;
+      }
+      this.#cut(meaning.businessDate, 'peer');
+    }
     this.#session(received.connection, { kind: 'requested', what }, (answer) => {
       const detail = answer === 'refused' ? 'an operator has signed the station off'
         : what === 'cutover' ? (meaning.businessDate === '' ? 'no business day named' : `business day ${meaning.businessDate}`)

@@ -29,6 +29,18 @@ test('a PAN has one token after every restart, and other PANs and other keys giv
   expect(openHsm(keyFile()).cardToken(card)).not.toBe(token);
 });
 
+test('a sealed message opens for its id alone, and is no sealed PAN', () => {
+  const hsm = openHsm(keyFile());
+  const message = Buffer.from('0422 4761730000000011');
+  const sealed = hsm.sealMessage(message, 'm1');
+  const opened = hsm.openMessage(sealed, 'm1');
+  expect('message' in opened && Buffer.from(opened.message).equals(message)).toBe(true);
+  expect(sealed).not.toContain('4761730000000011');
+  for (const refused of [hsm.openMessage(sealed, 'm2'), hsm.openMessage(`${sealed.slice(0, -2)}AA`, 'm1'), hsm.openMessage('x', 'm1'), hsm.decryptPan(sealed, 'm1'), hsm.openMessage(hsm.encryptPan(card, 'm1'), 'm1')]) {
+    expect(refused).toMatchObject({ error: { code: 'malformed' } });
+  }
+});
+
 test('a sealed PAN opens for its row, names its key, and is never sealed the same way twice', () => {
   const hsm = openHsm(keyFile());
   fc.assert(

@@ -1,5 +1,6 @@
 /** Sign-on, sign-off, echo and silence, as a station and its counterparty see them. */
 import { afterEach, describe, expect, it } from 'vitest';
+import { Draft } from '../../src/iso8583/draft.ts';
 import { demoStationNames, management, purchase, startSwitch, stopAll, until } from './fixture.ts';
 
 afterEach(stopAll);
@@ -169,4 +170,22 @@ describe.for(demoStationNames)('an operator at the station %s', (name) => {
     // Nothing stops for it.
     expect((await acquirer.ask(purchase(acquirer.codec, 10))).text(39)).toBe(of.approved);
   });
+});
+
+it('a station of 1993 signs on, echoes, cuts over and signs off by its function codes, with the day in DE28', async () => {
+  const running = await startSwitch({ stations: { pos: { spec: 'iso8583-1993-binary', link: { session: { signOn: 'peer' } } } } });
+  const acquirer = await running.call('pos');
+  const asks = async (stan: number, functionCode: string, date?: string): Promise<unknown[]> => {
+    const draft = new Draft('1804').set(7, '1122101500').set(11, String(stan).padStart(6, '0')).set(12, '261122101500').set(24, functionCode);
+    if (date !== undefined) draft.set(28, date);
+    const answer = await acquirer.ask(draft);
+    return [answer.mti, answer.text(24), answer.text(39), answer.text(28)];
+  };
+  expect(await asks(1, '821', '261123')).toEqual(['1814', '821', '902', '261123']);
+  expect(await asks(2, '801')).toEqual(['1814', '801', '800', undefined]);
+  expect(await asks(3, '831')).toEqual(['1814', '831', '800', undefined]);
+  expect(await asks(4, '821', '261123')).toEqual(['1814', '821', '800', '261123']);
+  expect(running.switch.network('pos')).toMatchObject({ state: 'signedOn', cutOver: { businessDate: '261123', by: 'peer' } });
+  expect(await asks(5, '802')).toEqual(['1814', '802', '800', undefined]);
+  expect(running.switch.network('pos')?.state).toBe('signedOff');
 });
