@@ -43,11 +43,22 @@ async function withDeposit(amountMinor: number, options: HostSwitchOptions = {})
 }
 
 /** What is left once the last of it is on record. */
-async function leaves(at: HostSwitch, amountMinor: number): Promise<void> {
+async function leaves(at: HostSwitch, amountMinor: number, store = at.store): Promise<void> {
   const endMs = performance.now() + 3_000;
-  while (await left(at.store) !== amountMinor && performance.now() < endMs) await turn();
-  expect(await left(at.store)).toBe(amountMinor);
-  expect(await booked(at.store)).toBe(amountMinor);
+  while (await left(store) !== amountMinor && performance.now() < endMs) await turn();
+  expect(await left(store)).toBe(amountMinor);
+  expect(await booked(store)).toBe(amountMinor);
+}
+
+/** A store for one switch that stops in the middle of its life: what it calls never comes back. */
+function frozenWhen(isFrozen: () => boolean, store: Store): Store {
+  return new Proxy(store, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name, target);
+      if (typeof value !== 'function') return value;
+      return (...given: readonly unknown[]): unknown => (isFrozen() && name !== 'close' ? new Promise(() => undefined) : Reflect.apply(value, target, given));
+    },
+  });
 }
 
 test('what the deposit does not cover is declined for the partner’s balance, and never goes to the issuer or to stand-in', async () => {
@@ -135,6 +146,28 @@ test('what nobody answered stays held until the issuer has acknowledged that it 
   await leaves(at, 10_000);
   expect(code(await shop.ask(buys(shop, 1, {}, '101')))).toBe('0110 91');
   await leaves(at, 10_000);
+});
+
+test.for([true, false])('what a switch died with is held once, and another ends it (assured response: %s)', async (assuredResponse) => {
+  const hsm = openHsm(demoKeyFile());
+  const store = new MemoryStore({ partitions: 1, now: () => Date.now() });
+  let isDead = false;
+  const one = await withDeposit(10_000, { store: frozenWhen(() => isDead, store), hsm, issuer: { assuredResponse } });
+  const first = await issuerComes(one, [{ match: { mti: '100' }, do: 'drop' }]);
+  const shop = await one.call();
+  shop.send(buys(shop, 1));
+  await until(() => first.host.exposureMinor(hostPan) > 0, 'it is in flight');
+  isDead = true;
+  await leaves(one, 8_750, store);
+  const other = await withDeposit(0, { store, hsm, issuer: { assuredResponse } });
+  const second = await issuerComes(other);
+  const elsewhere = await other.call();
+  elsewhere.send(buys(elsewhere, 1, {}, '101'));
+  await until(() => second.types().includes('0420'), 'the issuer is told');
+  if (assuredResponse) expect(code(await elsewhere.next())).toBe('0110 00');
+  await other.delivered();
+  await leaves(other, assuredResponse ? 8_750 : 10_000);
+  expect(second.types()).toEqual(assuredResponse ? ['0420', '0120'] : ['0420']);
 });
 
 test('what stand-in declined after a timeout stays held until the issuer has taken it back; what it approved stays held', async () => {
