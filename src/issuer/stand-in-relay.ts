@@ -5,14 +5,15 @@
  *   shared ──the store is away──> apart ──it answers: the file's journal is relayed, entry by entry──> shared
  *
  * Invariants: what the file's journal holds is done to the shared ledger once, in its order, and only then dropped from the file; a card is
- * decided on by one ledger at a time; a start finds what was not relayed.
+ * decided on by one ledger at a time; a start finds what was not relayed. What the shared store may have, and nobody knows here, is decided by
+ * nobody until it answers: whether a commit of it happened, and what another switch made of a message that says it is a repeat.
  */
 import type { Outcome } from '../store/decide.ts';
 import type { PartitionEpoch, Store } from '../store/store.ts';
 import type { StandInLedger } from './stand-in-ledger.ts';
 import { decodeDone } from './stand-in-message.ts';
 import type { StandInAnswer, StandInMessage } from './stand-in-message.ts';
-import { cardHeadId, decodeRecord } from './stand-in-record.ts';
+import { cardHeadId, decodeRecord, keyOf } from './stand-in-record.ts';
 import type { StandInRecord } from './stand-in-record.ts';
 
 export interface StandInRelayOptions {
@@ -39,6 +40,8 @@ const retryMs = 250;
 /** How long what is new may wait for the last of the file. */
 const holdMaxMs = 500;
 const holdLookMs = 5;
+/** Of so many messages it is remembered that nobody knows what became of them. */
+const doubtsMax = 20_000;
 
 export class StandInRelay {
   readonly #options: StandInRelayOptions;
@@ -49,6 +52,8 @@ export class StandInRelay {
   /** While the last of the file is relayed, what is new waits. */
   #held: (() => void)[] | undefined;
   #relayed = 0;
+  /** Records that a commit of an unknown outcome may have written, the oldest first. */
+  readonly #doubts = new Set<string>();
 
   private constructor(options: StandInRelayOptions, at: PartitionEpoch) {
     this.#options = options;
@@ -77,16 +82,17 @@ export class StandInRelay {
       return;
     }
     if (this.#isApart) {
-      this.#local(token, share(message), deadlineMs, (outcome) => done(outcome, true));
+      this.#apart(token, message, share, deadlineMs, (outcome) => done(outcome, true));
       return;
     }
     this.#options.shared.submit(cardHeadId(token), '', message, deadlineMs, (outcome) => {
-      if (outcome.kind !== 'unavailable' || outcome.cause !== 'store') {
-        done(outcome, false);
+      if (outcome.kind === 'unavailable' && outcome.cause === 'store') {
+        this.#part();
+        this.#apart(token, message, share, deadlineMs, (local) => done(local, true));
         return;
       }
-      this.#part();
-      this.#local(token, share(message), deadlineMs, (local) => done(local, true));
+      this.#doubt(message, outcome.kind);
+      done(outcome, false);
     });
   }
 
@@ -101,6 +107,32 @@ export class StandInRelay {
   close(): void {
     this.#isClosed = true;
     this.#release();
+  }
+
+  /** By this node's file, as far as that can know. */
+  #apart(token: string, message: StandInMessage, share: (message: StandInMessage) => StandInMessage, deadlineMs: number, done: Done): void {
+    if (!decides(message)) this.#local(token, share(message), deadlineMs, done);
+    else if (this.#doubts.has(doubtOf(message))) done({ kind: 'unresolved' });
+    else if (!isBegunElsewhere(message)) this.#local(token, share(message), deadlineMs, done);
+    else {
+      const { id, issuer, message: of, key, rules } = message;
+      this.#local(token, { kind: 'look', id, issuer, message: of, key, rules }, deadlineMs, (outcome) => {
+        if (outcome.kind === 'decided' && outcome.answer.kind === 'unknown') done({ kind: 'unresolved' });
+        else this.#local(token, share(message), deadlineMs, done);
+      });
+    }
+  }
+
+  /** Until the shared ledger has said what became of it. */
+  #doubt(message: StandInMessage, outcome: Outcome<StandInAnswer>['kind']): void {
+    if (!decides(message)) return;
+    if (outcome === 'decided') {
+      if (this.#doubts.size > 0) this.#doubts.delete(doubtOf(message));
+    } else if (outcome === 'unresolved') {
+      const [oldest] = this.#doubts;
+      if (this.#doubts.size >= doubtsMax && oldest !== undefined) this.#doubts.delete(oldest);
+      this.#doubts.add(doubtOf(message));
+    }
   }
 
   #local(token: string, message: StandInMessage, deadlineMs: number, done: Done): void {
@@ -183,4 +215,20 @@ export class StandInRelay {
     this.#options.after(delayMs, resolve);
     await promise;
   }
+}
+
+type Deciding = Extract<StandInMessage, { kind: 'ask' | 'request' | 'told' | 'stand' }>;
+
+function decides(message: StandInMessage): message is Deciding {
+  return message.kind === 'ask' || message.kind === 'request' || message.kind === 'told' || message.kind === 'stand';
+}
+
+/** By its record and its time: a STAN comes around. */
+function doubtOf({ message, key }: Deciding): string {
+  return `${key ?? keyOf(message)} ${message.trace.transmittedAt}`;
+}
+
+/** It says that it is a repeat, and this switch has not begun it: whoever has may have approved it. */
+function isBegunElsewhere(message: Deciding): boolean {
+  return message.message.repeat && (message.kind === 'ask' || (message.kind === 'request' && message.sent === undefined && message.follows === undefined));
 }

@@ -1,0 +1,79 @@
+/**
+ * A remote issuer's card while the accounts' store is away and something is not known here: what may have happened, and what another switch
+ * made of it. Nothing happens twice, and what is reversed is reversed at the issuer.
+ */
+import { afterEach, expect, test } from 'vitest';
+import { MemoryStore } from '../../src/store/memory.ts';
+import { StoreUnknown } from '../../src/store/store.ts';
+import type { CommitItem, CommitResult, PartitionEpoch } from '../../src/store/store.ts';
+import { FaultyStore } from '../fault/faulty-store.ts';
+import { demoKeyFile, openHsm } from '../keys/fixture.ts';
+import { until } from './fixture.ts';
+import { buys, code, hostPan, issuerComes, reverses, startHostSwitch, stopHosts } from './hosts.ts';
+import type { HostSwitch } from './hosts.ts';
+
+afterEach(stopHosts);
+
+const otherPan = '5413330000000027';
+const plain = { 37: undefined };
+
+/** Dies with the next commit of a purchase's record, once it is armed: that happens, nobody hears of it, and then nothing answers. */
+class DyingStore extends FaultyStore {
+  isArmed = false;
+
+  override async commit(at: PartitionEpoch, items: readonly CommitItem[]): Promise<readonly CommitResult[]> {
+    if (!this.isArmed || !items.some(({ puts }) => puts.some(({ id }) => id.endsWith('.1.a')))) return await super.commit(at, items);
+    this.isArmed = false;
+    await super.commit(at, items);
+    this.fail({ nth: 1, kind: 'before', persistent: true, on: 'all' });
+    throw new StoreUnknown('the connection broke');
+  }
+}
+
+function newStore(): MemoryStore {
+  return new MemoryStore({ partitions: 1, now: () => Date.now() });
+}
+
+async function together(at: HostSwitch): Promise<void> {
+  await until(() => at.lines.some(({ event }) => event === 'switch counts with the store again'), 'what the file took is in the store');
+}
+
+test('what may have been decided before the store went away is decided by nobody until it is back, and is then what it was', async () => {
+  const store = new DyingStore(newStore(), undefined);
+  const at = await startHostSwitch({ store, answerMs: 1_000 });
+  const shop = await at.call();
+  store.isArmed = true;
+  shop.send(buys(shop, 1, plain));
+  await until(() => at.drops.length === 1, 'silence');
+  expect(code(await shop.ask(buys(shop, 9, { 2: otherPan })))).toBe('0110 00');
+  shop.send(buys(shop, 1, plain, '101'));
+  shop.send(buys(shop, 1, plain));
+  await until(() => at.drops.length === 3, 'silence for what repeats it');
+  store.heal();
+  await together(at);
+  expect(code(await shop.ask(buys(shop, 1, plain, '101')))).toBe('0110 00');
+  expect(code(await shop.ask(reverses(shop, 2, 1, plain)))).toBe('0430 00');
+  const issuer = await issuerComes(at);
+  await at.delivered();
+  expect(issuer.types().toSorted()).toEqual(['0120', '0120', '0420']);
+  expect(issuer.host.exposureMinor(hostPan)).toBe(0);
+});
+
+test('a repeat of what another switch may have begun is neither sent nor decided while the store is away', async () => {
+  const store = new FaultyStore(newStore(), undefined);
+  const hsm = openHsm(demoKeyFile());
+  const [one, two] = [await startHostSwitch({ store, hsm }), await startHostSwitch({ store, hsm })];
+  const [first, second] = [await issuerComes(one), await issuerComes(two)];
+  const [shop, other] = [await one.call(), await two.call()];
+  expect(code(await shop.ask(buys(shop, 1, plain)))).toBe('0110 00');
+  store.fail({ nth: 1, kind: 'before', persistent: true, on: 'all' });
+  other.send(buys(other, 1, plain, '101'));
+  await until(() => two.drops.length === 1, 'silence');
+  // What is new is decided.
+  expect(code(await other.ask(buys(other, 2)))).toBe('0110 00');
+  store.heal();
+  await together(two);
+  expect(code(await other.ask(buys(other, 1, plain, '101')))).toBe('0110 00');
+  expect(first.types()).toEqual(['0100']);
+  expect(second.types()).toEqual(['0100']);
+});
