@@ -1,4 +1,6 @@
 /** Alerts of the running program: what goes away and comes back is told of once at its start and once at its end, wherever operators look. */
+import { createServer } from 'node:net';
+import type { Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TestHost } from '../../src/cli/host-desk.ts';
 import type { AlertShown } from '../../src/program/operator-alerts.ts';
@@ -6,7 +8,7 @@ import { locum } from '../cli/locum.ts';
 import type { Ended } from '../cli/locum.ts';
 import { startPostgres } from '../servers/postgres.ts';
 import type { PostgresServer } from '../servers/postgres.ts';
-import { startRedis } from '../servers/redis.ts';
+import { freePort, startRedis } from '../servers/redis.ts';
 import type { RedisServer } from '../servers/redis.ts';
 import { buys, code } from '../switch/hosts.ts';
 import { ascii, buy, configure, emptyFolder, endAll, eventually, startProgram } from './fixture.ts';
@@ -144,6 +146,19 @@ test('a station where somebody is to be at all times is told of when it is left,
   await ends(program, 'stationDown', ascii, 2);
   const [change] = JSON.parse((await command(program, 'tables history parameter system --json')).out) as { by: string; why: string; changes: unknown }[];
   expect(change).toMatchObject({ by: 'mia', why: 'night', changes: [{ path: `alerts.stations.${ascii}`, before: true, after: false }] });
+}, 90_000);
+
+test('a station that this side calls is an alert with what keeps it from being reached, until somebody is there', async () => {
+  const port = await freePort();
+  const program = await begin({ stations: { network: { spec: 'iso8583-1987-ascii', link: { connect: { host: '127.0.0.1', port, retryFirstMs: 100, retryMaxMs: 200 } } } } });
+  expect((await starts(program, 'stationDown', 'network')).reason).toBe('nobody is connected: unreachable, ECONNREFUSED');
+  const peers: Socket[] = [];
+  const network = createServer((socket) => peers.push(socket));
+  network.listen(port, '127.0.0.1');
+  await ends(program, 'stationDown', 'network');
+  for (const peer of peers) peer.destroy();
+  network.close();
+  await starts(program, 'stationDown', 'network', 2);
 }, 90_000);
 
 test('answers that are late, match nothing or are at odds with their requests are alerts of their issuer, which end when it is quiet', async () => {
