@@ -92,7 +92,7 @@ export class Decider<Message, Account extends { readonly version: number }, Answ
   #tick = 0;
   #downSinceMs: number | undefined;
   #isClosed = false;
-  #idle: (() => void)[] = [];
+  readonly #idle: (() => void)[] = [];
 
   private constructor(domain: Domain<Message, Account, Answer>, options: DecideOptions, epochs: readonly number[]) {
     this.#domain = domain;
@@ -133,10 +133,7 @@ export class Decider<Message, Account extends { readonly version: number }, Answ
 
   /** Resolves when nothing waits any more. */
   async drained(): Promise<void> {
-    if (this.#waiting === 0) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#idle.push(resolve);
-    await promise;
+    if (this.#waiting > 0) await new Promise<void>((resolve) => void this.#idle.push(resolve));
   }
 
   /** Asks an absent store no more: for when nothing is submitted any more and nobody waits for what is left. */
@@ -490,9 +487,7 @@ export class Decider<Message, Account extends { readonly version: number }, Answ
     pending.done = nothing;
     done(outcome);
     if (this.#waiting > 0 || this.#idle.length === 0) return;
-    const idle = this.#idle;
-    this.#idle = [];
-    for (const resolve of idle) resolve();
+    for (const resolve of this.#idle.splice(0)) resolve();
   }
 }
 
