@@ -63,7 +63,7 @@ function domainOf(journal: Journal, partitions: number): Domain<StandInMessage, 
     apply(head, records, message, { decidedAtMs, refusedGuardId = '' }) {
       const before = head ?? newHead;
       switch (message.kind) {
-        case 'outage': return applyOutage(before, message);
+        case 'outage': return applyOutage(before, message, decidedAtMs);
         case 'ask': return applyAsk(before, records, message, decidedAtMs, refusedGuardId, journal);
         case 'request': return applyRequest(before, records, message, decidedAtMs, refusedGuardId, journal, partitions);
         case 'told': return applyTold(before, records, message, decidedAtMs, journal);
@@ -84,9 +84,9 @@ function domainOf(journal: Journal, partitions: number): Domain<StandInMessage, 
   };
 }
 
-function applyOutage(head: StandInHead, { isOpen, sinceMs }: OutageMessage): Result {
+function applyOutage(head: StandInHead, { isOpen, sinceMs }: OutageMessage, nowMs: number): Result {
   const before = head.outage ?? newExposure;
-  const outage = isOpen ? openOutage(before, sinceMs) : closeOutage(before);
+  const outage = isOpen ? openOutage(before, sinceMs) : closeOutage(before, nowMs);
   const answer: StandInAnswer = { kind: 'outage', outageId: outage.outageId };
   if (outage === before) return { kind: 'decided', answer, change: undefined };
   return { kind: 'decided', answer, change: { account: { ...head, version: head.version + 1, outage }, entry: undefined, puts: [], deletes: [], once: [], guard: undefined } };

@@ -294,7 +294,8 @@ export class HostIssuers {
     const watch = (): void => {
       if (issuer.takesAdvices) delivery.usable();
       else delivery.unusable();
-      const away = issuer.unavailability('authorization') !== undefined;
+      // One that answers echoes, and is still to answer a request, is away.
+      const away = issuer.status.phase !== 'closed';
       if (away === isAway) return;
       isAway = away;
       void desk.outage(away);

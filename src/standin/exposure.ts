@@ -12,6 +12,8 @@ export interface Exposure {
   /** Unix ms at which the outage was first noticed; 0: none yet. */
   readonly outageId: number;
   readonly isOpen: boolean;
+  /** Unix ms at which it was last closed; 0: what comes next is another one. */
+  readonly closedAtMs: number;
   /** Approved in that outage. */
   readonly count: number;
   readonly amountMinor: number;
@@ -21,20 +23,24 @@ export interface Exposure {
   readonly recent: readonly (readonly [id: string, amountMinor: number])[];
 }
 
-export const newExposure: Exposure = { outageId: 0, isOpen: false, count: 0, amountMinor: 0, pendingMinor: 0, recent: [] };
+export const newExposure: Exposure = { outageId: 0, isOpen: false, closedAtMs: 0, count: 0, amountMinor: 0, pendingMinor: 0, recent: [] };
 
 /** What is pending beyond these is known in one sum, which only later ones that are seen clear. */
 const recentMax = 32;
 
-/** The issuer's outage: the one that is open, or a new one that begins now. */
+/** An issuer that is away again so soon is in the same outage: one that comes and goes may cost no more than one that stays away. */
+export const sameOutageMs = 300_000;
+
+/** The issuer's outage: the one that is open or was a moment ago, or a new one that begins now. */
 export function openOutage(issuer: Exposure, nowMs: number): Exposure {
   if (issuer.isOpen) return issuer;
-  return { ...issuer, outageId: Math.max(nowMs, issuer.outageId + 1), isOpen: true, count: 0, amountMinor: 0 };
+  if (issuer.closedAtMs > 0 && nowMs < issuer.closedAtMs + sameOutageMs) return { ...issuer, isOpen: true, closedAtMs: 0 };
+  return { ...issuer, outageId: Math.max(nowMs, issuer.outageId + 1), isOpen: true, closedAtMs: 0, count: 0, amountMinor: 0 };
 }
 
-/** The issuer decides again. A switch that still names this outage counts in it all the same. */
-export function closeOutage(issuer: Exposure): Exposure {
-  return issuer.isOpen ? { ...issuer, isOpen: false } : issuer;
+/** The issuer decides again. A switch that still names this outage counts in it all the same. @param nowMs Unix ms; absent: it is over for good */
+export function closeOutage(issuer: Exposure, nowMs = 0): Exposure {
+  return issuer.isOpen ? { ...issuer, isOpen: false, closedAtMs: nowMs } : issuer;
 }
 
 /** What was approved in the outage with this id; in a later one where the head knows of one. */
@@ -88,18 +94,20 @@ export function settleThrough(exposure: Exposure, id: string): Exposure {
   return { ...exposure, recent, pendingMinor: recent.reduce((sum, [, minor]) => sum + minor, 0) };
 }
 
-type StoredExposure = [form: 1, outageId: number, isOpen: 0 | 1, count: number, amountMinor: number, pendingMinor: number, ...recent: (string | number)[]];
+type StoredExposure = [form: 1 | 2, outageId: number, isOpen: 0 | 1, count: number, amountMinor: number, pendingMinor: number, ...rest: (string | number)[]];
 
-export function encodeExposure({ outageId, isOpen, count, amountMinor, pendingMinor, recent }: Exposure): string {
-  const stored: StoredExposure = [1, outageId, isOpen ? 1 : 0, count, amountMinor, pendingMinor, ...recent.flat()];
+export function encodeExposure({ outageId, isOpen, closedAtMs, count, amountMinor, pendingMinor, recent }: Exposure): string {
+  const stored: StoredExposure = [2, outageId, isOpen ? 1 : 0, count, amountMinor, pendingMinor, closedAtMs, ...recent.flat()];
   return JSON.stringify(stored);
 }
 
 /** @throws SyntaxError where the text is no exposure */
 export function decodeExposure(text: string): Exposure {
-  const [form, outageId, isOpen, count, amountMinor, pendingMinor, ...flat] = JSON.parse(text) as StoredExposure;
-  assert(form === 1, 'an exposure is in a form that this program knows');
+  const [form, outageId, isOpen, count, amountMinor, pendingMinor, ...rest] = JSON.parse(text) as StoredExposure;
+  assert(form === 1 || form === 2, 'an exposure is in a form that this program knows');
+  // The first form did not say when it was closed.
+  const closedAtMs = form === 1 ? 0 : (rest.shift() as number);
   const recent: [string, number][] = [];
-  for (let index = 0; index < flat.length; index += 2) recent.push([flat[index] as string, flat[index + 1] as number]);
-  return { outageId, isOpen: isOpen === 1, count, amountMinor, pendingMinor, recent };
+  for (let index = 0; index < rest.length; index += 2) recent.push([rest[index] as string, rest[index + 1] as number]);
+  return { outageId, isOpen: isOpen === 1, closedAtMs, count, amountMinor, pendingMinor, recent };
 }

@@ -24,6 +24,7 @@ import type { SentReference } from '../message/advice.ts';
 import type { CardMessage, Response } from '../message/message.ts';
 import type { Reason } from '../message/reason.ts';
 import type { StandInReason } from '../standin/condition.ts';
+import { sameOutageMs } from '../standin/exposure.ts';
 import { billedMinorOf } from '../standin/subject.ts';
 import type { Outcome } from '../store/decide.ts';
 import { depositOrder, isUnknownToDeposit } from './deposit-order.ts';
@@ -97,6 +98,8 @@ export class HostDesk {
   readonly #repeats = new Repeats(rememberedMax);
   readonly #volume: Volume;
   #outageId = 0;
+  #isOut = false;
+  #lastOutage = { id: 0, closedAtMs: -Infinity };
 
   constructor(options: HostDeskOptions) {
     this.#options = options;
@@ -119,11 +122,18 @@ export class HostDesk {
   /** The issuer can, or can no longer, be asked: its outage begins and ends for all switches that share the store. */
   async outage(isOpen: boolean): Promise<void> {
     const { shared, policy, newId, now } = this.#options;
-    if (isOpen && this.#outageId === 0) this.#outageId = now();
+    this.#isOut = isOpen;
+    // Until the store says which one it is, as while that is away too.
+    if (isOpen && this.#outageId === 0) this.#outageId = now() < this.#lastOutage.closedAtMs + sameOutageMs ? this.#lastOutage.id : now();
     const { promise, resolve } = Promise.withResolvers<Outcome<StandInAnswer>>();
     shared.submit(`o:${policy.name}`, '', { kind: 'outage', id: newId(), issuer: policy.name, isOpen, sinceMs: this.#outageId }, Infinity, resolve);
     const outcome = await promise;
-    if (outcome.kind === 'decided' && outcome.answer.kind === 'outage') this.#outageId = isOpen ? outcome.answer.outageId : 0;
+    if (outcome.kind !== 'decided' || outcome.answer.kind !== 'outage') return;
+    const { outageId: id } = outcome.answer;
+    if (isOpen) this.#outageId = id;
+    else this.#lastOutage = { id, closedAtMs: now() };
+    // It may be away again by now.
+    if (!isOpen && !this.#isOut) this.#outageId = 0;
   }
 
   /** An answer that came after its request had its end: it belongs to the story, and to nobody else. */

@@ -3,7 +3,7 @@ import { deepStrictEqual, strictEqual } from 'node:assert/strict';
 import { describe, expect, it, test } from 'vitest';
 import { decodeActivity, encodeActivity, hasSeen, move, newActivity, scopesMax, usedOf, windowAt, withSeen } from '../../src/standin/activity.ts';
 import type { Activity, Moment, Move } from '../../src/standin/activity.ts';
-import { addPending, closeOutage, decodeExposure, encodeExposure, moveInOutage, newExposure, openOutage, settlePending, settleThrough, usedInOutage } from '../../src/standin/exposure.ts';
+import { addPending, closeOutage, decodeExposure, encodeExposure, moveInOutage, newExposure, openOutage, sameOutageMs, settlePending, settleThrough, usedInOutage } from '../../src/standin/exposure.ts';
 import type { Exposure } from '../../src/standin/exposure.ts';
 import type { Counter, Span } from '../../src/standin/rules.ts';
 import { startDay, startMonth, startMs } from '../account/fixture.ts';
@@ -106,6 +106,13 @@ describe('an exposure', () => {
     expect(moveInOutage(counted, 2000, 1, 5)).toMatchObject({ outageId: 2000, count: 1, amountMinor: 5 });
   });
 
+  it('is of the same outage where the issuer goes again soon after it came back', () => {
+    const closed = closeOutage(moveInOutage(openOutage(newExposure, 1000), 1000, 1, 50), 5000);
+    const again = openOutage(closed, 5000 + sameOutageMs - 1);
+    expect([again.outageId, again.isOpen, usedInOutage(again, 1000)]).toEqual([1000, true, [1, 50]]);
+    expect(openOutage(closed, 5000 + sameOutageMs)).toMatchObject({ outageId: 5000 + sameOutageMs, isOpen: true, count: 0, amountMinor: 0 });
+  });
+
   it('holds what is pending until the balance that a host pushes has seen it', () => {
     const three = addPending(addPending(addPending(newExposure, 'a', 10), 'b', 20), 'c', 30);
     expect(settleThrough(three, 'b')).toMatchObject({ pendingMinor: 30, recent: [['c', 30]] });
@@ -127,10 +134,10 @@ describe('an exposure', () => {
   });
 
   it('reads as it was written', () => {
-    fc.assert(fc.property(fc.record({ outageId: fc.nat(), isOpen: fc.boolean(), count: fc.nat(), amountMinor: fc.nat(), pendingMinor: fc.nat(), recent: fc.array(fc.tuple(fc.string(), fc.nat()), { maxLength: 32 }) }, { noNullPrototype: true }), (exposure) => {
+    fc.assert(fc.property(fc.record({ outageId: fc.nat(), isOpen: fc.boolean(), closedAtMs: fc.nat(), count: fc.nat(), amountMinor: fc.nat(), pendingMinor: fc.nat(), recent: fc.array(fc.tuple(fc.string(), fc.nat()), { maxLength: 32 }) }, { noNullPrototype: true }), (exposure) => {
       deepStrictEqual(decodeExposure(encodeExposure(exposure)), exposure);
     }), { numRuns: 200, seed });
-    expect(() => decodeExposure('[2]')).toThrow('an exposure is in a form that this program knows');
+    expect(() => decodeExposure('[3]')).toThrow('an exposure is in a form that this program knows');
   });
 });
 
