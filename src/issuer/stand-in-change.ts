@@ -2,6 +2,7 @@
 import { encodeEntry } from '../account/journal.ts';
 import type { SentReference } from '../message/advice.ts';
 import type { CardMessage } from '../message/message.ts';
+import { isApproval } from '../message/reason.ts';
 import { encodeActivity } from '../standin/activity.ts';
 import type { Activity } from '../standin/activity.ts';
 import type { Applied } from '../store/decide.ts';
@@ -9,7 +10,7 @@ import type { GuardMove, RecordPut } from '../store/store.ts';
 import { entryOf } from './stand-in-entry.ts';
 import type { Done, StandInAnswer, StandInHead } from './stand-in-message.ts';
 import type { CardKnown } from './stand-in-known.ts';
-import { cardHeadId, decodeRecord, encodeRecord, isNamed, keyOf, originalKeysOf, recordOf } from './stand-in-record.ts';
+import { cardHeadId, decodeRecord, dueOf, encodeRecord, isNamed, keyOf, moreOf, originalKeysOf, recordOf } from './stand-in-record.ts';
 import type { StandInRecord } from './stand-in-record.ts';
 
 export type Records = ReadonlyMap<string, string | null>;
@@ -39,7 +40,7 @@ export function changed(head: StandInHead, token: string, nowMs: number, { card,
     kind: 'decided', answer,
     change: {
       account: { version: head.version + 1, card, cardText: card === head.card ? head.cardText : encodeActivity(card), outage: head.outage, known }, entry: journal(whole),
-      puts: puts.map(([id, record]): RecordPut => ({ id, value: encodeRecord(record), keepUntilMs, dueAtMs: record.more?.deposit?.dueAtMs })),
+      puts: puts.map(([id, record]): RecordPut => ({ id, value: encodeRecord(record), keepUntilMs, dueAtMs: dueOf(record) })),
       deletes: [], once: fresh === undefined ? [] : [fresh], guard: undefined, guards: takes,
     },
   };
@@ -85,8 +86,31 @@ export function named(records: Records, message: CardMessage): { readonly missin
   return { key: keys[0]!, record: undefined, isOther: false };
 }
 
+/** What the issuer knows it by, or will: while it is on its way, by the request. */
 export function nameOf(record: StandInRecord | undefined): SentReference | undefined {
-  return record?.advised ?? record?.sent;
+  return record?.phase === 'asked' ? record.sent : (record?.advised ?? record?.sent);
+}
+
+/** What it may know it by as well: the request, where it was told of a decision, and nobody knows yet that the request was taken back. */
+export function namesTooOf(record: StandInRecord | undefined): readonly SentReference[] | undefined {
+  if (record?.more?.owed === undefined || record.phase === 'asked' || record.sent === undefined || record.advised === undefined) return undefined;
+  return [record.sent];
+}
+
+/** Is there something at the issuer, or may be, that its reversal takes back? */
+export function mayStand({ more, isReversed, phase, reason, by }: StandInRecord): boolean {
+  if (more?.unsure === true || more?.owed !== undefined) return true;
+  return !isReversed && (phase !== 'ended' || isApproval(reason) || by === 'switch');
+}
+
+/** That it is taken back is on no disk yet. */
+export function withUnsure(record: StandInRecord): StandInRecord {
+  return { ...record, more: moreOf({ ...record.more, unsure: true }) };
+}
+
+/** The issuer is sure to hear of it. */
+export function settled(record: StandInRecord): StandInRecord {
+  return record.more?.unsure === undefined && record.more?.owed === undefined ? record : { ...record, more: moreOf({ ...record.more, unsure: undefined, owed: undefined }) };
 }
 
 /** What must happen once, whoever tries it again. */
@@ -102,7 +126,8 @@ export function withMarker(result: Result, marker: string, nowMs: number): Resul
 /** Its reversal came first: it is declined, and nobody need be told. */
 export function reversedBefore(head: StandInHead, records: Records, key: string, id: string, message: CardMessage, nowMs: number, journal: Journal): Result {
   const response = { reason: '1830', approvalCode: '', amount: message.amount } as const;
-  const record: StandInRecord = { ...recordOf(message, id, 'switch', response), isReversed: true, sent: decodeRecord(records.get(key))?.sent };
+  const earlier = decodeRecord(records.get(key));
+  const record: StandInRecord = { ...recordOf(message, id, 'switch', response), isReversed: true, sent: earlier?.sent, more: moreOf({ owed: earlier?.more?.owed, unsure: earlier?.more?.unsure }) };
   const entry = encodeEntry(entryOf(message, nowMs, 'switch', response, [], ['reversedBefore']));
   return changed(head, message.card.token, nowMs, { card: head.card, puts: [[key, record]], fresh: undefined, takes: [], done: { key, record, entry } }, { kind: 'answered', record, note: undefined, decision: undefined }, journal);
 }

@@ -107,7 +107,7 @@ export function afterReversal({ more, amount }: StandInRecord, actualMinor: numb
 }
 
 /** Rounded up: never too much is given back. */
-function partOf(leftMinor: number, wholeMinor: number | undefined, partMinor: number | undefined): number {
+export function partOf(leftMinor: number, wholeMinor: number | undefined, partMinor: number | undefined): number {
   if (wholeMinor === undefined || partMinor === undefined || wholeMinor <= 0 || partMinor >= wholeMinor) return leftMinor;
   return Number((BigInt(leftMinor) * BigInt(partMinor) + BigInt(wholeMinor) - 1n) / BigInt(wholeMinor));
 }

@@ -15,7 +15,7 @@ import { closeOutage, decodeExposure, encodeExposure, newExposure, openOutage } 
 import { newShadow, withBalance } from '../standin/shadow.ts';
 import { Decider } from '../store/decide.ts';
 import type { DecideOptions, Domain } from '../store/decide.ts';
-import { before, changed } from './stand-in-change.ts';
+import { before, changed, named, settled, withUnsure } from './stand-in-change.ts';
 import type { Journal, Records, Result } from './stand-in-change.ts';
 import { takeBack } from './stand-in-counts.ts';
 import { depositEntry, entryText, release } from './stand-in-deposit.ts';
@@ -23,8 +23,8 @@ import { entryOf } from './stand-in-entry.ts';
 import { decodeKnown, encodeKnown } from './stand-in-known.ts';
 import type { CardKnown } from './stand-in-known.ts';
 import { encodeDone } from './stand-in-message.ts';
-import type { CardChangeMessage, FoundMessage, LapseMessage, OutageMessage, StandInAnswer, StandInHead, StandInMessage } from './stand-in-message.ts';
-import { decodeRecord, keyOf } from './stand-in-record.ts';
+import type { CardChangeMessage, FoundMessage, LapseMessage, OutageMessage, OverdueMessage, StandInAnswer, StandInHead, StandInMessage } from './stand-in-message.ts';
+import { decodeRecord, keyOf, moreOf } from './stand-in-record.ts';
 import type { StandInRecord } from './stand-in-record.ts';
 import { applyNoted, applyRelay } from './stand-in-relayed.ts';
 import { applyAsk, applyRequest, applyStand } from './stand-in-request.ts';
@@ -69,6 +69,7 @@ function domainOf(journal: Journal, partitions: number): Domain<StandInMessage, 
         case 'told': return applyTold(before, records, message, decidedAtMs, journal);
         case 'stand': return applyStand(before, records, message, decidedAtMs, journal);
         case 'lapse': return applyLapse(before, records, message, decidedAtMs, journal);
+        case 'overdue': return applyOverdue(before, records, message, decidedAtMs, journal);
         case 'card': return applyCard(before, message);
         case 'look':
         case 'kept':
@@ -106,15 +107,34 @@ function applyCard(head: StandInHead, { terms, balance }: CardChangeMessage): Re
   };
 }
 
-/** What an authorization held of its partner's deposit is given back, once: nothing came of it in its time. */
+/** What an authorization held of its partner's deposit is given back, once: nothing came of it in its time. What has to be taken back is told of. */
 function applyLapse(head: StandInHead, records: Records, { id, token, recordId }: LapseMessage, nowMs: number, journal: Journal): Result {
   if (!records.has(recordId)) return { kind: 'read', ids: [recordId] };
   const record = decodeRecord(records.get(recordId));
   const deposit = record?.more?.deposit;
-  if (record === undefined || deposit?.dueAtMs === undefined || deposit.dueAtMs > nowMs) return { kind: 'decided', answer: { kind: 'unknown' }, change: undefined };
+  const owed = record?.more?.owed;
+  const answer: StandInAnswer = owed === undefined || owed.dueAtMs > nowMs ? { kind: 'unknown' } : { kind: 'overdue', text: owed.text };
+  if (record === undefined || deposit?.dueAtMs === undefined || deposit.dueAtMs > nowMs) return { kind: 'decided', answer, change: undefined };
   const { moves } = release(deposit);
   const lapsed = withoutDeposit(record);
-  return changed(head, token, nowMs, { card: head.card, puts: [[recordId, lapsed]], fresh: undefined, takes: moves, done: { key: recordId, record: lapsed, entry: depositEntry('lapsed', id, record.id, moves, nowMs) } }, { kind: 'unknown' }, journal);
+  return changed(head, token, nowMs, { card: head.card, puts: [[recordId, lapsed]], fresh: undefined, takes: moves, done: { key: recordId, record: lapsed, entry: depositEntry('lapsed', id, record.id, moves, nowMs) } }, answer, journal);
+}
+
+/** Nobody ended it in its time, or what takes it back could not be written then. What it holds of a deposit it holds until the issuer has taken it back. */
+function applyOverdue(head: StandInHead, records: Records, { token, recordId, counters, isKept }: OverdueMessage, nowMs: number, journal: Journal): Result {
+  if (!records.has(recordId)) return { kind: 'read', ids: [recordId] };
+  const record = decodeRecord(records.get(recordId));
+  const owed = record?.more?.owed;
+  if (record === undefined || owed === undefined || owed.dueAtMs > nowMs) return { kind: 'decided', answer: { kind: 'unknown' }, change: undefined };
+  const answer: StandInAnswer = { kind: 'overdue', text: owed.text };
+  if (isKept) {
+    const told = settled(record);
+    return changed(head, token, nowMs, { card: head.card, puts: [[recordId, told]], fresh: undefined, takes: [], done: { key: recordId, record: told, entry: '' } }, answer, journal);
+  }
+  if (record.phase === 'ended' || record.isReversed) return { kind: 'decided', answer, change: undefined };
+  const back = takeBack(head, { ...record, more: moreOf({ ...record.more, deposit: undefined }) }, 0, counters);
+  const over = withUnsure({ ...back.record, more: record.more });
+  return changed(head, token, nowMs, { card: back.card, known: back.known, puts: [[recordId, over]], fresh: undefined, takes: back.gives, done: { key: recordId, record: over, entry: '', counters, takes: [], isUndone: record.counted !== undefined } }, answer, journal);
 }
 
 function applyFound(head: StandInHead, records: Records, { id, kind, message, rules }: FoundMessage, nowMs: number, journal: Journal): Result {
@@ -127,11 +147,17 @@ function applyFound(head: StandInHead, records: Records, { id, kind, message, ru
   const { record } = answer;
   if (kind === 'kept') {
     if (record.telling !== 'due') return { kind: 'decided', answer, change: undefined };
-    const kept: StandInRecord = { ...record, telling: 'done' };
-    return changed(head, message.card.token, nowMs, { card: head.card, puts: [[key, kept]], fresh: undefined, takes: [], done: { key, record: kept, entry: '' } }, answer, journal);
+    const isReversal = message.class === 'reversal' && (message.actualMinor ?? 0) === 0;
+    const looked = isReversal ? named(records, message) : undefined;
+    if (looked !== undefined && 'missing' in looked) return { kind: 'read', ids: looked.missing };
+    const kept: StandInRecord = { ...record, telling: 'done', more: moreOf({ ...record.more, owed: undefined }) };
+    const puts: [string, StandInRecord][] = [[key, kept]];
+    if (looked?.record?.isReversed === true) puts.push([looked.key, settled(looked.record)]);
+    return changed(head, message.card.token, nowMs, { card: head.card, puts, fresh: undefined, takes: [], done: { key, record: kept, entry: '' } }, answer, journal);
   }
   const back = takeBack(head, record, 0, rules.counters);
-  const undone: StandInRecord = { ...back.record, reason: '9109', approvalCode: '', counted: undefined, isReversed: false, telling: 'no' };
+  // Another switch may have written the advice all the same: a reversal takes back what that tells.
+  const undone: StandInRecord = withUnsure({ ...back.record, reason: '9109', approvalCode: '', counted: undefined, isReversed: record.isReversed, telling: 'no' });
   const entry = entryText({ ...entryOf(message, nowMs, 'switch', undone, [], ['adviceNotWritten'], record.id), id }, back.gives);
   return changed(head, message.card.token, nowMs, {
     card: back.card, known: back.known, puts: [[key, undone]], fresh: undefined, takes: back.gives, done: { key, record: undone, entry, counters: rules.counters, takes: [], isUndone: true },

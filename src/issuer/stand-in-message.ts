@@ -11,7 +11,7 @@ import type { Counter, StandInRules } from '../standin/rules.ts';
 import type { PushedBalance } from '../standin/shadow.ts';
 import type { GuardMove } from '../store/store.ts';
 import type { CardKnown, HostApproval } from './stand-in-known.ts';
-import type { StandInRecord } from './stand-in-record.ts';
+import type { Owed, StandInRecord } from './stand-in-record.ts';
 
 export interface StandInHead {
   readonly version: number;
@@ -54,6 +54,7 @@ export interface AskMessage extends OfCard {
   readonly sent: SentReference;
   /** Unix ms until which the issuer may answer. */
   readonly untilMs: number;
+  readonly owed?: Owed;
 }
 
 /** A request that stand-in is to decide. */
@@ -63,8 +64,10 @@ export interface StandInRequest extends OfCard {
   /** What is decided is for the issuer to confirm, or to decide otherwise, until then (Unix ms). */
   readonly proposesUntilMs?: number | undefined;
   readonly facts: Omit<StandInFacts, 'nowMs'>;
-  /** It was sent to the issuer, and no valid answer came. */
+  /** It was sent to the issuer, and no valid answer came; or it will be, with what is proposed. */
   readonly sent: SentReference | undefined;
+  /** What takes it back then. */
+  readonly owed?: Owed | undefined;
   /** How the issuer will be told of the decision. */
   readonly advised: SentReference;
   /** Message id under which it was asked and never ended: it is decided now. */
@@ -84,6 +87,8 @@ export interface ToldMessage extends OfCard {
   readonly advised: SentReference | undefined;
   /** The issuer is told that it is taken back. */
   readonly isReversed: boolean;
+  /** What tells it, where that is not on disk. */
+  readonly owed?: Owed | undefined;
   readonly flags: readonly string[];
   /** What it names, as this switch remembers it, for where the store does not know. */
   readonly remembered: StandInRecord | undefined;
@@ -112,6 +117,7 @@ export interface StandMessage extends OfCard {
   readonly deposit?: DepositOrder | undefined;
   /** As it may have reached the issuer; undefined: it cannot have. */
   readonly sent: SentReference | undefined;
+  readonly owed?: Owed | undefined;
   /** Message id under which it was proposed. */
   readonly follows: string;
 }
@@ -122,6 +128,19 @@ export interface LapseMessage {
   readonly id: string;
   readonly token: string;
   readonly recordId: string;
+}
+
+/**
+ * What takes a request back, and no disk has, is due. First it is certain that nothing else will become of the request any more; once it is
+ * on disk (`isKept`), nothing is owed.
+ */
+export interface OverdueMessage {
+  readonly kind: 'overdue';
+  readonly id: string;
+  readonly token: string;
+  readonly recordId: string;
+  readonly counters: readonly Counter[];
+  readonly isKept: boolean;
 }
 
 /** What is kept of a card for stand-in is looked at, or changed. */
@@ -152,7 +171,7 @@ export interface RelayMessage {
   readonly done: Done;
 }
 
-export type StandInMessage = AskMessage | StandInRequest | ToldMessage | FoundMessage | StandMessage | LapseMessage | CardChangeMessage | OutageMessage | NotedMessage | RelayMessage;
+export type StandInMessage = AskMessage | StandInRequest | ToldMessage | FoundMessage | StandMessage | LapseMessage | OverdueMessage | CardChangeMessage | OutageMessage | NotedMessage | RelayMessage;
 
 /** All that a change of a card's head did, so that it can be done to another ledger's. Plain data. */
 export interface Done {
@@ -189,6 +208,8 @@ export type StandInAnswer =
   | { readonly kind: 'asked'; readonly record: StandInRecord }
   /** It is on record now, and may be sent. `names`: what it names, as the issuer knows that. */
   | { readonly kind: 'go'; readonly names: SentReference | undefined; readonly proposal?: Pick<Response, 'reason' | 'approvalCode'> }
+  /** What takes it back is due, as an advice file has it. */
+  | { readonly kind: 'overdue'; readonly text: string }
   /** `isTaken` false: the balance is older than the one that is known. */
   | { readonly kind: 'card'; readonly known: CardKnown | undefined; readonly isTaken: boolean }
   | { readonly kind: 'outage'; readonly outageId: number }

@@ -56,6 +56,20 @@ export interface RecordMore {
   readonly deposit?: Deposit;
   /** What a reversal left of it, in the transaction's currency; absent: none came. */
   readonly actualMinor?: number;
+  /** What takes `sent` back, until the issuer has answered it or that is on some switch's disk. */
+  readonly owed?: Owed;
+  /** That it is taken back is on no disk yet, as far as anybody knows: another reversal of it tells the issuer, too. */
+  readonly unsure?: true;
+  /** Of a reversal: other names under which the issuer may know what it takes back, as a whole. */
+  readonly namesToo?: readonly SentReference[];
+}
+
+/** A reversal that no disk has: whoever finds it when its time has come writes it. */
+export interface Owed {
+  /** Unix ms. */
+  readonly dueAtMs: number;
+  /** As an advice file has it, with its card's number sealed. */
+  readonly text: string;
 }
 
 export interface Deposit {
@@ -120,12 +134,20 @@ export function tombstone(message: CardMessage): StandInRecord {
 }
 
 /** Undefined where there is nothing. */
-export function moreOf({ proposal, pin, account, deposit, actualMinor }: { readonly [Name in keyof RecordMore]: RecordMore[Name] | undefined }): RecordMore | undefined {
-  if (proposal === undefined && pin === undefined && account === undefined && deposit === undefined && actualMinor === undefined) return undefined;
+export function moreOf(more: { readonly [Name in keyof RecordMore]: RecordMore[Name] | undefined }): RecordMore | undefined {
+  const { proposal, pin, account, deposit, actualMinor, owed, unsure, namesToo } = more;
+  if (!Object.values(more).some((value) => value !== undefined)) return undefined;
   return {
     ...(proposal === undefined ? {} : { proposal }), ...(pin === undefined ? {} : { pin }), ...(account === undefined ? {} : { account }), ...(deposit === undefined ? {} : { deposit }),
-    ...(actualMinor === undefined ? {} : { actualMinor }),
+    ...(actualMinor === undefined ? {} : { actualMinor }), ...(owed === undefined ? {} : { owed }), ...(unsure === undefined ? {} : { unsure }), ...(namesToo === undefined ? {} : { namesToo }),
   };
+}
+
+/** When somebody has to look at it again: Unix ms; undefined: never. */
+export function dueOf({ more }: StandInRecord): number | undefined {
+  const owedMs = more?.owed?.dueAtMs;
+  const heldMs = more?.deposit?.dueAtMs;
+  return owedMs === undefined || heldMs === undefined ? (owedMs ?? heldMs) : Math.min(owedMs, heldMs);
 }
 
 /** Names of classes and deciders by one letter. */

@@ -21,7 +21,7 @@ export function applyNoted(head: StandInHead, records: Records, { id, token, ent
   if (takenBack !== undefined && !records.has(takenBack)) return { kind: 'read', ids: [takenBack] };
   if (typeof records.get(marker) === 'string') return { kind: 'decided', answer, change: undefined };
   const request = takenBack === undefined ? undefined : decodeRecord(records.get(takenBack));
-  const isOver = request !== undefined && request.phase === 'ended' && (request.isReversed || !isApproval(request.reason));
+  const isOver = request !== undefined && (request.isReversed || (request.phase === 'ended' && !isApproval(request.reason)));
   const { moves } = isOver ? release(request.more?.deposit) : kept(undefined);
   const record = moves.length === 0 ? undefined : withoutDeposit(request!);
   const key = record === undefined ? '' : takenBack!;

@@ -12,7 +12,7 @@ import type { GuardMove } from '../store/store.ts';
 import { before, changed, freshOf, named, nameOf, reversedBefore } from './stand-in-change.ts';
 import type { Journal, Records, Result } from './stand-in-change.ts';
 import { isCountGuard, outageGuardId, takesOf } from './stand-in-counts.ts';
-import { asPaid, completedBy, depositEntry, entryText, kept, release, reserve, settle, take } from './stand-in-deposit.ts';
+import { asPaid, completedBy, depositEntry, entryText, kept, partOf, release, reserve, settle, take } from './stand-in-deposit.ts';
 import type { Held } from './stand-in-deposit.ts';
 import { checksOf, entryOf } from './stand-in-entry.ts';
 import { authorizationId, cardFacts } from './stand-in-known.ts';
@@ -30,7 +30,7 @@ interface Named {
 
 /** @param refusedGuardId the shared counter that had no room */
 export function applyAsk(head: StandInHead, records: Records, ask: AskMessage, nowMs: number, refusedGuardId: string, journal: Journal): Result {
-  const { id, message, sent, untilMs, deposit: order } = ask;
+  const { id, message, sent, untilMs, deposit: order, owed } = ask;
   const key = ask.key ?? keyOf(message);
   const { token } = message.card;
   const found = before(records, key, message, [id]);
@@ -45,7 +45,7 @@ export function applyAsk(head: StandInHead, records: Records, ask: AskMessage, n
   const own = found.asked?.more?.deposit;
   if (order !== undefined && own === undefined && (order.isOutOfReach === true || refusedGuardId === order.guardId)) return depositRefuses(head, records, key, ask, order.isOutOfReach === true ? '9112' : '1820', nowMs, journal);
   const held = order === undefined ? kept(own) : reserve(order, own, completedBy(message, order, original?.record));
-  const record: StandInRecord = { ...recordOf(message, id, 'switch', { reason: '9112', approvalCode: '' }), phase: 'asked', untilMs, sent, more: moreOf({ deposit: held.deposit }) };
+  const record: StandInRecord = { ...recordOf(message, id, 'switch', { reason: '9112', approvalCode: '' }), phase: 'asked', untilMs, sent, more: moreOf({ deposit: held.deposit, owed }) };
   return changed(head, token, nowMs, {
     card: head.card, puts: [[key, record]], fresh: freshOf(records, key), takes: held.moves,
     done: { key, record, entry: depositEntry('reserved', id, id, held.moves, nowMs) },
@@ -61,12 +61,15 @@ function depositRefuses(head: StandInHead, records: Records, key: string, { id, 
 }
 
 /** @param refusedGuardId the shared counter that had no room */
-export function applyRequest(head: StandInHead, records: Records, request: StandInRequest, nowMs: number, refusedGuardId: string, journal: Journal, partitions: number): Result {
-  const { id, message, rules, facts, sent, advised, follows, deposit: order, proposesUntilMs } = request;
-  const key = request.key ?? keyOf(message);
-  const found = before(records, key, message, [id, follows]);
+export function applyRequest(head: StandInHead, records: Records, whole: StandInRequest, nowMs: number, refusedGuardId: string, journal: Journal, partitions: number): Result {
+  const { id, rules, facts, sent, advised, follows, proposesUntilMs, owed } = whole;
+  const key = whole.key ?? keyOf(whole.message);
+  const found = before(records, key, whole.message, [id, follows]);
   if (found.kind === 'known') return { kind: 'decided', answer: found.answer, change: undefined };
-  if (found.kind === 'reversed') return reversedBefore(head, records, key, id, message, nowMs, journal);
+  if (found.kind === 'reversed') return reversedBefore(head, records, key, id, whole.message, nowMs, journal);
+  const actualMinor = found.asked?.more?.actualMinor;
+  const request = actualMinor === undefined ? whole : lessened(whole, actualMinor);
+  const { message, deposit: order } = request;
   let original: Named | undefined;
   if (message.original !== undefined) {
     const looked = named(records, message);
@@ -91,9 +94,9 @@ export function applyRequest(head: StandInHead, records: Records, request: Stand
   const wasSent = proposesUntilMs === undefined ? sent : undefined;
   const flags = [`standin:${facts.why}`, `rules:${rules.version}`, ...(wasSent === undefined ? [] : ['sentToIssuer'])];
   const checks = checksOf(decision.checks);
-  const more = moreOf({ pin: decision.pin, account: takes.moves.length > 0 ? account : undefined, deposit: held.deposit, proposal: proposes ? { checks, flags } : undefined });
+  const more = moreOf({ pin: decision.pin, account: takes.moves.length > 0 ? account : undefined, deposit: held.deposit, proposal: proposes ? { checks, flags } : undefined, actualMinor: isApproved ? actualMinor : undefined, owed: proposes || wasSent !== undefined ? owed : undefined });
   const record: StandInRecord = {
-    ...recordOf(message, id, 'standin', response), why: facts.why, counted, guardId: takes.guardId, sent: proposes ? sent : wasSent, advised, names: nameOf(original?.record), telling: 'due',
+    ...recordOf(whole.message, id, 'standin', response), why: facts.why, counted, guardId: takes.guardId, sent: proposes ? sent : wasSent, advised, names: nameOf(original?.record), telling: 'due',
     more, ...(proposes ? { phase: 'asked' as const, untilMs: proposesUntilMs } : {}),
   };
   const entry = proposes ? depositEntry('reserved', id, id, held.moves, nowMs) : entryText(entryOf(message, nowMs, 'standin', response, checks, flags, original?.record?.id), moves);
@@ -114,7 +117,7 @@ export function applyRequest(head: StandInHead, records: Records, request: Stand
 }
 
 /** What was proposed stands: the issuer has said nothing else. */
-export function applyStand(head: StandInHead, records: Records, { id, message, sent, follows, deposit: order }: StandMessage, nowMs: number, journal: Journal): Result {
+export function applyStand(head: StandInHead, records: Records, { id, message, sent, follows, deposit: order, owed }: StandMessage, nowMs: number, journal: Journal): Result {
   const key = keyOf(message);
   if (!records.has(key)) return { kind: 'read', ids: [key] };
   const found = before(records, key, message, [id, follows]);
@@ -130,7 +133,7 @@ export function applyStand(head: StandInHead, records: Records, { id, message, s
   const completed = isApproved ? completedBy(message, order, looked?.record) : undefined;
   const own = proposed.more.deposit;
   const held = isApproved || sent === undefined ? settle(message, reason, undefined, own, completed, order) : kept(own);
-  const record: StandInRecord = { ...proposed, phase: 'ended', sent, more: moreOf({ ...proposed.more, proposal: undefined, deposit: held.deposit }) };
+  const record: StandInRecord = { ...proposed, phase: 'ended', sent, more: moreOf({ ...proposed.more, proposal: undefined, deposit: held.deposit, owed: sent === undefined ? undefined : owed }) };
   const puts: [string, StandInRecord][] = [[key, record]];
   if (looked?.record !== undefined && completed !== undefined) puts.push([looked.key, withoutDeposit(looked.record)]);
   const flags = [...proposal.flags, sent === undefined ? 'notConfirmed' : 'sentToIssuer'];
@@ -152,6 +155,14 @@ function decide(head: StandInHead, { message, rules, facts, keepsBalance = false
     account: shadow === undefined ? account : account === undefined ? { ...shadow.later, count: 0, amountMinor: 0 } : { ...shadow.later, outageId: account.outageId, count: account.count, amountMinor: account.amountMinor },
   };
   return standIn(state, rules, message, { ...cardFacts(head.known, facts, keepsBalance), originals, nowMs });
+}
+
+/** A reversal has come before the decision, and leaves so much of it: no more is decided. */
+function lessened(request: StandInRequest, actualMinor: number): StandInRequest {
+  const { message, deposit } = request;
+  const { amount, billing } = message;
+  const less = <Sum extends { readonly amountMinor: number }>(sum: Sum): Sum => ({ ...sum, amountMinor: partOf(sum.amountMinor, amount?.amountMinor, actualMinor) });
+  return { ...request, message: { ...message, amount: amount === undefined ? undefined : less(amount), billing: billing === undefined ? undefined : less(billing) }, deposit: deposit === undefined ? undefined : less(deposit) };
 }
 
 type Decided = Extract<StandInDecision, { kind: 'decided' }>;

@@ -3,7 +3,7 @@ import type { CardMessage } from '../message/message.ts';
 import { isApproval } from '../message/reason.ts';
 import { issuerApproved } from '../standin/activity.ts';
 import type { GuardMove } from '../store/store.ts';
-import { before, changed, freshOf, named, nameOf } from './stand-in-change.ts';
+import { before, changed, freshOf, mayStand, named, nameOf, namesTooOf, withUnsure } from './stand-in-change.ts';
 import type { Journal, Records, Result } from './stand-in-change.ts';
 import { takeBack } from './stand-in-counts.ts';
 import { asPaid, completedBy, entryText, kept, noFloor, settle, take } from './stand-in-deposit.ts';
@@ -11,11 +11,11 @@ import type { Held } from './stand-in-deposit.ts';
 import { entryOf } from './stand-in-entry.ts';
 import { hostApproval, withHostApproval } from './stand-in-known.ts';
 import type { DepositOrder, StandInHead, ToldMessage } from './stand-in-message.ts';
-import { isNamed, keyOf, moreOf, originalKeysOf, recordOf, tombstone } from './stand-in-record.ts';
+import { decodeRecord, isNamed, keyOf, moreOf, originalKeysOf, recordOf, tombstone } from './stand-in-record.ts';
 import type { Deposit, StandInRecord } from './stand-in-record.ts';
 
 export function applyTold(head: StandInHead, records: Records, told: ToldMessage, nowMs: number, journal: Journal): Result {
-  const { id, message, by, response, sent, advised, flags, rules } = told;
+  const { id, message, by, response, sent, advised, flags, rules, owed } = told;
   const key = told.key ?? keyOf(message);
   const isRequest = message.function === 'request' && message.class !== 'reversal';
   const found = before(records, key, message, [id]);
@@ -34,12 +34,11 @@ export function applyTold(head: StandInHead, records: Records, told: ToldMessage
       if (!looked.isOther) puts.push([looked.key, tombstone(message)]);
       flagged.push('originalUnknown');
     } else {
-      // Nothing of it is there, or it was taken back already.
-      if (original.isReversed || (original.phase === 'ended' && !isApproval(original.reason) && original.by !== 'switch')) isTold = false;
+      if (!mayStand(original)) isTold = false;
       const back = takeBack(head, original, message.actualMinor ?? 0, rules.counters);
       ({ card, known } = back);
       moves.push(...back.gives);
-      puts.push([looked.key, back.record]);
+      puts.push([looked.key, isTold && back.record.isReversed ? withUnsure(back.record) : back.record]);
     }
   }
   if (found.kind === 'reversed' && !isRequest) {
@@ -49,6 +48,8 @@ export function applyTold(head: StandInHead, records: Records, told: ToldMessage
   // One that another switch asked, and this one gives up, is this one's.
   const asked = found.kind === 'open' ? found.asked : found.kind === 'known' && found.answer.kind === 'asked' ? found.answer.record : undefined;
   const isApproved = by === 'issuer' && isApproval(response.reason);
+  // What it may have done stays to be taken back until that is on disk.
+  const untold = isRequest && found.kind === 'reversed' ? decodeRecord(records.get(key))?.more : undefined;
   let counted = asked?.counted;
   if (asked?.more?.proposal !== undefined) {
     flagged.push(`proposed:${asked.reason}`);
@@ -70,7 +71,11 @@ export function applyTold(head: StandInHead, records: Records, told: ToldMessage
   if (takes && completed !== undefined && original !== undefined && looked !== undefined) puts.push([looked.key, withoutDeposit(original)]);
   const record: StandInRecord = {
     ...recordOf(message, id, by, response), amount: response.amount ?? message.amount, isReversed: told.isReversed || found.kind === 'reversed', sent, advised, names: nameOf(original),
-    counted, guardId: counted === undefined ? '' : (asked?.guardId ?? ''), telling: isTold ? 'due' : 'no', more: moreOf({ deposit: held.deposit }),
+    counted, guardId: counted === undefined ? '' : (asked?.guardId ?? ''), telling: isTold ? 'due' : 'no',
+    more: moreOf({
+      deposit: held.deposit, actualMinor: isApproved ? asked?.more?.actualMinor : undefined, owed: owed ?? untold?.owed, unsure: untold?.unsure,
+      namesToo: message.class === 'reversal' ? namesTooOf(original) : undefined,
+    }),
   };
   puts.push([key, record]);
   if (isTold) flagged.push('forTheIssuer');

@@ -9,6 +9,7 @@ import { AdviceFile } from '../advice/advice-file.ts';
 import { Delivery } from '../advice/delivery.ts';
 import type { DeliveryStatus, SendOutcome } from '../advice/delivery.ts';
 import type { BegunAdvice } from '../advice/advice-file.ts';
+import { decodeAdvice } from '../advice/advice.ts';
 import type { DecisionContent } from '../advice/advice.ts';
 import { UsedNumbers } from '../advice/used-numbers.ts';
 import type { ResponseMeaning } from '../dialect/meaning.ts';
@@ -22,12 +23,13 @@ import { StandInCards } from '../issuer/stand-in-cards.ts';
 import { capFloor, capOf } from '../issuer/stand-in-counts.ts';
 import { openLocalLedger, openStandInLedger } from '../issuer/stand-in-ledger.ts';
 import type { StandInLedger } from '../issuer/stand-in-ledger.ts';
+import type { StandInAnswer } from '../issuer/stand-in-message.ts';
 import { cardHeadId } from '../issuer/stand-in-record.ts';
 import { StandInRelay } from '../issuer/stand-in-relay.ts';
 import type { CardVault } from '../keys/hsm.ts';
 import type { CardMessage, MessageClass } from '../message/message.ts';
 import type { Pan } from '../message/pan.ts';
-import type { DecideOptions } from '../store/decide.ts';
+import type { DecideOptions, Outcome } from '../store/decide.ts';
 import type { OutageCaps } from '../standin/rules.ts';
 import { SqliteStore } from '../store/sqlite.ts';
 import { HostDesk } from '../switch/host-desk.ts';
@@ -213,11 +215,14 @@ export class HostIssuers {
     this.#book.submit(cardToken, { kind: 'noted', id: entry.id, token: cardToken, entry }, (message) => message, elapsed() + noteMs, () => undefined);
   }
 
-  /** Lets go of what a transaction holds of its partner's deposit, where its time is over. Resolves when that is done. */
+  /** Lets go of what a transaction holds of its partner's deposit, and takes back what nobody has ended, where its time is over. Resolves when that is done. */
   async lapse(token: string, recordId: string): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#shared.submit(cardHeadId(token), '', { kind: 'lapse', id: this.#outside.newId(), token, recordId }, Infinity, () => resolve());
-    await promise;
+    const { promise, resolve } = Promise.withResolvers<Outcome<StandInAnswer>>();
+    this.#shared.submit(cardHeadId(token), '', { kind: 'lapse', id: this.#outside.newId(), token, recordId }, Infinity, resolve);
+    const outcome = await promise;
+    if (outcome.kind !== 'decided' || outcome.answer.kind !== 'overdue') return;
+    const { text } = outcome.answer;
+    await this.#running.get(decodeAdvice(text).advice.destination)?.working.desk.overdue(token, recordId, text);
   }
 
   /** How far the trace numbers of each destination of the advice file were used. */

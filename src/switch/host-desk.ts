@@ -16,8 +16,8 @@ import type { ForwardOrder, HostResult, LateAnswer, NotSent, RemoteIssuer, Sent 
 import { lateEntry, toldEntry } from '../issuer/stand-in-entry.ts';
 import type { StandInLedger } from '../issuer/stand-in-ledger.ts';
 import type { AskMessage, StandInAnswer, StandInMessage } from '../issuer/stand-in-message.ts';
-import { originalKeysOf, recordKey } from '../issuer/stand-in-record.ts';
-import type { StandInRecord } from '../issuer/stand-in-record.ts';
+import { cardHeadId, originalKeysOf, recordKey } from '../issuer/stand-in-record.ts';
+import type { Owed, StandInRecord } from '../issuer/stand-in-record.ts';
 import type { StandInRelay } from '../issuer/stand-in-relay.ts';
 import type { CardVault } from '../keys/hsm.ts';
 import type { SentReference } from '../message/advice.ts';
@@ -72,6 +72,10 @@ const lookAgainMs = 100;
 const graceMs = 500;
 /** What is to be put on record beside an answer may take this long. */
 const recordMs = 5_000;
+/** After its time, and what may still be on its way to the record, a request that nobody has ended is taken back. */
+const overdueMs = graceMs + recordMs;
+/** What could not be written is tried again after so long. */
+const againMs = 1_000;
 
 /** How stand-in is to decide. */
 interface StandInOrder {
@@ -144,6 +148,20 @@ export class HostDesk {
     this.#note(arrival.token, lateEntry(arrival.message, this.#options.now(), meaning, flags));
   }
 
+  /** What takes a request back is due, and no disk has it: once it is certain that nothing else becomes of the request, it is written. */
+  async overdue(token: string, recordId: string, text: string): Promise<void> {
+    if (!await this.#overdue(token, recordId, false)) return;
+    if (await this.#telling.keep([this.#telling.overdue(text)]) === 'durable') await this.#overdue(token, recordId, true);
+  }
+
+  async #overdue(token: string, recordId: string, isKept: boolean): Promise<boolean> {
+    const { shared, newId, policy, elapsed } = this.#options;
+    const { promise, resolve } = Promise.withResolvers<Outcome<StandInAnswer>>();
+    shared.submit(cardHeadId(token), '', { kind: 'overdue', id: newId(), token, recordId, counters: policy.rules.counters, isKept }, elapsed() + recordMs, resolve);
+    const outcome = await promise;
+    return outcome.kind === 'decided' && outcome.answer.kind === 'overdue';
+  }
+
   /** The issuer has what it had to be told. @param isRepeat it may have been sent before */
   told({ id, cardKey, kind, content }: Advice, maskedPan: string, { station, mti }: Sent, version: CardMessage['version'], isRepeat: boolean): void {
     if (content.what !== 'decision') return;
@@ -201,7 +219,7 @@ export class HostDesk {
   #record(arrival: HostArrival, pin: OwnValues['pin'], finish: Done): void {
     const way = this.#way(arrival, pin);
     const { sent, untilMs, order } = way;
-    this.#submit(arrival, { ...this.#about(arrival), kind: 'ask', sent, untilMs, deposit: depositOrder(arrival) }, order.deadlineMs, (outcome) => this.#recorded(arrival, way, outcome, finish));
+    this.#submit(arrival, { ...this.#about(arrival), kind: 'ask', sent, untilMs, owed: this.#telling.owed(arrival, sent, untilMs + overdueMs), deposit: depositOrder(arrival) }, order.deadlineMs, (outcome) => this.#recorded(arrival, way, outcome, finish));
   }
 
   /** Decided here, and on record as a proposal before it is sent with it: the issuer may decide otherwise. */
@@ -211,7 +229,7 @@ export class HostDesk {
     const advised = referenceOf(arrival, this.#options.host.reserveTrace());
     arrival.verified((message) => {
       const facts = standInFacts(arrival, message, 'issuersOption', false, 0);
-      this.#submit(arrival, { ...this.#about(arrival), message, kind: 'request', sent, advised, follows: undefined, facts, proposesUntilMs, deposit: depositOrder(arrival) }, order.deadlineMs, (outcome) => this.#recorded(arrival, way, outcome, finish));
+      this.#submit(arrival, { ...this.#about(arrival), message, kind: 'request', sent, advised, follows: undefined, facts, proposesUntilMs, owed: this.#telling.owed(arrival, sent, proposesUntilMs + overdueMs), deposit: depositOrder(arrival) }, order.deadlineMs, (outcome) => this.#recorded(arrival, way, outcome, finish));
     });
   }
 
@@ -321,11 +339,11 @@ export class HostDesk {
 
   /** Nobody answers the acquirer; the issuer takes back what it may have done. A repeat hears that nothing stands. */
   async #dropped(arrival: HostArrival, cause: 'timeout' | 'badAnswer', sent: SentReference, id: string, finish: Done): Promise<void> {
-    const { elapsed } = this.#options;
-    await this.#telling.keep([this.#telling.reversal(arrival, sent, cause, id)]);
+    const { elapsed, now } = this.#options;
+    const written = await this.#telling.keep([this.#telling.reversal(arrival, sent, cause, id)]);
     const told: StandInMessage = {
       ...this.#about(arrival), kind: 'told', by: 'switch', response: { reason: '9112', approvalCode: '', amount: arrival.meaning.amount },
-      sent, advised: undefined, isReversed: true, flags: ['noAnswer'], remembered: undefined, deposit: depositOrder(arrival),
+      sent, advised: undefined, isReversed: true, owed: written === 'durable' ? undefined : this.#telling.owed(arrival, sent, now() + againMs), flags: ['noAnswer'], remembered: undefined, deposit: depositOrder(arrival),
     };
     this.#submit(arrival, told, elapsed() + recordMs, () => finish({ kind: 'silence', why: 'the issuer did not answer' }));
   }
@@ -340,7 +358,7 @@ export class HostDesk {
     const own = host.reserveTrace();
     arrival.verified((message) => {
       const request: StandInMessage = {
-        ...this.#about(arrival), message, kind: 'request', sent, advised: referenceOf(arrival, own), follows, deposit: depositOrder(arrival),
+        ...this.#about(arrival), message, kind: 'request', sent, advised: referenceOf(arrival, own), follows, owed: this.#owed(arrival, sent), deposit: depositOrder(arrival),
         facts: standInFacts(arrival, message, why, isAvailable, isAvailable || why === 'issuersOption' ? 0 : this.#outageId),
       };
       this.#submit(arrival, request, arrival.deadlineMs, (outcome) => {
@@ -355,7 +373,7 @@ export class HostDesk {
 
   /** The issuer has said nothing of what was proposed to it: that stands. @param sent as it may have reached it */
   #stand(arrival: HostArrival, sent: SentReference | undefined, follows: string, finish: Done): void {
-    this.#submit(arrival, { ...this.#about(arrival), kind: 'stand', sent, follows, deposit: depositOrder(arrival) }, this.#options.elapsed() + recordMs, (outcome) => {
+    this.#submit(arrival, { ...this.#about(arrival), kind: 'stand', sent, follows, owed: this.#owed(arrival, sent), deposit: depositOrder(arrival) }, this.#options.elapsed() + recordMs, (outcome) => {
       if (outcome.kind !== 'decided') finish({ kind: 'silence', why: 'whether the proposal stands is not known' });
       // The store that has the proposal is away: it is decided again, with this node's share.
       else if (outcome.answer.kind === 'unknown') this.#standIn(arrival, { ...away('issuersOption'), ...(sent === undefined ? {} : { sent }), follows }, finish);
@@ -363,12 +381,18 @@ export class HostDesk {
     });
   }
 
+  /** What takes back what was sent, where this decision's advices do not come to the disk. */
+  #owed(arrival: HostArrival, sent: SentReference | undefined): Owed | undefined {
+    return sent === undefined ? undefined : this.#telling.owed(arrival, sent, this.#options.now() + recordMs);
+  }
+
   /** What was decided is answered once the issuer is sure to be told; of a repeat too, as nobody may have come so far before. */
   async #fromRecord(arrival: HostArrival, record: StandInRecord, note: 'repeat' | 'duplicate' | undefined, finish: Done): Promise<void> {
     const { reason, approvalCode, amount, by, why } = record;
-    if (record.telling === 'due' && note !== 'duplicate') {
+    if (record.telling === 'due' && note !== 'duplicate' && !record.isReversed) {
       const written = await this.#tell(arrival, record, this.#telling.decision(arrival, record));
-      if (written === 'unknown') {
+      // Of a repeat, another may have written it, and answered.
+      if (written === 'unknown' || (written === 'failed' && note === 'repeat')) {
         finish({ kind: 'silence', why: 'whether the advice is on disk is not known' });
         return;
       }
@@ -404,7 +428,7 @@ export class HostDesk {
   async #kept(arrival: HostArrival, record: StandInRecord, note: 'repeat' | 'duplicate' | undefined, finish: Done): Promise<void> {
     const { meaning } = arrival;
     if (record.telling === 'due' && note !== 'duplicate') {
-      const written = await this.#tell(arrival, record, [this.#telling.forwarded(arrival, record)]);
+      const written = await this.#tell(arrival, record, this.#telling.forwarded(arrival, record));
       if (written !== 'durable') {
         finish({ kind: 'silence', why: 'it cannot be kept for the issuer' });
         return;
@@ -414,10 +438,10 @@ export class HostDesk {
     finish({ kind: 'answer', response, responder: 'switch', note });
   }
 
-  /** Other switches hear that it is on this node's disk: none of them tells it again. This node's file knows it by its id. */
+  /** Other switches hear that it is on this node's disk, and none of them tells it again; nor does whoever looks for what is owed. This node's file knows it by its id. */
   async #tell(arrival: HostArrival, record: StandInRecord, advices: readonly Advice[]): Promise<'durable' | 'failed' | 'unknown'> {
     const written = await this.#telling.keep(advices);
-    if (written === 'durable' && this.#options.hasOthers) this.#submit(arrival, { ...this.#about(arrival), kind: 'kept', id: `${record.id}-kept` }, this.#options.elapsed() + recordMs, () => undefined);
+    if (written === 'durable' && (this.#options.hasOthers || record.sent !== undefined || arrival.meaning.class === 'reversal')) this.#submit(arrival, { ...this.#about(arrival), kind: 'kept', id: `${record.id}-kept` }, this.#options.elapsed() + recordMs, () => undefined);
     return written;
   }
 

@@ -2,12 +2,14 @@
  * What a remote issuer is told of what was decided or taken back without it: advices and reversals, made of the message and its record,
  * and kept on this node's disk until it has them. Refuses nothing; says whether they are on disk.
  */
+import { assert } from '../base/assert.ts';
 import type { AdviceFile } from '../advice/advice-file.ts';
+import { decodeAdvice, encodeAdvice } from '../advice/advice.ts';
 import type { Advice, DecisionContent } from '../advice/advice.ts';
 import { adviceContent, reversalContent } from '../dialect/forward-advice.ts';
 import type { HostIssuer } from '../host/host-issuer.ts';
 import type { OwnTrace } from '../host/host.ts';
-import type { RecordMore, StandInRecord } from '../issuer/stand-in-record.ts';
+import type { Owed, RecordMore, StandInRecord } from '../issuer/stand-in-record.ts';
 import type { CardVault } from '../keys/hsm.ts';
 import type { SentReference } from '../message/advice.ts';
 import { isApproval } from '../message/reason.ts';
@@ -33,36 +35,51 @@ export class HostTelling {
 
   /** Of a decision: where the issuer may have the request itself, that this is taken back or replaced. */
   decision(arrival: HostArrival, record: StandInRecord): Advice[] {
-    const { sent, id, reason, approvalCode, names } = record;
+    const { sent, id, reason, approvalCode, names, amount, more } = record;
+    const approved = more?.actualMinor === undefined || amount === undefined || !isApproval(reason) ? undefined : { ...amount, amountMinor: more.actualMinor };
     const why = record.why === '' ? 'timeout' : record.why;
     const replaces = sent !== undefined && isApproval(reason) && this.#options.policy.unanswered === 'adviseReplaces' ? sent : undefined;
-    const content = this.#content(arrival, id, ownOf(record), { reason, approvalCode, approved: undefined }, why, replaces ?? names, record.more?.pin);
+    const content = this.#content(arrival, id, ownOf(record), { reason, approvalCode, approved }, why, replaces ?? names, more?.pin);
     const advice = this.#advice(arrival, id, arrival.meaning.class, content);
     return sent !== undefined && replaces === undefined ? [this.reversal(arrival, sent, why === 'issuersOption' ? 'timeout' : why, id), advice] : [advice];
   }
 
   /** Of a request that the issuer may have got, and that has come to nothing. @param id of what became of it instead */
-  reversal(arrival: HostArrival, sent: SentReference, why: string, id: string): Advice {
-    const own = this.#options.host.reserveTrace();
+  reversal(arrival: HostArrival, sent: SentReference, why: string, id: string, own = this.#options.host.reserveTrace()): Advice {
     const content = this.#content(arrival, id, own, { reason: '4000', approvalCode: '', approved: undefined }, why, sent);
     return this.#advice(arrival, `${id}-reversal`, 'reversal', { ...content, ...reversalContent(content, sent, why) });
   }
 
-  /** Of an advice or a reversal that an acquirer sent: it is passed on. */
-  forwarded(arrival: HostArrival, record: StandInRecord): Advice {
+  /** The same for whoever comes when nobody here can: it has its trace when it is written. @param dueAtMs Unix ms */
+  owed(arrival: HostArrival, sent: SentReference, dueAtMs: number): Owed {
+    return { dueAtMs, text: encodeAdvice(this.reversal(arrival, sent, 'timeout', arrival.id, untraced)) };
+  }
+
+  /** What is owed, with the trace that it goes out by. */
+  overdue(text: string): Advice {
+    const { advice } = decodeAdvice(text);
+    assert(advice.content.what === 'decision', 'what takes a request back is of a decision');
+    return { ...advice, createdAtMs: this.#options.now(), content: { ...advice.content, own: this.#options.host.reserveTrace() } };
+  }
+
+  /** Of an advice or a reversal that an acquirer sent: it is passed on; what the issuer may know under another name too is taken back first. */
+  forwarded(arrival: HostArrival, record: StandInRecord): Advice[] {
+    const too = (record.more?.namesToo ?? []).map((name, index) => this.reversal(arrival, name, 'forwarded', `${record.id}-${index}`));
+    return [...too, this.#forwarded(arrival, record)];
+  }
+
+  #forwarded(arrival: HostArrival, record: StandInRecord): Advice {
     const { meaning } = arrival;
     const decided: Reason = meaning.class === 'reversal' ? '4000' : meaning.advisedDecline ? '1000' : '0000';
     const content = this.#content(arrival, record.id, ownOf(record), { reason: decided, approvalCode: meaning.approvalCode, approved: undefined }, 'forwarded', record.names);
     return this.#advice(arrival, record.id, meaning.class, content);
   }
 
-  /** Comes back when all of them are on disk, or one cannot be. */
+  /** In one turn, so that nothing else comes between them. `durable`: all are on disk; `failed`: the last is not, and never will be. */
   async keep(advices: readonly Advice[]): Promise<'durable' | 'failed' | 'unknown'> {
-    for (const advice of advices) {
-      const outcome = await this.#options.advices.write(advice);
-      if (outcome !== 'durable') return outcome;
-    }
-    return 'durable';
+    const outcomes = await Promise.all(advices.map(async (advice) => await this.#options.advices.write(advice)));
+    if (outcomes.every((outcome) => outcome === 'durable')) return 'durable';
+    return outcomes.at(-1) === 'failed' ? 'failed' : 'unknown';
   }
 
   /** @param id of what was decided */
@@ -82,6 +99,8 @@ export class HostTelling {
     return { id, destination: policy.name, cardKey: token, kind, createdAtMs: now(), sealedPan: vault.encryptPan(pan, id), content };
   }
 }
+
+const untraced: OwnTrace = { stan: '0', transmittedAt: '' };
 
 /** As the record says that the issuer will know it. */
 function ownOf({ advised }: StandInRecord): OwnTrace {
