@@ -141,17 +141,17 @@ export class HostIssuer implements RemoteIssuer {
     this.#begin({ order, isTrial: false, done });
   }
 
-  /** An answer on one of the stations; false where it is none of this issuer's. */
-  answered(stationName: string, message: Message, meaning: ResponseMeaning): boolean {
+  /** An answer on one of the stations. @returns whether it answers a request, in time or late, or none (which was told); undefined where the station is none of this issuer's */
+  answered(stationName: string, message: Message, meaning: ResponseMeaning): 'request' | 'none' | undefined {
     const requests = this.#stations.find(({ station }) => station.name === stationName);
-    if (requests === undefined) return false;
+    if (requests === undefined) return undefined;
     const { deadlines, events } = this.#outside;
     const outcome = requests.match(meaning, deadlines.nowMs());
     if (outcome.kind === 'late') {
       const { order, asked, sent } = outcome.request;
       events.late(this.#config.name, { sent, order, message, meaning, lateMs: outcome.lateMs, fault: answerFault(asked, message, meaning) });
     } else if (outcome.kind === 'answered') this.#settle(outcome.request, message, meaning, outcome.elapsedMs);
-    return true;
+    return outcome.kind === 'late' || outcome.kind === 'answered' ? 'request' : 'none';
   }
 
   /** Bytes that are no answer, of which this much could be read: whoever waits for it waits no longer. */

@@ -58,9 +58,9 @@ export class Hosts {
     return this.#byStation.get(station)?.desk.policy.name;
   }
 
-  /** @returns false where nothing is sent on the station */
-  answered(station: string, message: Message, meaning: ResponseMeaning): boolean {
-    return (this.#byStation.get(station)?.overStations ?? this.acquirers.at(station))?.answered(station, message, meaning) ?? false;
+  /** @returns whether it answers a request of ours, or none (which was told); undefined where no issuer or acquirer is asked on the station */
+  answered(station: string, message: Message, meaning: ResponseMeaning): 'request' | 'none' | undefined {
+    return (this.#byStation.get(station)?.overStations ?? this.acquirers.at(station))?.answered(station, message, meaning);
   }
 
   /** An issuer's order, on one of its stations; false where the station is no issuer's. */

@@ -238,8 +238,9 @@ export class Station implements LinkHandlers {
     const { hosts, events, messages } = this.#outside;
     const { name } = this.#config;
     if (this.network.answer(received.connection, meaning)) return;
-    if (meaning.class !== 'network' && hosts.answered(name, received.message, meaning)) return;
-    events.dropped(name, 'unmatchedAnswer', `type ${meaning.mti}`);
+    const answers = meaning.class === 'network' ? undefined : hosts.answered(name, received.message, meaning);
+    if (answers === 'request') return;
+    if (answers === undefined) events.dropped(name, 'unmatchedAnswer', `type ${meaning.mti}`);
     messages.write(this.#line(received, meaning, 'unmatched', { responseCode: meaning.responseCode }));
   }
 

@@ -45,7 +45,7 @@ async function openDesk(options: { folder?: string; hsm?: SoftwareHsm; bytesMax?
   let stan = 100;
   acquirers.set([{
     station: 'pos', institutions: ['100001'], side, codec, linksChanged: () => undefined,
-    line: { reserveTrace: () => ({ stan: String((stan += 1)), transmittedAt: '1122101500' }), answered: () => false, garbled: () => undefined },
+    line: { reserveTrace: () => ({ stan: String((stan += 1)), transmittedAt: '1122101500' }), answered: () => undefined, garbled: () => undefined },
   }], { advices: file, vault: hsm, now });
   let isClosed = false;
   const desk: Desk = {

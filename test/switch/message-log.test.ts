@@ -123,6 +123,20 @@ test('a forwarded request is a line on each side; one that expires, its late ans
   expect(issuer.types()).toContain('0120');
 });
 
+test('an answer of an issuer that comes twice, or answers nothing, is a line of its own', async () => {
+  const at = await startHostSwitch();
+  const issuer = await issuerComes(at, [{ match: { mti: '100', times: 1 }, do: 'twice' }, { match: { mti: '100' }, do: 'wrong', wrong: 'stan' }]);
+  const shop = await at.call();
+  await shop.ask(buys(shop, 1));
+  await shop.ask(buys(shop, 2));
+  await until(() => at.logged.filter(({ outcome }) => outcome === 'unmatched').length === 2, 'both are written');
+  const found = at.logged.filter(({ outcome }) => outcome === 'unmatched');
+  expect(found.map(({ station, direction, mti, responseCode }) => [station, direction, mti, responseCode])).toEqual([['demo-host', 'in', '0110', '00'], ['demo-host', 'in', '0110', '00']]);
+  expect(issuer.types().slice(0, 2)).toEqual(['0100', '0100']);
+  // Of the second, its own end as well.
+  expect(at.logged.some(({ direction, outcome }) => direction === 'out' && outcome === 'expired')).toBe(true);
+});
+
 test('what cannot be authenticated has no validated source, and no line', async () => {
   const { running, lines } = await logging();
   const shop = await running.call('ascii');
