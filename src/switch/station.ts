@@ -100,14 +100,15 @@ export class Station implements LinkHandlers {
   #undecodable(came: Pick<Received, 'connection' | 'header' | 'atMs' | 'startedMs'>, error: DecodeError, recovered: Message | undefined): void {
     const { name, dialect } = this.#config;
     const { events } = this.#outside;
-    if (recovered === undefined || !draftFormatError(recovered, error.field, dialect, this.#draft)) {
+    const meaning = recovered === undefined ? undefined : readMessage(recovered, dialect, name);
+    if (recovered === undefined || meaning === undefined || !draftFormatError(recovered, error.field, dialect, this.#draft)) {
       events.dropped(name, 'undecodable', error.message);
+      // Whoever waits for it waits no longer; where answers have to be authenticated, anybody could have said this.
+      if (meaning?.kind === 'response' && this.#mac?.required !== true) this.#outside.hosts.garbled(name, meaning, error.message);
       return;
     }
-    const meaning = readMessage(recovered, dialect, name);
     const type = typeOf(meaning);
     events.received(name, type);
-    if (meaning.kind === 'response') this.#outside.hosts.garbled(name, meaning, error.message);
     events.refused(name, type, '9100', error.message);
     const signed = this.#mac?.required === true;
     if (signed) came.connection.begin();

@@ -76,6 +76,26 @@ test.for(['ascii', 'iso2003'] as const)('the result of a CVV or iCVV check that 
   expect(JSON.stringify(at.logged)).not.toContain('X  YN');
 });
 
+test('an issuer’s answer that cannot be read beyond its trace counts as none at once: nobody waits for the timer', async () => {
+  const at = await startHostSwitch({ issuer: { timers: { posMs: 20_000, cashMs: 20_000, adviceMs: 500 } }, answerMs: 30_000 });
+  const issuer = await at.call('demo-host');
+  expect((await issuer.ask(management(issuer.codec, 1, '001'))).text(39)).toBe('00');
+  const shop = await at.call();
+  shop.send(buys(shop, 1));
+  const request = await issuer.next();
+  const answer = new Draft('0110');
+  for (const field of [2, 3, 4, 7, 11, 32, 37, 41, 49]) if (request.has(field)) answer.set(field, request.text(field)!);
+  const bytes = Buffer.from(issuer.codec.encode(answer.set(38, 'ABC123').set(39, '00').set(54, '0001978C000000001250')));
+  // The length of DE54, which is no number: what stands before it can be read.
+  const at54 = bytes.indexOf('0001978C');
+  bytes.fill(0xff, at54 - 2, at54);
+  const askedMs = performance.now();
+  issuer.sendBytes(bytes);
+  const decided = await shop.next();
+  expect([code(decided), told(decided)]).toEqual(['0110 00', ['badAnswer']]);
+  expect(performance.now() - askedMs).toBeLessThan(10_000);
+});
+
 test('what stand-in decides has its reason in the answer, the log, the book’s entry and its story alike', async () => {
   const at = await startHostSwitch();
   const shop = await at.call();
