@@ -63,6 +63,7 @@ export const destinationBegins = 'station:';
 
 export class Acquirers {
   #outside: AcquirersOutside | undefined;
+  readonly #keeping = new Map<string, Promise<PassedOutcome>>();
   #byStation: ReadonlyMap<string, WorkingAcquirer> = new Map();
   #byInstitution: ReadonlyMap<string, WorkingAcquirer> = new Map();
 
@@ -82,14 +83,25 @@ export class Acquirers {
     return this.#byStation.get(station)?.line;
   }
 
-  /** Settles when it is on disk, or will not be. */
+  /** Settles when it is on disk, or will not be. Of those under one trace the one after the other. */
   async keep(arrival: PassedArrival): Promise<PassedOutcome> {
+    const id = idOf(arrival);
+    const go = async (): Promise<PassedOutcome> => await this.#keep(arrival, id);
+    const kept = this.#keeping.get(id)?.then(go, go) ?? go();
+    this.#keeping.set(id, kept);
+    try {
+      return await kept;
+    } finally {
+      if (this.#keeping.get(id) === kept) this.#keeping.delete(id);
+    }
+  }
+
+  async #keep(arrival: PassedArrival, id: string): Promise<PassedOutcome> {
     const { meaning, issuer } = arrival;
     if (meaning.fault !== undefined) return refused(meaning.fault.reason, Number(meaning.fault.field), meaning.fault.text);
     const acquirer = this.#byInstitution.get(meaning.destination);
     if (acquirer === undefined || this.#outside === undefined) return refused('9108', undefined, 'no station is the acquirer of the institution that it is for');
     const { advices, vault, now } = this.#outside;
-    const id = idOf(arrival);
     const before = await contentOf(advices, id);
     if (before === 'unreadable') return refused('9109', undefined, 'what is on disk cannot be read');
     const own = before?.own ?? acquirer.line.reserveTrace();

@@ -88,6 +88,9 @@ test('the same one that comes twice at once is kept once', async () => {
   const outcomes = await Promise.all([keep(desk, 1), keep(desk, 1), keep(desk, 1)]);
   expect(outcomes.map(({ kind }) => kind)).toEqual(['kept', 'kept', 'kept']);
   expect(desk.file.backlog('station:pos').count).toBe(1);
+  const others = await Promise.all([keep(desk, 2), keep(desk, 2, { 4: '000000009999' }), keep(desk, 2)]);
+  expect(others.map((outcome) => (outcome.kind === 'refused' ? outcome.reason : outcome.kind))).toEqual(['kept', '9113', 'kept']);
+  expect(desk.file.backlog('station:pos').count).toBe(2);
 });
 
 test('one that the disk does not take is refused, never said to be kept, and no other is lost by it', async () => {
