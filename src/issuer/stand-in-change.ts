@@ -105,7 +105,7 @@ export function mayStand({ more, isReversed, phase, reason, by }: StandInRecord)
 
 /** That it is taken back is on no disk yet. */
 export function withUnsure(record: StandInRecord): StandInRecord {
-  return { ...record, more: moreOf({ ...record.more, unsure: true }) };
+  return { ...record, more: moreOf({ ...record.more, unsure: true, overdue: undefined }) };
 }
 
 /** The issuer is sure to hear of it. */
@@ -127,7 +127,7 @@ export function withMarker(result: Result, marker: string, nowMs: number): Resul
 export function reversedBefore(head: StandInHead, records: Records, key: string, id: string, message: CardMessage, nowMs: number, journal: Journal): Result {
   const response = { reason: '1830', approvalCode: '', amount: message.amount } as const;
   const earlier = decodeRecord(records.get(key));
-  const record: StandInRecord = { ...recordOf(message, id, 'switch', response), isReversed: true, sent: earlier?.sent, more: moreOf({ owed: earlier?.more?.owed, unsure: earlier?.more?.unsure }) };
+  const record: StandInRecord = { ...recordOf(message, id, 'switch', response), isReversed: true, sent: earlier?.sent, more: moreOf({ ...earlier?.more, proposal: undefined }) };
   const entry = encodeEntry(entryOf(message, nowMs, 'switch', response, [], ['reversedBefore']));
   return changed(head, message.card.token, nowMs, { card: head.card, puts: [[key, record]], fresh: undefined, takes: [], done: { key, record, entry } }, { kind: 'answered', record, note: undefined, decision: undefined }, journal);
 }

@@ -133,7 +133,7 @@ function applyOverdue(head: StandInHead, records: Records, { token, recordId, co
   }
   if (record.phase === 'ended' || record.isReversed) return { kind: 'decided', answer, change: undefined };
   const back = takeBack(head, { ...record, more: moreOf({ ...record.more, deposit: undefined }) }, 0, counters);
-  const over = withUnsure({ ...back.record, more: record.more });
+  const over: StandInRecord = { ...back.record, more: moreOf({ ...record.more, unsure: true, overdue: true }) };
   return changed(head, token, nowMs, { card: back.card, known: back.known, puts: [[recordId, over]], fresh: undefined, takes: back.gives, done: { key: recordId, record: over, entry: '', counters, takes: [], isUndone: record.counted !== undefined } }, answer, journal);
 }
 

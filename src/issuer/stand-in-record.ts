@@ -60,6 +60,8 @@ export interface RecordMore {
   readonly owed?: Owed;
   /** That it is taken back is on no disk yet, as far as anybody knows: another reversal of it tells the issuer, too. */
   readonly unsure?: true;
+  /** Nobody ended it in its time, and it was taken back: no acquirer has reversed it. */
+  readonly overdue?: true;
   /** Of a reversal: other names under which the issuer may know what it takes back, as a whole. */
   readonly namesToo?: readonly SentReference[];
 }
@@ -135,11 +137,12 @@ export function tombstone(message: CardMessage): StandInRecord {
 
 /** Undefined where there is nothing. */
 export function moreOf(more: { readonly [Name in keyof RecordMore]: RecordMore[Name] | undefined }): RecordMore | undefined {
-  const { proposal, pin, account, deposit, actualMinor, owed, unsure, namesToo } = more;
+  const { proposal, pin, account, deposit, actualMinor, owed, unsure, overdue, namesToo } = more;
   if (!Object.values(more).some((value) => value !== undefined)) return undefined;
   return {
     ...(proposal === undefined ? {} : { proposal }), ...(pin === undefined ? {} : { pin }), ...(account === undefined ? {} : { account }), ...(deposit === undefined ? {} : { deposit }),
-    ...(actualMinor === undefined ? {} : { actualMinor }), ...(owed === undefined ? {} : { owed }), ...(unsure === undefined ? {} : { unsure }), ...(namesToo === undefined ? {} : { namesToo }),
+    ...(actualMinor === undefined ? {} : { actualMinor }), ...(owed === undefined ? {} : { owed }), ...(unsure === undefined ? {} : { unsure }),
+    ...(overdue === undefined ? {} : { overdue }), ...(namesToo === undefined ? {} : { namesToo }),
   };
 }
 

@@ -49,7 +49,9 @@ export function applyRelay(head: StandInHead, records: Records, { id, done }: Re
   if (record !== undefined) {
     const earlier = decodeRecord(records.get(key));
     const isSame = earlier === undefined || earlier.id === record.id || earlier.phase === 'asked';
-    let put: StandInRecord = { ...record, isReversed: record.isReversed || earlier?.isReversed === true, telling: earlier?.telling === 'done' && earlier.id === record.id ? 'done' : record.telling };
+    // What nobody ended here in its time was answered there: no acquirer has reversed it.
+    const wasReversed = earlier?.isReversed === true && earlier.more?.overdue !== true;
+    let put: StandInRecord = { ...record, isReversed: record.isReversed || wasReversed, telling: earlier?.telling === 'done' && earlier.id === record.id ? 'done' : record.telling };
     let own = earlier?.more?.deposit;
     if (done.isUndone && earlier?.counted !== undefined) {
       const back = takeBack({ card, known }, earlier, 0, counters);
@@ -61,7 +63,7 @@ export function applyRelay(head: StandInHead, records: Records, { id, done }: Re
     }
     if (isSame || earlier.id === '') {
       // What it held here before it went out, there nobody could know of; what it holds after all, that one says, unless it was reversed here.
-      const isReversedHere = earlier?.isReversed === true && !record.isReversed;
+      const isReversedHere = wasReversed && !record.isReversed;
       const held = become(own, isReversedHere ? undefined : record.more?.deposit);
       moves.push(...held.moves);
       put = { ...put, more: moreOf({ ...put.more, deposit: held.deposit }) };

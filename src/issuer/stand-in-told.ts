@@ -66,14 +66,14 @@ export function applyTold(head: StandInHead, records: Records, told: ToldMessage
   if (approval !== undefined) known = withHostApproval(known, approval);
   const completed = completedBy(message, told.deposit, original);
   const takes = message.class !== 'reversal' && found.kind !== 'reversed' && (isRequest ? isApproved : isTold);
-  const held = takes && !isRequest ? advisedDeposit(told, completed) : settledDeposit(told, asked, found.kind === 'reversed', completed);
+  const held = untold !== undefined ? kept(untold.deposit) : takes && !isRequest ? advisedDeposit(told, completed) : settledDeposit(told, asked, found.kind === 'reversed', completed);
   moves.push(...held.moves);
   if (takes && completed !== undefined && original !== undefined && looked !== undefined) puts.push([looked.key, withoutDeposit(original)]);
   const record: StandInRecord = {
     ...recordOf(message, id, by, response), amount: response.amount ?? message.amount, isReversed: told.isReversed || found.kind === 'reversed', sent, advised, names: nameOf(original),
     counted, guardId: counted === undefined ? '' : (asked?.guardId ?? ''), telling: isTold ? 'due' : 'no',
     more: moreOf({
-      deposit: held.deposit, actualMinor: isApproved ? asked?.more?.actualMinor : undefined, owed: owed ?? untold?.owed, unsure: untold?.unsure,
+      deposit: held.deposit, actualMinor: isApproved ? asked?.more?.actualMinor : undefined, owed: owed ?? untold?.owed, unsure: untold?.unsure, overdue: untold?.overdue,
       namesToo: message.class === 'reversal' ? namesTooOf(original) : undefined,
     }),
   };

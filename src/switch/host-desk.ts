@@ -22,6 +22,7 @@ import type { StandInRelay } from '../issuer/stand-in-relay.ts';
 import type { CardVault } from '../keys/hsm.ts';
 import type { SentReference } from '../message/advice.ts';
 import type { CardMessage, Response } from '../message/message.ts';
+import { isApproval } from '../message/reason.ts';
 import type { Reason } from '../message/reason.ts';
 import type { StandInReason } from '../standin/condition.ts';
 import { sameOutageMs } from '../standin/exposure.ts';
@@ -146,6 +147,17 @@ export class HostDesk {
     const arrival = order.asker as HostArrival;
     const flags = ['late', `lateMs:${Math.round(lateMs)}`, `station:${sent.station}`, `sentStan:${sent.reference.stan}`];
     this.#note(arrival.token, lateEntry(arrival.message, this.#options.now(), meaning, flags));
+    if (!meaning.approved) return;
+    this.#submit(arrival, { ...this.#about(arrival), kind: 'look' }, this.#options.elapsed() + recordMs, (outcome) => {
+      const record = outcome.kind === 'decided' && outcome.answer.kind === 'answered' ? outcome.answer.record : undefined;
+      const isReplaced = this.policy.unanswered === 'adviseReplaces' && !(record !== undefined && (record.isReversed || !isApproval(record.reason)));
+      if (!isReplaced) this.#again(arrival, sent.reference);
+    });
+  }
+
+  /** The issuer approves what it was told was taken back: it may have heard of that before it came to the request, and hears of it once more. */
+  #again(arrival: HostArrival, sent: SentReference): void {
+    void this.#telling.keep([this.#telling.reversal(arrival, sent, 'timeout', `${arrival.id}-late`)]);
   }
 
   /** What takes a request back is due, and no disk has it: once it is certain that nothing else becomes of the request, it is written. */
@@ -318,8 +330,10 @@ export class HostDesk {
     this.#submit(arrival, told, elapsed() + recordMs, (outcome) => {
       if (outcome.kind !== 'decided' || outcome.answer.kind !== 'answered') finish({ kind: 'silence', why: 'what the issuer answered is not on record' });
       else if (outcome.answer.record.id !== arrival.id) void this.#fromRecord(arrival, outcome.answer.record, outcome.answer.note, finish);
-      else if (outcome.answer.record.isReversed) finish(bySwitch(arrival, '1830'));
-      else then();
+      else if (outcome.answer.record.isReversed) {
+        if (by === 'issuer' && sent !== undefined && isApproval(response.reason)) this.#again(arrival, sent);
+        finish(bySwitch(arrival, '1830'));
+      } else then();
     });
   }
 

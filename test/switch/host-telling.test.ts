@@ -6,12 +6,15 @@
 import { afterEach, expect, test } from 'vitest';
 import type { AdviceFile } from '../../src/advice/advice-file.ts';
 import { expireDue } from '../../src/issuer/ledger.ts';
+import type { Message } from '../../src/iso8583/codec.ts';
+import { Draft } from '../../src/iso8583/draft.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { StoreUnknown } from '../../src/store/store.ts';
 import type { CommitItem, CommitResult, PartitionEpoch } from '../../src/store/store.ts';
 import { FaultyStore } from '../fault/faulty-store.ts';
 import { demoKeyFile, openHsm } from '../keys/fixture.ts';
-import { until } from './fixture.ts';
+import { management, until } from './fixture.ts';
+import type { Acquirer } from './fixture.ts';
 import { buys, code, hostPan, issuerComes, reverses, startHostSwitch, stopHosts } from './hosts.ts';
 import type { HostSwitch } from './hosts.ts';
 
@@ -279,5 +282,81 @@ test('a repeat at a switch whose disk is full, of an approval whose advice anoth
   const issuer = await issuerComes(one);
   await one.delivered();
   expect(issuer.types()).toEqual(['0120', '0420']);
+  expect(issuer.host.exposureMinor(hostPan)).toBe(0);
+});
+
+/** An issuer that answers what it is told to, in any order. */
+async function issuerByHand(at: HostSwitch): Promise<Acquirer> {
+  const issuer = await at.call('demo-host');
+  expect(code(await issuer.ask(management(issuer.codec, 1, '001')))).toBe('0810 00');
+  await until(() => at.issuers.status('demo-host')?.phase === 'closed', 'the issuer can be asked');
+  return issuer;
+}
+
+function answers(issuer: Acquirer, to: Message, fields: Readonly<Record<number, string>>): void {
+  const draft = new Draft(`0${to.mti[1]}${to.mti[2] === '0' ? '1' : '3'}0`);
+  for (const field of [2, 3, 4, 7, 11, 12, 13, 32, 33, 37, 41, 49]) {
+    const text = to.text(field);
+    if (text !== undefined) draft.set(field, text);
+  }
+  for (const [field, text] of Object.entries(fields)) draft.set(Number(field), text);
+  issuer.send(draft);
+}
+
+test('an issuer that acknowledges a reversal first, and approves its request then, hears of the reversal once more', async () => {
+  const at = await startHostSwitch({ issuer: { timers: { posMs: 2_000, cashMs: 2_000, adviceMs: 500 } } });
+  const issuer = await issuerByHand(at);
+  const shop = await at.call();
+  shop.send(buys(shop, 1, plain));
+  const request = await issuer.next();
+  shop.send(reverses(shop, 2, 1, plain));
+  const first = await issuer.next();
+  answers(issuer, first, { 39: '00' });
+  await at.delivered();
+  answers(issuer, request, { 38: 'ABC123', 39: '00' });
+  expect([code(await shop.next()), code(await shop.next())]).toEqual(['0430 00', '0110 94']);
+  const second = await issuer.next();
+  expect([first.mti, second.mti, second.text(90)]).toEqual(['0420', '0420', first.text(90)]);
+});
+
+test.for([true, false])('an issuer that approves after its time, and after it has acknowledged that the request is taken back, hears of that once more (assured response: %s)', async (assuredResponse) => {
+  const at = await startHostSwitch({ issuer: { assuredResponse } });
+  const issuer = await issuerByHand(at);
+  const shop = await at.call();
+  shop.send(buys(shop, 1, plain));
+  const request = await issuer.next();
+  const first = await issuer.next();
+  answers(issuer, first, { 39: '00' });
+  if (assuredResponse) answers(issuer, await issuer.next(), { 39: '00' });
+  await at.delivered();
+  answers(issuer, request, { 38: 'ABC123', 39: '00' });
+  const second = await issuer.next();
+  expect([first.mti, second.mti, second.text(90)]).toEqual(['0420', '0420', first.text(90)]);
+});
+
+test('a switch that the store is away for answers a request that another has taken back as overdue: the acquirer’s reversal still reaches the issuer', async () => {
+  const inner = new MemoryStore({ partitions: 1, now: () => Date.now() });
+  const hsm = openHsm(demoKeyFile());
+  const of = new FaultyStore(inner, undefined);
+  let aheadMs = 0;
+  const one = await startHostSwitch({ store: of, hsm });
+  const two = await startHostSwitch({ store: inner, hsm, now: () => Date.now() + aheadMs });
+  const issuer = await issuerComes(one, dropped);
+  const second = await issuerComes(two);
+  const shop = await one.call();
+  shop.send(buys(shop, 1, plain));
+  await until(() => issuer.types().length === 1, 'it is in flight');
+  of.fail({ nth: 1, kind: 'before', persistent: true, on: 'all' });
+  aheadMs = 60_000;
+  await lookForDue(two, () => Date.now() + aheadMs);
+  await two.delivered();
+  expect(second.types()).toEqual(['0420']);
+  expect(code(await shop.next())).toBe('0110 00');
+  of.heal();
+  await until(() => one.lines.some(({ event }) => event === 'switch counts with the store again'), 'it is relayed');
+  await one.delivered();
+  expect(issuer.host.exposureMinor(hostPan)).toBe(1_250);
+  expect(code(await shop.ask(reverses(shop, 2, 1, plain)))).toBe('0430 00');
+  await one.delivered();
   expect(issuer.host.exposureMinor(hostPan)).toBe(0);
 });

@@ -105,7 +105,7 @@ const cases: readonly Case[] = [
       expect(shop.frames.length).toBe(1);
       return { got, issuer };
     },
-    got: ['0430 00'], told: ['0100', '0420'],
+    got: ['0430 00'], told: ['0100', '0420', '0420'],
   },
   {
     what: 'on its way to the issuer, who answers later',
@@ -117,7 +117,7 @@ const cases: readonly Case[] = [
       shop.send(reverses(shop, 2, 1));
       return { got: [code(await shop.next()), code(await shop.next())], issuer };
     },
-    got: ['0430 00', '0110 94'], told: ['0420', '0100'],
+    got: ['0430 00', '0110 94'], told: ['0420', '0100', '0420'],
   },
   {
     what: 'on its way to the issuer, who never answers',
