@@ -57,6 +57,16 @@ function originalOf({ replaces, original, trace }: AdviceContent): OriginalNamed
   return original === undefined ? undefined : { ...original, acquirer: original.acquirer === '' ? trace.acquirer : original.acquirer };
 }
 
+/**
+ * For the issuer, an original that the switch does not know: of the acquirer that sends, and under no trace number. The issuer knows
+ * transactions by the switch's numbers, so that an acquirer's own would be the name of somebody else's. Undefined where it names none.
+ */
+export function unknownOriginal({ original, trace }: Pick<AdviceContent, 'original' | 'trace'>): SentReference | undefined {
+  if (original === undefined) return undefined;
+  const { class: of, function: function_, transmittedAt, localAt } = original;
+  return { class: of, ...(function_ === 'advice' ? { function: function_ } : {}), stan: '0', transmittedAt, localAt, acquirer: trace.acquirer };
+}
+
 /** What was carried in the target's own form is told as it was. */
 function writeRest(draft: Draft, { panSequence, pointOfService, condition, purpose, merchant, wrongPins = 0 }: AdviceContent, { dialect, spec }: Side): undefined {
   const { entryModes } = dialect;

@@ -8,7 +8,7 @@
  */
 import { assert } from '../base/assert.ts';
 import type { Deadline, Deadlines } from '../base/deadlines.ts';
-import { draftAdvice } from '../dialect/forward-advice.ts';
+import { draftAdvice, unknownOriginal } from '../dialect/forward-advice.ts';
 import { draftForwarded } from '../dialect/forward.ts';
 import type { ForwardRoute, OwnValues } from '../dialect/forward.ts';
 import type { ForwardFault } from '../dialect/forward-write.ts';
@@ -251,7 +251,7 @@ export class HostIssuer implements RemoteIssuer {
     const own: OwnValues = {
       stan: kept?.stan ?? String(number), transmittedAt: kept?.transmittedAt ?? times.transmittedAt(), localAt: times.localAt(),
       forwardingInstitution: station.forwardingInstitution,
-      ...('message' in order ? { pin: order.pin, original: order.original, rrn: order.rrn ?? '', proposal: order.proposal } : {}),
+      ...('message' in order ? { pin: order.pin, original: order.original ?? unknownOriginal(order.meaning), rrn: order.rrn ?? '', proposal: order.proposal } : {}),
     };
     const fault = isWritten ? undefined : draftOf(order, route, requests, own, draft);
     if (fault !== undefined) {
@@ -336,7 +336,10 @@ export class HostIssuer implements RemoteIssuer {
 }
 
 function draftOf(order: ForwardOrder | AdviceOrder, route: ForwardRoute | undefined, { station }: StationRequests, own: OwnValues, draft: Draft): ForwardFault | undefined {
-  if ('content' in order) return draftAdvice(order.of, order.content, order.pan, station.side, own, order.isRepeat, draft);
+  if ('content' in order) {
+    const { content } = order;
+    return draftAdvice(order.of, content.replaces === undefined && content.original !== undefined ? { ...content, replaces: unknownOriginal(content) } : content, order.pan, station.side, own, order.isRepeat, draft);
+  }
   return draftForwarded(order, route!, own, draft);
 }
 

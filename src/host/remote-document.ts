@@ -88,13 +88,12 @@ function actualOf({ actualMinor, amount }: AdviceContent): MoneyDocument | undef
   return actualMinor === undefined || amount === undefined ? undefined : money({ amountMinor: actualMinor, currency: amount.currency });
 }
 
-/** By the id that the issuer knows it by, or else in the acquirer's words. */
+/** By the id that the issuer knows it by, or else in the acquirer's words, of whom it is in any case. */
 function originalOf(sent: SentReference | undefined, named: OriginalReference | undefined, acquirer: string): OriginalDocument | undefined {
   if (sent !== undefined) return { id: sent.stan, type: sent.function ?? 'request', class: sent.class };
   if (named === undefined) return undefined;
   return {
-    type: named.function, class: named.class, stan: named.stan, transmittedAt: named.transmittedAt, localAt: named.localAt,
-    acquirer: named.acquirer === '' ? acquirer : named.acquirer,
+    type: named.function, class: named.class, stan: named.stan, transmittedAt: named.transmittedAt, localAt: named.localAt, acquirer,
   };
 }
 
