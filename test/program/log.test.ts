@@ -14,9 +14,10 @@ async function command(program: ProgramProcess, line: string): Promise<Ended> {
   return await locum(line.split(' '), { cwd: program.folder, env: { LOCUM_HTTP_PORT: String(program.httpPort) } });
 }
 
+/** By STAN: lines of one millisecond have no order. */
 async function lines(program: ProgramProcess, options: string): Promise<MessageLogLine[]> {
   const { out } = await command(program, `log --most 5000 --json ${options}`.trim());
-  return out.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as MessageLogLine);
+  return out.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as MessageLogLine).toSorted((one, other) => Number(one.stan) - Number(other.stan));
 }
 
 describe('the log of messages of a running switch', () => {
