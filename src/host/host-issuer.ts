@@ -151,6 +151,10 @@ export class HostIssuer implements RemoteIssuer {
       const { order, asked, sent } = outcome.request;
       events.late(this.#config.name, { sent, order, message, meaning, lateMs: outcome.lateMs, fault: answerFault(asked, message, meaning) });
     } else if (outcome.kind === 'answered') this.#settle(outcome.request, message, meaning, outcome.elapsedMs);
+    else if (outcome.kind === 'unmatched') {
+      const { near } = outcome;
+      events.unmatched(this.#config.name, stationName, meaning, near === undefined ? undefined : { sent: near.request.sent, differing: near.differing.map(({ name }) => name) });
+    }
     return outcome.kind === 'late' || outcome.kind === 'answered' ? 'request' : 'none';
   }
 

@@ -153,6 +153,12 @@ export interface LateAnswer {
   readonly fault: string;
 }
 
+/** Of the requests that wait, the one that an answer comes nearest to, and the parts of its trace in which they differ. */
+export interface NearestRequest {
+  readonly sent: Sent;
+  readonly differing: readonly string[];
+}
+
 /** Called synchronously; none may throw. `station` is the station's name, `issuer` the issuer's. */
 export interface HostEvents extends MatcherEvents {
   circuitChanged(issuer: string, from: Standing, to: Standing): void;
@@ -163,6 +169,8 @@ export interface HostEvents extends MatcherEvents {
   /** A request of ours that could not be written. */
   unfit(station: string, fault: ForwardFault): void;
   late(issuer: string, late: LateAnswer): void;
+  /** An answer that nothing of ours explains: it is no answer to the acquirer. */
+  unmatched(issuer: string, station: string, meaning: ResponseMeaning, nearest: NearestRequest | undefined): void;
 }
 
 export interface HostStatus {

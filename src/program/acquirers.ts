@@ -27,7 +27,6 @@ import type { Hosts } from '../switch/hosts.ts';
 import { blankLine, exchangeLine, noMessageLog, withoutCard } from '../switch/message-log.ts';
 import type { MessageLog } from '../switch/message-log.ts';
 import { outcomeOf } from './advice-outcome.ts';
-import { nearestWords } from './alerts.ts';
 import type { AlertNotes } from './alerts.ts';
 import type { LogGate } from './events.ts';
 import { firstStanOf } from './first-stan.ts';
@@ -35,6 +34,7 @@ import type { Metrics } from './metrics.ts';
 import { loadFormat } from './tables-format.ts';
 import type { Format } from './tables-format.ts';
 import type { StationRow, Tables } from './tables.ts';
+import { nearestWords } from './unmatched-answer.ts';
 
 export interface AcquirersOutside {
   readonly hosts: Hosts;
@@ -178,10 +178,9 @@ export class AcquirerStations {
             notes.happened('answersRefused', destination, fault);
             gate.warning('acquirer answer refused', () => ({ station, fault }));
           },
-          answerUnmatched: (station, differing) => {
-            link.answerUnmatched(station, differing);
-            notes.happened('answersUnmatched', destination, nearestWords(differing));
-            gate.warning('acquirer answer unmatched', () => ({ station, nearest: nearestWords(differing) }));
+          unmatched: (_acquirer, station, meaning, nearest) => {
+            notes.happened('answersUnmatched', destination, nearestWords(nearest));
+            gate.warning('acquirer answer unmatched', () => ({ station, mti: meaning.mti, stan: meaning.stan, nearest: nearestWords(nearest) }));
           },
           unfit: (station, fault) => gate.warning('message cannot be passed on', () => ({ station, field: fault.field, fault: fault.text })),
           late: (_acquirer, answer) => {

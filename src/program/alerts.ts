@@ -19,11 +19,6 @@ export type EventAlertKind = 'answersLate' | 'answersUnmatched' | 'answersRefuse
 /** Until the system's parameters say another one. */
 const firstWindowMs = 60_000;
 
-/** @param differing of the nearest request that waits, the parts in which an answer differs from its own; undefined: none is near */
-export function nearestWords(differing: readonly string[] | undefined): string {
-  return differing === undefined ? 'nothing near waits' : `of the nearest that waits it differs in ${differing.join(', ')}`;
-}
-
 /** What happened, for alerts: told by whoever sees it, as often as it happens. */
 export class AlertNotes {
   readonly #elapsed: () => number;

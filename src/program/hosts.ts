@@ -40,7 +40,6 @@ import type { HsmTurn } from '../switch/hsm-turn.ts';
 import { blankLine, exchangeLine, noMessageLog, withoutCard } from '../switch/message-log.ts';
 import type { ExchangeFacts, MessageLog } from '../switch/message-log.ts';
 import { outcomeOf } from './advice-outcome.ts';
-import { nearestWords } from './alerts.ts';
 import type { AlertNotes } from './alerts.ts';
 import type { LogGate } from './events.ts';
 import { firstStanOf } from './first-stan.ts';
@@ -50,6 +49,7 @@ import type { Metrics } from './metrics.ts';
 import { openRemote, remoteSetup } from './remote-issuers.ts';
 import { loadFormat } from './tables-format.ts';
 import type { StationRow, Tables } from './tables.ts';
+import { nearestWords } from './unmatched-answer.ts';
 
 export interface HostsOutside {
   readonly dataDir: string;
@@ -399,11 +399,9 @@ export class HostIssuers {
         notes.happened('answersRefused', name, fault);
         gate.warning('issuer answer refused', () => ({ issuer: name, station, fault }));
       },
-      answerUnmatched: (station, differing) => {
-        link.answerUnmatched(station, differing);
-        const nearest = nearestWords(differing);
-        notes.happened('answersUnmatched', name, nearest);
-        gate.warning('issuer answer unmatched', () => ({ issuer: name, station, nearest }));
+      unmatched: (issuer, station, meaning, nearest) => {
+        notes.happened('answersUnmatched', issuer, nearestWords(nearest));
+        gate.warning('issuer answer unmatched', () => ({ issuer, station, mti: meaning.mti, stan: meaning.stan, nearest: nearestWords(nearest) }));
       },
       unfit: (station, fault) => gate.warning('message cannot be forwarded', () => ({ station, field: fault.field, fault: fault.text })),
       late: (issuer, late) => {

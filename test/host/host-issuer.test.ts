@@ -97,6 +97,7 @@ describe('a host issuer', () => {
     reply(at, at.links[0]!, 0, { 41: 'TERM02', 32: '999' });
     reply(at, at.links[0]!, 0, { 41: undefined });
     expect([at.results, at.events]).toEqual([[], ['host1 unmatched, differs in terminal and acquirer', 'host1 unmatched, differs in terminal']]);
+    expect(at.unmatched).toEqual([['host1', '100', '100', ['terminal', 'acquirer']], ['host1', '100', '100', ['terminal']]]);
   });
 
   it('matches by what is configured for the class', () => {

@@ -66,6 +66,8 @@ export interface RecordedHost {
   readonly host: HostIssuer;
   readonly events: string[];
   readonly late: LateAnswer[];
+  /** Station, trace number, and that of the nearest request with what differs. */
+  readonly unmatched: unknown[];
 }
 
 export function stationOf(name: string, link: HostLink, codec = codecOf('iso8583-1993-binary'), changes: Partial<HostStation> = {}): HostStation {
@@ -75,6 +77,7 @@ export function stationOf(name: string, link: HostLink, codec = codecOf('iso8583
 export function recordedHost(stations: readonly HostStation[], deadlines = new Deadlines(() => performance.now(), processSchedule), changes: Partial<HostConfig> = {}): RecordedHost {
   const events: string[] = [];
   const late: LateAnswer[] = [];
+  const unmatched: unknown[] = [];
   const recording: HostEvents = {
     ...silentLinkEvents,
     answerMatched: (station) => events.push(`${station} answered`),
@@ -85,6 +88,7 @@ export function recordedHost(stations: readonly HostStation[], deadlines = new D
     advices: () => undefined,
     circuitChanged: (_, from, to) => events.push(`${from.phase} to ${to.phase}${to.why === undefined ? '' : `, ${to.why}`}`),
     answerRefused: (station, fault) => events.push(`${station} refused: ${fault}`),
+    unmatched: (_, station, { stan }, nearest) => unmatched.push([station, stan, nearest?.sent.reference.stan, nearest?.differing]),
     unfit: (station, fault) => events.push(`${station} unfit: DE${fault.field}`),
     late: (_, each) => late.push(each),
   };
@@ -92,7 +96,7 @@ export function recordedHost(stations: readonly HostStation[], deadlines = new D
   const host = new HostIssuer({ ...config, ...changes }, stations, { deadlines, times, events: recording });
   host.linksChanged();
   events.length = 0;
-  return { host, events, late };
+  return { host, events, late, unmatched };
 }
 
 /** The answer that an issuer makes of a request: its own values back, and what is given. */

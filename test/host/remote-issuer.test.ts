@@ -132,7 +132,7 @@ function start(port: number, changes: Partial<RemoteConfig> = {}, transport: Par
   const events: string[] = [];
   const recording: HostEvents = {
     ...silentLinkEvents, circuitChanged: (_, from, to) => events.push(`${from.phase} to ${to.phase}`), advices: () => undefined, answerRefused: (_, fault) => events.push(`refused: ${fault}`),
-    unfit: () => undefined, late: (_, { meaning }) => events.push(`late: ${meaning.responseCode}`), requestExpired: () => events.push('expired'),
+    unfit: () => undefined, unmatched: () => undefined, late: (_, { meaning }) => events.push(`late: ${meaning.responseCode}`), requestExpired: () => events.push('expired'),
   };
   const deadlines = new Deadlines(elapsed, processSchedule);
   const { connections = 4 } = transport;

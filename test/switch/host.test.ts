@@ -258,6 +258,17 @@ test('an acknowledgement that comes after our timer is one: the advice is not se
   expect(at.logged.filter(({ outcome }) => outcome === 'unmatched')).toEqual([]);
 });
 
+test('an answer of an issuer that matches nothing is logged with the request that it comes nearest to, and is nobody’s', async () => {
+  const at = await startHostSwitch({ issuer: { timers: { posMs: 400 } } });
+  await issuerComes(at, always({ do: 'wrong', wrong: 'stan' }, '100'));
+  const shop = await at.call();
+  expect(code(await shop.ask(buys(shop, 1)))).toBe('0110 00');
+  const said = expect.stringMatching(/^it differs from the nearest that waits \(0100, STAN [0-9]{1,6}\) in STAN$/) as string;
+  expect(at.logged.filter(({ outcome }) => outcome === 'unmatched')).toMatchObject([{ station: 'demo-host', direction: 'in', mti: '0110' }]);
+  expect(at.lines.filter(({ event }) => event === 'issuer answer unmatched')).toMatchObject([{ issuer: 'demo-host', mti: '0110', nearest: said }]);
+  expect(at.notes.recent(60_000)).toMatchObject([{ kind: 'answersUnmatched', subject: 'demo-host', count: 1, last: said }]);
+});
+
 test('trace numbers of a run are not used again by the next one, nor by another switch that starts at the same time', async () => {
   const folder = newFolder();
   const stans = new Set<string>();
