@@ -26,7 +26,7 @@ export const commands: readonly Command[] = [
   issuerListCommand, issuerShowCommand, issuerOutCommand, issuerInCommand, issuerKillCommand, issuerUnkillCommand,
   cardShowCommand, cardSetCommand, cardBalanceCommand,
   advicesListCommand, advicesShowCommand, advicesReplayCommand, advicesDropCommand, advicesPauseCommand, advicesResumeCommand, advicesSpeedCommand,
-  stationListCommand, stationShowCommand, stationSignOnCommand, stationSignOffCommand, stationEchoCommand, stationCutOverCommand,
+  stationListCommand, stationShowCommand, stationSignOffCommand, stationSignOnCommand, stationEchoCommand, stationCutOverCommand,
   lockCommand, unlockCommand, locksCommand,
   tablesListCommand, tablesShowCommand, tablesSetCommand, tablesRemoveCommand, tablesResetCommand, tablesHistoryCommand,
   caInitCommand, caSignCommand, caListCommand, caShowCommand, caCheckCommand, caCrlCommand, caRevokeCommand,
