@@ -20,6 +20,8 @@ export type Journal = (done: Done) => string | undefined;
 
 export const dayMs = 86_400_000;
 export const recordDays = 7;
+/** That a reversal is on disk is on record after so long, or it is not there. */
+const tellingMs = 1_500;
 
 /** What a change of a card's head is made of. */
 export interface Changing {
@@ -99,13 +101,18 @@ export function namesTooOf(record: StandInRecord | undefined): readonly SentRefe
 
 /** Is there something at the issuer, or may be, that its reversal takes back? */
 export function mayStand({ more, isReversed, phase, reason, by }: StandInRecord): boolean {
-  if (more?.unsure === true || more?.owed !== undefined) return true;
+  if (more?.unsure !== undefined || more?.owed !== undefined) return true;
   return !isReversed && (phase !== 'ended' || isApproval(reason) || by === 'switch');
 }
 
 /** That it is taken back is on no disk yet. */
-export function withUnsure(record: StandInRecord): StandInRecord {
-  return { ...record, more: moreOf({ ...record.more, unsure: true, overdue: undefined }) };
+export function withUnsure(record: StandInRecord, nowMs: number): StandInRecord {
+  return { ...record, more: moreOf({ ...record.more, unsure: nowMs, overdue: undefined }) };
+}
+
+/** A reversal of it is on its way to some disk: whoever brings another one waits for that as long as it may take. */
+export function isBeingTold({ more, isReversed }: StandInRecord, nowMs: number): boolean {
+  return isReversed && more?.unsure !== undefined && Math.abs(nowMs - more.unsure) < tellingMs;
 }
 
 /** The issuer is sure to hear of it. */

@@ -133,7 +133,7 @@ function applyOverdue(head: StandInHead, records: Records, { token, recordId, co
   }
   if (record.phase === 'ended' || record.isReversed) return { kind: 'decided', answer, change: undefined };
   const back = takeBack(head, { ...record, more: moreOf({ ...record.more, deposit: undefined }) }, 0, counters);
-  const over: StandInRecord = { ...back.record, more: moreOf({ ...record.more, unsure: true, overdue: true }) };
+  const over: StandInRecord = { ...back.record, more: moreOf({ ...record.more, unsure: nowMs, overdue: true }) };
   return changed(head, token, nowMs, { card: back.card, known: back.known, puts: [[recordId, over]], fresh: undefined, takes: back.gives, done: { key: recordId, record: over, entry: '', counters, takes: [], isUndone: record.counted !== undefined } }, answer, journal);
 }
 
@@ -157,7 +157,7 @@ function applyFound(head: StandInHead, records: Records, { id, kind, message, ru
   }
   const back = takeBack(head, record, 0, rules.counters);
   // Another switch may have written the advice all the same: a reversal takes back what that tells.
-  const undone: StandInRecord = withUnsure({ ...back.record, reason: '9109', approvalCode: '', counted: undefined, isReversed: record.isReversed, telling: 'no' });
+  const undone: StandInRecord = withUnsure({ ...back.record, reason: '9109', approvalCode: '', counted: undefined, isReversed: record.isReversed, telling: 'no' }, nowMs);
   const entry = entryText({ ...entryOf(message, nowMs, 'switch', undone, [], ['adviceNotWritten'], record.id), id }, back.gives);
   return changed(head, message.card.token, nowMs, {
     card: back.card, known: back.known, puts: [[key, undone]], fresh: undefined, takes: back.gives, done: { key, record: undone, entry, counters: rules.counters, takes: [], isUndone: true },

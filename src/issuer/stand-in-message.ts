@@ -204,7 +204,7 @@ export type StandInAnswer =
       /** Of a decision of this call. */
       readonly decision: Extract<StandInDecision, { kind: 'decided' }> | undefined;
     }
-  /** It is on its way to the issuer already. */
+  /** It is on its way to the issuer already; or, of a reversal, another one of the same is on its way to a disk. */
   | { readonly kind: 'asked'; readonly record: StandInRecord }
   /** It is on record now, and may be sent. `names`: what it names, as the issuer knows that. */
   | { readonly kind: 'go'; readonly names: SentReference | undefined; readonly proposal?: Pick<Response, 'reason' | 'approvalCode'> }

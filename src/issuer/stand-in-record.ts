@@ -58,8 +58,8 @@ export interface RecordMore {
   readonly actualMinor?: number;
   /** What takes `sent` back, until the issuer has answered it or that is on some switch's disk. */
   readonly owed?: Owed;
-  /** That it is taken back is on no disk yet, as far as anybody knows: another reversal of it tells the issuer, too. */
-  readonly unsure?: true;
+  /** That it is taken back is on no disk yet, as far as anybody knows: another reversal of it tells the issuer, too. Unix ms since when. */
+  readonly unsure?: number;
   /** Nobody ended it in its time, and it was taken back: no acquirer has reversed it. */
   readonly overdue?: true;
   /** Of a reversal: other names under which the issuer may know what it takes back, as a whole. */

@@ -3,7 +3,7 @@ import type { CardMessage } from '../message/message.ts';
 import { isApproval } from '../message/reason.ts';
 import { issuerApproved } from '../standin/activity.ts';
 import type { GuardMove } from '../store/store.ts';
-import { before, changed, freshOf, mayStand, named, nameOf, namesTooOf, withUnsure } from './stand-in-change.ts';
+import { before, changed, freshOf, isBeingTold, mayStand, named, nameOf, namesTooOf, withUnsure } from './stand-in-change.ts';
 import type { Journal, Records, Result } from './stand-in-change.ts';
 import { takeBack } from './stand-in-counts.ts';
 import { asPaid, completedBy, entryText, kept, noFloor, settle, take } from './stand-in-deposit.ts';
@@ -34,11 +34,12 @@ export function applyTold(head: StandInHead, records: Records, told: ToldMessage
       if (!looked.isOther) puts.push([looked.key, tombstone(message)]);
       flagged.push('originalUnknown');
     } else {
+      if (isBeingTold(original, nowMs)) return { kind: 'decided', answer: { kind: 'asked', record: original }, change: undefined };
       if (!mayStand(original)) isTold = false;
       const back = takeBack(head, original, message.actualMinor ?? 0, rules.counters);
       ({ card, known } = back);
       moves.push(...back.gives);
-      puts.push([looked.key, isTold && back.record.isReversed ? withUnsure(back.record) : back.record]);
+      puts.push([looked.key, isTold && back.record.isReversed ? withUnsure(back.record, nowMs) : back.record]);
     }
   }
   if (found.kind === 'reversed' && !isRequest) {

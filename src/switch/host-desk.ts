@@ -430,7 +430,17 @@ export class HostDesk {
       ...this.#about(arrival), kind: 'told', by: 'switch', response: { reason, approvalCode: '', amount: meaning.amount }, deposit: meaning.advisedDecline ? undefined : depositOrder(arrival),
       sent: undefined, advised: referenceOf(arrival, own), isReversed: false, flags: [], remembered: this.#rememberedOriginal(message),
     };
+    this.#noted(arrival, told, finish);
+  }
+
+  #noted(arrival: HostArrival, told: StandInMessage, finish: Done): void {
+    const { after, elapsed } = this.#options;
     this.#submit(arrival, told, arrival.deadlineMs, (outcome) => {
+      if (outcome.kind === 'decided' && outcome.answer.kind === 'asked' && elapsed() + lookAgainMs < arrival.deadlineMs) {
+        // Another reversal of the same is being told.
+        after(lookAgainMs, () => this.#noted(arrival, told, finish));
+        return;
+      }
       if (outcome.kind !== 'decided' || outcome.answer.kind !== 'answered') {
         finish({ kind: 'silence', why: 'whether it was noted is not known' });
         return;

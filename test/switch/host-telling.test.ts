@@ -360,3 +360,20 @@ test('a switch that the store is away for answers a request that another has tak
   await one.delivered();
   expect(issuer.host.exposureMinor(hostPan)).toBe(0);
 });
+
+test('of two reversals that come to two switches at once one is told', async () => {
+  const store = new MemoryStore({ partitions: 1, now: () => Date.now() });
+  const hsm = openHsm(demoKeyFile());
+  const [one, two] = [await startHostSwitch({ store, hsm }), await startHostSwitch({ store, hsm })];
+  const [first, second] = [await issuerComes(one), await issuerComes(two)];
+  const [shop, other] = [await one.call(), await two.call()];
+  for (let stan = 1; stan <= 5; stan += 1) expect(code(await shop.ask(buys(shop, stan, { ...plain, 4: '000000000100' })))).toBe('0110 00');
+  for (let stan = 1; stan <= 5; stan += 1) {
+    shop.send(reverses(shop, 100 + stan, stan, plain));
+    other.send(reverses(other, 200 + stan, stan, plain));
+  }
+  for (let stan = 1; stan <= 5; stan += 1) expect([code(await shop.next()), code(await other.next())]).toEqual(['0430 00', '0430 00']);
+  await one.delivered();
+  await two.delivered();
+  expect([...first.types(), ...second.types()].filter((mti) => mti === '0420').length).toBe(5);
+});
