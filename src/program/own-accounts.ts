@@ -16,7 +16,7 @@ import { defaultRules } from '../standin/read-rules.ts';
 import { SqliteStore } from '../store/sqlite.ts';
 import type { Directory } from '../switch/directory.ts';
 import { OwnDesk, ownAdviceId, ownDestination } from '../switch/own-desk.ts';
-import type { OwnPolicy } from '../switch/own-desk.ts';
+import type { OwnPolicy } from '../switch/own-arrival.ts';
 import { OwnLocks, ordersOf } from '../switch/own-locks.ts';
 import { cachedAgeSecondsMax } from './issuer-schema.ts';
 import type { Tables } from './tables.ts';

@@ -11,24 +11,20 @@
  * before it leave; while something waits for an account, nothing else goes to it: it waits behind, or is answered here as well.
  */
 import type { Advice } from '../advice/advice.ts';
-import type { AdviceFile, BegunAdvice } from '../advice/advice-file.ts';
+import type { BegunAdvice } from '../advice/advice-file.ts';
 import type { SendOutcome } from '../advice/delivery.ts';
 import { assert } from '../base/assert.ts';
-import type { Deadlines } from '../base/deadlines.ts';
 import { decodeOwn, encodeOwn } from '../issuer/own-advice.ts';
 import type { OwnMessage } from '../issuer/own-advice.ts';
-import type { OwnOrderMessage } from '../issuer/own-order.ts';
 import { answerNobody, decideApart } from '../issuer/own-apart.ts';
 import type { ApartDecided } from '../issuer/own-apart.ts';
 import type { Ledger, LedgerAnswer } from '../issuer/ledger.ts';
-import type { CardVault } from '../keys/hsm.ts';
 import type { CardMessage, Response } from '../message/message.ts';
 import type { Pan } from '../message/pan.ts';
 import { isApproval } from '../message/reason.ts';
-import type { Reason } from '../message/reason.ts';
-import type { StandInRules } from '../standin/rules.ts';
 import type { Outcome } from '../store/decide.ts';
 import type { Directory, Found } from './directory.ts';
+import type { OwnArrival, OwnStandIn } from './own-arrival.ts';
 import { OwnOutage } from './own-outage.ts';
 import { OwnWaiting } from './own-waiting.ts';
 
@@ -40,16 +36,6 @@ export function ownAdviceId(messageId: string): string {
   return `${messageId}-own`;
 }
 
-/** How an own issuer's accounts are stood in for. */
-export interface OwnPolicy {
-  readonly hasStandIn: boolean;
-  readonly rules: StandInRules;
-  /** How long what was last seen of an account counts. */
-  readonly cachedAgeMaxSeconds: number;
-  /** Switches that each have their share. */
-  readonly switches: number;
-}
-
 export interface OwnDeskOptions {
   readonly ledger: Ledger;
   readonly directory: Directory;
@@ -59,41 +45,6 @@ export interface OwnDeskOptions {
   readonly elapsed: () => number;
   /** Undefined: nobody stands in for the store. */
   readonly standIn?: OwnStandIn | undefined;
-}
-
-export interface OwnStandIn {
-  readonly advices: AdviceFile;
-  /** Of them, those that wait from earlier runs. */
-  readonly backlog: number;
-  readonly vault: CardVault;
-  /** On the clock of `elapsed`. */
-  readonly deadlines: Deadlines;
-  /** By the issuer's name. */
-  readonly policy: (issuer: string) => OwnPolicy;
-  /** What was left to a partner when it was last looked at, if that was not too long ago. */
-  readonly headroomMinor: (partner: string, ageMaxSeconds: number) => number | undefined;
-  /** On this node's negative list: 0 where it is not, or where its account was seen (Unix ms) since it had the lock. */
-  readonly listedLock: (token: string, seenAtMs: number | undefined) => number;
-  readonly orders: OwnOrders;
-}
-
-/** Operators' orders that wait for their accounts. */
-export interface OwnOrders {
-  /** The account has a later one already. */
-  isOvertaken(order: OwnOrderMessage): boolean;
-  /** The account has it, or does not take it. @param refused why not */
-  told(order: OwnOrderMessage, refused: Reason | undefined): void;
-}
-
-export interface OwnArrival {
-  readonly message: CardMessage;
-  readonly issuer: string;
-  /** No account can have it: its number is wrong, or in no range. */
-  readonly isNobodys: boolean;
-  /** What only stand-in asks: minutes since the issuer's midnight, and the terminal's country (ISO 3166-1 numeric). */
-  readonly surroundings: () => { readonly minuteOfDay: number; readonly country: string | undefined };
-  /** Monotonic: until when it is to be answered. */
-  readonly deadlineMs: number;
 }
 
 export type OwnOutcome =

@@ -19,7 +19,8 @@ import { isApproval } from '../message/reason.ts';
 import type { Reason } from '../message/reason.ts';
 import type { Outcome } from '../store/decide.ts';
 import type { Directory, Found } from './directory.ts';
-import type { OwnDesk, OwnOrders } from './own-desk.ts';
+import type { OwnOrders } from './own-arrival.ts';
+import type { OwnDesk } from './own-desk.ts';
 
 export interface OwnLocksOptions {
   readonly ledger: Ledger;

@@ -14,7 +14,7 @@ import type { Activity } from '../standin/activity.ts';
 import { addPending, closeOutage, moveInOutage, newExposure, openOutage, settlePending } from '../standin/exposure.ts';
 import type { Exposure } from '../standin/exposure.ts';
 import type { StandInRules } from '../standin/rules.ts';
-import type { OwnArrival, OwnStandIn } from './own-desk.ts';
+import type { OwnArrival, OwnStandIn } from './own-arrival.ts';
 import { Recent } from './recent.ts';
 
 export interface OwnOutageOptions {
