@@ -196,6 +196,29 @@ test('a switch that is killed with a request in flight takes it back by the name
   await program.stop();
 }, 90_000);
 
+test('a switch that is killed with a request in flight takes it back when it is there again, whoever says nothing more', async () => {
+  const { env, port } = await hostEnv();
+  const folder = emptyFolder();
+  const script = join(folder, 'drops.json');
+  writeFileSync(script, JSON.stringify([{ match: { mti: '100', times: 1 }, do: 'drop' }]));
+  const often = { ...env, LOCUM_DEADLINES_EXPIRY_SCAN_MS: '500' };
+  let program = await startProgram(folder, often);
+  const issuer = new IssuerProcess(port, script);
+  await signedOn(program, 1);
+  const shop = await program.call(ascii);
+  shop.send(buys(shop, 1));
+  await eventually(() => issuer.messages.length === 1, 'the issuer has it');
+  await program.kill();
+  program = await startProgram(folder, often);
+  await signedOn(program, 1);
+  await eventually(() => issuer.messages.length >= 2, 'the issuer is told');
+  await program.stop();
+  expect(issuer.messages.map(({ mti, note }) => [mti, note])).toEqual([['0100', ''], ['0420', '']]);
+  const summary = await issuer.stop();
+  expect(summary).toMatchObject({ doubles: 0, requests: 1, reversalsUnknown: 0 });
+  expect(summary.cards).toMatchObject([{ exposureMinor: 0 }]);
+}, 90_000);
+
 test('with Redis dead purchases still go to the issuer, or are stood in for by this node’s file; when it is back the book has each once', async () => {
   const redis = await startRedis();
   redises.push(redis);
