@@ -16,7 +16,7 @@ import type { ForwardOrder, HostResult, LateAnswer, NotSent, RemoteIssuer, Sent 
 import { lateEntry, toldEntry } from '../issuer/stand-in-entry.ts';
 import type { StandInLedger } from '../issuer/stand-in-ledger.ts';
 import type { AskMessage, StandInAnswer, StandInMessage } from '../issuer/stand-in-message.ts';
-import { cardHeadId, originalKeysOf, recordKey } from '../issuer/stand-in-record.ts';
+import { originalKeysOf, recordKey } from '../issuer/stand-in-record.ts';
 import type { Owed, StandInRecord } from '../issuer/stand-in-record.ts';
 import type { StandInRelay } from '../issuer/stand-in-relay.ts';
 import type { CardVault } from '../keys/hsm.ts';
@@ -31,6 +31,7 @@ import type { Outcome } from '../store/decide.ts';
 import { depositOrder, isUnknownToDeposit } from './deposit-order.ts';
 import { bySwitch, referenceOf } from './host-arrival.ts';
 import type { Done, HostArrival } from './host-arrival.ts';
+import { takeOverdueBack } from './host-overdue.ts';
 import { pinForHost } from './host-pin.ts';
 import { courseOf, timerMs } from './host-policy.ts';
 import type { HostPolicy } from './host-policy.ts';
@@ -162,16 +163,7 @@ export class HostDesk {
 
   /** What takes a request back is due, and no disk has it: once it is certain that nothing else becomes of the request, it is written. */
   async overdue(token: string, recordId: string, text: string): Promise<void> {
-    if (!await this.#overdue(token, recordId, false)) return;
-    if (await this.#telling.keep([this.#telling.overdue(text)]) === 'durable') await this.#overdue(token, recordId, true);
-  }
-
-  async #overdue(token: string, recordId: string, isKept: boolean): Promise<boolean> {
-    const { shared, newId, policy, elapsed } = this.#options;
-    const { promise, resolve } = Promise.withResolvers<Outcome<StandInAnswer>>();
-    shared.submit(cardHeadId(token), '', { kind: 'overdue', id: newId(), token, recordId, counters: policy.rules.counters, isKept }, elapsed() + recordMs, resolve);
-    const outcome = await promise;
-    return outcome.kind === 'decided' && outcome.answer.kind === 'overdue';
+    await takeOverdueBack(this.#options, this.#telling, token, recordId, text);
   }
 
   /** The issuer has what it had to be told. @param isRepeat it may have been sent before */
