@@ -10,7 +10,9 @@ import type { GuardMove, RecordPut } from '../store/store.ts';
 import { entryOf } from './stand-in-entry.ts';
 import type { Done, StandInAnswer, StandInHead } from './stand-in-message.ts';
 import type { CardKnown } from './stand-in-known.ts';
-import { cardHeadId, decodeRecord, dueOf, encodeRecord, isNamed, keyOf, moreOf, originalKeysOf, recordOf } from './stand-in-record.ts';
+import { namedBy, placeOf, whenOf } from './stand-in-place.ts';
+import type { Named } from './stand-in-place.ts';
+import { cardHeadId, dueOf, encodeRecord, keyOf, moreOf, recordOf } from './stand-in-record.ts';
 import type { StandInRecord } from './stand-in-record.ts';
 
 export type Records = ReadonlyMap<string, string | null>;
@@ -28,21 +30,26 @@ export interface Changing {
   readonly card: Activity;
   /** Absent: as it is. */
   readonly known?: CardKnown | undefined;
-  readonly puts: readonly (readonly [key: string, record: StandInRecord])[];
+  readonly puts: readonly Put[];
   /** It must not be known yet. */
   readonly fresh: string | undefined;
   readonly takes: readonly GuardMove[];
+  /** By which it is found too. */
+  readonly alias?: Done['alias'];
   readonly done: Pick<Done, 'key' | 'record' | 'entry'> & Partial<Done>;
 }
 
-export function changed(head: StandInHead, token: string, nowMs: number, { card, known = head.known, puts, fresh, takes, done }: Changing, answer: StandInAnswer, journal: Journal): Result {
+export function changed(head: StandInHead, token: string, nowMs: number, { card, known = head.known, puts, fresh, takes, alias, done }: Changing, answer: StandInAnswer, journal: Journal): Result {
   const keepUntilMs = nowMs + recordDays * dayMs;
-  const whole: Done = { token, counters: [], takes, pin: undefined, seen: [], original: undefined, isUndone: false, ...done };
+  const whole: Done = { token, counters: [], takes, pin: undefined, seen: [], original: undefined, isUndone: false, alias, ...done };
   return {
     kind: 'decided', answer,
     change: {
       account: { version: head.version + 1, card, cardText: card === head.card ? head.cardText : encodeActivity(card), outage: head.outage, known }, entry: journal(whole),
-      puts: puts.map(([id, record]): RecordPut => ({ id, value: encodeRecord(record), keepUntilMs, dueAtMs: dueOf(record) })),
+      puts: [
+        ...puts.map(([id, record]): RecordPut => ({ id, value: encodeRecord(record), keepUntilMs, dueAtMs: dueOf(record) })),
+        ...(alias === undefined ? [] : [{ id: alias.id, value: alias.text, keepUntilMs }]),
+      ],
       deletes: [], once: fresh === undefined ? [] : [fresh], guard: undefined, guards: takes,
     },
   };
@@ -54,38 +61,34 @@ export function freshOf(records: Records, key: string): string | undefined {
 }
 
 export type Before =
-  /** Nothing is known of it, or it is ours and under way. */
-  | { readonly kind: 'open'; readonly asked: StandInRecord | undefined }
+  | { readonly kind: 'read'; readonly ids: readonly string[] }
+  /** Nothing is known of it, or it is ours and under way. `moved`: what another has in its place goes there. */
+  | { readonly kind: 'open'; readonly at: string; readonly asked: StandInRecord | undefined; readonly moved: readonly Put[] }
   /** Its reversal was here before. */
-  | { readonly kind: 'reversed' }
-  | { readonly kind: 'known'; readonly answer: StandInAnswer };
+  | { readonly kind: 'reversed'; readonly at: string; readonly earlier: StandInRecord }
+  | { readonly kind: 'known'; readonly at: string; readonly answer: StandInAnswer };
+
+export type Put = readonly [key: string, record: StandInRecord];
 
 /** What is known of the transaction. @param own message ids under which it may have been asked */
 export function before(records: Records, key: string, message: CardMessage, own: readonly (string | undefined)[]): Before {
-  const earlier = decodeRecord(records.get(key));
-  if (earlier === undefined) return { kind: 'open', asked: undefined };
-  const { transmittedAt, localAt } = message.trace;
-  if (earlier.id === '') return earlier.transmittedAt === '' || earlier.transmittedAt === transmittedAt ? { kind: 'reversed' } : { kind: 'open', asked: undefined };
-  // Another one under a STAN that was used again.
-  if (earlier.transmittedAt !== transmittedAt && earlier.localAt !== localAt) return { kind: 'open', asked: undefined };
-  if (earlier.phase === 'asked' && own.includes(earlier.id)) return earlier.isReversed ? { kind: 'reversed' } : { kind: 'open', asked: earlier };
+  const place = placeOf(records, key, whenOf(message));
+  if ('missing' in place) return { kind: 'read', ids: place.missing };
+  const { at, record: earlier, moved } = place;
+  if (earlier === undefined) return { kind: 'open', at, asked: undefined, moved };
+  if (earlier.id === '') return { kind: 'reversed', at, earlier };
+  if (earlier.phase === 'asked' && own.includes(earlier.id)) return earlier.isReversed ? { kind: 'reversed', at, earlier } : { kind: 'open', at, asked: earlier, moved: [] };
   if (earlier.id !== message.id && earlier.fingerprint !== message.fingerprint) {
-    return { kind: 'known', answer: { kind: 'answered', record: { ...earlier, reason: '9113', approvalCode: '', amount: message.amount, telling: 'no' }, note: 'duplicate', decision: undefined } };
+    return { kind: 'known', at, answer: { kind: 'answered', record: { ...earlier, reason: '9113', approvalCode: '', amount: message.amount, telling: 'no' }, note: 'duplicate', decision: undefined } };
   }
-  if (earlier.phase === 'asked') return { kind: 'known', answer: { kind: 'asked', record: earlier } };
-  return { kind: 'known', answer: { kind: 'answered', record: earlier, note: 'repeat', decision: undefined } };
+  if (earlier.phase === 'asked') return { kind: 'known', at, answer: { kind: 'asked', record: earlier } };
+  return { kind: 'known', at, answer: { kind: 'answered', record: earlier, note: 'repeat', decision: undefined } };
 }
 
-/** What the message names, by any of the keys that it may have. @returns the ids to be read first */
-export function named(records: Records, message: CardMessage): { readonly missing: readonly string[] } | { readonly key: string; readonly record: StandInRecord | undefined; readonly isOther: boolean } {
-  const keys = originalKeysOf(message);
-  const missing = keys.filter((key) => !records.has(key));
-  if (missing.length > 0) return { missing: [...missing, keyOf(message)] };
-  for (const key of keys) {
-    const record = decodeRecord(records.get(key));
-    if (record !== undefined) return isNamed(record, message.original) ? { key, record, isOther: false } : { key, record: undefined, isOther: true };
-  }
-  return { key: keys[0]!, record: undefined, isOther: false };
+/** What the message means. @returns the ids to be read first */
+export function named(records: Records, message: CardMessage): Named {
+  const looked = namedBy(records, message);
+  return 'missing' in looked ? { missing: [...looked.missing, keyOf(message)] } : looked;
 }
 
 /** What the issuer knows it by, or will: while it is on its way, by the request. */
@@ -95,13 +98,14 @@ export function nameOf(record: StandInRecord | undefined): SentReference | undef
 
 /** What it may know it by as well: the request, where it was told of a decision, and nobody knows yet that the request was taken back. */
 export function namesTooOf(record: StandInRecord | undefined): readonly SentReference[] | undefined {
-  if (record?.more?.owed === undefined || record.phase === 'asked' || record.sent === undefined || record.advised === undefined) return undefined;
-  return [record.sent];
+  const known = record?.more?.namesToo;
+  if (record?.more?.owed === undefined || record.phase === 'asked' || record.sent === undefined || record.advised === undefined) return known;
+  return [record.sent, ...(known ?? [])];
 }
 
 /** Is there something at the issuer, or may be, that its reversal takes back? */
 export function mayStand({ more, isReversed, phase, reason, by }: StandInRecord): boolean {
-  if (more?.unsure !== undefined || more?.owed !== undefined) return true;
+  if (more?.unsure !== undefined || more?.owed !== undefined || (more?.namesToo !== undefined && !isReversed)) return true;
   return !isReversed && (phase !== 'ended' || isApproval(reason) || by === 'switch');
 }
 
@@ -125,16 +129,16 @@ export function markerOf(token: string, id: string): string {
   return `${cardHeadId(token)}~e.${id}`;
 }
 
-export function withMarker(result: Result, marker: string, nowMs: number): Result {
+/** @param value what whoever tries it again has to know */
+export function withMarker(result: Result, marker: string, nowMs: number, value = '1'): Result {
   if (result.kind !== 'decided' || result.change === undefined) return result;
-  return { ...result, change: { ...result.change, puts: [...result.change.puts, { id: marker, value: '1', keepUntilMs: nowMs + recordDays * dayMs }] } };
+  return { ...result, change: { ...result.change, puts: [...result.change.puts, { id: marker, value, keepUntilMs: nowMs + recordDays * dayMs }] } };
 }
 
 /** Its reversal came first: it is declined, and nobody need be told. */
-export function reversedBefore(head: StandInHead, records: Records, key: string, id: string, message: CardMessage, nowMs: number, journal: Journal): Result {
+export function reversedBefore(head: StandInHead, { at, earlier }: Extract<Before, { kind: 'reversed' }>, key: string, id: string, message: CardMessage, nowMs: number, journal: Journal): Result {
   const response = { reason: '1830', approvalCode: '', amount: message.amount } as const;
-  const earlier = decodeRecord(records.get(key));
-  const record: StandInRecord = { ...recordOf(message, id, 'switch', response), isReversed: true, sent: earlier?.sent, more: moreOf({ ...earlier?.more, proposal: undefined }) };
+  const record: StandInRecord = { ...recordOf(message, id, 'switch', response), isReversed: true, sent: earlier.sent, more: moreOf({ ...earlier.more, proposal: undefined }) };
   const entry = encodeEntry(entryOf(message, nowMs, 'switch', response, [], ['reversedBefore']));
-  return changed(head, message.card.token, nowMs, { card: head.card, puts: [[key, record]], fresh: undefined, takes: [], done: { key, record, entry } }, { kind: 'answered', record, note: undefined, decision: undefined }, journal);
+  return changed(head, message.card.token, nowMs, { card: head.card, puts: [[at, record]], fresh: undefined, takes: [], done: { key, record, entry } }, { kind: 'answered', record, note: undefined, decision: undefined }, journal);
 }

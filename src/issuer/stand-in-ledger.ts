@@ -141,6 +141,7 @@ function applyFound(head: StandInHead, records: Records, { id, kind, message, ru
   const key = keyOf(message);
   if (!records.has(key)) return { kind: 'read', ids: [key] };
   const found = before(records, key, message, []);
+  if (found.kind === 'read') return found;
   if (found.kind !== 'known' || kind === 'look') return { kind: 'decided', answer: found.kind === 'known' ? found.answer : { kind: 'unknown' }, change: undefined };
   const { answer } = found;
   if (answer.kind !== 'answered' || answer.note === 'duplicate') return { kind: 'decided', answer: { kind: 'unknown' }, change: undefined };
@@ -151,7 +152,7 @@ function applyFound(head: StandInHead, records: Records, { id, kind, message, ru
     const looked = isReversal ? named(records, message) : undefined;
     if (looked !== undefined && 'missing' in looked) return { kind: 'read', ids: looked.missing };
     const kept: StandInRecord = { ...record, telling: 'done', more: moreOf({ ...record.more, owed: undefined }) };
-    const puts: [string, StandInRecord][] = [[key, kept]];
+    const puts: [string, StandInRecord][] = [[found.at, kept]];
     if (looked?.record?.isReversed === true) puts.push([looked.key, settled(looked.record)]);
     return changed(head, message.card.token, nowMs, { card: head.card, puts, fresh: undefined, takes: [], done: { key, record: kept, entry: '' } }, answer, journal);
   }
@@ -160,6 +161,6 @@ function applyFound(head: StandInHead, records: Records, { id, kind, message, ru
   const undone: StandInRecord = withUnsure({ ...back.record, reason: '9109', approvalCode: '', counted: undefined, isReversed: record.isReversed, telling: 'no' }, nowMs);
   const entry = entryText({ ...entryOf(message, nowMs, 'switch', undone, [], ['adviceNotWritten'], record.id), id }, back.gives);
   return changed(head, message.card.token, nowMs, {
-    card: back.card, known: back.known, puts: [[key, undone]], fresh: undefined, takes: back.gives, done: { key, record: undone, entry, counters: rules.counters, takes: [], isUndone: true },
+    card: back.card, known: back.known, puts: [[found.at, undone]], fresh: undefined, takes: back.gives, done: { key, record: undone, entry, counters: rules.counters, takes: [], isUndone: true },
   }, { kind: 'answered', record: undone, note: undefined, decision: undefined }, journal);
 }

@@ -11,6 +11,7 @@ import type { Counter, StandInRules } from '../standin/rules.ts';
 import type { PushedBalance } from '../standin/shadow.ts';
 import type { GuardMove } from '../store/store.ts';
 import type { CardKnown, HostApproval } from './stand-in-known.ts';
+import type { When } from './stand-in-place.ts';
 import type { Owed, StandInRecord } from './stand-in-record.ts';
 
 export interface StandInHead {
@@ -160,8 +161,13 @@ export interface NotedMessage {
   readonly id: string;
   readonly token: string;
   readonly entry: TransactionEntry;
-  /** Record of a request that the issuer has taken back: nothing is held for it any more. */
-  readonly takenBack?: string | undefined;
+  /** A request that the issuer has taken back: nothing is held for it any more. */
+  readonly takenBack?: TakenBack | undefined;
+}
+
+/** Which request it was. Plain data. */
+export interface TakenBack extends When {
+  readonly key: string;
 }
 
 /** What another ledger has done already, in its order. Once by its id. */
@@ -185,10 +191,13 @@ export interface Done {
   readonly takes: readonly GuardMove[];
   readonly pin: 'wrong' | 'right' | undefined;
   readonly seen: readonly string[];
-  /** What it took back: where it may be, how much of it is left, and what stands for it where it is not known. */
-  readonly original: { readonly keys: readonly string[]; readonly leftMinor: number; readonly unknown: StandInRecord } | undefined;
-  /** Where the authorization may be that it completes: its partner's deposit holds the completion instead. */
-  readonly completes?: readonly string[] | undefined;
+  /** What it took back: where it may be, by its retrieval reference too, how much of it is left, and what stands for it where it is not known. */
+  readonly original: { readonly keys: readonly string[]; readonly alias?: string | undefined; readonly leftMinor: number; readonly unknown: StandInRecord } | undefined;
+  /** The authorization that it completes: its partner's deposit holds the completion instead. `by`: as what reverses it would name it. */
+  readonly completes?: { readonly keys: readonly string[]; readonly by: StandInRecord } | undefined;
+  readonly takenBack?: TakenBack | undefined;
+  /** By which its record is found too. */
+  readonly alias?: { readonly id: string; readonly text: string } | undefined;
   /** What it counted counts no longer. */
   readonly isUndone: boolean;
   /** The host approved: what its next balance may not know of. */
@@ -210,6 +219,8 @@ export type StandInAnswer =
   | { readonly kind: 'go'; readonly names: SentReference | undefined; readonly proposal?: Pick<Response, 'reason' | 'approvalCode'> }
   /** What takes it back is due, as an advice file has it. */
   | { readonly kind: 'overdue'; readonly text: string }
+  /** What another ledger has done is done here. `names`: by which the issuer knows what it does not know yet is taken back. */
+  | { readonly kind: 'relayed'; readonly names: readonly SentReference[] }
   /** `isTaken` false: the balance is older than the one that is known. */
   | { readonly kind: 'card'; readonly known: CardKnown | undefined; readonly isTaken: boolean }
   | { readonly kind: 'outage'; readonly outageId: number }

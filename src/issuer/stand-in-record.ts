@@ -7,7 +7,7 @@
 import type { Decider as Who } from '../account/journal.ts';
 import { assert } from '../base/assert.ts';
 import type { SentReference } from '../message/advice.ts';
-import type { CardMessage, CheckResult, MessageClass, OriginalReference, Response } from '../message/message.ts';
+import type { CardMessage, CheckResult, MessageClass, Response } from '../message/message.ts';
 import type { Reason } from '../message/reason.ts';
 import type { Counted } from '../standin/decision.ts';
 
@@ -16,10 +16,11 @@ export interface StandInRecord {
   readonly id: string;
   /** `asked`: it is on its way to the issuer, or a switch died with it. */
   readonly phase: 'asked' | 'ended';
-  /** Of one that is asked: Unix ms until which the issuer may answer. */
+  /** Of one that is asked: Unix ms until which the issuer may answer. Of a reversal that names no time: until which it waits for what it means. */
   readonly untilMs: number;
   readonly fingerprint: string;
   readonly transmittedAt: string;
+  /** Of one that says no local time: what else tells it from another, behind an `@`. */
   readonly localAt: string;
   readonly by: Who;
   /** Why stand-in decided; empty where it did not. */
@@ -62,7 +63,7 @@ export interface RecordMore {
   readonly unsure?: number;
   /** Nobody ended it in its time, and it was taken back: no acquirer has reversed it. */
   readonly overdue?: true;
-  /** Of a reversal: other names under which the issuer may know what it takes back, as a whole. */
+  /** Other names under which the issuer may know it as a whole; of a reversal, what that takes back. */
   readonly namesToo?: readonly SentReference[];
 }
 
@@ -106,15 +107,15 @@ export function recordKey(token: string, { station, acquirer, stan, class: of, f
 /** Where the named transaction may be: as it is named, or under the STAN of the message itself. */
 export function originalKeysOf({ card, trace, original }: CardMessage): readonly string[] {
   const { token } = card;
-  if (original === undefined) return (['authorization', 'financial'] as const).map((of) => keyBy(token, trace.station, trace.acquirer, trace.stan, of, 'request'));
+  if (original === undefined) return anyKinds.map(([of, by]) => keyBy(token, trace.station, trace.acquirer, trace.stan, of, by));
   return [keyBy(token, trace.station, original.acquirer === '' ? trace.acquirer : original.acquirer, original.stan, original.class, original.function)];
 }
 
-/** Is the record of the transaction that is named? A STAN comes around. */
-export function isNamed(record: StandInRecord, original: OriginalReference | undefined): boolean {
-  if (original === undefined || record.id === '') return true;
-  const { transmittedAt, localAt } = original;
-  return (transmittedAt === '' || record.transmittedAt === '' || transmittedAt === record.transmittedAt) && (localAt === '' || record.localAt === '' || localAt.endsWith(record.localAt) || record.localAt.endsWith(localAt));
+const anyKinds = [['authorization', 'request'], ['financial', 'request'], ['authorization', 'advice'], ['financial', 'advice']] as const;
+
+/** What a message says that no other under its trace number does: its local time, or else its retrieval reference and terminal. */
+export function localOf({ trace: { localAt, terminal }, rrn }: Pick<CardMessage, 'trace' | 'rrn'>): string {
+  return localAt !== '' || rrn === '' ? localAt : `@${rrn}@${terminal}`;
 }
 
 function keyBy(token: string, station: string, acquirer: string, stan: string, of: string, by: string): string {
@@ -122,17 +123,21 @@ function keyBy(token: string, station: string, acquirer: string, stan: string, o
 }
 
 export function recordOf(message: CardMessage, id: string, by: Who, { reason, approvalCode }: Pick<Response, 'reason' | 'approvalCode'>): StandInRecord {
-  const { trace: { transmittedAt, localAt }, fingerprint, amount } = message;
+  const { trace: { transmittedAt }, fingerprint, amount } = message;
   return {
-    id, phase: 'ended', untilMs: 0, fingerprint, transmittedAt, localAt, by, why: '', reason, approvalCode, amount, isReversed: false, counted: undefined, guardId: '',
+    id, phase: 'ended', untilMs: 0, fingerprint, transmittedAt, localAt: localOf(message), by, why: '', reason, approvalCode, amount, isReversed: false, counted: undefined, guardId: '',
     sent: undefined, advised: undefined, names: undefined, telling: 'no', more: undefined,
   };
 }
 
-/** What a reversal leaves for a request that it came before. */
+/** So long a reversal that names no time waits for what it means, where that has another time than it has itself. */
+const aheadMs = 3_600_000;
+
+/** What a reversal leaves for a request that it came before. It has the time of that, or else its own. */
 export function tombstone(message: CardMessage): StandInRecord {
   const { transmittedAt = '', localAt = '' } = message.original ?? {};
-  return { ...recordOf(message, '', 'switch', { reason: '1830', approvalCode: '' }), fingerprint: '', transmittedAt, localAt, amount: undefined, isReversed: true };
+  const record: StandInRecord = { ...recordOf(message, '', 'switch', { reason: '1830', approvalCode: '' }), fingerprint: '', amount: undefined, isReversed: true };
+  return transmittedAt === '' && localAt === '' ? { ...record, untilMs: message.receivedAtMs + aheadMs } : { ...record, transmittedAt, localAt };
 }
 
 /** Undefined where there is nothing. */

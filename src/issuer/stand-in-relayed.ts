@@ -1,16 +1,21 @@
 /** What another ledger has done already is done to this one, once; and what else belongs to a transaction's story is written. */
 import { decodeEntry } from '../account/journal.ts';
+import type { SentReference } from '../message/advice.ts';
 import { isApproval } from '../message/reason.ts';
 import { withSeen } from '../standin/activity.ts';
 import { count } from '../standin/counted.ts';
 import { newExposure } from '../standin/exposure.ts';
+import type { Counter } from '../standin/rules.ts';
 import type { GuardMove } from '../store/store.ts';
-import { changed, freshOf, markerOf, withMarker } from './stand-in-change.ts';
-import type { Journal, Records, Result } from './stand-in-change.ts';
+import { changed, freshOf, markerOf, mayStand, nameOf, namesTooOf, withMarker } from './stand-in-change.ts';
+import type { Journal, Put, Records, Result } from './stand-in-change.ts';
 import { takeBack } from './stand-in-counts.ts';
 import { become, depositEntry, entryText, isDeposit, kept, noFloor, release } from './stand-in-deposit.ts';
+import type { Held } from './stand-in-deposit.ts';
 import { withHostApproval } from './stand-in-known.ts';
-import type { NotedMessage, RelayMessage, StandInAnswer, StandInHead } from './stand-in-message.ts';
+import type { Done, NotedMessage, RelayMessage, StandInAnswer, StandInHead, TakenBack } from './stand-in-message.ts';
+import { lookUp, placeOf } from './stand-in-place.ts';
+import type { Named, Place } from './stand-in-place.ts';
 import { decodeRecord, moreOf } from './stand-in-record.ts';
 import type { StandInRecord } from './stand-in-record.ts';
 import { withoutDeposit } from './stand-in-told.ts';
@@ -18,77 +23,169 @@ import { withoutDeposit } from './stand-in-told.ts';
 export function applyNoted(head: StandInHead, records: Records, { id, token, entry, takenBack }: NotedMessage, nowMs: number, journal: Journal): Result {
   const marker = markerOf(token, id);
   const answer: StandInAnswer = { kind: 'unknown' };
-  if (takenBack !== undefined && !records.has(takenBack)) return { kind: 'read', ids: [takenBack] };
+  const over = overBy(records, takenBack);
+  if ('missing' in over) return { kind: 'read', ids: over.missing };
   if (typeof records.get(marker) === 'string') return { kind: 'decided', answer, change: undefined };
-  const request = takenBack === undefined ? undefined : decodeRecord(records.get(takenBack));
-  const isOver = request !== undefined && (request.isReversed || (request.phase === 'ended' && !isApproval(request.reason)));
-  const { moves } = isOver ? release(request.more?.deposit) : kept(undefined);
-  const record = moves.length === 0 ? undefined : withoutDeposit(request!);
-  const key = record === undefined ? '' : takenBack!;
+  const { at, record, moves } = over;
   const result = changed(head, token, nowMs, {
-    card: head.card, puts: record === undefined ? [] : [[key, record]], fresh: freshOf(records, marker), takes: moves,
-    done: { key, record, entry: entryText({ ...entry, decidedAtMs: nowMs }, moves) },
+    card: head.card, puts: record === undefined ? [] : [[at, record]], fresh: freshOf(records, marker), takes: moves,
+    done: { key: record === undefined ? '' : takenBack!.key, record, entry: entryText({ ...entry, decidedAtMs: nowMs }, moves), takenBack },
   }, answer, journal);
   return withMarker(result, marker, nowMs);
 }
 
+/** What is let go of, as the issuer has taken the request back. `record` undefined: nothing. */
+function overBy(records: Records, takenBack: TakenBack | undefined): { readonly missing: readonly string[] } | (Pick<Held, 'moves'> & { readonly at: string; readonly record: StandInRecord | undefined }) {
+  const { moves: none } = kept(undefined);
+  if (takenBack === undefined) return { at: '', record: undefined, moves: none };
+  if (!records.has(takenBack.key)) return { missing: [takenBack.key] };
+  const place = placeOf(records, takenBack.key, takenBack);
+  if ('missing' in place) return place;
+  const { at, record: request } = place;
+  const isOver = request !== undefined && (request.isReversed || (request.phase === 'ended' && !isApproval(request.reason)));
+  const { moves } = isOver ? release(request.more?.deposit) : { moves: none };
+  return { at, record: moves.length === 0 ? undefined : withoutDeposit(request!), moves };
+}
+
 export function applyRelay(head: StandInHead, records: Records, { id, done }: RelayMessage, nowMs: number, journal: Journal): Result {
-  const { token, key, record, counters, original, completes = [] } = done;
+  const { token, record, original } = done;
   const marker = markerOf(token, id);
-  const answer: StandInAnswer = { kind: 'unknown' };
-  const missing = [marker, ...(key === '' ? [] : [key]), ...(original?.keys ?? []), ...completes].filter((each) => !records.has(each));
-  if (missing.length > 0) return { kind: 'read', ids: missing };
-  if (typeof records.get(marker) === 'string') return { kind: 'decided', answer, change: undefined };
-  const puts: [string, StandInRecord][] = [];
-  let card = withSeen(head.card, done.seen);
-  let known = done.hostApproved === undefined ? head.known : withHostApproval(head.known, done.hostApproved);
-  if (done.pin !== undefined) card = { ...card, pinTries: done.pin === 'wrong' ? card.pinTries + 1 : 0 };
-  // What the other ledger could not reach is not its to take.
-  const moves: GuardMove[] = done.takes.filter(({ guardId }) => !isDeposit(guardId)).map((move) => ({ ...move, floor: noFloor }));
-  let isTaken = false;
-  if (record !== undefined) {
-    const earlier = decodeRecord(records.get(key));
-    const isSame = earlier === undefined || earlier.id === record.id || earlier.phase === 'asked';
-    // What nobody ended here in its time was answered there: no acquirer has reversed it.
-    const wasReversed = earlier?.isReversed === true && earlier.more?.overdue !== true;
-    let put: StandInRecord = { ...record, isReversed: record.isReversed || wasReversed, telling: earlier?.telling === 'done' && earlier.id === record.id ? 'done' : record.telling };
-    let own = earlier?.more?.deposit;
-    if (done.isUndone && earlier?.counted !== undefined) {
-      const back = takeBack({ card, known }, earlier, 0, counters);
-      ({ card, known } = back);
-      own = back.record.more?.deposit;
-      moves.push(...back.gives);
-    } else if (!done.isUndone && record.counted !== undefined && earlier?.counted?.id !== record.counted.id && record.telling !== 'done') {
-      card = count({ card, issuer: newExposure }, record.counted, counters).card;
-    }
-    if (isSame || earlier.id === '') {
-      // What it held here before it went out, there nobody could know of; what it holds after all, that one says, unless it was reversed here.
-      const isReversedHere = wasReversed && !record.isReversed;
-      const held = become(own, isReversedHere ? undefined : record.more?.deposit);
-      moves.push(...held.moves);
-      put = { ...put, more: moreOf({ ...put.more, deposit: held.deposit }) };
-      puts.push([key, put]);
-      isTaken = held.deposit !== undefined;
-    }
+  const found = findAll(records, done, marker);
+  if ('missing' in found) return { kind: 'read', ids: found.missing };
+  const was = records.get(marker);
+  if (typeof was === 'string') return { kind: 'decided', answer: { kind: 'relayed', names: was === '1' ? [] : JSON.parse(was) as SentReference[] }, change: undefined };
+  const state: Relayed = {
+    card: withSeen(head.card, done.seen), known: done.hostApproved === undefined ? head.known : withHostApproval(head.known, done.hostApproved),
+    // What the other ledger could not reach is not its to take.
+    moves: done.takes.filter(({ guardId }) => !isDeposit(guardId)).map((move) => ({ ...move, floor: noFloor })), puts: [], names: [],
+  };
+  if (done.pin !== undefined) state.card = { ...state.card, pinTries: done.pin === 'wrong' ? state.card.pinTries + 1 : 0 };
+  const isTaken = record !== undefined && found.own !== undefined && relayRecord(state, done, record, found.own);
+  const { completed, taken } = found;
+  if (isTaken && completed?.record?.more?.deposit !== undefined) {
+    state.moves.push(...release(completed.record.more.deposit).moves);
+    state.puts.push([completed.key, withoutDeposit(completed.record)]);
   }
-  for (const at of isTaken ? completes : []) {
-    const completed = decodeRecord(records.get(at));
-    if (completed?.more?.deposit === undefined) continue;
-    moves.push(...release(completed.more.deposit).moves);
-    puts.push([at, withoutDeposit(completed)]);
+  if (record === undefined && taken.record !== undefined) {
+    state.moves.push(...taken.moves);
+    state.puts.push([taken.at, taken.record]);
   }
-  if (original !== undefined) {
-    const at = original.keys.find((each) => typeof records.get(each) === 'string');
-    const earlier = at === undefined ? undefined : decodeRecord(records.get(at));
-    if (at === undefined || earlier === undefined) puts.push([original.keys[0]!, original.unknown]);
-    else if (earlier.id !== '') {
-      const back = takeBack({ card, known }, earlier, original.leftMinor, counters);
-      ({ card, known } = back);
-      moves.push(...back.gives);
-      puts.push([at, back.record]);
-    }
-  }
+  if (original !== undefined && found.original !== undefined) relayReversal(state, original, found.original, record, done.counters);
+  const { card, known, puts, moves, names } = state;
   const entry = done.entry === '' ? depositEntry('reserved', id, record?.id ?? '', moves, nowMs) : entryText(decodeEntry(done.entry), moves);
-  const result = changed(head, token, nowMs, { card, known, puts, fresh: marker, takes: moves, done: { ...done, entry, takes: [] } }, answer, journal);
-  return withMarker(result, marker, nowMs);
+  const result = changed(head, token, nowMs, { card, known, puts, fresh: marker, takes: moves, alias: done.alias, done: { ...done, entry, takes: [] } }, { kind: 'relayed', names }, journal);
+  return withMarker(result, marker, nowMs, names.length === 0 ? '1' : JSON.stringify(names));
+}
+
+/** What relaying changes, as far as it has come. */
+interface Relayed {
+  card: StandInHead['card'];
+  known: StandInHead['known'];
+  readonly puts: Put[];
+  readonly moves: GuardMove[];
+  /** By which the issuer knows what is to be taken back. */
+  names: SentReference[];
+}
+
+interface Found {
+  readonly own: Exclude<Place, { missing: readonly string[] }> | undefined;
+  readonly original: Exclude<Named, { missing: readonly string[] }> | undefined;
+  readonly completed: Exclude<Named, { missing: readonly string[] }> | undefined;
+  readonly taken: Exclude<ReturnType<typeof overBy>, { missing: readonly string[] }>;
+}
+
+/** All records that it is about. */
+function findAll(records: Records, { key, record, original, completes, takenBack }: Done, marker: string): { readonly missing: readonly string[] } | Found {
+  const first = [marker, ...(key === '' ? [] : [key])].filter((each) => !records.has(each));
+  const own = record === undefined || first.length > 0 ? undefined : placeOf(records, key, { transmittedAt: record.transmittedAt, localAt: record.localAt, receivedAtMs: 0 });
+  const reversed = original === undefined ? undefined : original.unknown.id === '' ? lookUp(records, original.keys, original.alias, original.unknown) : knownAt(records, original.keys);
+  const completed = completes === undefined ? undefined : lookUp(records, completes.keys, undefined, completes.by);
+  const taken = overBy(records, takenBack);
+  if (first.length > 0 || (own !== undefined && 'missing' in own) || (reversed !== undefined && 'missing' in reversed) || (completed !== undefined && 'missing' in completed) || 'missing' in taken) {
+    const missing = [own, reversed, completed, taken].flatMap((each) => (each !== undefined && 'missing' in each ? each.missing : []));
+    return { missing: [...first, ...missing] };
+  }
+  return { own, original: reversed, completed, taken };
+}
+
+/** What an advice completed: the other ledger had it. */
+function knownAt(records: Records, keys: readonly string[]): Named {
+  const missing = keys.filter((each) => !records.has(each));
+  if (missing.length > 0) return { missing };
+  const key = keys.find((each) => typeof records.get(each) === 'string');
+  return { key: key ?? keys[0]!, record: key === undefined ? undefined : decodeRecord(records.get(key)), isOther: false, free: keys.slice(0, 1) };
+}
+
+/** @returns whether the deposit is held for it now */
+function relayRecord(state: Relayed, done: Done, record: StandInRecord, { at, record: earlier, moved }: NonNullable<Found['own']>): boolean {
+  const { counters } = done;
+  if (earlier !== undefined && earlier.id !== '' && earlier.id !== record.id && earlier.phase === 'ended' && (isApproval(earlier.reason) || !isApproval(record.reason))) {
+    relaySecond(state, record, at, earlier);
+    return false;
+  }
+  state.puts.push(...moved);
+  let own = earlier?.more?.deposit;
+  if (done.isUndone && earlier?.counted !== undefined) {
+    const back = takeBack(state, earlier, 0, counters);
+    Object.assign(state, { card: back.card, known: back.known });
+    own = back.record.more?.deposit;
+    state.moves.push(...back.gives);
+  } else if (!done.isUndone && record.counted !== undefined && earlier?.counted?.id !== record.counted.id && record.telling !== 'done') {
+    state.card = count({ card: state.card, issuer: newExposure }, record.counted, counters).card;
+  }
+  // What it held here before it went out, there nobody could know of; what it holds after all, that one says, unless it was reversed here.
+  // What nobody ended here in its time was answered there: no acquirer has reversed it.
+  const wasReversed = earlier?.isReversed === true && earlier.more?.overdue !== true;
+  const isReversedHere = wasReversed && !record.isReversed;
+  const held = become(own, isReversedHere ? undefined : record.more?.deposit);
+  state.moves.push(...held.moves);
+  const isSecond = earlier !== undefined && earlier.id !== '' && earlier.id !== record.id;
+  state.puts.push([at, {
+    ...record, isReversed: record.isReversed || wasReversed, telling: earlier?.telling === 'done' && earlier.id === record.id ? 'done' : record.telling,
+    more: moreOf({ ...record.more, deposit: held.deposit, namesToo: isSecond ? bothNames(record, earlier) : record.more?.namesToo }),
+  }]);
+  return held.deposit !== undefined;
+}
+
+/**
+ * It was decided twice, under two ids: here, and where this was not known. What stands is what was here first, and is counted once; the
+ * issuer takes the second one back, at once where it was told of it, or with a reversal.
+ */
+function relaySecond(state: Relayed, record: StandInRecord, at: string, earlier: StandInRecord): void {
+  // What it took of the outage's caps is as little counted twice.
+  state.moves.splice(0);
+  if (!isApproval(record.reason)) return;
+  if (record.by === 'standin' && record.sent === undefined && record.advised !== undefined) state.names.push(record.advised);
+  else state.puts.push([at, { ...earlier, more: moreOf({ ...earlier.more, namesToo: bothNames(earlier, record) }) }]);
+}
+
+/** All names that the issuer may know it by, but for the first's own. */
+function bothNames(first: StandInRecord, second: StandInRecord): readonly SentReference[] | undefined {
+  const own = nameOf(first);
+  const name = second.phase === 'asked' || isApproval(second.reason) ? nameOf(second) : undefined;
+  const names = [...(first.more?.namesToo ?? []), ...(name === undefined || isSameName(name, own) || isSameName(name, first.sent) ? [] : [name]), ...(second.more?.namesToo ?? [])];
+  return names.length === 0 ? undefined : names;
+}
+
+/** @param by the reversal, as the other ledger has it: it names what it takes back as well as was known there */
+function relayReversal(state: Relayed, { leftMinor, unknown }: NonNullable<Done['original']>, { key, record: earlier, free }: NonNullable<Found['original']>, by: StandInRecord | undefined, counters: readonly Counter[]): void {
+  if (earlier === undefined) {
+    for (const at of free) state.puts.push([at, unknown]);
+    return;
+  }
+  if (earlier.id === '') return;
+  if (unknown.id === '' && by !== undefined && mayStand(earlier)) {
+    const name = nameOf(earlier);
+    const own = name === undefined || isSameName(name, by.names) ? [] : [name];
+    const too = (namesTooOf(earlier) ?? []).filter((each) => by.more?.namesToo?.some((told) => isSameName(each, told)) !== true);
+    state.names.push(...own, ...too);
+  }
+  const back = takeBack(state, earlier, leftMinor, counters);
+  Object.assign(state, { card: back.card, known: back.known });
+  state.moves.push(...back.gives);
+  state.puts.push([key, back.record]);
+}
+
+function isSameName(one: SentReference, other: SentReference | undefined): boolean {
+  return one.stan === other?.stan && one.transmittedAt === other.transmittedAt && one.class === other.class && one.function === other.function;
 }

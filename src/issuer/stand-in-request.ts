@@ -10,7 +10,7 @@ import { afterStandIn, newShadow } from '../standin/shadow.ts';
 import { partitionOf } from '../store/store.ts';
 import type { GuardMove } from '../store/store.ts';
 import { before, changed, freshOf, named, nameOf, reversedBefore } from './stand-in-change.ts';
-import type { Journal, Records, Result } from './stand-in-change.ts';
+import type { Before, Journal, Put, Records, Result } from './stand-in-change.ts';
 import { isCountGuard, outageGuardId, takesOf } from './stand-in-counts.ts';
 import { asPaid, completedBy, depositEntry, entryText, kept, partOf, release, reserve, settle, take } from './stand-in-deposit.ts';
 import type { Held } from './stand-in-deposit.ts';
@@ -18,9 +18,12 @@ import { checksOf, entryOf } from './stand-in-entry.ts';
 import { authorizationId, cardFacts } from './stand-in-known.ts';
 import type { CardKnown } from './stand-in-known.ts';
 import type { AskMessage, StandInHead, StandInRequest, StandMessage } from './stand-in-message.ts';
+import { aliasFor } from './stand-in-place.ts';
 import { cardHeadId, keyOf, moreOf, recordOf } from './stand-in-record.ts';
 import type { Deposit, StandInRecord } from './stand-in-record.ts';
 import { completesOf, withoutDeposit } from './stand-in-told.ts';
+
+type Open = Extract<Before, { kind: 'open' }>;
 
 /** What a request names, where it names something. */
 interface Named {
@@ -34,8 +37,9 @@ export function applyAsk(head: StandInHead, records: Records, ask: AskMessage, n
   const key = ask.key ?? keyOf(message);
   const { token } = message.card;
   const found = before(records, key, message, [id]);
+  if (found.kind === 'read') return found;
   if (found.kind === 'known') return { kind: 'decided', answer: found.answer, change: undefined };
-  if (found.kind === 'reversed') return reversedBefore(head, records, key, id, message, nowMs, journal);
+  if (found.kind === 'reversed') return reversedBefore(head, found, key, id, message, nowMs, journal);
   let original: Named | undefined;
   if (message.original !== undefined) {
     const looked = named(records, message);
@@ -43,21 +47,21 @@ export function applyAsk(head: StandInHead, records: Records, ask: AskMessage, n
     original = looked;
   }
   const own = found.asked?.more?.deposit;
-  if (order !== undefined && own === undefined && (order.isOutOfReach === true || refusedGuardId === order.guardId)) return depositRefuses(head, records, key, ask, order.isOutOfReach === true ? '9112' : '1820', nowMs, journal);
+  if (order !== undefined && own === undefined && (order.isOutOfReach === true || refusedGuardId === order.guardId)) return depositRefuses(head, records, found, key, ask, order.isOutOfReach === true ? '9112' : '1820', nowMs, journal);
   const held = order === undefined ? kept(own) : reserve(order, own, completedBy(message, order, original?.record));
   const record: StandInRecord = { ...recordOf(message, id, 'switch', { reason: '9112', approvalCode: '' }), phase: 'asked', untilMs, sent, more: moreOf({ deposit: held.deposit, owed }) };
   return changed(head, token, nowMs, {
-    card: head.card, puts: [[key, record]], fresh: freshOf(records, key), takes: held.moves,
+    card: head.card, puts: [...found.moved, [found.at, record]], fresh: freshOf(records, found.at), takes: held.moves, alias: aliasFor(key, message),
     done: { key, record, entry: depositEntry('reserved', id, id, held.moves, nowMs) },
   }, { kind: 'go', names: nameOf(original?.record) }, journal);
 }
 
 /** The partner's deposit does not cover it: the issuer is not asked, and nobody stands in. */
-function depositRefuses(head: StandInHead, records: Records, key: string, { id, message }: AskMessage, reason: Reason, nowMs: number, journal: Journal): Result {
+function depositRefuses(head: StandInHead, records: Records, { at, moved }: Open, key: string, { id, message }: AskMessage, reason: Reason, nowMs: number, journal: Journal): Result {
   const response = { reason, approvalCode: '', amount: message.amount } as const;
   const record: StandInRecord = recordOf(message, id, 'switch', response);
   const entry = entryText(entryOf(message, nowMs, 'switch', response, [], [reason === '1820' ? 'depositNotCovered' : 'depositNotKnown']), []);
-  return changed(head, message.card.token, nowMs, { card: head.card, puts: [[key, record]], fresh: freshOf(records, key), takes: [], done: { key, record, entry } }, { kind: 'answered', record, note: undefined, decision: undefined }, journal);
+  return changed(head, message.card.token, nowMs, { card: head.card, puts: [...moved, [at, record]], fresh: freshOf(records, at), takes: [], done: { key, record, entry } }, { kind: 'answered', record, note: undefined, decision: undefined }, journal);
 }
 
 /** @param refusedGuardId the shared counter that had no room */
@@ -65,8 +69,9 @@ export function applyRequest(head: StandInHead, records: Records, whole: StandIn
   const { id, rules, facts, sent, advised, follows, proposesUntilMs, owed } = whole;
   const key = whole.key ?? keyOf(whole.message);
   const found = before(records, key, whole.message, [id, follows]);
+  if (found.kind === 'read') return found;
   if (found.kind === 'known') return { kind: 'decided', answer: found.answer, change: undefined };
-  if (found.kind === 'reversed') return reversedBefore(head, records, key, id, whole.message, nowMs, journal);
+  if (found.kind === 'reversed') return reversedBefore(head, found, key, id, whole.message, nowMs, journal);
   const actualMinor = found.asked?.more?.actualMinor;
   const request = actualMinor === undefined ? whole : lessened(whole, actualMinor);
   const { message, deposit: order } = request;
@@ -100,14 +105,14 @@ export function applyRequest(head: StandInHead, records: Records, whole: StandIn
     more, ...(proposes ? { phase: 'asked' as const, untilMs: proposesUntilMs } : {}),
   };
   const entry = proposes ? depositEntry('reserved', id, id, held.moves, nowMs) : entryText(entryOf(message, nowMs, 'standin', response, checks, flags, original?.record?.id), moves);
-  const puts: [string, StandInRecord][] = [[key, record]];
+  const puts: Put[] = [...found.moved, [found.at, record]];
   const [left] = decision.originals ?? [];
   if (original?.record !== undefined) {
     const emptied = isApproved && !proposes && completed !== undefined ? withoutDeposit(original.record) : original.record;
     if (left !== undefined || emptied !== original.record) puts.push([original.key, left === undefined ? emptied : { ...emptied, counted: left }]);
   }
   return changed(head, message.card.token, nowMs, {
-    card: decision.state.card, known: knownAfter(head.known, request, decision), puts, fresh: freshOf(records, key), takes: moves,
+    card: decision.state.card, known: knownAfter(head.known, request, decision), puts, fresh: freshOf(records, found.at), takes: moves, alias: found.asked === undefined ? aliasFor(key, message) : undefined,
     done: {
       key, record, entry, counters: rules.counters, pin: decision.pin === undefined ? undefined : decision.pin.outcome === 'wrong' ? 'wrong' : 'right',
       seen: decision.state.card.seen.filter((mark) => !head.card.seen.includes(mark)), completes: isApproved && !proposes ? completesOf(message, order) : undefined,
@@ -121,8 +126,9 @@ export function applyStand(head: StandInHead, records: Records, { id, message, s
   const key = keyOf(message);
   if (!records.has(key)) return { kind: 'read', ids: [key] };
   const found = before(records, key, message, [id, follows]);
+  if (found.kind === 'read') return found;
   if (found.kind === 'known') return { kind: 'decided', answer: found.answer, change: undefined };
-  if (found.kind === 'reversed') return reversedBefore(head, records, key, id, message, nowMs, journal);
+  if (found.kind === 'reversed') return reversedBefore(head, found, key, id, message, nowMs, journal);
   const proposed = found.asked;
   if (proposed?.more?.proposal === undefined) return { kind: 'decided', answer: { kind: 'unknown' }, change: undefined };
   const { proposal } = proposed.more;
@@ -134,7 +140,7 @@ export function applyStand(head: StandInHead, records: Records, { id, message, s
   const own = proposed.more.deposit;
   const held = isApproved || sent === undefined ? settle(message, reason, undefined, own, completed, order) : kept(own);
   const record: StandInRecord = { ...proposed, phase: 'ended', sent, more: moreOf({ ...proposed.more, proposal: undefined, deposit: held.deposit, owed: sent === undefined ? undefined : owed }) };
-  const puts: [string, StandInRecord][] = [[key, record]];
+  const puts: Put[] = [[found.at, record]];
   if (looked?.record !== undefined && completed !== undefined) puts.push([looked.key, withoutDeposit(looked.record)]);
   const flags = [...proposal.flags, sent === undefined ? 'notConfirmed' : 'sentToIssuer'];
   const entry = entryText({ ...entryOf(message, nowMs, 'standin', { reason, approvalCode, amount }, proposal.checks, flags), id: record.id }, held.moves);

@@ -4,14 +4,15 @@ import { isApproval } from '../message/reason.ts';
 import { issuerApproved } from '../standin/activity.ts';
 import type { GuardMove } from '../store/store.ts';
 import { before, changed, freshOf, isBeingTold, mayStand, named, nameOf, namesTooOf, withUnsure } from './stand-in-change.ts';
-import type { Journal, Records, Result } from './stand-in-change.ts';
+import type { Journal, Put, Records, Result } from './stand-in-change.ts';
 import { takeBack } from './stand-in-counts.ts';
 import { asPaid, completedBy, entryText, kept, noFloor, settle, take } from './stand-in-deposit.ts';
 import type { Held } from './stand-in-deposit.ts';
 import { entryOf } from './stand-in-entry.ts';
 import { hostApproval, withHostApproval } from './stand-in-known.ts';
-import type { DepositOrder, StandInHead, ToldMessage } from './stand-in-message.ts';
-import { decodeRecord, isNamed, keyOf, moreOf, originalKeysOf, recordOf, tombstone } from './stand-in-record.ts';
+import type { DepositOrder, Done as StandInDone, StandInHead, ToldMessage } from './stand-in-message.ts';
+import { aliasFor, aliasOf, isMeant } from './stand-in-place.ts';
+import { keyOf, moreOf, originalKeysOf, recordOf, tombstone } from './stand-in-record.ts';
 import type { Deposit, StandInRecord } from './stand-in-record.ts';
 
 export function applyTold(head: StandInHead, records: Records, told: ToldMessage, nowMs: number, journal: Journal): Result {
@@ -19,19 +20,20 @@ export function applyTold(head: StandInHead, records: Records, told: ToldMessage
   const key = told.key ?? keyOf(message);
   const isRequest = message.function === 'request' && message.class !== 'reversal';
   const found = before(records, key, message, [id]);
+  if (found.kind === 'read') return found;
   if (found.kind === 'known' && !(found.answer.kind === 'asked')) return { kind: 'decided', answer: found.answer, change: undefined };
   const namesOne = message.class === 'reversal' || message.original !== undefined;
   const looked = namesOne ? named(records, message) : undefined;
   if (looked !== undefined && 'missing' in looked) return { kind: 'read', ids: looked.missing };
-  const original = looked?.record ?? (looked === undefined || looked.isOther || told.remembered === undefined || !isNamed(told.remembered, message.original) ? undefined : told.remembered);
-  const puts: [string, StandInRecord][] = [];
+  const original = looked?.record ?? (looked === undefined || looked.isOther || told.remembered === undefined || !isMeant(told.remembered, tombstone(message)) ? undefined : told.remembered);
+  const puts: Put[] = [];
   let { card, known } = head;
   const moves: GuardMove[] = [];
   let isTold = !isRequest && message.fault === undefined;
   const flagged = [...flags];
   if (message.class === 'reversal' && message.fault === undefined && looked !== undefined) {
     if (original === undefined) {
-      if (!looked.isOther) puts.push([looked.key, tombstone(message)]);
+      for (const at of looked.free) puts.push([at, tombstone(message)]);
       flagged.push('originalUnknown');
     } else {
       if (isBeingTold(original, nowMs)) return { kind: 'decided', answer: { kind: 'asked', record: original }, change: undefined };
@@ -50,7 +52,7 @@ export function applyTold(head: StandInHead, records: Records, told: ToldMessage
   const asked = found.kind === 'open' ? found.asked : found.kind === 'known' && found.answer.kind === 'asked' ? found.answer.record : undefined;
   const isApproved = by === 'issuer' && isApproval(response.reason);
   // What it may have done stays to be taken back until that is on disk.
-  const untold = isRequest && found.kind === 'reversed' ? decodeRecord(records.get(key))?.more : undefined;
+  const untold = isRequest && found.kind === 'reversed' ? found.earlier.more : undefined;
   let counted = asked?.counted;
   if (asked?.more?.proposal !== undefined) {
     flagged.push(`proposed:${asked.reason}`);
@@ -78,15 +80,15 @@ export function applyTold(head: StandInHead, records: Records, told: ToldMessage
       namesToo: message.class === 'reversal' ? namesTooOf(original) : undefined,
     }),
   };
-  puts.push([key, record]);
+  puts.push(...(found.kind === 'open' ? found.moved : []), [found.at, record]);
   if (isTold) flagged.push('forTheIssuer');
   const originalId = original === undefined || original.id === '' ? undefined : original.id;
   return changed(head, message.card.token, nowMs, {
-    card, known, puts, fresh: freshOf(records, key), takes: moves,
+    card, known, puts, fresh: freshOf(records, found.at), takes: moves, alias: message.class === 'reversal' || asked !== undefined ? undefined : aliasFor(key, message),
     done: {
       key, record, entry: entryText(entryOf(message, nowMs, by, response, [], flagged, originalId), moves), counters: rules.counters, takes: [], pin: hasRightPin ? 'right' : undefined,
       hostApproved: approval, completes: takes ? completesOf(message, told.deposit) : undefined, isUndone: asked?.counted !== undefined && counted === undefined,
-      ...(message.class !== 'reversal' || message.fault !== undefined || looked === undefined || looked.isOther ? {} : { original: { keys: originalKeysOf(message), leftMinor: message.actualMinor ?? 0, unknown: tombstone(message) } }),
+      ...(message.class !== 'reversal' || message.fault !== undefined || looked === undefined ? {} : { original: { keys: originalKeysOf(message), alias: message.original === undefined ? aliasOf(message) : undefined, leftMinor: message.actualMinor ?? 0, unknown: tombstone(message) } }),
     },
   }, { kind: 'answered', record, note: undefined, decision: undefined }, journal);
 }
@@ -111,6 +113,6 @@ export function withoutDeposit(record: StandInRecord): StandInRecord {
 }
 
 /** For another ledger, which may know of it: where what it completes may be. */
-export function completesOf(message: CardMessage, order: DepositOrder | undefined): readonly string[] | undefined {
-  return order !== undefined && message.purpose === 'completion' && message.original !== undefined ? originalKeysOf(message) : undefined;
+export function completesOf(message: CardMessage, order: DepositOrder | undefined): StandInDone['completes'] {
+  return order !== undefined && message.purpose === 'completion' && message.original !== undefined ? { keys: originalKeysOf(message), by: tombstone(message) } : undefined;
 }

@@ -369,14 +369,15 @@ export class HostIssuers {
     const opened = vault.decryptPan(sealedPan, id);
     if ('error' in opened) return { kind: 'refused', why: `its card number does not open: ${opened.error.reason}` };
     const { promise, resolve } = Promise.withResolvers<SendOutcome>();
-    const told = (sent: Sent, version: ResponseMeaning['version']): void => desk.told(advice, opened.pan.masked, sent, version, isRepeat);
+    const told = async (sent: Sent, version: ResponseMeaning['version']): Promise<boolean> => await desk.told(advice, opened.pan.masked, sent, version, isRepeat);
     const late = ({ meaning, sent, fault }: LateAnswer): void => {
-      if (fault === '' && meaning.approved) void delivery.taken(id).then((isTaken) => isTaken && told(sent, meaning.version));
+      if (fault === '' && meaning.approved) void told(sent, meaning.version).then(async (isNoted) => isNoted && await delivery.taken(id));
     };
     issuer.advise({ of: kind as MessageClass, content, pan: opened.pan, isRepeat, deadlineMs: elapsed() + timerMs(timers, kind === 'reversal' ? kind : 'advice', content.purpose), trace: content.own, decided: content, late }, (result) => {
       this.#log(row.name, adviceFacts(kind, content, opened.pan), advice.cardKey, content.messageId, result, content.standInReason);
-      if ((result.kind === 'answered' || result.kind === 'decided') && result.meaning.approved) told(result.sent, result.meaning.version);
-      resolve(outcomeOf(result));
+      // It has its end once what it gave back is on record: until then it is told again.
+      if ((result.kind === 'answered' || result.kind === 'decided') && result.meaning.approved) void told(result.sent, result.meaning.version).then((isNoted) => resolve(isNoted ? outcomeOf(result) : { kind: 'noAnswer' }));
+      else resolve(outcomeOf(result));
     });
     return await promise;
   }

@@ -15,8 +15,8 @@ import type { OwnValues } from '../dialect/forward.ts';
 import type { ForwardOrder, HostResult, LateAnswer, NotSent, RemoteIssuer, Sent } from '../host/host.ts';
 import { lateEntry, toldEntry } from '../issuer/stand-in-entry.ts';
 import type { StandInLedger } from '../issuer/stand-in-ledger.ts';
-import type { AskMessage, StandInAnswer, StandInMessage } from '../issuer/stand-in-message.ts';
-import { originalKeysOf, recordKey } from '../issuer/stand-in-record.ts';
+import type { AskMessage, StandInAnswer, StandInMessage, TakenBack } from '../issuer/stand-in-message.ts';
+import { localOf, originalKeysOf, recordKey } from '../issuer/stand-in-record.ts';
 import type { Owed, StandInRecord } from '../issuer/stand-in-record.ts';
 import type { StandInRelay } from '../issuer/stand-in-relay.ts';
 import type { CardVault } from '../keys/hsm.ts';
@@ -24,7 +24,6 @@ import type { SentReference } from '../message/advice.ts';
 import type { CardMessage, Response } from '../message/message.ts';
 import { isApproval } from '../message/reason.ts';
 import type { Reason } from '../message/reason.ts';
-import type { StandInReason } from '../standin/condition.ts';
 import { sameOutageMs } from '../standin/exposure.ts';
 import { billedMinorOf } from '../standin/subject.ts';
 import type { Outcome } from '../store/decide.ts';
@@ -39,6 +38,8 @@ import { HostTelling } from './host-telling.ts';
 import type { HsmTurn } from './hsm-turn.ts';
 import { Repeats } from './repeats.ts';
 import { standInFacts } from './stand-in-facts.ts';
+import { apartFrom, away } from './stand-in-order.ts';
+import type { StandInOrder } from './stand-in-order.ts';
 import { thresholdAt, Volume } from './volume.ts';
 
 export interface HostDeskOptions {
@@ -78,16 +79,6 @@ const recordMs = 5_000;
 const overdueMs = graceMs + recordMs;
 /** What could not be written is tried again after so long. */
 const againMs = 1_000;
-
-/** How stand-in is to decide. */
-interface StandInOrder {
-  readonly why: StandInReason;
-  readonly isAvailable: boolean;
-  /** The request as the issuer may have got it. */
-  readonly sent?: SentReference;
-  /** Message id under which it was sent by somebody who did not end it. */
-  readonly follows?: string | undefined;
-}
 
 /** A request on its way to the issuer. */
 interface Way {
@@ -147,7 +138,7 @@ export class HostDesk {
     if (!('asker' in order)) return;
     const arrival = order.asker as HostArrival;
     const flags = ['late', `lateMs:${Math.round(lateMs)}`, `station:${sent.station}`, `sentStan:${sent.reference.stan}`];
-    this.#note(arrival.token, lateEntry(arrival.message, this.#options.now(), meaning, flags));
+    void this.#note(arrival.token, lateEntry(arrival.message, this.#options.now(), meaning, flags));
     if (!meaning.approved) return;
     this.#submit(arrival, { ...this.#about(arrival), kind: 'look' }, this.#options.elapsed() + recordMs, (outcome) => {
       const record = outcome.kind === 'decided' && outcome.answer.kind === 'answered' ? outcome.answer.record : undefined;
@@ -166,17 +157,27 @@ export class HostDesk {
     await takeOverdueBack(this.#options, this.#telling, token, recordId, text);
   }
 
-  /** The issuer has what it had to be told. @param isRepeat it may have been sent before */
-  told({ id, cardKey, kind, content }: Advice, maskedPan: string, { station, mti }: Sent, version: CardMessage['version'], isRepeat: boolean): void {
-    if (content.what !== 'decision') return;
+  /**
+   * The issuer has what it had to be told.
+   * @param isRepeat it may have been sent before
+   * @returns whether it need not hear of it again: false where what it gave back may be held still
+   */
+  async told({ id, cardKey, kind, content }: Advice, maskedPan: string, { station, mti }: Sent, version: CardMessage['version'], isRepeat: boolean): Promise<boolean> {
+    if (content.what !== 'decision') return true;
     const flags = ['issuerTold', ...(isRepeat ? ['repeated'] : []), ...(content.standInReason === '' ? [] : [`because:${content.standInReason}`])];
     // Whatever the request was: the issuer holds nothing for it any more.
-    const takenBack = kind === 'reversal' && content.function === 'request' && content.trace.class !== 'reversal' ? recordKey(cardKey, content.trace) : undefined;
-    this.#note(cardKey, toldEntry(content, { id, messageId: content.messageId, token: cardKey, maskedPan, class: kind as CardMessage['class'], version, mti, station, own: content.own, flags }, this.#options.now()), takenBack);
+    const takenBack = kind === 'reversal' && content.function === 'request' && content.trace.class !== 'reversal'
+      ? { key: recordKey(cardKey, content.trace), transmittedAt: content.trace.transmittedAt, localAt: localOf(content), receivedAtMs: content.receivedAtMs }
+      : undefined;
+    const isNoted = await this.#note(cardKey, toldEntry(content, { id, messageId: content.messageId, token: cardKey, maskedPan, class: kind as CardMessage['class'], version, mti, station, own: content.own, flags }, this.#options.now()), takenBack);
+    return isNoted || takenBack === undefined;
   }
 
-  #note(token: string, entry: ReturnType<typeof lateEntry>, takenBack?: string): void {
-    this.#options.book.submit(token, { kind: 'noted', id: entry.id, token, entry, takenBack }, same, this.#options.elapsed() + recordMs, () => undefined);
+  /** @returns whether it is certain that it is on record */
+  async #note(token: string, entry: ReturnType<typeof lateEntry>, takenBack?: TakenBack): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#options.book.submit(token, { kind: 'noted', id: entry.id, token, entry, takenBack }, same, this.#options.elapsed() + recordMs, (outcome) => resolve(outcome.kind === 'decided'));
+    return await promise;
   }
 
   /** A request: to the issuer where it is to be asked, or in its place. */
@@ -475,18 +476,6 @@ export class HostDesk {
   #rememberedOriginal(message: CardMessage): StandInRecord | undefined {
     return message.class !== 'reversal' && message.original === undefined ? undefined : this.#options.book.remembered(message.card.token, originalKeysOf(message));
   }
-}
-
-/** The issuer is not there for it. */
-function away(why: StandInReason): StandInOrder {
-  return { why, isAvailable: false };
-}
-
-/** The same for a ledger that counts apart: it has its share of each limit, and cannot tell what is left of a deposit. */
-function apartFrom(message: StandInMessage, switches: number): StandInMessage {
-  if (!('deposit' in message) && message.kind !== 'request') return message;
-  const deposit = message.deposit === undefined ? undefined : { ...message.deposit, isOutOfReach: true };
-  return message.kind === 'request' ? { ...message, deposit, facts: { ...message.facts, switchesSharing: switches } } : { ...message, deposit };
 }
 
 function same(message: StandInMessage): StandInMessage {

@@ -12,6 +12,7 @@ import { openLocalLedger, openStandInLedger } from '../../src/issuer/stand-in-le
 import type { StandInLedger } from '../../src/issuer/stand-in-ledger.ts';
 import { decodeDone } from '../../src/issuer/stand-in-message.ts';
 import type { DepositOrder, StandInAnswer, StandInMessage, ToldMessage } from '../../src/issuer/stand-in-message.ts';
+import { whenOf } from '../../src/issuer/stand-in-place.ts';
 import { cardHeadId, decodeRecord, keyOf } from '../../src/issuer/stand-in-record.ts';
 import type { CardMessage } from '../../src/message/message.ts';
 import { isApproval } from '../../src/message/reason.ts';
@@ -198,7 +199,7 @@ class Play {
   async takenBack(message: CardMessage): Promise<void> {
     if (message.function !== 'request') return;
     const entry = { ...lateEntry(message, nowMs, { reason: '4000', approved: true, approvalCode: '' }, []), id: draw() };
-    await this.#tell({ kind: 'noted', id: entry.id, token: tokenOf(), entry, takenBack: keyOf(message) });
+    await this.#tell({ kind: 'noted', id: entry.id, token: tokenOf(), entry, takenBack: { key: keyOf(message), ...whenOf(message) } });
   }
 
   /** What this node did apart is done to the shared ledger. */
