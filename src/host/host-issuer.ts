@@ -158,6 +158,11 @@ export class HostIssuer implements RemoteIssuer {
     return outcome.kind === 'late' || outcome.kind === 'answered' ? 'request' : 'none';
   }
 
+  /** Does it answer a request that was sent here? */
+  knows(stationName: string, meaning: ResponseMeaning): boolean {
+    return this.#stations.some((requests) => requests.station.name === stationName && requests.knows(meaning));
+  }
+
   /** Bytes that are no answer, of which this much could be read: whoever waits for it waits no longer. */
   garbled(stationName: string, recovered: ResponseMeaning, detail: string): void {
     const requests = this.#stations.find(({ station }) => station.name === stationName);

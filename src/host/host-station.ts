@@ -76,6 +76,10 @@ export class StationRequests {
     this.#end(pending);
   }
 
+  knows(meaning: ResponseMeaning): boolean {
+    return this.#matcher.knows(meaning);
+  }
+
   match(meaning: ResponseMeaning, nowMs: number): MatchOutcome<Pending> {
     const outcome = this.#matcher.match(meaning, nowMs);
     if (outcome.kind === 'answered') this.#end(outcome.request);

@@ -163,6 +163,12 @@ export class Matcher<Message, Request> {
     return { kind: 'unmatched', near };
   }
 
+  /** Is its request waiting, or did it wait here lately? Changes nothing. */
+  knows(message: Message): boolean {
+    const id = this.#partsOf(message).join(separator);
+    return this.#pending.has(id) || this.#ended.has(id);
+  }
+
   /** Ends the wait for `message`, such as one that could not be sent; an answer that comes all the same is late. */
   cancel(message: Message): Request | undefined {
     const entry = this.#pending.get(this.#partsOf(message).join(separator));

@@ -83,6 +83,8 @@ interface Running {
   readonly text: string;
   /** What the row says that needs no new connection: how it is decided, waited for and told, and what operators order. */
   follow(row: HostIssuerRow): void;
+  /** Another one works in its place: where it stands is of no account any more. */
+  leave(): void;
   readonly row: HostIssuerRow;
   /** Unix ms: it has stood as it stands since. */
   readonly sinceMs: number;
@@ -109,6 +111,8 @@ const ignoredMax = 5;
 const noteMs = 5_000;
 /** Answers to advices that are out may take this long to come to the disk at the end. */
 const stopMaxMs = 2_000;
+/** What an issuer was asked before its row was changed is known for so long after its end. */
+const leavingMs = 60_000;
 /** Advices wait here for as long as it takes; the file may grow to this. */
 const adviceBytesMax = 4_000_000_000;
 
@@ -122,6 +126,8 @@ export class HostIssuers {
   readonly #numbers: UsedNumbers;
   readonly #times: WireTimes;
   #running = new Map<string, Running>();
+  /** Those of rows that were changed: they end what they began. */
+  readonly #leaving = new Set<Running>();
   /** What issuers and operators say of single cards. */
   readonly cards: StandInCards;
 
@@ -185,9 +191,7 @@ export class HostIssuers {
       next.set(row.name, before?.text === text ? before : this.#start(row, of, text));
     }
     for (const [name, running] of this.#running) {
-      if (next.get(name) === running) continue;
-      running.working.issuer.stop();
-      void running.delivery.stop();
+      if (next.get(name) !== running) void this.#leave(running);
     }
     this.#running = next;
     this.#outside.hosts.set([...next.values()].map(({ working }) => working));
@@ -235,13 +239,19 @@ export class HostIssuers {
     return this.#advices;
   }
 
-  /** Nothing more is sent; what is not delivered waits in the file. */
+  /** Resolves when nothing is decided by an issuer, or for one, any more. */
+  async idle(): Promise<void> {
+    await Promise.all([...this.#running.values(), ...this.#leaving].map(async ({ working }) => await working.desk.idle()));
+  }
+
+  /** Nothing more is sent; what is not delivered waits in the file. What waits for an issuer's answer is ended, and what that one is to be told comes to the disk. */
   async stop(): Promise<void> {
-    for (const { working } of this.#running.values()) working.issuer.stop();
-    const stopped = Promise.all([...this.#running.values()].map(({ delivery }) => delivery.stop()));
+    const running = [...this.#running.values(), ...this.#leaving];
+    for (const { working } of running) working.issuer.stop();
+    const stopped = Promise.all(running.map(async ({ delivery }) => await delivery.stop()));
     const { promise: late, resolve } = Promise.withResolvers<void>();
     this.#outside.decide.after(stopMaxMs, resolve);
-    await Promise.race([stopped, late]);
+    await Promise.race([stopped.then(async () => await this.idle()), late]);
     // What cannot be written, as on a full disk, is tried until the file is closed.
     this.#advices.close();
     await stopped;
@@ -252,12 +262,26 @@ export class HostIssuers {
     await this.#store.close();
   }
 
+  /** What it was sent is answered yet, and ended by it; nothing new comes to it. */
+  async #leave(running: Running): Promise<void> {
+    const { hosts, decide } = this.#outside;
+    const { working, delivery } = running;
+    this.#leaving.add(running);
+    hosts.leave(working);
+    running.leave();
+    await Promise.all([delivery.stop(), working.desk.idle()]);
+    working.issuer.stop();
+    this.#leaving.delete(running);
+    decide.after(leavingMs, () => hosts.left(working));
+  }
+
   #start(first: HostIssuerRow, stations: readonly StationRow[], text: string): Running {
     let row = first;
     let policy = policyOf(row, stations[0]);
     let sinceMs = this.#outside.now();
     const { vault, hsm, deadlines, now, elapsed, random, newId, log } = this.#outside;
     let isAway: boolean | undefined;
+    let isLeaving = false;
     const events = this.#events(row.name, () => moved(), () => watch(), () => desk);
     const overStations = row.remote === undefined ? this.#overStations(row, stations, events) : undefined;
     const issuer: RemoteIssuer = overStations ?? openRemote(remoteSetup(row, row.remote!), events, (order) => working.ordered(order), { deadlines, times: this.#times, vault, now, newId });
@@ -297,6 +321,7 @@ export class HostIssuers {
     };
     /** Where it stands changes what waits for it, and whose outage it is. */
     const watch = (): void => {
+      if (isLeaving) return;
       if (issuer.takesAdvices) delivery.usable();
       else delivery.unusable();
       // One that answers echoes, and is still to answer a request, is away.
@@ -334,6 +359,9 @@ export class HostIssuers {
     follow(first);
     return {
       working, delivery, text, follow,
+      leave: () => {
+        isLeaving = true;
+      },
       get row() {
         return row;
       },

@@ -270,7 +270,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
       clearInterval(expiry);
       const endMs = elapsed() + config.deadlines.stopMs;
       const leftMs = (leastMs: number): number => Math.max(leastMs, endMs - elapsed());
-      const unanswered = await switch_.stop(leftMs(0));
+      const unanswered = await switch_.stop(leftMs(0), async () => await issuers.idle());
       await Promise.race([ledger.drained(), pause(leftMs(0))]);
       await accounts.stop();
       await acquirers.stop();

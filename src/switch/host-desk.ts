@@ -24,12 +24,12 @@ import type { SentReference } from '../message/advice.ts';
 import type { CardMessage, Response } from '../message/message.ts';
 import { isApproval } from '../message/reason.ts';
 import type { Reason } from '../message/reason.ts';
-import { sameOutageMs } from '../standin/exposure.ts';
 import { billedMinorOf } from '../standin/subject.ts';
 import type { Outcome } from '../store/decide.ts';
 import { depositOrder, isUnknownToDeposit } from './deposit-order.ts';
 import { bySwitch, referenceOf } from './host-arrival.ts';
 import type { Done, HostArrival } from './host-arrival.ts';
+import { HostOutage } from './host-outage.ts';
 import { takeOverdueBack } from './host-overdue.ts';
 import { pinForHost } from './host-pin.ts';
 import { courseOf, timerMs } from './host-policy.ts';
@@ -40,6 +40,7 @@ import { Repeats } from './repeats.ts';
 import { standInFacts } from './stand-in-facts.ts';
 import { apartFrom, away } from './stand-in-order.ts';
 import type { StandInOrder } from './stand-in-order.ts';
+import { UnderWay } from './under-way.ts';
 import { thresholdAt, Volume } from './volume.ts';
 
 export interface HostDeskOptions {
@@ -94,14 +95,14 @@ export class HostDesk {
   readonly #telling: HostTelling;
   readonly #repeats = new Repeats(rememberedMax);
   readonly #volume: Volume;
-  #outageId = 0;
-  #isOut = false;
-  #lastOutage = { id: 0, closedAtMs: -Infinity };
+  readonly #underWay = new UnderWay();
+  readonly #outage: HostOutage;
 
   constructor(options: HostDeskOptions) {
     this.#options = options;
     this.#volume = new Volume(options.elapsed);
     this.#telling = new HostTelling(options);
+    this.#outage = new HostOutage(options);
   }
 
   get policy(): HostPolicy {
@@ -110,27 +111,25 @@ export class HostDesk {
 
   /** Decides a message; `done` is called once. */
   decide(arrival: HostArrival, done: Done): void {
-    const finish = this.#repeats.begin(arrival, done);
-    if (finish === undefined) return;
+    const end = this.#repeats.begin(arrival, done);
+    if (end === undefined) return;
+    this.#underWay.begin();
+    const finish: Done = (outcome) => {
+      end(outcome);
+      this.#underWay.end();
+    };
     if (arrival.meaning.class === 'reversal' || arrival.meaning.function !== 'request') this.#keep(arrival, finish);
     else this.#begin(arrival, finish);
   }
 
-  /** The issuer can, or can no longer, be asked: its outage begins and ends for all switches that share the store. */
+  /** The issuer can, or can no longer, be asked. */
   async outage(isOpen: boolean): Promise<void> {
-    const { shared, policy, newId, now } = this.#options;
-    this.#isOut = isOpen;
-    // Until the store says which one it is, as while that is away too.
-    if (isOpen && this.#outageId === 0) this.#outageId = now() < this.#lastOutage.closedAtMs + sameOutageMs ? this.#lastOutage.id : now();
-    const { promise, resolve } = Promise.withResolvers<Outcome<StandInAnswer>>();
-    shared.submit(`o:${policy.name}`, '', { kind: 'outage', id: newId(), issuer: policy.name, isOpen, sinceMs: this.#outageId }, Infinity, resolve);
-    const outcome = await promise;
-    if (outcome.kind !== 'decided' || outcome.answer.kind !== 'outage') return;
-    const { outageId: id } = outcome.answer;
-    if (isOpen) this.#outageId = id;
-    else this.#lastOutage = { id, closedAtMs: now() };
-    // It may be away again by now.
-    if (!isOpen && !this.#isOut) this.#outageId = 0;
+    await this.#outage.set(isOpen);
+  }
+
+  /** Resolves when nothing that was begun is under way any more: each has its answer, and what the issuer is to be told is on disk. */
+  async idle(): Promise<void> {
+    await this.#underWay.idle();
   }
 
   /** An answer that came after its request had its end: it belongs to the story, and to nobody else. */
@@ -149,7 +148,8 @@ export class HostDesk {
 
   /** The issuer approves what it was told was taken back: it may have heard of that before it came to the request, and hears of it once more. */
   #again(arrival: HostArrival, sent: SentReference): void {
-    void this.#telling.keep([this.#telling.reversal(arrival, sent, 'timeout', `${arrival.id}-late`)]);
+    this.#underWay.begin();
+    void this.#telling.keep([this.#telling.reversal(arrival, sent, 'timeout', `${arrival.id}-late`)]).finally(() => this.#underWay.end());
   }
 
   /** What takes a request back is due, and no disk has it: once it is certain that nothing else becomes of the request, it is written. */
@@ -176,8 +176,11 @@ export class HostDesk {
   /** @returns whether it is certain that it is on record */
   async #note(token: string, entry: ReturnType<typeof lateEntry>, takenBack?: TakenBack): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#underWay.begin();
     this.#options.book.submit(token, { kind: 'noted', id: entry.id, token, entry, takenBack }, same, this.#options.elapsed() + recordMs, (outcome) => resolve(outcome.kind === 'decided'));
-    return await promise;
+    const isNoted = await promise;
+    this.#underWay.end();
+    return isNoted;
   }
 
   /** A request: to the issuer where it is to be asked, or in its place. */
@@ -366,7 +369,7 @@ export class HostDesk {
     arrival.verified((message) => {
       const request: StandInMessage = {
         ...this.#about(arrival), message, kind: 'request', sent, advised: referenceOf(arrival, own), follows, owed: this.#owed(arrival, sent), deposit: depositOrder(arrival),
-        facts: standInFacts(arrival, message, why, isAvailable, isAvailable || why === 'issuersOption' ? 0 : this.#outageId),
+        facts: standInFacts(arrival, message, why, isAvailable, isAvailable || why === 'issuersOption' ? 0 : this.#outage.id),
       };
       this.#submit(arrival, request, arrival.deadlineMs, (outcome) => {
         if (outcome.kind === 'unresolved') finish({ kind: 'silence', why: 'whether it was decided is not known' });
@@ -458,7 +461,9 @@ export class HostDesk {
   /** Other switches hear that it is on this node's disk, and none of them tells it again; nor does whoever looks for what is owed. This node's file knows it by its id. */
   async #tell(arrival: HostArrival, record: StandInRecord, advices: readonly Advice[]): Promise<'durable' | 'failed' | 'unknown'> {
     const written = await this.#telling.keep(advices);
-    if (written === 'durable' && (this.#options.hasOthers || record.sent !== undefined || arrival.meaning.class === 'reversal')) this.#submit(arrival, { ...this.#about(arrival), kind: 'kept', id: `${record.id}-kept` }, this.#options.elapsed() + recordMs, () => undefined);
+    if (written !== 'durable' || !(this.#options.hasOthers || record.sent !== undefined || arrival.meaning.class === 'reversal')) return written;
+    this.#underWay.begin();
+    this.#submit(arrival, { ...this.#about(arrival), kind: 'kept', id: `${record.id}-kept` }, this.#options.elapsed() + recordMs, () => this.#underWay.end());
     return written;
   }
 

@@ -14,7 +14,7 @@ import type { HostDesk } from './host-desk.ts';
 export interface WorkingHost {
   readonly issuer: RemoteIssuer;
   /** The same where it is reached over stations. */
-  readonly overStations: Pick<HostIssuer, 'answered' | 'garbled'> | undefined;
+  readonly overStations: Pick<HostIssuer, 'answered' | 'garbled' | 'knows'> | undefined;
   readonly desk: HostDesk;
   readonly stations: readonly string[];
   /** Its stations changed, or what it said of itself. */
@@ -27,8 +27,18 @@ export class Hosts {
   /** Those whom issuers' messages are kept for. */
   readonly acquirers = new Acquirers();
   readonly #links = new Map<string, HostLink>();
+  readonly #leaving = new Set<WorkingHost>();
   #byName: ReadonlyMap<string, WorkingHost> = new Map();
   #byStation: ReadonlyMap<string, WorkingHost> = new Map();
+
+  /** It is sent nothing new any more; answers to what it was sent come until `left`. */
+  leave(host: WorkingHost): void {
+    this.#leaving.add(host);
+  }
+
+  left(host: WorkingHost): void {
+    this.#leaving.delete(host);
+  }
 
   /** These issuers from now on. */
   set(hosts: readonly WorkingHost[]): void {
@@ -60,7 +70,7 @@ export class Hosts {
 
   /** @returns whether it answers a request of ours, or none (which was told); undefined where no issuer or acquirer is asked on the station */
   answered(station: string, message: Message, meaning: ResponseMeaning): 'request' | 'none' | undefined {
-    return (this.#byStation.get(station)?.overStations ?? this.acquirers.at(station))?.answered(station, message, meaning);
+    return this.#askerOn(station, meaning)?.answered(station, message, meaning);
   }
 
   /** An issuer's order, on one of its stations; false where the station is no issuer's. */
@@ -71,7 +81,13 @@ export class Hosts {
   }
 
   garbled(station: string, recovered: ResponseMeaning, detail: string): void {
-    (this.#byStation.get(station)?.overStations ?? this.acquirers.at(station))?.garbled(station, recovered, detail);
+    this.#askerOn(station, recovered)?.garbled(station, recovered, detail);
+  }
+
+  /** Whoever sent what this answers. */
+  #askerOn(station: string, meaning: ResponseMeaning): WorkingHost['overStations'] | ReturnType<Acquirers['at']> {
+    for (const { overStations } of this.#leaving) if (overStations?.knows(station, meaning) === true) return overStations;
+    return this.#byStation.get(station)?.overStations ?? this.acquirers.at(station);
   }
 
   /** The link of a station that may not be there yet. */

@@ -85,13 +85,26 @@ export class Switch {
     return await this.#running.get(name)?.station.network.sendToAll(what, more);
   }
 
-  /** No new reads; answers in flight are finished, as long as `graceMs` lasts. @returns requests that got no answer */
-  async stop(graceMs: number): Promise<number> {
+  /**
+   * No new reads; answers in flight are finished, as long as `graceMs` lasts. Issuers' stations are last: what is in flight needs them.
+   * @param drained resolves when nothing is sent to issuers any more
+   * @returns requests that got no answer
+   */
+  async stop(graceMs: number, drained: () => Promise<void> = async () => undefined): Promise<number> {
     this.#stopped = true;
     await this.#changing;
-    const outcomes = await Promise.all([...this.#running.values()].map(({ endpoint }) => endpoint.stop(graceMs)));
+    const { deadlines, hosts } = this.#stations;
+    const endMs = deadlines.nowMs() + graceMs;
+    const all = [...this.#running];
+    const isIssuers = ([name]: readonly [string, Running]): boolean => hosts.issuerAt(name) !== undefined;
+    const unanswered = await stopAll(all.filter((each) => !isIssuers(each)), graceMs);
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const end = deadlines.at(endMs, resolve);
+    await Promise.race([drained(), late]);
+    end.cancel();
+    const unansweredToIssuers = await stopAll(all.filter(isIssuers), Math.max(0, endMs - deadlines.nowMs()));
     this.#running.clear();
-    return outcomes.reduce((sum, { unanswered }) => sum + unanswered, 0);
+    return unanswered + unansweredToIssuers;
   }
 
   async #exchange(setups: readonly StationSetup[], graceMs: number): Promise<SwitchFailure[]> {
@@ -115,4 +128,9 @@ export class Switch {
     }
     return failures;
   }
+}
+
+async function stopAll(running: readonly (readonly [string, Running])[], graceMs: number): Promise<number> {
+  const outcomes = await Promise.all(running.map(async ([, { endpoint }]) => await endpoint.stop(graceMs)));
+  return outcomes.reduce((sum, { unanswered }) => sum + unanswered, 0);
 }

@@ -253,3 +253,45 @@ test('with Redis dead purchases still go to the issuer, or are stood in for by t
   await book.close();
   expect(rows).toEqual([1, 2, 3, 4, 5, 6].map((stan) => ({ stan: String(stan), count: 1 })));
 }, 90_000);
+
+test('a stop lets an issuer answer what it was asked before, and the acquirer gets that answer', async () => {
+  const { env, port } = await hostEnv();
+  const folder = emptyFolder();
+  const script = join(folder, 'late.json');
+  writeFileSync(script, JSON.stringify([{ match: { mti: '100', times: 1 }, do: 'late', ms: 700 }]));
+  const program = await startProgram(folder, env);
+  const issuer = new IssuerProcess(port, script);
+  await signedOn(program, 1);
+  const shop = await program.call(ascii);
+  shop.send(buys(shop, 1, { 37: undefined }));
+  await eventually(() => issuer.messages.length === 1, 'the issuer has it');
+  const stopped = program.stop();
+  const answer = await shop.next();
+  expect([code(answer), answer.text(44)?.slice(0, 1)]).toEqual(['0110 00', '5']);
+  expect(await stopped).toEqual({ code: 0, signal: null });
+  expect((await issuer.stop()).cards).toMatchObject([{ exposureMinor: 1_250 }]);
+}, 60_000);
+
+test('a stop that is over before the issuer’s time is ends what waits for it, and the issuer is told of that after the next start', async () => {
+  const { env, port } = await hostEnv();
+  const folder = emptyFolder();
+  const script = join(folder, 'drops.json');
+  writeFileSync(script, JSON.stringify([{ match: { mti: '100', times: 1 }, do: 'drop' }]));
+  let program = await startProgram(folder, { ...env, LOCUM_DEADLINES_STOP_MS: '1000' });
+  const issuer = new IssuerProcess(port, script);
+  await signedOn(program, 1);
+  let shop = await program.call(ascii);
+  shop.send(buys(shop, 1, { 37: undefined }));
+  await eventually(() => issuer.messages.length === 1, 'the issuer has it');
+  expect(await program.stop()).toEqual({ code: 0, signal: null });
+  program = await startProgram(folder, env);
+  await signedOn(program, 1);
+  // What stand-in decided at the stop is told, though nobody heard it; the acquirer takes it back.
+  await eventually(() => issuer.messages.length >= 3, 'the issuer is told');
+  expect(issuer.messages.map(({ mti }) => mti)).toEqual(['0100', '0420', '0120']);
+  shop = await program.call(ascii);
+  expect(code(await shop.ask(reverses(shop, 2, 1, { 37: undefined })))).toBe('0430 00');
+  await eventually(() => issuer.messages.length === 4, 'the issuer is told of the reversal');
+  expect((await issuer.stop()).cards[0]?.exposureMinor ?? 0).toBe(0);
+  await program.stop();
+}, 60_000);

@@ -1,7 +1,8 @@
 /** What an outage of an issuer may cost, and what an issuer that comes and goes is told. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
-import { buys, code, issuerComes, startHostSwitch, stopHosts } from './hosts.ts';
+import { until } from './fixture.ts';
+import { buys, code, hostPan, hostTables, issuerComes, startHostSwitch, stopHosts } from './hosts.ts';
 
 afterEach(stopHosts);
 
@@ -27,3 +28,32 @@ test('an issuer that answers echoes and nothing else is in one outage, with one 
   // The first one timed out before anybody knew of an outage: it counts for its day.
   expect(codes.filter((each) => each === '0110 00').length).toBeLessThanOrEqual(4);
 }, 30_000);
+
+test('a change of the issuer’s row leaves what is in flight to its answer, and what comes after goes its new way', async () => {
+  const at = await startHostSwitch();
+  const issuer = await issuerComes(at, [{ match: { mti: '100', times: 1 }, do: 'late', ms: 200 }]);
+  const shop = await at.call();
+  shop.send(buys(shop, 1, { 37: undefined }));
+  await until(() => issuer.types().length === 1, 'it is in flight');
+  at.issuers.set(hostTables({ issuer: { circuit: { openMs: 250, openMaxMs: 400, echoMs: 300 } } }));
+  const answer = await shop.next();
+  expect([code(answer), answer.text(44)?.slice(0, 1)]).toEqual(['0110 00', '5']);
+  expect(code(await shop.ask(buys(shop, 2)))).toBe('0110 00');
+  expect(issuer.types()).toEqual(['0100', '0100']);
+  expect(issuer.host.exposureMinor(hostPan)).toBe(2_500);
+  expect(at.lines.filter(({ event }) => event === 'issuer answer unmatched')).toEqual([]);
+});
+
+test('an answer that comes late to what was asked before a change of the issuer’s row is known as late', async () => {
+  const at = await startHostSwitch();
+  const issuer = await issuerComes(at, [{ match: { mti: '100', times: 1 }, do: 'late', ms: 800 }]);
+  const shop = await at.call();
+  shop.send(buys(shop, 1, { 37: undefined }));
+  await until(() => issuer.types().length === 1, 'it is in flight');
+  at.issuers.set(hostTables({ issuer: { circuit: { openMs: 250, openMaxMs: 400, echoMs: 300 } } }));
+  expect(code(await shop.next())).toBe('0110 00');
+  await until(() => at.lines.some(({ event }) => event === 'issuer answer late'), 'the answer comes late');
+  await at.delivered();
+  expect(issuer.types()[0]).toBe('0100');
+  expect(issuer.host.exposureMinor(hostPan)).toBe(1_250);
+});

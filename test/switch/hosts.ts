@@ -30,6 +30,7 @@ import { demoTables } from '../../src/program/demo-tables.ts';
 import { HostIssuers } from '../../src/program/hosts.ts';
 import { loadFormat } from '../../src/program/tables-format.ts';
 import { readTables } from '../../src/program/tables.ts';
+import type { Tables } from '../../src/program/tables.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
 import { Decisions } from '../../src/switch/decisions.ts';
@@ -168,6 +169,17 @@ export class HostSwitch {
   }
 }
 
+/** The tables of a switch with these options: for a change of its issuer while it runs. */
+export function hostTables(options: HostSwitchOptions): Tables {
+  const documents = demoTables.map((row) => (row.name !== 'demo-host' || row.kind === 'binRange' ? row : {
+    ...row,
+    document: row.kind === 'program' ? { ...row.document, ...options.program } : row.kind === 'issuer'
+      ? { ...row.document, ...quick, ...options.issuer }
+      : { ...row.document, link: { listen: { host: '127.0.0.1', port: 0 }, session: { signOn: 'peer' } }, spec: options.spec ?? 'iso8583-1987-binary', security: { pinKey: options.hostPinKey ?? 'demo-zpk' } },
+  }));
+  return readTables(documents, 0);
+}
+
 export async function startHostSwitch(options: HostSwitchOptions = {}): Promise<HostSwitch> {
   const now = options.now ?? Date.now;
   const elapsed = (): number => performance.now();
@@ -182,13 +194,7 @@ export async function startHostSwitch(options: HostSwitchOptions = {}): Promise<
   const log = createLog({ destination: { write: (text: string) => void lines.push(JSON.parse(text) as LogLine) }, level: 'info', nowMs: now });
   const deadlines = new Deadlines(elapsed, processSchedule, 2);
   const hsmTurn = new HsmTurn(hsm, { atTurnEnd, deadlines, answerMs: 5_000 });
-  const documents = demoTables.map((row) => (row.name !== 'demo-host' || row.kind === 'binRange' ? row : {
-    ...row,
-    document: row.kind === 'program' ? { ...row.document, ...options.program } : row.kind === 'issuer'
-      ? { ...row.document, ...quick, ...options.issuer }
-      : { ...row.document, link: { listen: { host: '127.0.0.1', port: 0 }, session: { signOn: 'peer' } }, spec: options.spec ?? 'iso8583-1987-binary', security: { pinKey: options.hostPinKey ?? 'demo-zpk' } },
-  }));
-  const tables = readTables(documents, 0);
+  const tables = hostTables(options);
   const decide = { store, now, elapsed, atTurnEnd, after, events: { commit() {}, conflict() {}, trouble() {}, recovered() {} } };
   const ledger = await openLedger(decide);
   const hostsOf = new Hosts();
