@@ -106,8 +106,20 @@ export function afterReversal({ more, amount }: StandInRecord, actualMinor: numb
   return release(deposit, actualMinor === 0 ? 0 : partOf(deposit.leftMinor, more?.actualMinor ?? amount?.amountMinor, actualMinor));
 }
 
+/** A reversal came before the decision, and leaves so much of it: no more is decided on. @param actualMinor undefined: none came */
+export function lessened<Of extends { readonly message: CardMessage; readonly deposit?: DepositOrder | undefined }>(whole: Of, actualMinor: number | undefined): Of {
+  if (actualMinor === undefined) return whole;
+  const { message, deposit } = whole;
+  const { amount, billing } = message;
+  const less = <Sum extends { readonly amountMinor: number }>(sum: Sum): Sum => ({ ...sum, amountMinor: partOf(sum.amountMinor, amount?.amountMinor, actualMinor) });
+  return {
+    ...whole, message: { ...message, amount: amount === undefined ? undefined : less(amount), billing: billing === undefined ? undefined : less(billing) },
+    ...(deposit === undefined ? {} : { deposit: less(deposit) }),
+  };
+}
+
 /** Rounded up: never too much is given back. */
-export function partOf(leftMinor: number, wholeMinor: number | undefined, partMinor: number | undefined): number {
+function partOf(leftMinor: number, wholeMinor: number | undefined, partMinor: number | undefined): number {
   if (wholeMinor === undefined || partMinor === undefined || wholeMinor <= 0 || partMinor >= wholeMinor) return leftMinor;
   return Number((BigInt(leftMinor) * BigInt(partMinor) + BigInt(wholeMinor) - 1n) / BigInt(wholeMinor));
 }

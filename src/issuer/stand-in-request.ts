@@ -12,7 +12,7 @@ import type { GuardMove } from '../store/store.ts';
 import { before, changed, freshOf, named, nameOf, reversedBefore } from './stand-in-change.ts';
 import type { Before, Journal, Put, Records, Result } from './stand-in-change.ts';
 import { isCountGuard, outageGuardId, takesOf } from './stand-in-counts.ts';
-import { asPaid, completedBy, depositEntry, entryText, kept, partOf, release, reserve, settle, take } from './stand-in-deposit.ts';
+import { asPaid, completedBy, depositEntry, entryText, kept, lessened, release, reserve, settle, take } from './stand-in-deposit.ts';
 import type { Held } from './stand-in-deposit.ts';
 import { checksOf, entryOf } from './stand-in-entry.ts';
 import { authorizationId, cardFacts } from './stand-in-known.ts';
@@ -73,7 +73,7 @@ export function applyRequest(head: StandInHead, records: Records, whole: StandIn
   if (found.kind === 'known') return { kind: 'decided', answer: found.answer, change: undefined };
   if (found.kind === 'reversed') return reversedBefore(head, found, key, id, whole.message, nowMs, journal);
   const actualMinor = found.asked?.more?.actualMinor;
-  const request = actualMinor === undefined ? whole : lessened(whole, actualMinor);
+  const request = lessened(whole, actualMinor);
   const { message, deposit: order } = request;
   let original: Named | undefined;
   if (message.original !== undefined) {
@@ -122,7 +122,7 @@ export function applyRequest(head: StandInHead, records: Records, whole: StandIn
 }
 
 /** What was proposed stands: the issuer has said nothing else. */
-export function applyStand(head: StandInHead, records: Records, { id, message, sent, follows, deposit: order, owed }: StandMessage, nowMs: number, journal: Journal): Result {
+export function applyStand(head: StandInHead, records: Records, { id, message, sent, follows, deposit, owed }: StandMessage, nowMs: number, journal: Journal): Result {
   const key = keyOf(message);
   if (!records.has(key)) return { kind: 'read', ids: [key] };
   const found = before(records, key, message, [id, follows]);
@@ -136,6 +136,7 @@ export function applyStand(head: StandInHead, records: Records, { id, message, s
   const looked = message.purpose === 'completion' && message.original !== undefined ? named(records, message) : undefined;
   if (looked !== undefined && 'missing' in looked) return { kind: 'read', ids: looked.missing };
   const isApproved = isApproval(reason);
+  const { deposit: order } = lessened({ message, deposit }, proposed.more.actualMinor);
   const completed = isApproved ? completedBy(message, order, looked?.record) : undefined;
   const own = proposed.more.deposit;
   const held = isApproved || sent === undefined ? settle(message, reason, undefined, own, completed, order) : kept(own);
@@ -144,7 +145,7 @@ export function applyStand(head: StandInHead, records: Records, { id, message, s
   if (looked?.record !== undefined && completed !== undefined) puts.push([looked.key, withoutDeposit(looked.record)]);
   const flags = [...proposal.flags, sent === undefined ? 'notConfirmed' : 'sentToIssuer'];
   const entry = entryText({ ...entryOf(message, nowMs, 'standin', { reason, approvalCode, amount }, proposal.checks, flags), id: record.id }, held.moves);
-  return changed(head, message.card.token, nowMs, { card: head.card, puts, fresh: undefined, takes: held.moves, done: { key, record, entry, completes: isApproved ? completesOf(message, order) : undefined } }, { kind: 'answered', record, note: undefined, decision: undefined }, journal);
+  return changed(head, message.card.token, nowMs, { card: head.card, puts, fresh: undefined, takes: held.moves, done: { key, record, entry, completes: isApproved ? completesOf(message, deposit) : undefined } }, { kind: 'answered', record, note: undefined, decision: undefined }, journal);
 }
 
 function decide(head: StandInHead, { message, rules, facts, keepsBalance = false }: StandInRequest, original: StandInRecord | undefined, nowMs: number, refusedGuardId: string): StandInDecision {
@@ -161,14 +162,6 @@ function decide(head: StandInHead, { message, rules, facts, keepsBalance = false
     account: shadow === undefined ? account : account === undefined ? { ...shadow.later, count: 0, amountMinor: 0 } : { ...shadow.later, outageId: account.outageId, count: account.count, amountMinor: account.amountMinor },
   };
   return standIn(state, rules, message, { ...cardFacts(head.known, facts, keepsBalance), originals, nowMs });
-}
-
-/** A reversal has come before the decision, and leaves so much of it: no more is decided. */
-function lessened(request: StandInRequest, actualMinor: number): StandInRequest {
-  const { message, deposit } = request;
-  const { amount, billing } = message;
-  const less = <Sum extends { readonly amountMinor: number }>(sum: Sum): Sum => ({ ...sum, amountMinor: partOf(sum.amountMinor, amount?.amountMinor, actualMinor) });
-  return { ...request, message: { ...message, amount: amount === undefined ? undefined : less(amount), billing: billing === undefined ? undefined : less(billing) }, deposit: deposit === undefined ? undefined : less(deposit) };
 }
 
 type Decided = Extract<StandInDecision, { kind: 'decided' }>;

@@ -6,7 +6,7 @@ import type { GuardMove } from '../store/store.ts';
 import { before, changed, freshOf, isBeingTold, mayStand, named, nameOf, namesTooOf, withUnsure } from './stand-in-change.ts';
 import type { Journal, Put, Records, Result } from './stand-in-change.ts';
 import { takeBack } from './stand-in-counts.ts';
-import { asPaid, completedBy, entryText, kept, noFloor, settle, take } from './stand-in-deposit.ts';
+import { asPaid, completedBy, entryText, kept, lessened, noFloor, settle, take } from './stand-in-deposit.ts';
 import type { Held } from './stand-in-deposit.ts';
 import { entryOf } from './stand-in-entry.ts';
 import { hostApproval, withHostApproval } from './stand-in-known.ts';
@@ -76,7 +76,7 @@ export function applyTold(head: StandInHead, records: Records, told: ToldMessage
     ...recordOf(message, id, by, response), amount: response.amount ?? message.amount, isReversed: told.isReversed || found.kind === 'reversed', sent, advised, names: nameOf(original),
     counted, guardId: counted === undefined ? '' : (asked?.guardId ?? ''), telling: isTold ? 'due' : 'no',
     more: moreOf({
-      deposit: held.deposit, actualMinor: isApproved ? asked?.more?.actualMinor : undefined, owed: owed ?? untold?.owed, unsure: untold?.unsure, overdue: untold?.overdue,
+      deposit: held.deposit, actualMinor: isApproved ? leftOf(asked, response.amount?.amountMinor) : undefined, owed: owed ?? untold?.owed, unsure: untold?.unsure, overdue: untold?.overdue,
       namesToo: message.class === 'reversal' ? namesTooOf(original) : undefined,
     }),
   };
@@ -99,7 +99,16 @@ function settledDeposit(told: ToldMessage, asked: StandInRecord | undefined, isR
   const own = asked?.more?.deposit;
   if (isReversed || message.class === 'reversal' || message.function !== 'request') return kept(undefined);
   if (told.isReversed) return order?.isOutOfReach === true && own === undefined ? take(order, undefined, undefined, 0) : kept(own);
-  return settle(message, response.reason, response.amount?.amountMinor, own, completed, order);
+  const actualMinor = asked?.more?.actualMinor;
+  const less = lessened(told, actualMinor);
+  const approvedMinor = response.amount?.amountMinor;
+  return settle(less.message, response.reason, actualMinor === undefined || approvedMinor === undefined ? approvedMinor : Math.min(approvedMinor, actualMinor), own, completed, less.deposit);
+}
+
+/** What a reversal in flight left, where that is less than what was approved then. */
+function leftOf(asked: StandInRecord | undefined, approvedMinor: number | undefined): number | undefined {
+  const actualMinor = asked?.more?.actualMinor;
+  return actualMinor === undefined || (approvedMinor !== undefined && approvedMinor <= actualMinor) ? undefined : actualMinor;
 }
 
 /** Of an advice: it happened, and goes below nothing if it must. What it completes holds nothing for itself any more. */

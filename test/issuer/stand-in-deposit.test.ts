@@ -14,6 +14,7 @@ import { decodeDone } from '../../src/issuer/stand-in-message.ts';
 import type { DepositOrder, StandInAnswer, StandInMessage, ToldMessage } from '../../src/issuer/stand-in-message.ts';
 import { whenOf } from '../../src/issuer/stand-in-place.ts';
 import { cardHeadId, decodeRecord, keyOf } from '../../src/issuer/stand-in-record.ts';
+import type { Owed } from '../../src/issuer/stand-in-record.ts';
 import type { CardMessage } from '../../src/message/message.ts';
 import { isApproval } from '../../src/message/reason.ts';
 import { readStandInRules } from '../../src/standin/read-rules.ts';
@@ -35,16 +36,21 @@ const rules = readStandInRules({
 }, '');
 
 const sent = { class: 'authorization', stan: '1', transmittedAt: '0615120000', localAt: '', acquirer: '' } as const;
+const owed: Owed = { dueAtMs: 0, text: 'what takes it back' };
 
-type Ends = 'approved' | 'declined' | 'part' | 'silence' | 'standIn';
+/** `dies`: the switch does, with the request in flight. */
+type Ends = 'approved' | 'declined' | 'part' | 'silence' | 'standIn' | 'dies';
+
+/** A reversal that comes while the request is in flight, and leaves so much. */
+type InFlight = { readonly reversedTo?: number | undefined };
 
 type Step =
-  | { readonly kind: 'ask'; readonly slot: number; readonly amountMinor: number; readonly ends: Ends; readonly isPaid: boolean }
-  | { readonly kind: 'propose'; readonly slot: number; readonly amountMinor: number; readonly ends: 'approved' | 'declined' | 'stands' }
+  | { readonly kind: 'ask'; readonly slot: number; readonly amountMinor: number; readonly ends: Ends; readonly isPaid: boolean } & InFlight
+  | { readonly kind: 'propose'; readonly slot: number; readonly amountMinor: number; readonly ends: 'approved' | 'declined' | 'stands' } & InFlight
   | { readonly kind: 'standIn' | 'advise'; readonly slot: number; readonly amountMinor: number }
   | { readonly kind: 'complete'; readonly slot: number; readonly amountMinor: number; readonly how: 'advise' | 'ask' | 'standIn' }
   | { readonly kind: 'reverse'; readonly slot: number; readonly actualMinor: number }
-  | { readonly kind: 'takenBack' | 'undone'; readonly slot: number }
+  | { readonly kind: 'takenBack' | 'undone' | 'overdue'; readonly slot: number }
   | { readonly kind: 'part' | 'meet' };
 
 const completedApart: Step[] = [{ kind: 'ask', slot: 0, amountMinor: 100, ends: 'approved', isPaid: false }, { kind: 'part' }, { kind: 'complete', slot: 0, amountMinor: 80, how: 'advise' }, { kind: 'meet' }];
@@ -52,13 +58,14 @@ const proposedApart: Step[] = [{ kind: 'ask', slot: 4, amountMinor: 1, ends: 'st
 
 const slot = fc.integer({ min: 0, max: 4 });
 const amountMinor = fc.integer({ min: 1, max: 4_000 });
+const reversedTo = fc.option(fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 2_000 })), { nil: undefined, freq: 4 });
 const steps: fc.Arbitrary<Step[]> = fc.array(fc.oneof(
-  { weight: 5, arbitrary: fc.record({ kind: fc.constant('ask' as const), slot, amountMinor, ends: fc.constantFrom<Ends>('approved', 'declined', 'part', 'silence', 'standIn'), isPaid: fc.boolean() }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('propose' as const), slot, amountMinor, ends: fc.constantFrom('approved' as const, 'declined' as const, 'stands' as const) }) },
+  { weight: 5, arbitrary: fc.record({ kind: fc.constant('ask' as const), slot, amountMinor, ends: fc.constantFrom<Ends>('approved', 'declined', 'part', 'silence', 'standIn', 'dies'), isPaid: fc.boolean(), reversedTo }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('propose' as const), slot, amountMinor, ends: fc.constantFrom('approved' as const, 'declined' as const, 'stands' as const), reversedTo }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom('standIn' as const, 'advise' as const), slot, amountMinor }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('complete' as const), slot, amountMinor, how: fc.constantFrom('advise' as const, 'ask' as const, 'standIn' as const) }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('reverse' as const), slot, actualMinor: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 2_000 })) }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('takenBack' as const, 'undone' as const), slot }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('takenBack' as const, 'undone' as const, 'overdue' as const), slot }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('part' as const, 'meet' as const) }) },
 ), { maxLength: 30 });
 
@@ -128,7 +135,7 @@ class Play {
         const message = this.messages.get(step.slot) ?? of(step.slot, { amountMinor: step.amountMinor, ...(step.kind === 'advise' || (step.kind === 'ask' && step.isPaid) ? { class: 'financial' } : {}), ...(step.kind === 'advise' ? { function: 'advice' } : {}) });
         this.messages.set(step.slot, message);
         // A repeat has an id of its own.
-        await this.#play(isNew ? message : { ...message, id: draw() }, step.kind === 'advise' || message.function === 'advice' ? 'advise' : step.kind, 'ends' in step ? step.ends : 'approved');
+        await this.#play(isNew ? message : { ...message, id: draw() }, step.kind === 'advise' || message.function === 'advice' ? 'advise' : step.kind, 'ends' in step ? step.ends : 'approved', 'reversedTo' in step ? step.reversedTo : undefined);
         return;
       }
       case 'complete': {
@@ -153,6 +160,11 @@ class Play {
         if (message !== undefined) await this.takenBack(message);
         return;
       }
+      case 'overdue': {
+        const message = this.messages.get(step.slot);
+        if (message !== undefined) await this.overdue(keyOf(message));
+        return;
+      }
       case 'undone': {
         const message = this.messages.get(step.slot);
         const record = message === undefined ? undefined : await this.#recordOf(message);
@@ -162,24 +174,27 @@ class Play {
     }
   }
 
-  async #play(message: CardMessage, how: 'ask' | 'propose' | 'standIn' | 'advise', ends: Ends | 'stands'): Promise<void> {
+  async #play(message: CardMessage, how: 'ask' | 'propose' | 'standIn' | 'advise', ends: Ends | 'stands', reversedTo?: number): Promise<void> {
     const { id } = message;
     const about = { id, issuer: 'i', message, rules };
     const told = (by: 'issuer' | 'switch', reason: '0000' | '1016' | '9112' | '9001', more: Partial<ToldMessage> = {}): ToldMessage => ({
       ...about, kind: 'told', by, response: { reason, approvalCode: '', amount: message.amount }, sent, advised: undefined, isReversed: false, flags: [], remembered: undefined, deposit: this.#order(message), ...more,
     });
     const facts = { why: 'timeout', isAvailable: false, outageId: 0, switchesSharing: 1, day: 1, month: 1, minuteOfDay: 0 } as const;
-    const request = (wasSent: boolean): StandInMessage => ({ ...about, kind: 'request', facts, sent: wasSent ? sent : undefined, advised: { ...sent, function: 'advice' }, follows: undefined, deposit: this.#order(message) });
+    const request = (wasSent: boolean): StandInMessage => ({ ...about, kind: 'request', facts, owed, sent: wasSent ? sent : undefined, advised: { ...sent, function: 'advice' }, follows: undefined, deposit: this.#order(message) });
     if (how === 'advise') await this.#tell(told('switch', '9001', { sent: undefined, advised: sent }));
     else if (how === 'standIn') await this.#tell(request(false));
     else if (how === 'propose') {
       const answer = await this.#tell({ ...request(false), sent, proposesUntilMs: nowMs + 1_000 } as StandInMessage);
       if (answer.kind !== 'go') return;
-      if (ends === 'stands') await this.#tell({ ...about, kind: 'stand', sent, follows: id, deposit: this.#order(message) });
+      if (reversedTo !== undefined) await this.reverse(message, reversedTo);
+      if (ends === 'stands') await this.#tell({ ...about, kind: 'stand', sent, owed, follows: id, deposit: this.#order(message) });
       else await this.#tell(told('issuer', ends === 'approved' ? '0000' : '1016'));
     } else {
-      const answer = await this.#tell({ ...about, kind: 'ask', sent, untilMs: nowMs + 1_000, deposit: this.#order(message) });
+      const answer = await this.#tell({ ...about, kind: 'ask', sent, untilMs: nowMs + 1_000, owed, deposit: this.#order(message) });
       if (answer.kind !== 'go') return;
+      if (reversedTo !== undefined) await this.reverse(message, reversedTo);
+      if (ends === 'dies') return;
       if (ends === 'silence') await this.#tell(told('switch', '9112', { isReversed: true }));
       else if (ends === 'standIn') await this.#tell(request(true));
       else {
@@ -202,6 +217,11 @@ class Play {
     await this.#tell({ kind: 'noted', id: entry.id, token: tokenOf(), entry, takenBack: { key: keyOf(message), ...whenOf(message) } });
   }
 
+  /** What takes it back comes to some disk. */
+  async overdue(recordId: string): Promise<void> {
+    for (const isKept of [false, true]) await this.#tell({ kind: 'overdue', id: draw(), token: tokenOf(), recordId, counters: rules.counters, isKept }, this.#ledgers.shared);
+  }
+
   /** What this node did apart is done to the shared ledger. */
   async meet(): Promise<void> {
     this.isApart = false;
@@ -214,7 +234,10 @@ class Play {
   async lapse(): Promise<number> {
     this.nowMs = nowMs + 2 * holdMs;
     const due = await this.store.due({ partition: 0, epoch: 1 }, this.nowMs, 1_000);
-    for (const { id } of due) await this.#tell({ kind: 'lapse', id: draw(), token: tokenOf(), recordId: id });
+    for (const { id } of due) {
+      await this.#tell({ kind: 'lapse', id: draw(), token: tokenOf(), recordId: id });
+      await this.overdue(id);
+    }
     return (await this.store.due({ partition: 0, epoch: 1 }, this.nowMs, 1_000)).length;
   }
 
