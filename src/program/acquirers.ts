@@ -26,7 +26,7 @@ import type { WorkingAcquirer } from '../switch/acquirers.ts';
 import type { Hosts } from '../switch/hosts.ts';
 import { blankLine, exchangeLine, noMessageLog, withoutCard } from '../switch/message-log.ts';
 import type { MessageLog } from '../switch/message-log.ts';
-import { outcomeOf } from './advice-outcome.ts';
+import { outcomeOf, takenBy } from './advice-outcome.ts';
 import type { AlertNotes } from './alerts.ts';
 import type { LogGate } from './events.ts';
 import { firstStanOf } from './first-stan.ts';
@@ -212,9 +212,10 @@ export class AcquirerStations {
       return { kind: 'refused', why: `it was written in another format than the station has now: ${error.message}` };
     }
     const pan = Pan.parse(message.text(2) ?? '');
+    const what = { isReversal: false, isRepeat };
     const { promise, resolve } = Promise.withResolvers<HostResult>();
     const late = ({ meaning, fault }: LateAnswer): void => {
-      if (fault === '' && meaning.approved) void delivery.taken(id);
+      if (fault === '' && takenBy(meaning, what) !== undefined) void delivery.taken(id);
     };
     line.pass({ written: writtenAs(message, isRepeat ? typeSentAgain(content.mti) : content.mti), pan, deadlineMs: elapsed() + row.acquirer.advices.answerMs, late }, resolve);
     const result = await promise;
@@ -226,7 +227,7 @@ export class AcquirerStations {
       const logged = exchangeLine(facts, result);
       messages.write(logged.answeredBy === 'issuer' ? { ...logged, answeredBy: 'acquirer' } : logged);
     }
-    return outcomeOf(result);
+    return outcomeOf(result, what);
   }
 }
 

@@ -39,7 +39,7 @@ import type { Hosts, WorkingHost } from '../switch/hosts.ts';
 import type { HsmTurn } from '../switch/hsm-turn.ts';
 import { blankLine, exchangeLine, noMessageLog, withoutCard } from '../switch/message-log.ts';
 import type { ExchangeFacts, MessageLog } from '../switch/message-log.ts';
-import { outcomeOf } from './advice-outcome.ts';
+import { outcomeOf, takenBy } from './advice-outcome.ts';
 import type { AlertNotes } from './alerts.ts';
 import type { LogGate } from './events.ts';
 import { firstStanOf } from './first-stan.ts';
@@ -397,15 +397,20 @@ export class HostIssuers {
     const opened = vault.decryptPan(sealedPan, id);
     if ('error' in opened) return { kind: 'refused', why: `its card number does not open: ${opened.error.reason}` };
     const { promise, resolve } = Promise.withResolvers<SendOutcome>();
-    const told = async (sent: Sent, version: ResponseMeaning['version']): Promise<boolean> => await desk.told(advice, opened.pan.masked, sent, version, isRepeat);
+    const what = { isReversal: kind === 'reversal', isRepeat };
+    /** It has its end once what it gave back is on record: until then it is told again. */
+    const told = async (sent: Sent, meaning: ResponseMeaning): Promise<boolean> => {
+      const flags = takenBy(meaning, what);
+      return flags !== undefined && await desk.told(advice, opened.pan.masked, sent, meaning.version, [...(isRepeat ? ['repeated'] : []), ...flags]);
+    };
     const late = ({ meaning, sent, fault }: LateAnswer): void => {
-      if (fault === '' && meaning.approved) void told(sent, meaning.version).then(async (isNoted) => isNoted && await delivery.taken(id));
+      if (fault === '') void told(sent, meaning).then(async (isNoted) => isNoted && await delivery.taken(id));
     };
     issuer.advise({ of: kind as MessageClass, content, pan: opened.pan, isRepeat, deadlineMs: elapsed() + timerMs(timers, kind === 'reversal' ? kind : 'advice', content.purpose), trace: content.own, decided: content, late }, (result) => {
       this.#log(row.name, adviceFacts(kind, content, opened.pan), advice.cardKey, content.messageId, result, content.standInReason);
-      // It has its end once what it gave back is on record: until then it is told again.
-      if ((result.kind === 'answered' || result.kind === 'decided') && result.meaning.approved) void told(result.sent, result.meaning.version).then((isNoted) => resolve(isNoted ? outcomeOf(result) : { kind: 'noAnswer' }));
-      else resolve(outcomeOf(result));
+      const outcome = outcomeOf(result, what);
+      if (outcome.kind === 'accepted' && (result.kind === 'answered' || result.kind === 'decided')) void told(result.sent, result.meaning).then((isNoted) => resolve(isNoted ? outcome : { kind: 'noAnswer' }));
+      else resolve(outcome);
     });
     return await promise;
   }

@@ -159,12 +159,12 @@ export class HostDesk {
 
   /**
    * The issuer has what it had to be told.
-   * @param isRepeat it may have been sent before
+   * @param more flags for its story
    * @returns whether it need not hear of it again: false where what it gave back may be held still
    */
-  async told({ id, cardKey, kind, content }: Advice, maskedPan: string, { station, mti }: Sent, version: CardMessage['version'], isRepeat: boolean): Promise<boolean> {
+  async told({ id, cardKey, kind, content }: Advice, maskedPan: string, { station, mti }: Sent, version: CardMessage['version'], more: readonly string[]): Promise<boolean> {
     if (content.what !== 'decision') return true;
-    const flags = ['issuerTold', ...(isRepeat ? ['repeated'] : []), ...(content.standInReason === '' ? [] : [`because:${content.standInReason}`])];
+    const flags = ['issuerTold', ...more, ...(content.standInReason === '' ? [] : [`because:${content.standInReason}`])];
     // Whatever the request was: the issuer holds nothing for it any more.
     const takenBack = kind === 'reversal' && content.function === 'request' && content.trace.class !== 'reversal'
       ? { key: recordKey(cardKey, content.trace), transmittedAt: content.trace.transmittedAt, localAt: localOf(content), receivedAtMs: content.receivedAtMs }

@@ -1,8 +1,11 @@
 /** What an outage of an issuer may cost, and what an issuer that comes and goes is told. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
-import { until } from './fixture.ts';
-import { buys, code, hostPan, hostTables, issuerComes, startHostSwitch, stopHosts } from './hosts.ts';
+import { Draft } from '../../src/iso8583/draft.ts';
+import type { Message } from '../../src/iso8583/codec.ts';
+import { management, until } from './fixture.ts';
+import type { Acquirer } from './fixture.ts';
+import { buys, code, hostPan, hostTables, issuerComes, reverses, startHostSwitch, stopHosts } from './hosts.ts';
 
 afterEach(stopHosts);
 
@@ -56,4 +59,50 @@ test('an answer that comes late to what was asked before a change of the issuerâ
   await at.delivered();
   expect(issuer.types()[0]).toBe('0100');
   expect(issuer.host.exposureMinor(hostPan)).toBe(1_250);
+});
+
+function answers(issuer: Acquirer, to: Message, responseCode: string): void {
+  const draft = new Draft(`0${to.mti[1]}${to.mti[2] === '0' ? '1' : '3'}0`);
+  for (const field of [2, 3, 4, 7, 11, 12, 13, 32, 33, 37, 41, 49, 70]) {
+    const text = to.text(field);
+    if (text !== undefined) draft.set(field, text);
+  }
+  draft.set(39, responseCode);
+  issuer.send(draft);
+}
+
+test.for([['a repeat of an advice', '94', 'hadItBefore'], ['a reversal', '25', 'originalUnknownToIssuer']] as const)('%s that is answered %s is told, and holds up nobody', async ([what, responseCode, flag]) => {
+  const at = await startHostSwitch({ issuer: { advices: { refusalsMax: 1 } } });
+  const shop = await at.call();
+  await shop.ask(buys(shop, 1));
+  if (what === 'a reversal') await shop.ask(reverses(shop, 2, 1));
+  const issuer = await at.call('demo-host');
+  expect(code(await issuer.ask(management(issuer.codec, 1, '001')))).toBe('0810 00');
+  const seen: string[] = [];
+  while (at.issuers.backlog('demo-host') > 0) {
+    const message = await issuer.next(8_000);
+    if (message.mti !== '0800') seen.push(message.mti);
+    // The first advice is taken, and its answer is lost.
+    if (what !== 'a reversal' && message.mti === '0120') continue;
+    answers(issuer, message, ['0121', '0420'].includes(message.mti) ? responseCode : '00');
+    if (['0121', '0420'].includes(message.mti)) await until(() => at.issuers.backlog('demo-host') === 0 || at.issuers.advices.setAside('demo-host').length > 0, 'it has its end');
+  }
+  expect(seen).toEqual(what === 'a reversal' ? ['0120', '0420'] : ['0120', '0121']);
+  expect(at.issuers.advices.setAside('demo-host')).toEqual([]);
+  const told = (await at.entries()).filter(({ flags }) => flags.includes('issuerTold')).at(-1);
+  expect(told?.flags).toContain(flag);
+});
+
+test('an advice that is called a duplicate the first time that it is sent is refused', async () => {
+  const at = await startHostSwitch({ issuer: { advices: { refusalsMax: 1 } } });
+  const shop = await at.call();
+  await shop.ask(buys(shop, 1));
+  const issuer = await at.call('demo-host');
+  await issuer.ask(management(issuer.codec, 1, '001'));
+  while (at.issuers.backlog('demo-host') > 0) {
+    const message = await issuer.next(8_000);
+    answers(issuer, message, message.mti === '0120' ? '94' : '00');
+    if (message.mti === '0120') await until(() => at.issuers.backlog('demo-host') === 0, 'it has its end');
+  }
+  expect(at.issuers.advices.setAside('demo-host')).toMatchObject([{ mark: { why: 'answered 94' } }]);
 });
