@@ -377,3 +377,37 @@ test('of two reversals that come to two switches at once one is told', async () 
   await two.delivered();
   expect([...first.types(), ...second.types()].filter((mti) => mti === '0420').length).toBe(5);
 });
+
+test('a crash between decision and advices, and a silent acquirer: the request is taken back; its repeat is answered as decided, and told', async () => {
+  const store = new MemoryStore({ partitions: 1, now: () => Date.now() });
+  const hsm = openHsm(demoKeyFile());
+  const one = await startHostSwitch({ store, hsm });
+  const first = await issuerComes(one, dropped);
+  const shop = await one.call();
+  let wanted = 0;
+  writesGo(one, async () => {
+    wanted += 1;
+    return await new Promise(() => undefined);
+  });
+  shop.send(buys(shop, 1, plain));
+  await until(() => wanted > 0, 'the decision is on record, and its advices are not on disk');
+  const [request] = first.messages();
+  await first.host.kill();
+  const two = await startHostSwitch({ store, hsm, now: () => Date.now() + 60_000 });
+  const named: string[] = [];
+  writesGo(two, async (write, advice) => {
+    if (advice.kind === 'reversal' && advice.content.what === 'decision') named.push(advice.content.replaces?.stan ?? '');
+    return await write(advice);
+  });
+  const second = await issuerComes(two);
+  await lookForDue(two, () => Date.now() + 60_000);
+  await two.delivered();
+  expect([named, second.types()]).toEqual([[request!.stan], ['0420']]);
+  const other = await two.call();
+  expect(code(await other.ask(buys(other, 1, plain, '101')))).toBe('0110 00');
+  await two.delivered();
+  expect(second.host.exposureMinor(hostPan)).toBe(1_250);
+  expect(code(await other.ask(reverses(other, 2, 1, plain)))).toBe('0430 00');
+  await two.delivered();
+  expect(second.host.exposureMinor(hostPan)).toBe(0);
+});
