@@ -8,6 +8,7 @@
  * decided on by one ledger at a time; a start finds what was not relayed. What the shared store may have, and nobody knows here, is decided by
  * nobody until it answers: whether a commit of it happened, and what another switch made of a message that says it is a repeat.
  */
+import type { SentReference } from '../message/advice.ts';
 import type { Outcome } from '../store/decide.ts';
 import type { PartitionEpoch, Store } from '../store/store.ts';
 import type { StandInLedger } from './stand-in-ledger.ts';
@@ -24,6 +25,8 @@ export interface StandInRelayOptions {
   /** Ids of what is relayed begin with it: unique to this node's file. */
   readonly node: string;
   readonly after: (delayMs: number, work: () => void) => void;
+  /** The issuer is told that what it knows by these names is taken back, beside what the advice of that id tells. @returns whether that is on disk */
+  readonly takeBack: (adviceId: string, names: readonly SentReference[]) => Promise<boolean>;
   readonly events: StandInRelayEvents;
 }
 
@@ -205,9 +208,12 @@ export class StandInRelay {
 
   async #hand(sequence: string, value: string): Promise<void> {
     const done = decodeDone(value);
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#options.shared.submit(cardHeadId(done.token), '', { kind: 'relay', id: `${this.#options.node}-${sequence}-${done.record?.id ?? ''}`, done }, Infinity, () => resolve());
-    await promise;
+    const { promise, resolve } = Promise.withResolvers<Outcome<StandInAnswer>>();
+    this.#options.shared.submit(cardHeadId(done.token), '', { kind: 'relay', id: `${this.#options.node}-${sequence}-${done.record?.id ?? ''}`, done }, Infinity, resolve);
+    const outcome = await promise;
+    const names = outcome.kind === 'decided' && outcome.answer.kind === 'relayed' ? outcome.answer.names : [];
+    // Before it is dropped from the file: who comes after a crash finds it there, and the same names.
+    if (names.length > 0 && done.record !== undefined && !await this.#options.takeBack(done.record.id, names)) throw new Error('what the issuer has to take back is not on disk yet');
   }
 
   async #pause(delayMs: number): Promise<void> {

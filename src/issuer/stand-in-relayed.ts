@@ -48,12 +48,13 @@ function overBy(records: Records, takenBack: TakenBack | undefined): { readonly 
 }
 
 export function applyRelay(head: StandInHead, records: Records, { id, done }: RelayMessage, nowMs: number, journal: Journal): Result {
-  const { token, record, original } = done;
+  const { token, original } = done;
   const marker = markerOf(token, id);
   const found = findAll(records, done, marker);
   if ('missing' in found) return { kind: 'read', ids: found.missing };
   const was = records.get(marker);
   if (typeof was === 'string') return { kind: 'decided', answer: { kind: 'relayed', names: was === '1' ? [] : JSON.parse(was) as SentReference[] }, change: undefined };
+  const record = original === undefined || found.original === undefined ? done.record : naming(done.record, original, found.original);
   const state: Relayed = {
     card: withSeen(head.card, done.seen), known: done.hostApproved === undefined ? head.known : withHostApproval(head.known, done.hostApproved),
     // What the other ledger could not reach is not its to take.
@@ -70,7 +71,7 @@ export function applyRelay(head: StandInHead, records: Records, { id, done }: Re
     state.moves.push(...taken.moves);
     state.puts.push([taken.at, taken.record]);
   }
-  if (original !== undefined && found.original !== undefined) relayReversal(state, original, found.original, record, done.counters);
+  if (original !== undefined && found.original !== undefined) relayReversal(state, original, found.original, done.record, done.counters);
   const { card, known, puts, moves, names } = state;
   const entry = done.entry === '' ? depositEntry('reserved', id, record?.id ?? '', moves, nowMs) : entryText(decodeEntry(done.entry), moves);
   const result = changed(head, token, nowMs, { card, known, puts, fresh: marker, takes: moves, alias: done.alias, done: { ...done, entry, takes: [] } }, { kind: 'relayed', names }, journal);
@@ -165,6 +166,12 @@ function bothNames(first: StandInRecord, second: StandInRecord): readonly SentRe
   const name = second.phase === 'asked' || isApproval(second.reason) ? nameOf(second) : undefined;
   const names = [...(first.more?.namesToo ?? []), ...(name === undefined || isSameName(name, own) || isSameName(name, first.sent) ? [] : [name]), ...(second.more?.namesToo ?? [])];
   return names.length === 0 ? undefined : names;
+}
+
+/** A reversal that a repeat of it finds untold names what it takes back as the issuer knows that. */
+function naming(by: StandInRecord | undefined, { unknown }: NonNullable<Done['original']>, { record: original }: NonNullable<Found['original']>): StandInRecord | undefined {
+  if (by === undefined || unknown.id !== '' || original === undefined || original.id === '') return by;
+  return { ...by, names: nameOf(original), more: moreOf({ ...by.more, namesToo: namesTooOf(original) }) };
 }
 
 /** @param by the reversal, as the other ledger has it: it names what it takes back as well as was known there */

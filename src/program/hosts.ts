@@ -27,6 +27,7 @@ import type { StandInAnswer } from '../issuer/stand-in-message.ts';
 import { cardHeadId } from '../issuer/stand-in-record.ts';
 import { StandInRelay } from '../issuer/stand-in-relay.ts';
 import type { CardVault } from '../keys/hsm.ts';
+import type { SentReference } from '../message/advice.ts';
 import type { CardMessage, MessageClass } from '../message/message.ts';
 import type { Pan } from '../message/pan.ts';
 import type { DecideOptions, Outcome } from '../store/decide.ts';
@@ -109,6 +110,9 @@ const retryMaxMs = 60_000;
 const ignoredMax = 5;
 /** What is to be in a story may take this long to be there. */
 const noteMs = 5_000;
+/** An advice comes so soon after what it tells. */
+const looksMax = 20;
+const lookAgainMs = 100;
 /** Answers to advices that are out may take this long to come to the disk at the end. */
 const stopMaxMs = 2_000;
 /** What an issuer was asked before its row was changed is known for so long after its end. */
@@ -128,6 +132,8 @@ export class HostIssuers {
   #running = new Map<string, Running>();
   /** Those of rows that were changed: they end what they began. */
   readonly #leaving = new Set<Running>();
+  /** The issuers of the tables are there. */
+  #isSet = false;
   /** What issuers and operators say of single cards. */
   readonly cards: StandInCards;
 
@@ -160,9 +166,10 @@ export class HostIssuers {
     const local = await openLocalLedger({ ...decide, store, events: { commit: quiet, conflict: quiet, trouble: quiet, recovered: quiet } });
     // Caps are those of the rows in force.
     const caps = { of: (_issuer: string): OutageCaps | undefined => undefined };
+    const back = { take: async (_adviceId: string, _names: readonly SentReference[]): Promise<boolean> => await Promise.resolve(false) };
     const shared = await openStandInLedger(outside.guards === undefined ? decide : { ...decide, findGuardRoom: roomFinder(outside.guards, decide.store.partitions, (issuer) => caps.of(issuer)) });
     const book = await StandInRelay.open({
-      shared, local, store, node: switchName, after: decide.after,
+      shared, local, store, node: switchName, after: decide.after, takeBack: async (adviceId, names) => await back.take(adviceId, names),
       events: {
         apart: (isApart, relayed) => (isApart ? log.warning('switch counts apart', { why: 'the store is away, or does not have all of this node\'s file yet' }) : log.event('switch counts with the store again', { relayed })),
         trouble: (error) => gate.warning('stand-in relay trouble', () => ({ error: error instanceof Error ? error.message : String(error) })),
@@ -171,6 +178,7 @@ export class HostIssuers {
     const numbers = await UsedNumbers.open(store, (error) => gate.warning('trace numbers not reserved', () => ({ error: error.message })));
     const issuers = new HostIssuers(outside, store, advices, shared, local, book, numbers);
     caps.of = (issuer) => issuers.#running.get(issuer)?.row.rules.outageCaps;
+    back.take = async (adviceId, names) => await issuers.#takeBack(adviceId, names);
     return issuers;
   }
 
@@ -194,7 +202,22 @@ export class HostIssuers {
       if (next.get(name) !== running) void this.#leave(running);
     }
     this.#running = next;
+    this.#isSet = true;
     this.#outside.hosts.set([...next.values()].map(({ working }) => working));
+  }
+
+  /** Where the advice does not come, whoever wrote its record died before, and a repeat of that writes both. */
+  async #takeBack(adviceId: string, names: readonly SentReference[]): Promise<boolean> {
+    let found = await this.#advices.find(adviceId);
+    for (let look = 0; found === undefined && look < looksMax; look += 1) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#outside.decide.after(lookAgainMs, resolve);
+      await promise;
+      found = await this.#advices.find(adviceId);
+    }
+    if (found === undefined) return true;
+    const running = this.#running.get(found.advice.destination);
+    return running === undefined ? this.#isSet : await running.working.desk.takeBack(found.advice, names);
   }
 
   /** Advices that wait for an issuer. */

@@ -157,6 +157,11 @@ export class HostDesk {
     await takeOverdueBack(this.#options, this.#telling, token, recordId, text);
   }
 
+  /** What it was told by an advice, or is, it knows by other names too, and takes back. @returns whether that is on disk */
+  async takeBack(advice: Advice, names: readonly SentReference[]): Promise<boolean> {
+    return await this.#telling.keep(this.#telling.alsoBack(advice, names)) === 'durable';
+  }
+
   /**
    * The issuer has what it had to be told.
    * @param more flags for its story

@@ -68,6 +68,21 @@ export class HostTelling {
     return [...too, this.#forwarded(arrival, record)];
   }
 
+  /** What this advice tells was known to the issuer by other names too: they are taken back, the first of a reversal's as far as that says. None where its card does not open. */
+  alsoBack(advice: Advice, names: readonly SentReference[]): Advice[] {
+    const { policy: { name: destination }, vault, host, now } = this.#options;
+    const { content, sealedPan, cardKey } = advice;
+    assert(content.what === 'decision', 'what takes a transaction back is of a decision');
+    const opened = vault.decryptPan(sealedPan, advice.id);
+    if ('error' in opened) return [];
+    return names.map((name, index): Advice => {
+      const id = `${advice.id}-also${index}`;
+      const isPart = advice.kind === 'reversal' && index === 0 && content.replaces === undefined;
+      const back = isPart ? { ...content, replaces: name } : { ...content, ...reversalContent(content, name, 'forwarded') };
+      return { id, destination, cardKey, kind: 'reversal', createdAtMs: now(), sealedPan: vault.encryptPan(opened.pan, id), content: { ...back, own: host.reserveTrace() } };
+    });
+  }
+
   #forwarded(arrival: HostArrival, record: StandInRecord): Advice {
     const { meaning } = arrival;
     const decided: Reason = meaning.class === 'reversal' ? '4000' : meaning.advisedDecline ? '1000' : '0000';

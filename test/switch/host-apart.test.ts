@@ -77,3 +77,69 @@ test('a repeat of what another switch may have begun is neither sent nor decided
   expect(first.types()).toEqual(['0100']);
   expect(second.types()).toEqual(['0100']);
 });
+
+test('what another switch approved is taken back at the issuer where it is reversed here while the store is away', async () => {
+  const store = new FaultyStore(newStore(), undefined);
+  const hsm = openHsm(demoKeyFile());
+  const deposit = { program: { creditGuard: true } };
+  const [one, two] = [await startHostSwitch({ store, hsm, ...deposit }), await startHostSwitch({ store, hsm, ...deposit })];
+  await one.guards.loadGuard({ id: 'first', partner: 'demo', amountMinor: 10_000 });
+  const first = await issuerComes(one);
+  const [shop, other] = [await one.call(), await two.call()];
+  expect(code(await shop.ask(buys(shop, 1, plain)))).toBe('0110 00');
+  expect(code(await shop.ask(buys(shop, 3, plain)))).toBe('0110 00');
+  store.fail({ nth: 1, kind: 'before', persistent: true, on: 'all' });
+  expect(code(await other.ask(reverses(other, 2, 1, plain)))).toBe('0430 00');
+  const part = { 95: `${'500'.padStart(12, '0')}${'0'.repeat(12)}C00000000C00000000` };
+  expect(code(await other.ask(reverses(other, 4, 3, { ...plain, ...part })))).toBe('0430 00');
+  store.heal();
+  await together(two);
+  const told = [];
+  for (const { id } of two.issuers.advices.waiting('demo-host', 10)) {
+    const { content } = (await two.issuers.advices.find(id))!.advice;
+    if (content.what === 'decision') told.push([content.replaces?.stan, content.actualMinor]);
+  }
+  // As the acquirer names them, and as the issuer knows them.
+  const [whole, partly] = first.messages().map(({ stan }) => stan);
+  expect(told).toEqual([[undefined, undefined], [undefined, 500], [whole, undefined], [partly, 500]]);
+  expect((await store.guards({ partition: 0, epoch: 1 }, ['credit:demo']))[0]).toBe(10_000 - 500);
+  // A repeat tells nothing more.
+  expect(code(await other.ask(reverses(other, 2, 1, plain, '421')))).toBe('0430 00');
+  expect(two.issuers.backlog('demo-host')).toBe(4);
+});
+
+test('what two switches stood in for under one trace, as neither could know of the other, stands once at the issuer', async () => {
+  const store = new FaultyStore(newStore(), undefined);
+  const hsm = openHsm(demoKeyFile());
+  const [one, two] = [await startHostSwitch({ store, hsm }), await startHostSwitch({ store, hsm })];
+  const [shop, other] = [await one.call(), await two.call()];
+  expect(code(await shop.ask(buys(shop, 1, plain)))).toBe('0110 00');
+  store.fail({ nth: 1, kind: 'before', persistent: true, on: 'all' });
+  expect(code(await other.ask(buys(other, 1, plain)))).toBe('0110 00');
+  store.heal();
+  await together(two);
+  const [first, second] = [await issuerComes(one), await issuerComes(two)];
+  await one.delivered();
+  await two.delivered();
+  expect(first.types()).toEqual(['0120']);
+  expect(second.types()).toEqual(['0120', '0420']);
+  expect(first.host.exposureMinor(hostPan) + second.host.exposureMinor(hostPan)).toBe(1_250);
+});
+
+test('what the issuer approved twice under one trace, by two switches that could not know of each other, is taken back twice', async () => {
+  const store = new FaultyStore(newStore(), undefined);
+  const hsm = openHsm(demoKeyFile());
+  const [one, two] = [await startHostSwitch({ store, hsm }), await startHostSwitch({ store, hsm })];
+  await issuerComes(one);
+  const second = await issuerComes(two);
+  const [shop, other] = [await one.call(), await two.call()];
+  expect(code(await shop.ask(buys(shop, 1, plain)))).toBe('0110 00');
+  store.fail({ nth: 1, kind: 'before', persistent: true, on: 'all' });
+  expect(code(await other.ask(buys(other, 1, plain)))).toBe('0110 00');
+  store.heal();
+  await together(two);
+  expect(code(await other.ask(reverses(other, 2, 1, plain)))).toBe('0430 00');
+  await two.delivered();
+  expect(second.types()).toEqual(['0100', '0420', '0420']);
+  expect(second.host.exposureMinor(hostPan)).toBe(0);
+});
