@@ -143,3 +143,49 @@ test('what the issuer approved twice under one trace, by two switches that could
   expect(second.types()).toEqual(['0100', '0420', '0420']);
   expect(second.host.exposureMinor(hostPan)).toBe(0);
 });
+
+test('what the issuer took back while the store is away is held of the deposit no longer when it is back', async () => {
+  const store = new FaultyStore(newStore(), undefined);
+  const at = await startHostSwitch({ store, program: { creditGuard: true }, issuer: { assuredResponse: false } });
+  await at.guards.loadGuard({ id: 'first', partner: 'demo', amountMinor: 10_000 });
+  const issuer = await issuerComes(at, [{ match: { mti: '100' }, do: 'drop' }, { match: { mti: '420' }, do: 'delay', ms: 200 }]);
+  const shop = await at.call();
+  shop.send(buys(shop, 1));
+  await until(() => at.drops.length === 1, 'silence');
+  store.fail({ nth: 1, kind: 'before', persistent: true, on: 'all' });
+  await at.delivered();
+  store.heal();
+  await together(at);
+  expect(issuer.types()).toEqual(['0100', '0420']);
+  expect((await store.guards({ partition: 0, epoch: 1 }, ['credit:demo']))[0]).toBe(10_000);
+});
+
+/** Takes nothing more from some moment on, and does not say so. */
+class HangingStore extends FaultyStore {
+  hangs = false;
+
+  override async commit(at: PartitionEpoch, items: readonly CommitItem[]): Promise<readonly CommitResult[]> {
+    return this.hangs ? await new Promise<never>(() => undefined) : await super.commit(at, items);
+  }
+}
+
+test('what the issuer took back is told again until it is on record that it is held of the deposit no longer', async () => {
+  const inner = newStore();
+  const hsm = openHsm(demoKeyFile());
+  const store = new HangingStore(inner, undefined);
+  const rows = { program: { creditGuard: true }, issuer: { assuredResponse: false } };
+  const at = await startHostSwitch({ store, hsm, name: 'one', ...rows });
+  await at.guards.loadGuard({ id: 'first', partner: 'demo', amountMinor: 10_000 });
+  await issuerComes(at, [{ match: { mti: '100' }, do: 'drop' }, { match: { mti: '420' }, do: 'delay', ms: 300 }]);
+  const shop = await at.call();
+  shop.send(buys(shop, 1));
+  await until(() => at.drops.length === 1, 'silence');
+  store.hangs = true;
+  await until(() => at.logged.some(({ answerMti }) => answerMti === '0430'), 'the issuer has answered');
+  await at.stop();
+  const next = await startHostSwitch({ store: inner, hsm, name: 'two', folder: at.folder, ...rows });
+  const again = await issuerComes(next);
+  await next.delivered();
+  expect(again.types()).toEqual(['0421']);
+  expect((await inner.guards({ partition: 0, epoch: 1 }, ['credit:demo']))[0]).toBe(10_000);
+});
