@@ -86,7 +86,8 @@ describe('what is not found', () => {
 
   test('is told apart from a book that is not there', async () => {
     const cwd = emptyFolder();
-    const { code, err } = await locum(['trace', '1'], { cwd });
+    // Where nobody listens, whatever runs on the usual ports.
+    const { code, err } = await locum(['trace', '1'], { cwd, env: { LOCUM_HTTP_PORT: '1' } });
     expect(code).toBe(1);
     expect(err).toMatch(/^locum trace: There is no book in .*\.\n$/);
     rmSync(cwd, { recursive: true });
