@@ -47,6 +47,7 @@ import { firstStanOf } from './first-stan.ts';
 import { usualAskingCodes } from './host-row.ts';
 import type { HostIssuerRow } from './issuer-rows.ts';
 import type { Metrics } from './metrics.ts';
+import { takeOthersBack } from './other-names.ts';
 import { openRemote, remoteSetup } from './remote-issuers.ts';
 import { loadFormat } from './tables-format.ts';
 import type { StationRow, Tables } from './tables.ts';
@@ -110,9 +111,6 @@ const retryMaxMs = 60_000;
 const ignoredMax = 5;
 /** What is to be in a story may take this long to be there. */
 const noteMs = 5_000;
-/** An advice comes so soon after what it tells. */
-const looksMax = 20;
-const lookAgainMs = 100;
 /** Answers to advices that are out may take this long to come to the disk at the end. */
 const stopMaxMs = 2_000;
 /** What an issuer was asked before its row was changed is known for so long after its end. */
@@ -178,7 +176,8 @@ export class HostIssuers {
     const numbers = await UsedNumbers.open(store, (error) => gate.warning('trace numbers not reserved', () => ({ error: error.message })));
     const issuers = new HostIssuers(outside, store, advices, shared, local, book, numbers);
     caps.of = (issuer) => issuers.#running.get(issuer)?.row.rules.outageCaps;
-    back.take = async (adviceId, names) => await issuers.#takeBack(adviceId, names);
+    const deskOf = (name: string): HostDesk | 'none' | undefined => issuers.#running.get(name)?.working.desk ?? (issuers.#isSet ? 'none' : undefined);
+    back.take = async (adviceId, names) => await takeOthersBack({ advices, after: decide.after, deskOf }, adviceId, names);
     return issuers;
   }
 
@@ -204,20 +203,6 @@ export class HostIssuers {
     this.#running = next;
     this.#isSet = true;
     this.#outside.hosts.set([...next.values()].map(({ working }) => working));
-  }
-
-  /** Where the advice does not come, whoever wrote its record died before, and a repeat of that writes both. */
-  async #takeBack(adviceId: string, names: readonly SentReference[]): Promise<boolean> {
-    let found = await this.#advices.find(adviceId);
-    for (let look = 0; found === undefined && look < looksMax; look += 1) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#outside.decide.after(lookAgainMs, resolve);
-      await promise;
-      found = await this.#advices.find(adviceId);
-    }
-    if (found === undefined) return true;
-    const running = this.#running.get(found.advice.destination);
-    return running === undefined ? this.#isSet : await running.working.desk.takeBack(found.advice, names);
   }
 
   /** Advices that wait for an issuer. */
