@@ -131,6 +131,11 @@ export class AdviceFile {
     return this.#queues.get(destination)?.first(limit) ?? [];
   }
 
+  /** Does one of this card wait for the destination, or is out? What is set aside counts as none. */
+  hasOf(destination: string, cardKey: string): boolean {
+    return this.#queues.get(destination)?.hasOf(cardKey) ?? false;
+  }
+
   /** Comes back when it is on disk, or cannot be. An id that was written before is durable, and is not queued again. */
   async write(advice: Advice): Promise<WriteOutcome> {
     if (this.#isClosed || this.#count >= this.#advicesMax) return 'failed';

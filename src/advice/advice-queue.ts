@@ -74,6 +74,11 @@ export class AdviceQueue {
     return found.sort((one, other) => one.sequence - other.sequence).slice(0, limit);
   }
 
+  /** Does one of this card wait, or is out? */
+  hasOf(cardKey: string): boolean {
+    return (this.#lanes.get(cardKey)?.entries.length ?? 0) > 0;
+  }
+
   find(id: string): Entry | undefined {
     return this.#waiting.get(id) ?? this.#setAside.get(id);
   }

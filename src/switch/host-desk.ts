@@ -9,17 +9,13 @@
  * this process died too, takes back what may have happened and sends no second one; an answer leaves after it is on record, and after
  * what the issuer has to be told is on this node's disk; a late answer never reaches the acquirer.
  */
-import type { AdviceFile } from '../advice/advice-file.ts';
 import type { Advice } from '../advice/advice.ts';
 import type { OwnValues } from '../dialect/forward.ts';
-import type { ForwardOrder, HostResult, LateAnswer, NotSent, RemoteIssuer, Sent } from '../host/host.ts';
+import type { ForwardOrder, HostResult, LateAnswer, NotSent, Sent } from '../host/host.ts';
 import { lateEntry, toldEntry } from '../issuer/stand-in-entry.ts';
-import type { StandInLedger } from '../issuer/stand-in-ledger.ts';
 import type { AskMessage, StandInAnswer, StandInMessage, TakenBack } from '../issuer/stand-in-message.ts';
 import { localOf, originalKeysOf, recordKey } from '../issuer/stand-in-record.ts';
 import type { Owed, StandInRecord } from '../issuer/stand-in-record.ts';
-import type { StandInRelay } from '../issuer/stand-in-relay.ts';
-import type { CardVault } from '../keys/hsm.ts';
 import type { SentReference } from '../message/advice.ts';
 import type { CardMessage, Response } from '../message/message.ts';
 import { isApproval } from '../message/reason.ts';
@@ -29,43 +25,19 @@ import type { Outcome } from '../store/decide.ts';
 import { depositOrder, isUnknownToDeposit } from './deposit-order.ts';
 import { bySwitch, referenceOf } from './host-arrival.ts';
 import type { Done, HostArrival } from './host-arrival.ts';
+import type { HostDeskOptions } from './host-desk-options.ts';
 import { HostOutage } from './host-outage.ts';
 import { takeOverdueBack } from './host-overdue.ts';
 import { pinForHost } from './host-pin.ts';
 import { courseOf, timerMs } from './host-policy.ts';
 import type { HostPolicy } from './host-policy.ts';
 import { HostTelling } from './host-telling.ts';
-import type { HsmTurn } from './hsm-turn.ts';
 import { Repeats } from './repeats.ts';
 import { standInFacts } from './stand-in-facts.ts';
 import { apartFrom, away } from './stand-in-order.ts';
 import type { StandInOrder } from './stand-in-order.ts';
 import { UnderWay } from './under-way.ts';
 import { thresholdAt, Volume } from './volume.ts';
-
-export interface HostDeskOptions {
-  readonly policy: HostPolicy;
-  readonly host: RemoteIssuer;
-  readonly advices: AdviceFile;
-  /** Of the shared store: outages alone. */
-  readonly shared: StandInLedger;
-  readonly book: StandInRelay;
-  /** How many switches count apart while the shared store is away. */
-  readonly switches: number;
-  /** Do other switches use the shared store too? */
-  readonly hasOthers: boolean;
-  /** Runs after a while. */
-  readonly after: (delayMs: number, work: () => void) => void;
-  readonly vault: CardVault;
-  readonly hsm: HsmTurn;
-  /** Unix ms. */
-  readonly now: () => number;
-  /** Monotonic, the clock of deadlines. */
-  readonly elapsed: () => number;
-  readonly newId: () => string;
-  /** A request to the issuer has its end: for the log of messages. */
-  readonly exchanged?: (arrival: HostArrival, result: HostResult) => void;
-}
 
 /** What is left of the acquirer's time for the way back. */
 const marginMs = 250;
@@ -74,6 +46,8 @@ const rememberedMax = 50_000;
 /** What the issuer was asked by somebody else is looked at again after so long, and counts as unanswered so long after its time. */
 const lookAgainMs = 100;
 const graceMs = 500;
+/** A request that names what the issuer is still to be told of waits so long for that. */
+const aheadMs = 1_000;
 /** What is to be put on record beside an answer may take this long. */
 const recordMs = 5_000;
 /** After its time, and what may still be on its way to the record, a request that nobody has ended is taken back. */
@@ -206,9 +180,25 @@ export class HostDesk {
     return billedMinor !== undefined && billedMinor > 0 && billedMinor < belowMinor;
   }
 
+  /** Does it name what the issuer may not know of yet? Advices of its card still wait. */
+  #isAhead({ message, token }: HostArrival): boolean {
+    return (message.original !== undefined || message.purpose === 'completion') && this.#options.advices.hasOf(this.policy.name, token);
+  }
+
   /** @param proposes with what this switch would decide */
   #ask(arrival: HostArrival, proposes: boolean, finish: Done): void {
     const go = (pin: OwnValues['pin']): void => (proposes ? this.#propose(arrival, pin, finish) : this.#record(arrival, pin, finish));
+    if (this.#isAhead(arrival)) {
+      const { elapsed, after } = this.#options;
+      if (elapsed() < arrival.arrivedMs + aheadMs) {
+        after(lookAgainMs, () => this.#ask(arrival, proposes, finish));
+        return;
+      }
+      if (this.policy.hasStandIn) {
+        this.#standIn(arrival, away('overCapacity'), finish);
+        return;
+      }
+    }
     if (this.policy.pin === undefined && this.#options.host.wantsFacts) {
       // It is told how the PIN was verified, and needs none.
       go(undefined);

@@ -4,7 +4,7 @@ import { afterEach, expect, test } from 'vitest';
 import { Draft } from '../../src/iso8583/draft.ts';
 import type { Message } from '../../src/iso8583/codec.ts';
 import { management, until } from './fixture.ts';
-import type { Acquirer } from './fixture.ts';
+import type { Acquirer, Fields } from './fixture.ts';
 import { buys, code, hostPan, hostTables, issuerComes, reverses, startHostSwitch, stopHosts } from './hosts.ts';
 
 afterEach(stopHosts);
@@ -12,7 +12,7 @@ afterEach(stopHosts);
 function standInWith(outageCaps: object): object {
   return {
     version: 1, currency: 'EUR',
-    unavailable: { tests: { cryptogram: 'ifCarried' }, decisions: [{ name: 'purchase', when: { purpose: ['purchase'] }, outcome: 'approve' }], otherwise: 'decline', limits: [] },
+    unavailable: { tests: { cryptogram: 'ifCarried' }, decisions: [{ name: 'purchase', when: { purpose: ['purchase', 'completion'] }, outcome: 'approve' }], otherwise: 'decline', limits: [] },
     outageCaps,
   };
 }
@@ -105,4 +105,20 @@ test('an advice that is called a duplicate the first time that it is sent is ref
     if (message.mti === '0120') await until(() => at.issuers.backlog('demo-host') === 0, 'it has its end');
   }
   expect(at.issuers.advices.setAside('demo-host')).toMatchObject([{ mark: { why: 'answered 94' } }]);
+});
+
+const completes = (stan: number): Fields => ({ 37: '000000000001', 90: `0100${String(stan).padStart(6, '0')}1122101500${'476173'.padStart(11, '0')}${'0'.repeat(11)}` });
+
+test.for<readonly [string, number]>([['at once', 50], ['slowly', 1]])('a completion does not overtake the advice of what it completes, where advices go %s', { timeout: 30_000 }, async ([pace, perSecond]) => {
+  const at = await startHostSwitch({ issuer: { advices: { perSecond }, standIn: standInWith({}) } });
+  const shop = await at.call();
+  for (let stan = 11; stan <= 13; stan += 1) await shop.ask(buys(shop, stan, { 2: '5413330000000027' }));
+  expect(code(await shop.ask(buys(shop, 1, { 37: '000000000001' })))).toBe('0110 00');
+  const issuer = await issuerComes(at, [], {}, 'closed');
+  const answer = await shop.ask(buys(shop, 2, completes(1), '200'));
+  expect(code(answer)).toBe('0210 00');
+  await at.delivered();
+  const told = issuer.messages().filter(({ pan }) => pan.endsWith('0019')).map(({ mti }) => mti);
+  expect(told).toEqual(pace === 'at once' ? ['0120', '0200'] : ['0120', '0220']);
+  expect(issuer.host.exposureMinor(hostPan)).toBe(1_250);
 });
