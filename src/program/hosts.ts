@@ -40,6 +40,7 @@ import type { Hosts, WorkingHost } from '../switch/hosts.ts';
 import type { HsmTurn } from '../switch/hsm-turn.ts';
 import { blankLine, exchangeLine, noMessageLog, withoutCard } from '../switch/message-log.ts';
 import type { ExchangeFacts, MessageLog } from '../switch/message-log.ts';
+import { UnknownReversals } from '../switch/unknown-reversals.ts';
 import { outcomeOf, takenBy } from './advice-outcome.ts';
 import type { AlertNotes } from './alerts.ts';
 import type { LogGate } from './events.ts';
@@ -127,6 +128,7 @@ export class HostIssuers {
   readonly #book: StandInRelay;
   readonly #numbers: UsedNumbers;
   readonly #times: WireTimes;
+  readonly #unknownReversals: UnknownReversals;
   #running = new Map<string, Running>();
   /** Those of rows that were changed: they end what they began. */
   readonly #leaving = new Set<Running>();
@@ -144,6 +146,7 @@ export class HostIssuers {
     this.#book = book;
     this.#numbers = numbers;
     this.#times = new WireTimes(outside.now);
+    this.#unknownReversals = new UnknownReversals(outside.adviceBytesMax ?? adviceBytesMax, outside.elapsed);
     this.cards = new StandInCards({ shared, local, elapsed: outside.elapsed, newId: outside.newId });
   }
 
@@ -300,7 +303,7 @@ export class HostIssuers {
       get switches() {
         return row.switches;
       },
-      host: issuer, advices: this.#advices, shared: this.#shared, book: this.#book, after: this.#outside.decide.after, hasOthers: this.#outside.isStoreShared, vault, hsm, now, elapsed, newId,
+      host: issuer, advices: this.#advices, unknownReversals: this.#unknownReversals, shared: this.#shared, book: this.#book, after: this.#outside.decide.after, hasOthers: this.#outside.isStoreShared, vault, hsm, now, elapsed, newId,
       exchanged: ({ token, message }, result) => this.#log(row.name, factsOf(message), token, message.id, result, ''),
     });
     const delivery = new Delivery({

@@ -7,11 +7,14 @@ import type { CardVault } from '../keys/hsm.ts';
 import type { HostArrival } from './host-arrival.ts';
 import type { HostPolicy } from './host-policy.ts';
 import type { HsmTurn } from './hsm-turn.ts';
+import type { UnknownReversals } from './unknown-reversals.ts';
 
 export interface HostDeskOptions {
   readonly policy: HostPolicy;
   readonly host: RemoteIssuer;
   readonly advices: AdviceFile;
+  /** Of each acquirer's station: all issuers' desks count in the same ones. */
+  readonly unknownReversals: UnknownReversals;
   /** Of the shared store: outages alone. */
   readonly shared: StandInLedger;
   readonly book: StandInRelay;

@@ -443,6 +443,10 @@ export class HostDesk {
   async #kept(arrival: HostArrival, record: StandInRecord, note: 'repeat' | 'duplicate' | undefined, finish: Done): Promise<void> {
     const { meaning } = arrival;
     if (record.telling === 'due' && note !== 'duplicate') {
+      if (meaning.class === 'reversal' && record.names === undefined && !this.#options.unknownReversals.take(meaning.trace.station)) {
+        finish({ kind: 'silence', why: 'its station has reversed too much that is not known' });
+        return;
+      }
       const written = await this.#tell(arrival, record, this.#telling.forwarded(arrival, record));
       if (written !== 'durable') {
         finish({ kind: 'silence', why: 'it cannot be kept for the issuer' });

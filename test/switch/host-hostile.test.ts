@@ -23,3 +23,21 @@ test.for(['420', '200'])('an acquirer that names a transaction by the trace that
   const stands = issuer.host.exposureMinor(hostPan);
   expect(stands).toBe(type === '420' ? 1_250 : 1_254);
 });
+
+test('an acquirer that reverses what never was does not fill the file that others’ decisions need, and its own reversals are told', async () => {
+  const at = await startHostSwitch({ adviceBytesMax: 1_000_000 });
+  const shop = await at.call();
+  expect(code(await shop.ask(buys(shop, 1)))).toBe('0110 00');
+  const hostile = await at.call('binary');
+  // Twelve are a tenth of the file; what is beyond that gets no answer.
+  for (let stan = 1; stan <= 300; stan += 1) hostile.send(reverses(hostile, stan, stan + 1_000, { 37: undefined }));
+  for (let answered = 0; answered < 12; answered += 1) expect(code(await hostile.next())).toBe('0430 00');
+  hostile.send(buys(hostile, 999, { 4: '000000000100' }));
+  expect(code(await hostile.next())).toBe('0110 00');
+  expect(at.issuers.backlog('demo-host')).toBe(14);
+  expect(code(await shop.ask(buys(shop, 2, { 2: '5413330000000027' })))).toBe('0110 00');
+  // What is known is reversed all the same, and by its own station at any time.
+  expect(code(await shop.ask(reverses(shop, 3, 1)))).toBe('0430 00');
+  hostile.send(reverses(hostile, 1_000, 999));
+  expect(code(await hostile.next())).toBe('0430 00');
+}, 30_000);
