@@ -156,7 +156,12 @@ function aliasValue(key: OriginalKey, message: CardMessage): string {
 }
 
 function isSame(leg: Leg, type: string, { id, trace }: CardMessage): boolean {
-  return leg.state !== 'absent' && leg.type === type && (leg.id === id || (leg.transmittedAt === trace.transmittedAt && leg.terminal === trace.terminal));
+  return leg.state !== 'absent' && leg.type === type && (leg.id === id || (leg.terminal === trace.terminal && isSentAt(leg, trace)));
+}
+
+/** Where neither says when it was sent (1993, 2003), the local time tells them apart. */
+function isSentAt(leg: Leg, { transmittedAt, localAt }: CardMessage['trace']): boolean {
+  return leg.transmittedAt === transmittedAt && (transmittedAt !== '' || leg.localAt === localAt);
 }
 
 /** What an advice tells of, or the advice that tells of a request: the same trace, terminal, time and amount. */
@@ -167,7 +172,7 @@ function twinOf(reader: Reader, record: TransactionRecord | undefined, type: str
   return reader.legs(record, { ...trace, type: twinType }).findLast(({ leg }) => leg.type === twinType && leg.state !== 'absent' &&
     sameTerminal(leg.terminal, trace.terminal) && leg.currency === (amount?.currency ?? '') &&
     (leg.amountMinor === (amount?.amountMinor ?? 0) || leg.answeredMinor === (amount?.amountMinor ?? 0)) &&
-    (leg.transmittedAt === trace.transmittedAt || (leg.localAt !== '' && leg.localAt === trace.localAt)));
+    (isSentAt(leg, trace) || (leg.localAt !== '' && leg.localAt === trace.localAt)));
 }
 
 function reversalsAhead(reader: Reader, record: TransactionRecord | undefined, aliases: readonly Alias[], type: string, message: CardMessage): Found[] {

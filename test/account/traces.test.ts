@@ -25,6 +25,15 @@ describe('repeats', () => {
     expect(ledger.totals).toBe('900 0 0');
   });
 
+  test('where no message says when it was sent, the local time tells another from a repeat', () => {
+    const ledger = Ledger.with(1000);
+    const at = (localAt: string): CardMessage => message('0200', 100, { version: '2003', trace: { stan: '1', transmittedAt: '', localAt } });
+    const [first, second] = [at('20261122101500'), at('20261123101500')];
+    for (const each of [first, second]) expect(ledger.play(each)).toMatchObject({ response: { reason: '0000' }, note: undefined });
+    for (const each of [first, second]) expect(ledger.play(repeatOf(each)).note).toBe('repeat');
+    expect(ledger.totals).toBe('800 0 0');
+  });
+
   test('the same key with other contents is refused, and the first answers on', () => {
     const ledger = Ledger.with(1000);
     const first = message('0200', 100);
