@@ -136,17 +136,21 @@ export class AdviceFile {
     return this.#queues.get(destination)?.hasOf(cardKey) ?? false;
   }
 
-  /** Comes back when it is on disk, or cannot be. An id that was written before is durable, and is not queued again. */
-  async write(advice: Advice): Promise<WriteOutcome> {
+  /**
+   * Comes back when it is on disk, or cannot be. An id that was written before is durable, and is not queued again.
+   * @param mayHaveBeenSent by another switch: it goes out as a repeat
+   */
+  async write(advice: Advice, mayHaveBeenSent = false): Promise<WriteOutcome> {
     if (this.#isClosed || this.#count >= this.#advicesMax) return 'failed';
     const { id } = advice;
     const text = encodeAdvice(advice);
     this.#sequence += 1;
     this.#count += 1;
-    const entry = entryOf(advice, this.#sequence, undefined);
+    const mark = mayHaveBeenSent ? { ...unsent, attempts: 1 } : undefined;
+    const entry = entryOf(advice, this.#sequence, mark);
     entry.text = text;
     const recordId = adviceId(id);
-    const item = itemOf([{ id: recordId, value: text, dueAtMs: entry.sequence }], [recordId]);
+    const item = itemOf([{ id: recordId, value: text, dueAtMs: entry.sequence }, ...(mark === undefined ? [] : [{ id: markId(id), value: encodeMark(mark) }])], [recordId]);
     let isInDoubt = false;
     for (let attempt = 0; attempt < writeAttempts; attempt += 1) {
       const outcome = await this.#writer.change(id, item);

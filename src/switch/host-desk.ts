@@ -395,7 +395,7 @@ export class HostDesk {
   async #fromRecord(arrival: HostArrival, record: StandInRecord, note: 'repeat' | 'duplicate' | undefined, finish: Done): Promise<void> {
     const { reason, approvalCode, amount, by, why } = record;
     if (record.telling === 'due' && note !== 'duplicate' && !record.isReversed) {
-      const written = await this.#tell(arrival, record, this.#telling.decision(arrival, record));
+      const written = await this.#tell(arrival, record, this.#telling.decision(arrival, record), note);
       // Of a repeat, another may have written it, and answered.
       if (written === 'unknown' || (written === 'failed' && note === 'repeat')) {
         finish({ kind: 'silence', why: 'whether the advice is on disk is not known' });
@@ -447,7 +447,7 @@ export class HostDesk {
         finish({ kind: 'silence', why: 'its station has reversed too much that is not known' });
         return;
       }
-      const written = await this.#tell(arrival, record, this.#telling.forwarded(arrival, record));
+      const written = await this.#tell(arrival, record, this.#telling.forwarded(arrival, record), note);
       if (written !== 'durable') {
         finish({ kind: 'silence', why: 'it cannot be kept for the issuer' });
         return;
@@ -458,8 +458,9 @@ export class HostDesk {
   }
 
   /** Other switches hear that it is on this node's disk, and none of them tells it again; nor does whoever looks for what is owed. This node's file knows it by its id. */
-  async #tell(arrival: HostArrival, record: StandInRecord, advices: readonly Advice[]): Promise<'durable' | 'failed' | 'unknown'> {
-    const written = await this.#telling.keep(advices);
+  async #tell(arrival: HostArrival, record: StandInRecord, advices: readonly Advice[], note: 'repeat' | 'duplicate' | undefined): Promise<'durable' | 'failed' | 'unknown'> {
+    // Of a repeat, another switch may have it on its disk, and died before anybody heard of that.
+    const written = await this.#telling.keep(advices, note === 'repeat' && this.#options.hasOthers);
     if (written !== 'durable' || !(this.#options.hasOthers || record.sent !== undefined || arrival.meaning.class === 'reversal')) return written;
     this.#underWay.begin();
     this.#submit(arrival, { ...this.#about(arrival), kind: 'kept', id: `${record.id}-kept` }, this.#options.elapsed() + recordMs, () => this.#underWay.end());

@@ -91,8 +91,8 @@ export class HostTelling {
   }
 
   /** In one turn, so that nothing else comes between them. `durable`: all are on disk; `failed`: the last is not, and never will be. */
-  async keep(advices: readonly Advice[]): Promise<'durable' | 'failed' | 'unknown'> {
-    const outcomes = await Promise.all(advices.map(async (advice) => await this.#options.advices.write(advice)));
+  async keep(advices: readonly Advice[], mayHaveBeenSent = false): Promise<'durable' | 'failed' | 'unknown'> {
+    const outcomes = await Promise.all(advices.map(async (advice) => await this.#options.advices.write(advice, mayHaveBeenSent)));
     if (outcomes.every((outcome) => outcome === 'durable')) return 'durable';
     return outcomes.at(-1) === 'failed' ? 'failed' : 'unknown';
   }

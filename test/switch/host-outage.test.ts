@@ -3,6 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { Draft } from '../../src/iso8583/draft.ts';
 import type { Message } from '../../src/iso8583/codec.ts';
+import { MemoryStore } from '../../src/store/memory.ts';
+import { FaultyStore } from '../fault/faulty-store.ts';
+import { demoKeyFile, openHsm } from '../keys/fixture.ts';
 import { management, until } from './fixture.ts';
 import type { Acquirer, Fields } from './fixture.ts';
 import { buys, code, hostPan, hostTables, issuerComes, reverses, startHostSwitch, stopHosts } from './hosts.ts';
@@ -122,3 +125,27 @@ test.for<readonly [string, number]>([['at once', 50], ['slowly', 1]])('a complet
   expect(told).toEqual(pace === 'at once' ? ['0120', '0200'] : ['0120', '0220']);
   expect(issuer.host.exposureMinor(hostPan)).toBe(1_250);
 });
+
+test('what a switch has on its disk, and no other knows of, is told by the one that gets its repeat too: under one trace, and as a repeat', async () => {
+  const inner = new MemoryStore({ partitions: 1, now: () => Date.now() });
+  const hsm = openHsm(demoKeyFile());
+  const dying = new FaultyStore(inner, undefined);
+  const one = await startHostSwitch({ store: dying, hsm, name: 'one' });
+  const two = await startHostSwitch({ store: inner, hsm, name: 'two' });
+  const [shop, other] = [await one.call(), await two.call()];
+  await until(() => one.issuers.status('demo-host')?.phase === 'open' && two.issuers.status('demo-host')?.phase === 'open', 'the issuer is away');
+  // The decision comes to the store; that its advice is on disk does not.
+  dying.fail({ nth: 2, kind: 'before', persistent: true, on: 'commits' });
+  expect(code(await shop.ask(buys(shop, 1, { 37: undefined })))).toBe('0110 00');
+  await until(() => dying.met > 0, 'nobody hears of it');
+  expect(one.issuers.backlog('demo-host')).toBe(1);
+  expect(code(await other.ask(buys(other, 1, { 37: undefined }, '101')))).toBe('0110 00');
+  await one.stop();
+  const again = await startHostSwitch({ store: inner, hsm, name: 'one', folder: one.folder });
+  const [first, second] = [await issuerComes(again, [], {}, 'closed'), await issuerComes(two)];
+  await again.delivered();
+  await two.delivered();
+  const told = [...first.messages(), ...second.messages()];
+  expect(told.map(({ mti }) => mti).sort()).toEqual(['0120', '0121']);
+  expect(new Set(told.map(({ stan }) => stan)).size).toBe(1);
+}, 30_000);
