@@ -143,7 +143,8 @@ function relayRecord(state: Relayed, done: Done, record: StandInRecord, { at, re
   const isSecond = earlier !== undefined && earlier.id !== '' && earlier.id !== record.id;
   state.puts.push([at, {
     ...record, isReversed: record.isReversed || wasReversed, telling: earlier?.telling === 'done' && earlier.id === record.id ? 'done' : record.telling,
-    more: moreOf({ ...record.more, deposit: held.deposit, namesToo: isSecond ? bothNames(record, earlier) : record.more?.namesToo }),
+    // What takes back the one that was sent before stays owed.
+    more: moreOf({ ...record.more, deposit: held.deposit, namesToo: isSecond ? bothNames(record, earlier) : (record.more?.namesToo ?? earlier?.more?.namesToo), owed: record.more?.owed ?? (isSecond ? earlier.more?.owed : undefined) }),
   }]);
   return held.deposit !== undefined;
 }
@@ -164,7 +165,10 @@ function relaySecond(state: Relayed, record: StandInRecord, at: string, earlier:
 function bothNames(first: StandInRecord, second: StandInRecord): readonly SentReference[] | undefined {
   const own = nameOf(first);
   const name = second.phase === 'asked' || isApproval(second.reason) ? nameOf(second) : undefined;
-  const names = [...(first.more?.namesToo ?? []), ...(name === undefined || isSameName(name, own) || isSameName(name, first.sent) ? [] : [name]), ...(second.more?.namesToo ?? [])];
+  const names: SentReference[] = [];
+  for (const each of [...(first.more?.namesToo ?? []), ...(name === undefined ? [] : [name]), ...(second.more?.namesToo ?? [])]) {
+    if (![own, first.sent, ...names].some((other) => isSameName(each, other))) names.push(each);
+  }
   return names.length === 0 ? undefined : names;
 }
 
@@ -184,7 +188,7 @@ function relayReversal(state: Relayed, { leftMinor, unknown }: NonNullable<Done[
   if (unknown.id === '' && by !== undefined && mayStand(earlier)) {
     const name = nameOf(earlier);
     const own = name === undefined || isSameName(name, by.names) ? [] : [name];
-    const too = (namesTooOf(earlier) ?? []).filter((each) => by.more?.namesToo?.some((told) => isSameName(each, told)) !== true);
+    const too = (namesTooOf(earlier) ?? []).filter((each) => ![by.names, ...(by.more?.namesToo ?? [])].some((told) => isSameName(each, told)));
     state.names.push(...own, ...too);
   }
   const back = takeBack(state, earlier, leftMinor, counters);
