@@ -16,7 +16,7 @@ export async function checkBook(config: Config, running: RunningSwitch | undefin
   const options = bookOptionsOf(config);
   const name = bookName(options);
   if ('dataDir' in options && !existsSync(options.dataDir)) return [{ check: 'book', state: 'ok', text: `${name} is not there yet; the first start makes it.` }];
-  if (opensSoon(options, running !== undefined)) {
+  if (opensSoon(options, running)) {
     return [{ check: 'book', state: 'wrong', text: `The running switch has not opened the book (${name}) yet.`, todo: 'Ask again in a few seconds; if it stays so, the switch\'s log says why.' }];
   }
   const { openNeighbour } = await import('../book/connection.ts');

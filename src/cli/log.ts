@@ -39,7 +39,7 @@ export const logCommand: Command = {
     const filter = filterOf(given, outside.now());
     const config = configOf(given, outside);
     const options = bookOptionsOf(config);
-    if (opensSoon(options, (await runningSwitch(config)) !== undefined)) throw new Failure('the running switch has not opened its book yet; ask again in a few seconds');
+    if (opensSoon(options, await runningSwitch(config))) throw new Failure('the running switch has not opened its book yet; ask again in a few seconds');
     const { openNeighbour } = await import('../book/connection.ts');
     const book = await openNeighbour(options);
     let lines: readonly MessageLogLine[];

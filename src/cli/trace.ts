@@ -31,7 +31,7 @@ export const traceCommand: Command = {
     const { name, kinds, most } = wantedOf(given);
     const config = configOf(given, outside);
     const options = bookOptionsOf(config);
-    if (opensSoon(options, (await runningSwitch(config)) !== undefined)) throw new Failure('the running switch has not opened its book yet; ask again in a few seconds');
+    if (opensSoon(options, await runningSwitch(config))) throw new Failure('the running switch has not opened its book yet; ask again in a few seconds');
     const { openNeighbour } = await import('../book/connection.ts');
     const { trace } = await import('../book/trace.ts');
     const book = await openNeighbour(options);

@@ -29,6 +29,7 @@ import type { Readiness } from './http.ts';
 import { serveHttp } from './http.ts';
 import { OperationRefused } from './operation.ts';
 import type { OperationForm, OperationInput } from './operation.ts';
+import { bookOpenDetail } from './protocol.ts';
 import type { Called, FromOffice, OfficeStart, RowsAsk, RowsTold, ToOffice } from './protocol.ts';
 
 const port = parentPort;
@@ -159,7 +160,7 @@ async function certificates(ask: CertificatesAsk): Promise<CertificatesTold> {
 
 async function readiness(): Promise<Readiness> {
   const { readiness: told } = await ask('readiness');
-  const checks = { ...told?.checks, bookOpen: { ok: true, detail: bookOpen ? 'open' : 'not reached; decisions go on' } };
+  const checks = { ...told?.checks, bookOpen: { ok: true, detail: bookOpen ? bookOpenDetail : 'not reached; decisions go on' } };
   return { ready: told?.ready === true, checks };
 }
 
@@ -188,12 +189,14 @@ async function openAndMigrate(): Promise<Book | undefined> {
     } catch (error) {
       await book?.close();
       // The folder is this switch's: whoever has its book is a command that reads it, and ends.
-      if (error instanceof BookRefused && error.code !== 'inUse') throw error;
-      log.warning('book not reached', { error: error instanceof Error ? error.message : String(error), ...(isLast ? {} : { retryInMs: retryMs }) });
+      // One command after the other may have it: it is asked for often, as there is nothing that would be spared by waiting.
+      const isHeld = error instanceof BookRefused && error.code === 'inUse';
+      if (error instanceof BookRefused && !isHeld) throw error;
+      log.warning('book not reached', { error: error instanceof Error ? error.message : String(error), ...(isLast ? {} : { retryInMs: isHeld ? retryFirstMs : retryMs }) });
       if (isLast) return undefined;
       tell({ kind: 'bookAway' });
       bookTrouble(error instanceof Error ? error.message : String(error));
-      await delay(retryMs, undefined, { signal: ending.signal }).catch(() => undefined);
+      await delay(isHeld ? retryFirstMs : retryMs, undefined, { signal: ending.signal }).catch(() => undefined);
     }
   }
 }

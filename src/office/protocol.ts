@@ -9,6 +9,9 @@ import type { CertificatesAsk, CertificatesTold } from './certificate-desk.ts';
 import type { Readiness } from './http.ts';
 import type { OperationForm, OperationInput, Refusal } from './operation.ts';
 
+/** How `GET /ready` says of a book that it is open; other words mean that it is not. */
+export const bookOpenDetail = 'open';
+
 /** A system table row: its kind, name and document. */
 export interface OfficeRow {
   readonly kind: SystemTableKind;
