@@ -23,9 +23,11 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   issuer: ['account', 'message', 'standin', 'store'],
   switch: ['advice', 'host', 'issuer', 'dialect', 'iso8583', 'link', 'keys', 'message', 'standin', 'store'],
   book: ['account', 'message', 'store'],
-  office: ['book', 'store'],
-  program: ['account', 'advice', 'book', 'ca', 'dialect', 'host', 'iso8583', 'issuer', 'keys', 'link', 'message', 'office', 'standin', 'store', 'switch'],
-  cli: ['account', 'book', 'ca', 'dialect', 'host', 'iso8583', 'issuer', 'keys', 'link', 'message', 'office', 'program', 'store', 'switch'],
+  lifecycle: ['account', 'book', 'keys', 'message'],
+  doors: ['ca', 'lifecycle', 'message'],
+  office: ['account', 'book', 'ca', 'doors', 'lifecycle', 'message', 'store'],
+  program: ['account', 'advice', 'book', 'ca', 'dialect', 'doors', 'host', 'iso8583', 'issuer', 'keys', 'lifecycle', 'link', 'message', 'office', 'standin', 'store', 'switch'],
+  cli: ['account', 'book', 'ca', 'dialect', 'doors', 'host', 'iso8583', 'issuer', 'keys', 'lifecycle', 'link', 'message', 'office', 'program', 'store', 'switch'],
 };
 
 /** Decisions and the reading of bytes: no clock, no randomness, no input or output, nothing that waits. */
