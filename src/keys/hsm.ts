@@ -15,6 +15,7 @@ import type { Secret } from '../message/secret.ts';
 import type { CardValue, CardValueCheck } from './hsm-card-value.ts';
 import type { CryptogramCheck, CryptogramOrder, ResponseCryptogramOrder, ScriptOrder } from './hsm-chip.ts';
 import type { AuthenticationCheck, AuthenticationOrder, MacCheck, MacOrder } from './hsm-message.ts';
+import type { CardKeyOrder, TransportOrder } from './hsm-personalisation.ts';
 import type { PinBlockOrder, PinCheck, PinReferenceOrder, PinSealOrder, PinTranslationOrder } from './hsm-pin.ts';
 
 /**
@@ -58,7 +59,7 @@ export type Verdict = 'match' | 'mismatch' | { readonly error: Refusal };
 
 export type Check = CardValueCheck | PinCheck | CryptogramCheck | AuthenticationCheck | MacCheck;
 
-/** A value to be made. What the product is says each order: digits, or upper-case hexadecimal. */
+/** A value to be made. What the product is says each order: digits, upper-case hexadecimal, or text. */
 export type Order =
   | CardValue
   | PinReferenceOrder
@@ -69,7 +70,9 @@ export type Order =
   | ResponseCryptogramOrder
   | ScriptOrder
   | AuthenticationOrder
-  | MacOrder;
+  | MacOrder
+  | TransportOrder
+  | CardKeyOrder;
 
 export type Product = { readonly value: Secret<string> } | { readonly error: Refusal };
 

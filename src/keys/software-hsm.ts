@@ -13,6 +13,7 @@ import type { KeyVersion } from './key-finder.ts';
 import { KeyRing } from './key-ring.ts';
 import type { LoadedKey } from './key-store.ts';
 import { produceAuthentication, produceMac, verifyAuthentication, verifyMac } from './message-operations.ts';
+import { produceCardKey, produceTransport } from './personalisation-operations.ts';
 import { openSealedPin, producePinBlock, producePinReference, sealPin, translatePin, verifyPin } from './pin-operations.ts';
 import { drawnNonces, seal, unseal } from './seal.ts';
 import type { RandomBytes } from './seal.ts';
@@ -180,6 +181,10 @@ export class SoftwareHsm implements Hsm {
         return produceAuthentication(this.#ring, order);
       case 'mac':
         return produceMac(this.#ring, order);
+      case 'transport':
+        return produceTransport(this.#ring, order, random);
+      case 'cardKey':
+        return produceCardKey(this.#ring, order, random);
     }
   }
 }
