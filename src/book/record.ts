@@ -8,6 +8,7 @@ import { decodeEntry, type JournalEntry as AccountEntry } from '../account/journ
 import { AssertionError } from '../base/assert.ts';
 import type { JournalEntry, PartitionEpoch } from '../store/store.ts';
 import type { Book, Queries } from './book.ts';
+import { recordJournalEvents } from './journal-events.ts';
 import { Batch, journalColumns, postingColumns, transactionColumns, type AccountChange } from './rows.ts';
 
 /** How far the book has a partition's journal: everything up to and including `sequence` of `epoch`. */
@@ -157,6 +158,7 @@ async function writeBatch(queries: Queries, batch: Batch, partition: number, seq
   await queries.copyIn('journal_entry', journalColumns, batch.journal);
   if (batch.transactions !== '') await queries.copyIn('transaction', transactionColumns, batch.transactions);
   if (batch.postings !== '') await queries.copyIn('posting', postingColumns, batch.postings);
+  await recordJournalEvents(queries, batch.entries);
   await changeHolds(queries, batch);
   await changeCards(queries, batch);
   await changePartnerCredit(queries, batch, partition, bookedAt);

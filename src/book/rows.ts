@@ -58,6 +58,8 @@ export class Batch {
   journal = '';
   transactions = '';
   postings = '';
+  /** What the rows are made of, in its order. */
+  readonly entries: JournalEntry[] = [];
   readonly opened: OpenedEntry[] = [];
   readonly accounts = new Map<string, AccountChange>();
   readonly holds = new Map<string, HoldState>();
@@ -79,6 +81,7 @@ export class Batch {
     if (entry.accountId !== '' && !this.#addToAccount(entry)) return false;
     const accountId = entry.accountId === '' ? null : entry.accountId;
     const accountSequence = accountId === null ? null : entry.sequence;
+    this.entries.push(entry);
     this.journal += copyRow([place.partition, place.epoch, place.sequence, accountId, accountSequence, entry.kind, text]);
     const { guard } = entry.effects;
     if (guard !== undefined) this.guards.set(guard.guardId, (this.guards.get(guard.guardId) ?? 0) + guard.delta);
