@@ -8,7 +8,7 @@
  *   alias    where a leg is, by another name (retrieval reference, approval code), where the link's rules ask for it
  *   mark     that something was done once: a lifecycle call (`#`), or an authentication value used (`$`)
  *
- *   id       account (12) digest of card and station . acquirer . STAN [. digest of type, time and terminal]
+ *   id       account (12, or 24 of a balance's) digest of card and station . acquirer . STAN [. digest of type, time and terminal]
  *
  * Acquirer and STAN stand in the id whole, if short: who chooses them chooses no one else's record. STANs are reused: a record keeps
  * its latest legs, and moves older ones to records of their own (`spilledId`), so that a sender who never counts up costs no
@@ -86,11 +86,24 @@ export interface TransactionRecord {
 /** Legs in one record; one more moves the oldest away. */
 export const legsMax = 8;
 
-/** Letters that start a record id: all of an account's. */
-export const accountIdLength = 12;
+/** Letters that start a record id, all of an account's: of a balance's id, `b_` and 22 of base64url; or twelve. */
+const balanceIdLength = 24;
+const shortIdLength = 12;
 
 export function accountOfRecord(recordId: string): string {
-  return recordId.slice(0, accountIdLength);
+  return recordId.slice(0, accountIdEnd(recordId));
+}
+
+/** Where the account's id ends. Behind one of twelve letters comes a digest of eleven at most, and a dot; or a sign that is no letter of an id. */
+function accountIdEnd(recordId: string): number {
+  if (recordId.charCodeAt(0) !== 98 || recordId.charCodeAt(1) !== 95) return shortIdLength;
+  for (let index = shortIdLength; index < balanceIdLength; index += 1) if (!isIdLetter(recordId.charCodeAt(index))) return shortIdLength;
+  return balanceIdLength;
+}
+
+/** Of base64url. */
+function isIdLetter(code: number): boolean {
+  return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57) || code === 95 || code === 45;
 }
 
 const classDigit = { authorization: '1', financial: '2', reversal: '4' } as const;
@@ -101,7 +114,7 @@ export function legType(of: Pick<Trace | OriginalReference, 'class' | 'function'
 
 /** The record of a trace. */
 export function recordId(accountId: string, card: number, trace: Pick<Trace, 'station' | 'acquirer'>, stan: string): string {
-  assert(accountId.length === accountIdLength, 'an account id has twelve characters');
+  assert(accountId.length === shortIdLength || accountId.length === balanceIdLength, 'an account id has twelve characters, or is a balance’s');
   return `${accountId}${digest(`${card}|${trace.station}`)}.${shortened(trace.acquirer)}.${shortened(stan)}`;
 }
 
@@ -134,7 +147,7 @@ function traceIdOf(id: string): string {
 
 /** Index behind the digest of card and station. */
 function afterStation(id: string): number {
-  return id.indexOf('.', accountIdLength) + 1;
+  return id.indexOf('.', accountIdEnd(id)) + 1;
 }
 
 /** What ids of one card, station and acquirer have in common. */
@@ -265,7 +278,7 @@ export function encodeAlias(place: LegPlace): string {
 
 /** @param id the alias's own, which names the scope */
 export function decodeAlias(id: string, text: string): LegPlace {
-  return decodePlace(accountOfRecord(id) + scopeOf(id).slice(accountIdLength + 1), text);
+  return decodePlace(accountOfRecord(id) + scopeOf(id).slice(accountIdEnd(id) + 1), text);
 }
 
 function encodePlace({ recordId, spill, legId }: LegPlace): string {

@@ -16,9 +16,11 @@ import { migrate } from '../book/migrate.ts';
 import { SystemTables, systemTableKinds } from '../book/system-tables.ts';
 import type { SystemTableSnapshot } from '../book/system-tables.ts';
 import { changeTableRows, readTableHistory, readTableRows } from '../book/table-changes.ts';
+import { DeskClient } from '../lifecycle/desk-client.ts';
 import { RedisStore } from '../store/redis.ts';
 import { SqliteStore } from '../store/sqlite.ts';
 import type { Store } from '../store/store.ts';
+import { StoreHeads } from './account-heads.ts';
 import { certificatesTold } from './certificate-desk.ts';
 import type { CertificatesAsk, CertificatesTold } from './certificate-desk.ts';
 import { Drain } from './drain.ts';
@@ -313,10 +315,25 @@ async function serve(): ReturnType<typeof serveHttp> {
   }
 }
 
+/** What services ask of accounts and keys, once the store is open. */
+let desk: DeskClient | undefined;
+
+function newDesk(store: Store): DeskClient {
+  const atTurnEnd = (work: () => void): void => void setImmediate(work);
+  return new DeskClient({
+    send: (calls) => tell({ kind: 'desk', calls }), heads: new StoreHeads(store, atTurnEnd), atTurnEnd,
+    after: (delayMs, work) => {
+      const timer = setTimeout(work, delayMs);
+      return { cancel: () => clearTimeout(timer) };
+    },
+  });
+}
+
 async function run(): Promise<void> {
   const { server, port: httpPort } = await serve();
   tell({ kind: 'listening', port: httpPort });
   const store = await openStore();
+  desk = newDesk(store);
   const draining = new AbortController();
   const lagWatched = watchLag(store, AbortSignal.any([draining.signal, stopping.signal]));
   const book = await openAndMigrate();
@@ -381,6 +398,10 @@ port.on('message', (message: ToOffice) => {
   }
   if (message.kind === 'messages') {
     messages.add(message);
+    return;
+  }
+  if (message.kind === 'deskTold') {
+    desk?.take(message.replies);
     return;
   }
   if (message.kind === 'called') {

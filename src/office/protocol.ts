@@ -5,6 +5,7 @@ import type { LogLevel } from '../base/log.ts';
 import type { MessagePort } from 'node:worker_threads';
 import type { SystemTableKind } from '../book/system-tables.ts';
 import type { TableHistoryEntry, TableRowNow, TableWish } from '../book/table-changes.ts';
+import type { DeskCall, DeskReply } from '../lifecycle/desk-wire.ts';
 import type { CertificatesAsk, CertificatesTold } from './certificate-desk.ts';
 import type { Readiness } from './http.ts';
 import type { OperationForm, OperationInput, Refusal } from './operation.ts';
@@ -59,6 +60,8 @@ export type FromOffice =
   | { readonly kind: 'call'; readonly id: number; readonly operation: string; readonly input: OperationInput; readonly by: string }
   | { readonly kind: 'rowsTold'; readonly id: number; readonly told: RowsTold }
   | { readonly kind: 'certificatesTold'; readonly id: number; readonly told: CertificatesTold }
+  /** What services ask of accounts and keys, to be answered with `deskTold`. */
+  | { readonly kind: 'desk'; readonly calls: readonly DeskCall[] }
   /** What became of a batch of message log lines. */
   | { readonly kind: 'messagesSettled'; readonly id: number; readonly isKept: boolean }
   | { readonly kind: 'stopped' };
@@ -75,6 +78,8 @@ export type ToOffice =
   /** Rows of table `message_log`, to be answered with `messagesSettled`. */
   | { readonly kind: 'messages'; readonly id: number; readonly rows: string }
   | ({ readonly kind: 'called'; readonly id: number } & Called)
+  /** Replies to what services asked, as they come. */
+  | { readonly kind: 'deskTold'; readonly replies: readonly DeskReply[] }
   | { readonly kind: 'stop'; readonly graceMs: number };
 
 /** What became of an operator's wish. */

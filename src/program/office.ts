@@ -22,6 +22,8 @@ import type { Store } from '../store/store.ts';
 import type { StationStatus } from '../switch/switch.ts';
 import type { Config } from './config.ts';
 import type { MessageBatch, MessageLines } from './message-lines.ts';
+import { DeskDoor } from './desk-calls.ts';
+import type { DeskCalls } from './desk-calls.ts';
 import { readTables } from './tables.ts';
 import type { TableDocument, Tables } from './tables.ts';
 
@@ -82,6 +84,7 @@ export class Office {
   #messages: MessageLines | undefined;
   #state: (() => SwitchState) | undefined;
   #operations: readonly Operation[] | undefined;
+  #desk: DeskDoor | undefined;
   readonly #rowsAsked = new Map<number, (told: RowsTold) => void>();
   readonly #certificatesAsked = new Map<number, (told: CertificatesTold) => void>();
   #asked = 0;
@@ -158,6 +161,11 @@ export class Office {
   operate(operations: readonly Operation[]): void {
     this.#operations = operations;
     this.#offer();
+  }
+
+  /** From now on services may ask for these. */
+  serveDesk(calls: Pick<DeskCalls, 'answer'>): void {
+    this.#desk = new DeskDoor(calls, (replies) => this.#tell({ kind: 'deskTold', replies }));
   }
 
   /** Asks for the system tables' rows in the book, or changes them; a change is in force here when it is told. */
@@ -300,6 +308,10 @@ export class Office {
         return;
       case 'call':
         void this.#call(message);
+        return;
+      case 'desk':
+        // Before the switch serves them, questions go unanswered: whoever asks is told that after a while.
+        this.#desk?.take(message.calls);
         return;
       case 'rowsTold':
         this.#rowsAsked.get(message.id)?.(message.told);

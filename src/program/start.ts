@@ -46,6 +46,7 @@ import { AcquirerStations } from './acquirers.ts';
 import type { Config } from './config.ts';
 import { CreditLoads } from './credit-loads.ts';
 import { makeDemoCards } from './demo.ts';
+import { DeskCalls } from './desk-calls.ts';
 import { decideEvents, linkEvents, LogGate, switchEvents } from './events.ts';
 import { familyWords, missingKeys, namedKeys } from './key-check.ts';
 import { HostIssuers } from './hosts.ts';
@@ -250,6 +251,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
       book: async (ask) => await office.certificates(ask), vault: keys.authority, partners: () => [...new Set(current.programs.map(({ partner }) => partner))], now, elapsed, randomBytes, log,
     },
   }));
+  office.serveDesk(new DeskCalls({ ledger, store, hsm, guards, tables: () => current, elapsed }));
   const watching = setInterval(() => watch.look(), alertLookMs).unref();
   office.serve(() => ({ stations: switch_.status, storeAnswers: ledger.storeAnswers, waiting: ledger.waiting, lagEntriesMax: limits.lagEntriesMax }));
   const expiry = startExpiry(config.deadlines.expiryScanMs, { store, ledger, now, newId, recordDays: recordDaysMin, transfers: guards, lapse: async (token, id) => await issuers.lapse(token, id) }, log);

@@ -65,6 +65,19 @@ const creditLoadSchema: ObjectSchema = {
   },
 };
 
+const cardProductSchema: ObjectSchema = {
+  type: 'object',
+  description: 'the cards that are issued for the program\'s balances',
+  additionalProperties: false,
+  required: [],
+  default: {},
+  properties: {
+    kinds: { type: 'array', description: 'kinds of cards', items: choice('a kind: digitalFirst is a virtual card that may be printed', ['virtual', 'physical', 'digitalFirst']), default: ['virtual', 'physical'] },
+    validMonths: count('months that a new card is valid for, with the one in which it is made', 1, 240, 36),
+    serviceCode: { ...text('the service code of its stripe and chip', '^[0-9]{3}$', 'three digits'), default: '201' },
+  },
+};
+
 export const programSchema: ObjectSchema = {
   type: 'object',
   description: 'the rules of a kind of own cards',
@@ -107,6 +120,7 @@ export const programSchema: ObjectSchema = {
     chip: chipSchema,
     contactlessStripe: contactlessStripeSchema,
     authentication: authenticationSchema,
+    cards: cardProductSchema,
     creditGuard: { type: 'boolean', description: 'whether authorizations must fit into the partner\'s credit balance as well', default: false },
     creditLoads: {
       type: 'array',

@@ -10,6 +10,7 @@ import type { SystemTableKind, SystemTableRow } from '../book/system-tables.ts';
 import { ConfigError, readBySchema } from '../base/schema.ts';
 import { readLinkConfig } from '../link/config.ts';
 import type { LinkConfig } from '../link/config.ts';
+import type { CardProduct } from '../lifecycle/ports.ts';
 import type { LimitRule, MessageClass, OriginalKey } from '../message/message.ts';
 import { currencyNumber } from '../message/money.ts';
 import type { CardRange, ProgramRules } from '../switch/routing.ts';
@@ -54,6 +55,7 @@ export interface ProgramRow extends ProgramRules {
   readonly currency: string;
   /** Changes of the partner's credit balance, each made once by its id. */
   readonly creditLoads: readonly CreditLoad[];
+  readonly cards: CardProduct;
 }
 
 export interface CreditLoad {

@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Pan } from '../../src/message/pan.ts';
+import { Secret } from '../../src/message/secret.ts';
+import { newId, openDesks } from './fixture.ts';
+import type { Desks } from './fixture.ts';
+
+let desks: Desks;
+
+beforeAll(async () => {
+  desks = await openDesks();
+});
+
+afterAll(async () => {
+  await desks.close();
+});
+
+const pan = Pan.parse('4761730000009996');
+if (pan === undefined) throw new Error('the test card has a number');
+
+async function openBalance(): Promise<string> {
+  const accountId = newId('b');
+  const opened = await desks.desk.apply({ kind: 'open', id: newId('i'), accountId, receivedAtMs: Date.now(), currency: '978', program: 'demo', partner: 'demo' });
+  expect(opened).toEqual({ kind: 'applied', reason: '0000', isRepeat: false });
+  return accountId;
+}
+
+test('a message to an account is applied once for its id, and the account is seen as it is then', async () => {
+  const { desk } = desks;
+  const accountId = await openBalance();
+  const load = { kind: 'load', id: newId('i'), accountId, receivedAtMs: Date.now(), amountMinor: 5_000 } as const;
+  expect(await desk.apply(load)).toEqual({ kind: 'applied', reason: '0000', isRepeat: false });
+  expect(await desk.apply(load)).toEqual({ kind: 'applied', reason: '0000', isRepeat: true });
+  const accounts = await desk.accounts([accountId, newId('b')]);
+  expect([...accounts.keys()]).toEqual([accountId]);
+  expect(accounts.get(accountId)).toMatchObject({ ledgerMinor: 5_000, heldMinor: 0, program: 'demo', currency: '978' });
+});
+
+test('what an account refuses comes with its reason', async () => {
+  const accountId = await openBalance();
+  const { desk } = desks;
+  expect(await desk.apply({ kind: 'load', id: newId('i'), accountId, receivedAtMs: Date.now(), amountMinor: -1 })).toEqual({ kind: 'applied', reason: '1016', isRepeat: false });
+  expect(await desk.apply({ kind: 'load', id: newId('i'), accountId: newId('b'), receivedAtMs: Date.now(), amountMinor: 1 })).toEqual({ kind: 'applied', reason: '1018', isRepeat: false });
+});
+
+test('questions of one turn about many accounts are answered each with its own', async () => {
+  const ids = await Promise.all(Array.from({ length: 8 }, openBalance));
+  const seen = await Promise.all(ids.map(async (id) => await desks.desk.accounts([id])));
+  expect(seen.map((accounts) => [...accounts.keys()])).toEqual(ids.map((id) => [id]));
+});
+
+test('a card that is added is found by its token, and stays with its account', async () => {
+  const { desk } = desks;
+  const [accountId, other] = [await openBalance(), await openBalance()];
+  const token = await desk.tokenOf(pan);
+  const card = { token, state: 'active', lockCode: 0, expiry: '3112', serviceCode: '201', cvv2Generation: 0, pinVersion: 0, pin: undefined } as const;
+  const message = { kind: 'cardChange', id: newId('i'), receivedAtMs: Date.now(), card, encryptedPan: await desk.sealPan(pan, token), maskedPan: pan.masked } as const;
+  expect(await desk.apply({ ...message, accountId })).toMatchObject({ reason: '0000' });
+  expect(await desk.apply({ ...message, accountId: other })).toMatchObject({ reason: '9113' });
+  expect(await desk.accountsOfCards([token, 'nobody'])).toEqual(new Map([[token, accountId]]));
+  expect((await desk.accounts([other])).get(other)?.cards).toEqual([]);
+});
+
+test('a card number comes back from its seal, and from no other place', async () => {
+  const { desk } = desks;
+  const sealed = await desk.sealPan(pan, 'c_1');
+  expect(sealed).not.toContain(pan.reveal());
+  expect((await desk.openPan(sealed, 'c_1')).equals(pan)).toBe(true);
+  await expect(desk.openPan(sealed, 'c_2')).rejects.toMatchObject({ status: 503, code: 'KEYS_UNREACHABLE' });
+});
+
+test('a verification value changes with the expiry date and with each reset', async () => {
+  const { desk } = desks;
+  const of = async (expiry: string, generation: number): Promise<string> => (await desk.cvv2({ program: 'demo', pan, expiry, generation })).reveal();
+  const values = await Promise.all([of('3112', 0), of('3112', 0), of('3112', 1), of('3012', 0)]);
+  expect(values[1]).toBe(values[0]);
+  expect(new Set(values).size).toBe(3);
+  for (const value of values) expect(value).toMatch(/^[0-9]{3}$/);
+});
+
+test('a new PIN has a reference, and a seal for the chip; what is no PIN has neither', async () => {
+  const { desk } = desks;
+  const of = (digits: string): Parameters<typeof desk.newPin>[0] => ({ program: 'demo', pan, token: 'token', pin: new Secret(digits), keyIndex: undefined });
+  const ready = await desk.newPin(of('4711'));
+  expect(ready).toMatchObject({ reference: { method: 'pvv', keyIndex: 1 } });
+  expect(ready.sealed).toBeTypeOf('string');
+  await expect(desk.newPin(of('47a1'))).rejects.toMatchObject({ status: 400, field: 'pin' });
+});
+
+test('a PIN block under one zone key says the same under another', async () => {
+  const { desk } = desks;
+  const block = await desk.pinBlock({ pan, pin: new Secret('4711'), zoneKey: 'demo-zpk' });
+  const again = await desk.translatePinBlock({ pan, block, fromKey: 'demo-zpk', toKey: 'demo-zpk' });
+  expect(again.reveal()).toBe(block.reveal());
+});
+
+test('an answer is kept sealed, and opens in its place', async () => {
+  const { desk } = desks;
+  const sealed = await desk.sealMessage(new TextEncoder().encode('{"pan":"…"}'), 'call-1');
+  expect(new TextDecoder().decode(await desk.openMessage(sealed, 'call-1'))).toBe('{"pan":"…"}');
+});
+
+test('the programs come with their ranges, their cards and whose they are', async () => {
+  const programs = await desks.desk.programs();
+  expect(programs.find(({ name }) => name === 'demo')).toMatchObject({
+    partner: 'demo', isOwn: true, currency: '978', ranges: [{ from: '476173', to: '476173' }], hasPin: true, hasChip: true,
+    cards: { kinds: ['virtual', 'physical', 'digitalFirst'], validMonths: 36, serviceCode: '201' }, merchantGroups: ['gambling'],
+  });
+  expect(programs.find(({ name }) => name === 'demo-host')).toMatchObject({ isOwn: false });
+});
+
+test('a partner’s credit is changed once for each id', async () => {
+  const { desk } = desks;
+  const load = { id: newId('i'), partner: 'somebody', amountMinor: 700 };
+  expect(await desk.load(load)).toBe('loaded');
+  expect(await desk.load(load)).toBe('repeat');
+  expect(await desk.leftMinor('somebody')).toBe(700);
+});
