@@ -98,6 +98,10 @@ export class DeskClient implements AccountDesk, CardDesk, CreditDesk {
     return new Secret(await this.#text({ what: 'translatePinBlock', pan: pan.reveal(), block: block.reveal(), fromKey, toKey }));
   }
 
+  async personalise({ pan, pin, ...plastic }: Parameters<CardDesk['personalise']>[0]): Promise<string> {
+    return await this.#text({ what: 'personalise', ...plastic, pan: pan.reveal(), pin: pin?.reveal() });
+  }
+
   async sealMessage(message: Uint8Array, boundTo: string): Promise<string> {
     return await this.#text({ what: 'sealMessage', message, boundTo });
   }

@@ -4,7 +4,7 @@
  */
 import type { LifecycleMessage } from '../account/lifecycle.ts';
 import type { PinReference } from '../message/pin.ts';
-import type { AppliedOutcome, ProgramFacts } from './ports.ts';
+import type { AppliedOutcome, PlasticOrder, ProgramFacts } from './ports.ts';
 
 export type DeskAsk =
   | { readonly what: 'apply'; readonly message: LifecycleMessage }
@@ -16,6 +16,7 @@ export type DeskAsk =
   | { readonly what: 'newPin'; readonly program: string; readonly pan: string; readonly token: string; readonly pin: string; readonly keyIndex: number | undefined }
   | { readonly what: 'pinBlock'; readonly pan: string; readonly pin: string; readonly zoneKey: string }
   | { readonly what: 'translatePinBlock'; readonly pan: string; readonly block: string; readonly fromKey: string; readonly toKey: string }
+  | ({ readonly what: 'personalise'; readonly pan: string; readonly pin: string | undefined } & Omit<PlasticOrder, 'pan' | 'pin'>)
   | { readonly what: 'sealMessage'; readonly message: Uint8Array; readonly boundTo: string }
   | { readonly what: 'openMessage'; readonly sealed: string; readonly boundTo: string }
   | { readonly what: 'creditLeft'; readonly partner: string }

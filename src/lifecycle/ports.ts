@@ -71,6 +71,17 @@ export interface CardProduct {
   readonly validMonths: number;
   /** Three digits. */
   readonly serviceCode: string;
+  /** Who makes the plastics; undefined: nobody, and none can be ordered. */
+  readonly bureau?: BureauRules;
+}
+
+export interface BureauRules {
+  /** Name of the key-encrypting key that the bureau opens its cards with. */
+  readonly key: string;
+  /** Name of the zone key that it gets PINs under; undefined: it gets none. */
+  readonly pinKey?: string;
+  /** Which of the program's chip keys its chips get. */
+  readonly chipKeyIndex: number;
 }
 
 export interface CardDesk {
@@ -90,12 +101,47 @@ export interface CardDesk {
   newPin(pin: { readonly program: string; readonly pan: Pan; readonly token: string; readonly pin: Secret<string>; readonly keyIndex: number | undefined }): Promise<NewPinReady>;
   /** The PIN as a block of ISO format 0 (hexadecimal) under a zone key that is named in the key file. */
   pinBlock(block: { readonly pan: Pan; readonly pin: Secret<string>; readonly zoneKey: string }): Promise<Secret<string>>;
+  /**
+   * All that the bureau needs to make a plastic, as a JWE that the bureau alone opens (docs/personalisation.md).
+   * @throws LifecycleRefused 503, also where the program has no bureau
+   */
+  personalise(plastic: PlasticOrder): Promise<string>;
   /** A block of ISO format 0 from under one zone key under another. */
   translatePinBlock(block: { readonly pan: Pan; readonly block: Secret<string>; readonly fromKey: string; readonly toKey: string }): Promise<Secret<string>>;
   /** Bytes that may hold a card number, such as an answer that is kept for its repeats. */
   sealMessage(message: Uint8Array, boundTo: string): Promise<string>;
   /** @throws LifecycleRefused 503 */
   openMessage(sealed: string, boundTo: string): Promise<Uint8Array>;
+}
+
+/** A plastic to be made. */
+export interface PlasticOrder {
+  readonly orderId: string;
+  readonly program: string;
+  /** Of a digital-first card nothing is printed, so that the bureau is told no CVC2. */
+  readonly kind: 'physical' | 'digitalFirst';
+  readonly pan: Pan;
+  /** YYMM. */
+  readonly expiry: string;
+  readonly serviceCode: string;
+  readonly cvv2Generation: number;
+  /** Two digits: another for each plastic of a card, as its chip's keys and counter are. */
+  readonly panSequence: string;
+  readonly holderName: string;
+  readonly delivery: Delivery;
+  /** Undefined: it gets none from here. */
+  readonly pin: Secret<string> | undefined;
+}
+
+/** Where a plastic is sent. */
+export interface Delivery {
+  readonly name: string;
+  /** Street and number, and what else there is before the town: one to three lines. */
+  readonly lines: readonly string[];
+  readonly postalCode: string;
+  readonly town: string;
+  /** ISO 3166-1, two letters. */
+  readonly country: string;
 }
 
 export interface NewPinReady {

@@ -30,6 +30,7 @@ export const demoKeys: readonly DemoKey[] = [
   { name: 'demo-cavv', usage: 'cavv', algorithm: 'tdes-2key', hex: 'E9A179FDC85E70C4FDFE015486024654' },
   { name: 'demo-zak', usage: 'zak', algorithm: 'tdes-2key', hex: '1640734FFBB3CE13F2B3DF6464A1C408' },
   { name: 'demo-kek', usage: 'kek', algorithm: 'tdes-2key', hex: 'ECC25208B6FD2023E9767A5489BC9415' },
+  { name: 'demo-bureau', usage: 'kek', algorithm: 'aes-256', hex: '603DEB1015CA71BE2B73AEF0857D77811F352C073B6108D72D9810A30914DFF4' },
 ];
 
 /** Makes the key file where there is none, and adds what is missing of the demo's keys. @returns whether it was made */

@@ -80,6 +80,7 @@ export const demoTables: readonly TableDocument[] = [
       chip: { keys: { 1: { ac: 'demo-imk-ac', smi: 'demo-imk-smi', smc: 'demo-imk-smc' } } },
       contactlessStripe: { form: 'dcvv', key: 'demo-imk-cvc', value: { at: 5, length: 3 }, atc: { at: 8, length: 4 } },
       authentication: { key: 'demo-cavv', form: 'visa-cavv-0' },
+      cards: { kinds: ['virtual', 'physical', 'digitalFirst'], bureau: { key: 'demo-bureau', pinKey: 'demo-zpk' } },
     },
   },
   { kind: 'binRange', name: 'demo', document: { from: demoBin, program: demoProgram } },

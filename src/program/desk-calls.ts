@@ -16,6 +16,7 @@ import { Pan } from '../message/pan.ts';
 import { Secret } from '../message/secret.ts';
 import type { Outcome } from '../store/decide.ts';
 import type { Store } from '../store/store.ts';
+import { personalised } from './desk-personalisation.ts';
 import type { ProgramRow, Tables } from './tables.ts';
 
 export interface DeskCallsOptions {
@@ -77,6 +78,11 @@ export class DeskCalls {
           kind: 'pinTranslation', from: { block: new Secret(ask.block), format: 0, key: { zone: { name: ask.fromKey } }, pan },
           to: { key: { zone: { name: ask.toKey } }, format: 0 },
         });
+      }
+      case 'personalise': {
+        const row = this.#program(ask.program);
+        const sealed = row === undefined ? undefined : await personalised(hsm, row, ask, panOf(ask.pan));
+        return sealed === undefined ? keysFailed : text(sealed);
       }
       case 'creditLeft': return { what: 'minor', amountMinor: await guards.guardTotal(ask.partner) };
       case 'creditLoad': return { what: 'loaded', result: await guards.loadGuard({ id: ask.id, partner: ask.partner, amountMinor: ask.amountMinor }) };

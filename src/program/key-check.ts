@@ -31,7 +31,7 @@ export function namedKeys({ programs, stations, issuers }: Pick<Tables, 'program
   const add = (place: string, name: string | undefined, usage: KeyUsage, form?: KeyForm): void => {
     if (name !== undefined) named.push({ place, name, usage, form });
   };
-  for (const { name, cvk, pin, chip, contactlessStripe, authentication } of programs) {
+  for (const { name, cvk, pin, chip, contactlessStripe, authentication, cards } of programs) {
     const place = `programs.${name}`;
     add(`${place}.cvk`, cvk, 'cvk');
     for (const [index, pvk] of pin?.pvks ?? []) add(`${place}.pin.pvks.${index}`, pvk, 'pvk');
@@ -40,6 +40,8 @@ export function namedKeys({ programs, stations, issuers }: Pick<Tables, 'program
       add(`${place}.chip.keys.${index}.smi`, smi, 'imk-smi');
       add(`${place}.chip.keys.${index}.smc`, smc, 'imk-smc');
     }
+    add(`${place}.cards.bureau.key`, cards.bureau?.key, 'kek');
+    add(`${place}.cards.bureau.pinKey`, cards.bureau?.pinKey, 'zpk');
     add(`${place}.contactlessStripe.key`, contactlessStripe?.key, 'imk-cvc');
     const value = authentication?.form;
     add(`${place}.authentication.key`, authentication?.key, 'cavv', value && { place: `${place}.authentication.form`, value, family: value.startsWith('visa') ? 'tdes' : 'hmac' });

@@ -75,6 +75,17 @@ const cardProductSchema: ObjectSchema = {
     kinds: { type: 'array', description: 'kinds of cards', items: choice('a kind: digitalFirst is a virtual card that may be printed', ['virtual', 'physical', 'digitalFirst']), default: ['virtual', 'physical'] },
     validMonths: count('months that a new card is valid for, with the one in which it is made', 1, 240, 36),
     serviceCode: { ...text('the service code of its stripe and chip', '^[0-9]{3}$', 'three digits'), default: '201' },
+    bureau: {
+      type: 'object',
+      description: 'the bureau that makes the plastics of physical and digital-first cards; without it none can be ordered',
+      additionalProperties: false,
+      required: ['key'],
+      properties: {
+        key: keyName('the key-encrypting key (AES, usage kek) that the bureau has as well; orders under the same key go into the same files'),
+        pinKey: keyName('the zone key (usage zpk) that it gets PINs under; without it a plastic has no PIN until its holder sets one'),
+        chipKeyIndex: count('which of the program\'s chip keys the chips get', 0, 255, 1),
+      },
+    },
   },
 };
 

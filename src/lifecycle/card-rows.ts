@@ -1,0 +1,169 @@
+/**
+ * Cards and ordered plastics as rows of the book: how they are read, entered and moved on.
+ *
+ * Owns the tables' columns. Invariants: a row is entered once for its request and once for its number; what is moved on is moved from
+ * the step before it alone, so that it happens once whoever does it.
+ */
+import type { Param, Queries } from '../book/book.ts';
+import type { PinReference } from '../message/pin.ts';
+import type { CardKind, Plastic } from './card-states.ts';
+
+export interface CardRow {
+  readonly cardId: string;
+  readonly requestKey: string;
+  readonly userId: string;
+  readonly balanceId: string;
+  readonly program: string;
+  readonly partner: string;
+  readonly kind: CardKind;
+  /** `drawn`: its account may not know it yet. */
+  readonly stage: 'drawn' | 'issued' | 'refused';
+  readonly token: string;
+  readonly encryptedPan: string;
+  readonly maskedPan: string;
+  /** YYMM, as it was made. */
+  readonly expiry: string;
+  readonly serviceCode: string;
+  readonly holderName: string;
+  /** Of the PIN that the bureau was told, until the account has it. */
+  readonly firstPin: PinReference | null;
+  readonly plastic: Plastic;
+  /** YYMM of the plastic under way, where it renews the card. */
+  readonly plasticExpiry: string | null;
+  readonly isVisible: boolean;
+  readonly replaces: string | null;
+  readonly replacedBy: string | null;
+  readonly createdAt: Date;
+}
+
+export type OrderReason = 'first' | 'print' | 'renewal' | 'again';
+
+export interface OrderRow {
+  readonly orderId: string;
+  readonly requestKey: string;
+  readonly cardId: string;
+  readonly reason: OrderReason;
+  readonly state: 'drawn' | 'waiting' | 'filed' | 'produced' | 'rejected' | 'cancelled';
+  readonly bureau: string;
+  readonly sealed: string;
+  readonly fileNumber: number | null;
+  readonly orderedAt: Date;
+}
+
+const cardColumns = `c.card_id as "cardId", c.request_key as "requestKey", c.user_id as "userId", c.balance_id as "balanceId", c.program, c.partner, c.kind, c.stage,
+  c.card_token as token, c.encrypted_pan as "encryptedPan", c.masked_pan as "maskedPan", c.expiry, c.service_code as "serviceCode", c.holder_name as "holderName",
+  c.first_pin as "firstPin", c.plastic, c.plastic_expiry as "plasticExpiry", c.is_visible as "isVisible", c.replaces,
+  (select r.card_id from issued_card r where r.replaces = c.card_id) as "replacedBy", c.created_at as "createdAt"`;
+
+const orderColumns = `order_id as "orderId", request_key as "requestKey", card_id as "cardId", reason, state, bureau, sealed, file_number as "fileNumber", ordered_at as "orderedAt"`;
+
+export async function cardById(queries: Queries, cardId: string): Promise<CardRow | undefined> {
+  return (await queries.query<CardRow>(`select ${cardColumns} from issued_card c where card_id = $1`, [cardId]))[0];
+}
+
+export async function cardByRequest(queries: Queries, requestKey: string): Promise<CardRow | undefined> {
+  return (await queries.query<CardRow>(`select ${cardColumns} from issued_card c where request_key = $1`, [requestKey]))[0];
+}
+
+/** Cards that were drawn before a time and that no account is known to have. */
+export async function cardsLeftDrawn(queries: Queries, beforeMs: number, most: number): Promise<readonly CardRow[]> {
+  return await queries.query<CardRow>(`select ${cardColumns} from issued_card c where stage = 'drawn' and created_at < $1 order by created_at limit $2`, [new Date(beforeMs), most]);
+}
+
+export interface CardsWanted {
+  readonly userId?: string | undefined;
+  readonly balanceId?: string | undefined;
+  /** Those that their holder does not see yet as well. */
+  readonly hidden: boolean;
+  readonly limit: number;
+  /** Of the card that the page before ended with: its time (Unix ms) and id. */
+  readonly after: readonly [number, string] | undefined;
+}
+
+/** Newest first, one more than the limit. */
+export async function cardsOf(queries: Queries, { userId, balanceId, hidden, limit, after }: CardsWanted): Promise<readonly CardRow[]> {
+  const params: Param[] = [hidden, limit + 1];
+  const conditions: string[] = [];
+  const add = (...values: Param[]): string[] => values.map((value) => `$${params.push(value)}`);
+  if (userId !== undefined) conditions.push(`c.user_id = ${add(userId).join()}`);
+  if (balanceId !== undefined) conditions.push(`c.balance_id = ${add(balanceId).join()}`);
+  if (after !== undefined) conditions.push(`(c.created_at, c.card_id) < (${add(new Date(after[0]), after[1]).join(', ')})`);
+  const where = ['c.stage = \'issued\'', '($1 or c.is_visible)', ...conditions].join(' and ');
+  return await queries.query<CardRow>(`select ${cardColumns} from issued_card c where ${where} order by c.created_at desc, c.card_id desc limit $2`, params);
+}
+
+export type NewCardRow = Omit<CardRow, 'stage' | 'plasticExpiry' | 'replacedBy'>;
+
+/** @returns whether the row is new: the request was not made, the number not drawn, and the card not replaced before */
+export async function enterCard(queries: Queries, card: NewCardRow): Promise<boolean> {
+  const entered = await queries.query(
+    `insert into issued_card (card_id, request_key, user_id, balance_id, program, partner, kind, stage, card_token, encrypted_pan, masked_pan, expiry, service_code, holder_name,
+       first_pin, plastic, is_visible, replaces, created_at, changed_at)
+     values ($1, $2, $3, $4, $5, $6, $7, 'drawn', $8, $9, $10, $11, $12, $13, $14::jsonb, $15, $16, $17, $18, $18) on conflict do nothing returning card_id`,
+    [card.cardId, card.requestKey, card.userId, card.balanceId, card.program, card.partner, card.kind, card.token, card.encryptedPan, card.maskedPan, card.expiry, card.serviceCode,
+      card.holderName, pinParam(card.firstPin), card.plastic, card.isVisible, card.replaces, card.createdAt],
+  );
+  return entered.length === 1;
+}
+
+/** Its account has it, and its plastic may be made; or its account did not take it. */
+export async function settleCard(queries: Queries, cardId: string, stage: 'issued' | 'refused', atMs: number): Promise<void> {
+  await queries.query(
+    `update issued_card set stage = $2, first_pin = null, changed_at = $3 where card_id = $1 and stage = 'drawn'`, [cardId, stage, new Date(atMs)],
+  );
+  await queries.query(
+    `update card_order set state = $2, changed_at = $3 where card_id = $1 and state = 'drawn'`, [cardId, stage === 'issued' ? 'waiting' : 'cancelled', new Date(atMs)],
+  );
+}
+
+/** What of a card's row changes after it was issued. */
+export interface CardMove {
+  readonly kind?: CardKind;
+  readonly plastic?: Plastic;
+  readonly plasticExpiry?: string | null;
+  readonly firstPin?: PinReference | null;
+  readonly isVisible?: true;
+}
+
+/** Moves a card on whose plastic is where it is said to be. @returns whether it was there */
+export async function moveCard(queries: Queries, cardId: string, from: Plastic, move: CardMove, atMs: number): Promise<boolean> {
+  const params: Param[] = [cardId, from, new Date(atMs)];
+  const sets = ['changed_at = $3'];
+  const set = (column: string, value: Param, cast = ''): void => void sets.push(`${column} = $${params.push(value)}${cast}`);
+  if (move.kind !== undefined) set('kind', move.kind);
+  if (move.plastic !== undefined) set('plastic', move.plastic);
+  if (move.plasticExpiry !== undefined) set('plastic_expiry', move.plasticExpiry);
+  if (move.firstPin !== undefined) set('first_pin', pinParam(move.firstPin), '::jsonb');
+  if (move.isVisible !== undefined) set('is_visible', true);
+  return (await queries.query(`update issued_card set ${sets.join(', ')} where card_id = $1 and plastic = $2 and stage = 'issued' returning card_id`, params)).length === 1;
+}
+
+export async function orderByRequest(queries: Queries, requestKey: string): Promise<OrderRow | undefined> {
+  return (await queries.query<OrderRow>(`select ${orderColumns} from card_order where request_key = $1`, [requestKey]))[0];
+}
+
+/** The order that was made last of the card's. */
+export async function lastOrder(queries: Queries, cardId: string): Promise<OrderRow | undefined> {
+  return (await queries.query<OrderRow>(`select ${orderColumns} from card_order where card_id = $1 order by ordered_at desc, order_id desc limit 1`, [cardId]))[0];
+}
+
+export type NewOrderRow = Omit<OrderRow, 'fileNumber' | 'state'> & { readonly state: 'drawn' | 'waiting' };
+
+/** @returns whether the row is new: the request was not made before, and no plastic of the card is on its way to the bureau */
+export async function enterOrder(queries: Queries, order: NewOrderRow): Promise<boolean> {
+  const entered = await queries.query(
+    `insert into card_order (order_id, request_key, card_id, reason, state, bureau, sealed, ordered_at, changed_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+     on conflict do nothing returning order_id`,
+    [order.orderId, order.requestKey, order.cardId, order.reason, order.state, order.bureau, order.sealed, order.orderedAt],
+  );
+  return entered.length === 1;
+}
+
+/** Orders of a removed card that are in no file yet go into none. */
+export async function cancelOrders(queries: Queries, cardId: string, atMs: number): Promise<void> {
+  await queries.query(`update card_order set state = 'cancelled', changed_at = $2 where card_id = $1 and state in ('drawn', 'waiting')`, [cardId, new Date(atMs)]);
+}
+
+function pinParam(pin: PinReference | null): string | null {
+  return pin === null ? null : JSON.stringify(pin);
+}
