@@ -75,7 +75,6 @@ export const demoTables: readonly TableDocument[] = [
       limits,
       merchantGroups: { gambling: ['7800-7802', '7995'] },
       cvk: 'demo-cvk',
-      cards: { kinds: ['virtual', 'physical', 'digitalFirst'] },
       pin: { pvks: { [demoPvkIndex]: 'demo-pvk' } },
       chip: { keys: { 1: { ac: 'demo-imk-ac', smi: 'demo-imk-smi', smc: 'demo-imk-smc' } } },
       contactlessStripe: { form: 'dcvv', key: 'demo-imk-cvc', value: { at: 5, length: 3 }, atc: { at: 8, length: 4 } },
