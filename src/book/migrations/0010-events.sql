@@ -6,6 +6,7 @@ create table webhook (
   secret_sealed text not null,
   former_sealed text,
   former_until timestamptz,
+  rotation_key text collate "C",
   request_key text collate "C" not null,
   failures integer not null default 0,
   resting_until timestamptz,
@@ -19,8 +20,8 @@ comment on table webhook is 'Where a partner is told of what happens: an address
 comment on column webhook.types is 'The types of event that are sent there, such as transaction.approved; none: all.';
 comment on column webhook.secret_sealed is 'The secret under a key of the key file; it is shown once, when it is made.';
 comment on column webhook.former_sealed is 'The secret before the last rotation: until former_until what is sent is signed with both.';
-
 comment on column webhook.request_key is 'Key of the call that made it: the same call again finds it.';
+comment on column webhook.rotation_key is 'Key of the last rotation: the same call again gives the same secret.';
 comment on column webhook.failures is 'Attempts in a row that failed; while there are any, one is sent at a time.';
 comment on column webhook.resting_until is 'Nothing is sent there before.';
 
