@@ -1,4 +1,9 @@
-/** Users as the book has them. Invariant: whoever asks for a partner gets that partner's users, and of others not even that they are there. */
+/**
+ * Users as the book has them.
+ *
+ * Invariants: whoever asks for a partner gets that partner's users, and of others not even that they are there; rows are locked in the order user, device, session,
+ * so that nobody waits for each other.
+ */
 import type { Queries } from '../book/book.ts';
 import { LifecycleRefused } from './refusal.ts';
 
@@ -57,7 +62,7 @@ export function personOf(row: PersonRow): Person {
 export async function findPerson(queries: Queries, { partner, userId, externalId, phone }: PersonName, lock?: 'share' | 'update'): Promise<Person | undefined> {
   const [row] = await queries.query<PersonRow>(
     `select ${personColumns} from person where ($1::text is null or partner = $1) and ($2::text is null or user_id = $2) and ($3::text is null or external_id = $3) and ($4::text is null or phone = $4)
-       and num_nonnulls($2::text, $3::text, $4::text) > 0 and state <> 'deleted' order by registered_at limit 1${lock === undefined ? '' : ` for ${lock}`}`,
+       and num_nonnulls($2::text, $3::text, $4::text) > 0 and state <> 'deleted' order by registered_at limit 1${lock === undefined ? '' : (lock === 'share' ? ' for share' : ' for no key update')}`,
     [partner ?? null, userId ?? null, externalId ?? null, phone ?? null],
   );
   return row === undefined ? undefined : personOf(row);
