@@ -1,0 +1,106 @@
+/**
+ * Puts the lifecycle together: services over the book's tables and the switch's ports, the routes that the doors offer of them, whose session a token is,
+ * and the work that goes on beside. It is the one place that knows all of them.
+ *
+ *   book, ports ──> services (src/lifecycle) ──> routes (src/doors/…-routes.ts) ──> doors
+ */
+import type { Log } from '../base/log.ts';
+import type { Book } from '../book/book.ts';
+import { readCertificateChanges } from '../book/certificates.ts';
+import { Admissions } from '../ca/admission.ts';
+import type { Authenticators } from '../doors/admit.ts';
+import { encryptionRoutes } from '../doors/encryption-routes.ts';
+import { Envelope } from '../doors/jwe.ts';
+import type { Caller, Route } from '../doors/route.ts';
+import { callerName } from '../doors/admit.ts';
+import type { ServeOptions } from '../doors/serve-route.ts';
+import { enterAudit } from '../lifecycle/audit.ts';
+import { CallerKeys, digestOfKey } from '../lifecycle/caller-keys.ts';
+import { DoorKeys } from '../lifecycle/door-keys.ts';
+import type { AccountDesk, CardDesk, CreditDesk } from '../lifecycle/ports.ts';
+import { RememberedAnswers } from '../lifecycle/remembered-answers.ts';
+import { SessionKeeper } from '../lifecycle/session-keeper.ts';
+
+/** What a lifecycle is told by its configuration. */
+export interface LifecycleSettings {
+  /** Hours that an answer under an idempotency key is kept. */
+  readonly idempotencyHours: number;
+  /** Hours that a service's key that was replaced opens what was encrypted to it. */
+  readonly keyOverlapHours: number;
+  /** How long a service may take; ms. */
+  readonly answerMsMax: number;
+  /** How long a session lives. */
+  readonly sessionMinutes: number;
+}
+
+export interface LifecycleOutside {
+  /** Throws BookUnavailable while it is not open. */
+  readonly book: Book;
+  readonly desk: AccountDesk & CardDesk & CreditDesk;
+  /** This switch's name among those on the book. */
+  readonly switchName: string;
+  readonly settings: LifecycleSettings;
+  /** Unix ms. */
+  readonly now: () => number;
+  /** Monotonic ms. */
+  readonly elapsed: () => number;
+  readonly randomBytes: (count: number) => Buffer;
+  /** Between 0 and 1. */
+  readonly random: () => number;
+  readonly log: Log;
+}
+
+/** Work that goes on beside the calls, again and again; it has to be the same whoever else on the book does it. */
+export interface BackgroundWork {
+  readonly name: string;
+  readonly everyMs: number;
+  /** @returns whether there is more to do at once */
+  run(): Promise<boolean>;
+}
+
+export interface Lifecycle extends Omit<ServeOptions, 'now'> {
+  readonly routes: readonly Route[];
+  readonly authenticate: Authenticators;
+  readonly admit: (der: Uint8Array) => ReturnType<Admissions['admit']>;
+  readonly work: readonly BackgroundWork[];
+}
+
+const hourMs = 3_600_000;
+const pruneEveryMs = 600_000;
+/** Longer than a service may take, so that a claim ends after who has it. */
+const holdMs = 60_000;
+
+export function composeLifecycle({ book, desk, switchName, settings, now, elapsed, randomBytes }: LifecycleOutside): Lifecycle {
+  const doorKeys = new DoorKeys({ book, vault: desk, now, elapsed, randomBytes, maker: switchName, overlapMs: settings.keyOverlapHours * hourMs });
+  const callerKeys = new CallerKeys({ book, now, elapsed });
+  const memory = new RememberedAnswers({ book, digestKey: async () => await doorKeys.digestKey(), holder: switchName, holdMs });
+  const admissions = new Admissions({ read: async (afterChange) => await readCertificateChanges(book, afterChange), now, elapsed });
+  const sessions = new SessionKeeper({ book, now, elapsed });
+  return {
+    routes: [
+      ...encryptionRoutes({ doorKeys, callerKeys }),
+    ],
+    authenticate: {
+      user: async (token, isFresh) => await sessions.authenticateUser(token, isFresh),
+      staff: async (token, isFresh) => await sessions.authenticateStaff(token, isFresh),
+    },
+    admit: async (der) => await admissions.admit(der),
+    memory,
+    envelope: new Envelope({
+      decryptionKeys: async (isFresh) => await doorKeys.decryptionKeys(isFresh),
+      isKeyOf: async (caller, digest) => isDeviceKey(caller, digest) || (caller.kind !== 'nobody' && caller.kind !== 'user' && await callerKeys.isKeyOf(callerName(caller), digest)),
+    }),
+    audit: async ({ staffId, role, operationId, target, outcome, requestId, atMs }) => {
+      await book.transaction(async (queries) => await enterAudit(queries, { actor: staffId, role, action: operationId, target, outcome, requestId, atMs }));
+    },
+    answerMsMax: settings.answerMsMax,
+    work: [
+      { name: 'forget old answers', everyMs: pruneEveryMs, run: async () => await memory.prune(settings.idempotencyHours) < 0 },
+    ],
+  };
+}
+
+/** A device's key was registered when it was paired, and came with its session. */
+function isDeviceKey(caller: Caller, digest: string): boolean {
+  return caller.kind === 'user' && 'encryptionKey' in caller && typeof caller.encryptionKey === 'string' && digestOfKey(Buffer.from(caller.encryptionKey, 'base64')) === digest;
+}
