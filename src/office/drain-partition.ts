@@ -2,6 +2,7 @@
  * One partition's way from the store into the book: read the tail, record it, trim. Each step may be cut off anywhere and taken
  * again by anyone: the position in the book alone says what is there.
  */
+import { entryAt } from '../book/journal-place.ts';
 import { positionOf, recordEntries, JournalBroken, type JournalPosition } from '../book/record.ts';
 import type { Book } from '../book/book.ts';
 import type { JournalEntry, PartitionEpoch, Store } from '../store/store.ts';
@@ -23,6 +24,8 @@ export class PartitionDrain {
   #position: JournalPosition | undefined;
   /** Is the store to be told again what the book has? After a start or a failure between recording and trimming. */
   #trimDue = true;
+  /** Is the store's journal known to be the one that the book has the beginning of? Nothing is trimmed before. */
+  #isOurs = false;
 
   constructor(partition: number, store: Store, book: Book, now: () => number, batchMax: number) {
     this.partition = partition;
@@ -41,20 +44,40 @@ export class PartitionDrain {
   forget(): void {
     this.#position = undefined;
     this.#trimDue = true;
+    this.#isOurs = false;
   }
 
   /** @throws JournalBroken, BookUnavailable, and what the store throws */
   async step(epoch: number): Promise<Step> {
     this.#position ??= await positionOf(this.#book, this.partition);
     const after = this.#position;
-    if (this.#trimDue) await this.#trim(after);
     if (after.epoch > epoch) {
       const message = `the book has partition ${this.partition} in epoch ${after.epoch}, and the store is at ${epoch}: the store went back`;
       throw new JournalBroken('double', this.partition, String(after.sequence), message);
     }
+    if (!this.#isOurs) this.#isOurs = await this.#compare(after);
+    if (!this.#isOurs && after.epoch === epoch) return { kind: 'empty' };
+    if (this.#trimDue && this.#isOurs) await this.#trim(after);
     const { at, entries } = await this.#next(after, epoch);
     if (entries.length === 0) return { kind: 'empty' };
     return await this.#record(at, after, entries, at.epoch < epoch);
+  }
+
+  /**
+   * Looks at the first entry in the store: where the book should have it, it has to be the same. Another store's journal would
+   * be taken for one that is here, and trimmed.
+   *
+   * @returns false where there is no entry yet that tells
+   */
+  async #compare({ epoch, sequence }: JournalPosition): Promise<boolean> {
+    if (sequence === 0) return true;
+    const at = { partition: this.partition, epoch };
+    const [first] = await this.#store.tail(at, undefined, 1);
+    if (first === undefined) return false;
+    if (Number(first.sequence) > sequence) return true;
+    if (await entryAt(this.#book, at, Number(first.sequence)) === first.value) return true;
+    const message = `entry ${first.sequence} of partition ${this.partition} is another one in the book: it is the book of another store`;
+    throw new JournalBroken('double', this.partition, first.sequence, message);
   }
 
   /** What continues the position: of its own epoch, and where that is closed and read to its end, of the ones after it. */

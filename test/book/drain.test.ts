@@ -156,6 +156,43 @@ describe.each(['embedded', 'server'] as const)('the drain into the %s book', (ki
     expect(stops.map((stop) => stop.code)).toEqual(['gap']);
   });
 
+  test.each([
+    ['is there before the drain begins', 0, 'before'],
+    ['is written while the drain looks', 0, 'after'],
+    ['is shorter than the book’s', 3, 'before'],
+  ] as const)('another store’s journal that %s stops, and loses nothing', async (_name, fewer, when) => {
+    const book = await books.open();
+    const [first, other] = [store(), store()];
+    await journal(first, 0, accountLife('first', 4));
+    await drainAll(first, book);
+    const life = accountLife('other', 4);
+    const entries = life.slice(0, life.length - fewer);
+    if (when === 'before') await journal(other, 0, entries);
+    const { drain, stops } = watchedDrain(other, book);
+    drain.start();
+    await drain.emptied();
+    if (when === 'after') await journal(other, 0, entries);
+    await until(() => stops.length > 0, 'the drain has seen it');
+    await drain.stop();
+    expect(stops.map(({ code, sequence }) => ({ code, sequence }))).toEqual([{ code: 'double', sequence: '1' }]);
+    expect(stops[0]?.message).toBe('entry 1 of partition 0 is another one in the book: it is the book of another store');
+    expect(await other.journalLength({ partition: 0, epoch: 1 })).toBe(entries.length);
+    expect(await verify(book, 10)).toEqual([]);
+  });
+
+  test('what was recorded and not trimmed is known as the book’s own, and goes on', async () => {
+    const book = await books.open();
+    const memory = store();
+    const life = accountLife('untrimmed', 4);
+    await journal(memory, 0, life.slice(0, 4));
+    const [at, entries] = [{ partition: 0, epoch: 1 }, await memory.tail({ partition: 0, epoch: 1 }, undefined, 100)];
+    await recordEntries(book, at, { epoch: 0, sequence: 0 }, entries, 1);
+    await journal(memory, 0, life.slice(4));
+    expect((await drainAll(memory, book)).stops).toEqual([]);
+    expect(await memory.journalLength(at)).toBe(0);
+    expect(await book.query('select sequence from journal_position')).toEqual([{ sequence: life.length }]);
+  });
+
   test('wherever the store fails, each entry is recorded once', async () => {
     const book = await books.open();
     const life = accountLife('faulty', 3);
