@@ -44,6 +44,8 @@ export interface Account {
   /** What open holds keep back. */
   readonly heldMinor: number;
   readonly openHolds: number;
+  /** Nothing is decided in its favour any more; what has happened already is taken all the same. */
+  readonly isClosed: boolean;
   readonly cards: readonly Card[];
 }
 
@@ -82,7 +84,7 @@ export function evolve(account: Account | undefined, entry: JournalEntry): Accou
     assert(account === undefined && entry.sequence === 1, 'an account is opened once, by its first entry');
     return {
       id: entry.accountId, version: 1, currency: entry.currency, program: entry.program, partner: entry.partner,
-      ledgerMinor: 0, heldMinor: 0, openHolds: 0, cards: [],
+      ledgerMinor: 0, heldMinor: 0, openHolds: 0, isClosed: false, cards: [],
     };
   }
   assert(account !== undefined, 'only an opened account changes');
@@ -101,7 +103,8 @@ export function evolve(account: Account | undefined, entry: JournalEntry): Accou
     (cards as Card[])[entry.index] = { record: entry.card, counters: before?.counters ?? newCounters, security: before?.security ?? newSecurity };
   }
   if (effects.card !== undefined) cards = changeCard(cards, effects.card);
-  return { ...account, version: entry.sequence, ledgerMinor: add(account.ledgerMinor, effects.ledgerMinor), heldMinor, openHolds, cards };
+  const isClosed = account.isClosed || entry.kind === 'closed';
+  return { ...account, version: entry.sequence, ledgerMinor: add(account.ledgerMinor, effects.ledgerMinor), heldMinor, openHolds, isClosed, cards };
 }
 
 function changeCard(cards: readonly Card[], { index, record, security }: CardEffect): readonly Card[] {
@@ -133,18 +136,23 @@ function count(cards: readonly Card[], moves: readonly CounterMove[]): readonly 
 type StoredWindow = [window: number, ...scopes: (string | number)[]];
 type StoredCard = [...basics: StoredBasics, day: StoredWindow, month: StoredWindow, ...extras: StoredExtras];
 type StoredAccount = [
-  form: 1 | 2, version: number, currency: string, program: string, partner: string,
-  ledgerMinor: number, heldMinor: number, openHolds: number, ...cards: StoredCard[],
+  form: 1 | 2 | 3, version: number, currency: string, program: string, partner: string,
+  ledgerMinor: number, heldMinor: number, openHolds: number, ...rest: (0 | 1 | StoredCard)[],
 ];
 
 /** Elements of a stored card before its extras, which form 1 has none of. */
 const basicElements = 7;
 
-/** The head as the store keeps it: short, since it is in memory of the store for every account there is. */
+/**
+ * The head as the store keeps it: short, since it is in memory of the store for every account there is. Form 3, which says whether the
+ * account is closed before its cards, and whose cards may have controls, is written only where there is something of it to say.
+ */
 export function encodeAccount(account: Account): string {
+  const isForm3 = account.isClosed || account.cards.some(({ record }) => record.controls !== undefined);
   const stored: StoredAccount = [
-    2, account.version, account.currency, account.program, account.partner, account.ledgerMinor, account.heldMinor, account.openHolds,
+    isForm3 ? 3 : 2, account.version, account.currency, account.program, account.partner, account.ledgerMinor, account.heldMinor, account.openHolds,
   ];
+  if (isForm3) stored.push(account.isClosed ? 1 : 0);
   for (const { record, counters, security } of account.cards) {
     stored.push([...storeBasics(record), storeWindow(counters.day), storeWindow(counters.month), ...storeExtras(record, security)]);
   }
@@ -153,9 +161,10 @@ export function encodeAccount(account: Account): string {
 
 /** @throws SyntaxError where the text is no head. */
 export function decodeAccount(id: string, text: string): Account {
-  const [form, version, currency, program, partner, ledgerMinor, heldMinor, openHolds, ...cards] = JSON.parse(text) as StoredAccount;
-  assert(form === 1 || form === 2, 'a head is in a form that this program knows');
-  return { id, version, currency, program, partner, ledgerMinor, heldMinor, openHolds, cards: cards.map(loadCard) };
+  const [form, version, currency, program, partner, ledgerMinor, heldMinor, openHolds, ...rest] = JSON.parse(text) as StoredAccount;
+  assert(form === 1 || form === 2 || form === 3, 'a head is in a form that this program knows');
+  const isClosed = form === 3 && rest.shift() === 1;
+  return { id, version, currency, program, partner, ledgerMinor, heldMinor, openHolds, isClosed, cards: (rest as StoredCard[]).map(loadCard) };
 }
 
 function loadCard(stored: StoredCard): Card {

@@ -1,9 +1,9 @@
 /**
- * What holders, partners and staff do to a card: add and change it, lock and unlock it, set its PIN, reset its CVV2, send its chip a
- * command. Each says what the card is afterwards, or why not.
+ * What holders, partners and staff do to a card: add and change it, activate and remove it, lock and unlock it, renew and replace it, close
+ * ways of paying with it, set its PIN, reset its CVV2, send its chip a command. Each says what the card is afterwards, or why not.
  *
  * Invariants (C8): an irreversible lock code (1 lost, 2 stolen, 5 inactive, 8 replaced) is never replaced by another, nor lifted, whoever
- * asks. Whatever takes a card out of code 6 ends the count of wrong PINs. PIN and CVV2 change by their own messages alone, so that their
+ * asks; a holder sets 1, 2, 3 and 7 alone. What was removed stays so. Whatever takes a card out of code 6 ends the count of wrong PINs. PIN and CVV2 change by their own messages alone, so that their
  * versions never go back.
  */
 import type { CardReferences, QueuedScript } from '../message/message.ts';
@@ -12,7 +12,9 @@ import { reasonOfLock } from '../message/reason.ts';
 import type { Reason } from '../message/reason.ts';
 import { cardIndex } from './account.ts';
 import type { Account, Card } from './account.ts';
-import type { CardRecord, CardSecurity } from './card.ts';
+import type { CardEffect, CardRecord, CardSecurity } from './card.ts';
+import { controlSetOf, withControls } from './controls.ts';
+import type { ControlOwner, ControlSet } from './controls.ts';
 import { unsent, withScript } from './scripts.ts';
 import { pinTriesLock, withoutTries } from './security.ts';
 
@@ -47,11 +49,53 @@ export interface Cvv2ResetMessage extends LifecycleBase {
   readonly cardToken: string;
 }
 
+/** Who asks. `network`: a scheme, or an acquirer; by default the system itself. */
+export type AskedBy = 'holder' | 'partner' | 'staff' | 'system' | 'network';
+
 export interface CardLockMessage extends LifecycleBase {
   readonly kind: 'cardLock';
   readonly cardToken: string;
   /** 1 to 8. */
   readonly lockCode: number;
+  readonly by?: AskedBy | undefined;
+}
+
+/** An ordered card pays from now on. */
+export interface CardActivateMessage extends LifecycleBase {
+  readonly kind: 'cardActivate';
+  readonly cardToken: string;
+}
+
+/** The card pays nothing any more, and cannot be brought back. */
+export interface CardRemoveMessage extends LifecycleBase {
+  readonly kind: 'cardRemove';
+  readonly cardToken: string;
+}
+
+/** The same card with a later expiry date, under which its values are made from now on: when the holder has what it is written on. */
+export interface CardRenewMessage extends LifecycleBase {
+  readonly kind: 'cardRenew';
+  readonly cardToken: string;
+  /** YYMM, later than the one before. */
+  readonly expiry: string;
+}
+
+/** Adds a card in the place of another, which gets code 8, if it has no irreversible one. */
+export interface CardReplaceMessage extends LifecycleBase {
+  readonly kind: 'cardReplace';
+  /** Of the card that is replaced. */
+  readonly cardToken: string;
+  readonly card: CardRecord;
+  readonly encryptedPan: string;
+  readonly maskedPan: string;
+}
+
+/** From now on this is what one of them has closed on the card: all of it, in the place of what it had. */
+export interface ControlsSetMessage extends LifecycleBase {
+  readonly kind: 'controlsSet';
+  readonly cardToken: string;
+  readonly by: ControlOwner;
+  readonly controls: ControlSet;
 }
 
 export interface CardUnlockMessage extends LifecycleBase {
@@ -68,10 +112,15 @@ export interface ScriptQueueMessage extends LifecycleBase {
   readonly unsent?: string | undefined;
 }
 
-export type CardLifecycleMessage = CardChangeMessage | PinSetMessage | Cvv2ResetMessage | CardLockMessage | CardUnlockMessage | ScriptQueueMessage;
+export type CardLifecycleMessage =
+  | CardChangeMessage | CardActivateMessage | CardRemoveMessage | CardRenewMessage | CardReplaceMessage | ControlsSetMessage | PinSetMessage | Cvv2ResetMessage
+  | CardLockMessage | CardUnlockMessage | ScriptQueueMessage;
 
 export type CardOutcome =
-  | { readonly kind: 'changed'; readonly index: number; readonly record: CardRecord; /** Undefined: as it was. */ readonly security: CardSecurity | undefined }
+  | {
+      readonly kind: 'changed'; readonly index: number; readonly record: CardRecord; /** Undefined: as it was. */ readonly security: CardSecurity | undefined;
+      /** What becomes of the card that is replaced. */ readonly other?: CardEffect | undefined;
+    }
   | { readonly kind: 'refused'; readonly reason: Reason };
 
 const refused = (reason: Reason): CardOutcome => ({ kind: 'refused', reason });
@@ -79,14 +128,24 @@ const refused = (reason: Reason): CardOutcome => ({ kind: 'refused', reason });
 /** Lock codes that nothing lifts. */
 export const irreversibleLocks: readonly number[] = [1, 2, 5, 8];
 
+/** Lock codes that a holder may set. */
+export const holderLocks: readonly number[] = [1, 2, 3, 7];
+
+/** Of a card that another one replaces. */
+const replacedLock = 8;
+
 /**
  * The card after the message. Refused with 1018 (no such card), 1810 (it was removed), the reason of the irreversible code that it has,
- * 9100 (a lock code, PIN reference or script that cannot be), 9113 (a script with that id waits already), or 9109 (too many wait).
+ * 1019 (a lock code that a holder may not set), 1816 (a card for an account that is closed), 9100 (a lock code, PIN reference, expiry date,
+ * set of controls or script that cannot be), 9113 (it is active already, or a script with that id waits already), or 9109 (too many wait).
  */
 export function cardAfter(account: Account, message: CardLifecycleMessage): CardOutcome {
   const index = cardIndex(account, message.kind === 'cardChange' ? message.card.token : message.cardToken);
   const card = account.cards[index];
-  if (message.kind === 'cardChange') return cardChanged(index === -1 ? account.cards.length : index, card, message.card);
+  if (message.kind === 'cardChange') {
+    if (card === undefined && account.isClosed) return refused('1816');
+    return card?.record.state === 'removed' ? refused('1810') : cardChanged(index === -1 ? account.cards.length : index, card, message.card);
+  }
   if (card === undefined) return refused('1018');
   if (card.record.state === 'removed') return refused('1810');
   const { record, security } = card;
@@ -99,7 +158,25 @@ export function cardAfter(account: Account, message: CardLifecycleMessage): Card
       return scripts === undefined ? refused('9109') : changed(index, card, after, { ...withoutTries(security), scripts });
     }
     case 'cvv2Reset': return changed(index, card, { ...record, cvv2Generation: record.cvv2Generation + 1 }, security);
-    case 'cardLock': return message.lockCode === 0 ? refused('9100') : locked(index, card, record, message.lockCode);
+    case 'cardLock': {
+      const { lockCode, by } = message;
+      if (lockCode === 0) return refused('9100');
+      return by === 'holder' && isLockCode(lockCode) && !holderLocks.includes(lockCode) ? refused('1019') : locked(index, card, record, lockCode);
+    }
+    case 'cardActivate': return record.state === 'active' ? refused('9113') : changed(index, card, { ...record, state: 'active' }, security);
+    case 'cardRemove': return changed(index, card, { ...record, state: 'removed' }, security);
+    case 'cardRenew': {
+      if (!/^[0-9]{2}(0[1-9]|1[0-2])$/.test(message.expiry) || message.expiry <= record.expiry) return refused('9100');
+      return irreversibleLocks.includes(record.lockCode) ? refused(reasonOfLock(record.lockCode)) : changed(index, card, { ...record, expiry: message.expiry }, security);
+    }
+    case 'cardReplace': return replaced(account, index, card, message.card);
+    case 'controlsSet': {
+      const set = controlSetOf(message.controls);
+      if (set === undefined) return refused('9100');
+      const { controls: before, ...rest } = record;
+      const controls = withControls(before, message.by, set);
+      return changed(index, card, controls === undefined ? rest : { ...rest, controls }, security);
+    }
     case 'cardUnlock': return locked(index, card, record, 0);
     case 'scriptQueue': return message.unsent === undefined ? scriptQueued(index, card, message.script) : waitsOn(index, card, message.script.id, message.unsent);
   }
@@ -111,7 +188,17 @@ function cardChanged(index: number, card: Card | undefined, asked: CardRecord): 
     return isKnown ? { kind: 'changed', index, record: asked, security: undefined } : refused('9100');
   }
   const { cvv2Generation, pinVersion, pin }: Omit<CardReferences, 'expiry'> = card.record;
-  return locked(index, card, { ...asked, cvv2Generation, pinVersion, pin }, asked.lockCode);
+  const { controls: _, ...rest } = asked;
+  const { controls } = card.record;
+  return locked(index, card, { ...rest, cvv2Generation, pinVersion, pin, ...(controls === undefined ? {} : { controls }) }, asked.lockCode);
+}
+
+function replaced(account: Account, before: number, card: Card, asked: CardRecord): CardOutcome {
+  if (account.isClosed) return refused('1816');
+  const added = cardChanged(account.cards.length, undefined, asked);
+  const old = irreversibleLocks.includes(card.record.lockCode) ? undefined : locked(before, card, card.record, replacedLock);
+  if (added.kind === 'refused' || old?.kind !== 'changed') return added;
+  return { ...added, other: { index: before, record: old.record, security: old.security } };
 }
 
 /** The record under a lock code, 0 for none, if the code that the card has lets it. */

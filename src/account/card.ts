@@ -5,6 +5,8 @@
  * Invariants: versions and generations only rise; at most `scriptsMax` scripts wait; of at most `chipsMax` chips the counters are kept,
  * each bounded by its window.
  */
+import { loadControls, storeControls } from './controls.ts';
+import type { CardControls, StoredControls } from './controls.ts';
 import type { QueuedScript } from '../message/message.ts';
 import type { PinReference } from '../message/pin.ts';
 
@@ -21,6 +23,8 @@ export interface CardRecord {
   /** 0: no PIN was ever set; one more with each. */
   readonly pinVersion: number;
   readonly pin: PinReference | undefined;
+  /** Undefined: neither its holder nor its partner has closed anything on it. */
+  readonly controls?: CardControls | undefined;
 }
 
 /** The transaction counters (ATC) that came with a cryptogram of one chip that matched. */
@@ -68,9 +72,9 @@ type StoredChips = 0 | readonly (number | string)[];
 /** What every card has. */
 export type StoredBasics = [token: string, state: number, lockCode: number, expiry: string, serviceCode: string];
 
-/** What most cards have none of; zeros at its end are left away. */
+/** What most cards have none of; zeros at its end are left away. The controls, where there are any, stand before the scripts. */
 export type StoredExtras = [
-  cvv2Generation?: number, pinVersion?: number, pin?: StoredPin, pinTries?: number, chips?: StoredChips, ...scripts: StoredScript[],
+  cvv2Generation?: number, pinVersion?: number, pin?: StoredPin, pinTries?: number, chips?: StoredChips, ...rest: (StoredControls | StoredScript)[],
 ];
 
 export type StoredCardEffect = [index: number, basics: 0 | StoredBasics, security: 0 | 1, ...extras: StoredExtras];
@@ -79,7 +83,8 @@ export function storeBasics({ token, state, lockCode, expiry, serviceCode }: Car
   return [token, cardStates.indexOf(state), lockCode, expiry, serviceCode];
 }
 
-export function storeExtras({ cvv2Generation, pinVersion, pin }: CardRecord, { pinTries, chips, scripts }: CardSecurity): StoredExtras {
+export function storeExtras({ cvv2Generation, pinVersion, pin, controls }: CardRecord, { pinTries, chips, scripts }: CardSecurity): StoredExtras {
+  if (controls !== undefined) return [cvv2Generation, pinVersion, storePin(pin), pinTries, storeChips(chips), storeControls(controls), ...scripts.map(storeScript)];
   if (scripts.length > 0) return [cvv2Generation, pinVersion, storePin(pin), pinTries, storeChips(chips), ...scripts.map(storeScript)];
   if (chips.length > 0) return [cvv2Generation, pinVersion, storePin(pin), pinTries, storeChips(chips)];
   if (pinTries !== 0) return [cvv2Generation, pinVersion, storePin(pin), pinTries];
@@ -89,15 +94,24 @@ export function storeExtras({ cvv2Generation, pinVersion, pin }: CardRecord, { p
 }
 
 export function loadRecord([token, state, lockCode, expiry, serviceCode]: StoredBasics, extras: StoredExtras): CardRecord {
-  return {
+  const record = {
     token, state: cardStates[state] ?? 'removed', lockCode, expiry, serviceCode,
     cvv2Generation: extras[0] ?? 0, pinVersion: extras[1] ?? 0, pin: loadPin(extras[2] ?? 0),
   };
+  const controls = extras[5];
+  return controls === undefined || isScript(controls) ? record : { ...record, controls: loadControls(controls) };
+}
+
+function isScript(stored: StoredControls | StoredScript): stored is StoredScript {
+  return Array.isArray(stored);
 }
 
 export function loadSecurity(extras: StoredExtras): CardSecurity {
   if (extras.length <= 3) return newSecurity;
-  const [, , , pinTries = 0, chips = 0, ...scripts] = extras;
+  const [, , , pinTries = 0, chips = 0, ...rest] = extras;
+  const scripts = rest.filter(isScript);
+  // What there is none of is the same as what was never there.
+  if (pinTries === 0 && chips === 0 && scripts.length === 0) return newSecurity;
   return { pinTries, chips: loadChips(chips), scripts: scripts.map(loadScript) };
 }
 

@@ -12,7 +12,9 @@ import { availableMinor } from './account.ts';
 import type { Account, Card } from './account.ts';
 import { checkAuthentication, checkCardValue, checkCryptogram, checkPin, isPinCounted } from './card-checks.ts';
 import type { Presented } from './card-checks.ts';
-import { exceededLimit, scopesOf } from './limits.ts';
+import { closedBy, controlOwners, pausedBy } from './controls.ts';
+import { controlReasons, exceededLimit, programReasons, scopesOf } from './limits.ts';
+import type { Use } from './limits.ts';
 import { fail, pass, passed, skip, skipped } from './verdict.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -59,7 +61,7 @@ const checks: Readonly<Record<CheckName, (subject: Subject) => Verdict>> = {
   content: ({ message }) => content(message),
   luhn: ({ message: { card } }) => (card.luhnValid ? passed : fail('1011', card.pan.masked)),
   cardKnown: ({ card }) => (card === undefined ? fail('1018', '') : passed),
-  cardState: ({ card }) => cardState(card),
+  cardState: ({ account, card, message }) => cardState(account, card, message),
   expiry: ({ card, message }) => expiry(card, message),
   cardValue: checkCardValue,
   pin: checkPin,
@@ -108,24 +110,56 @@ export function wrongAmount({ amount, billing, actualMinor, purpose }: CardMessa
   return billing.currency === amount.currency && billing.amountMinor !== amount.amountMinor ? 'amount and billing amount differ in one currency' : undefined;
 }
 
-function limits({ card, message, billedMinor, isDebit, original }: Subject): Verdict {
-  if (card === undefined || !isDebit || billedMinor === undefined) return skipped;
+function limits(subject: Subject): Verdict {
+  const { card, message, billedMinor, isDebit } = subject;
+  if (card === undefined) return skipped;
+  const { controls } = card.record;
+  const closed = controls === undefined ? undefined : closedOn(card, subject);
+  if (closed !== undefined) return closed;
+  if (!isDebit || billedMinor === undefined) return skipped;
+  const use = useOf(subject, billedMinor);
+  const exceeded = exceededLimit(message.terms.limits, programReasons, card, message, use);
+  if (exceeded !== undefined) return fail(exceeded.reason, exceeded.value);
+  if (controls === undefined) return passed;
+  for (const owner of controlOwners) {
+    const own = exceededLimit(controls[owner]?.limits ?? [], controlReasons, card, message, use);
+    if (own !== undefined) return fail(own.reason, `${owner}: ${own.value}`);
+  }
+  return passed;
+}
+
+const closedReasons = { channel: '1871', country: '1872', merchant: '1873' } as const;
+
+/** What its holder or its partner has closed. What follows an authorization that stands goes where that went, and a refund gives back. */
+function closedOn({ record: { controls } }: Card, { message, original }: Subject): Verdict | undefined {
+  if (original !== undefined || message.purpose === 'refund') return undefined;
+  for (const owner of controlOwners) {
+    const set = controls?.[owner];
+    const closed = set === undefined ? undefined : closedBy(set, message);
+    if (closed !== undefined) return fail(closedReasons[closed.what], `${owner}: ${closed.what} ${closed.value}`);
+  }
+  return undefined;
+}
+
+function useOf({ message, original }: Subject, billedMinor: number): Use {
   const isCompletion = message.purpose !== 'increment';
-  const exceeded = exceededLimit(card, message, original === undefined
+  return original === undefined
     ? { wholeMinor: billedMinor, addedMinor: billedMinor, transactions: 1, scopes: scopesOf(message) }
     : {
         wholeMinor: isCompletion ? billedMinor : billedMinor + original.nowMinor, addedMinor: isCompletion ? billedMinor - original.nowMinor : billedMinor,
         transactions: 0, scopes: original.counted?.scopes ?? scopesOf(message),
-      });
-  return exceeded === undefined ? passed : fail(exceeded.reason, exceeded.value);
+      };
 }
 
-function cardState(card: Card | undefined): Verdict {
+function cardState(account: Account | undefined, card: Card | undefined, message: CardMessage): Verdict {
   if (card === undefined) return skip('');
-  const { state, lockCode } = card.record;
+  const { state, lockCode, controls } = card.record;
   if (state === 'removed') return fail('1810', state);
   if (lockCode !== 0) return fail(reasonOfLock(lockCode), `lock ${lockCode}`);
-  return state === 'active' ? pass(state) : fail('1811', state);
+  const paused = controls === undefined ? undefined : pausedBy(controls, message.receivedAtMs);
+  if (paused !== undefined) return fail('1870', paused);
+  if (state !== 'active') return fail('1811', state);
+  return account?.isClosed === true ? fail('1816', 'balance closed') : pass(state);
 }
 
 function expiry(card: Card | undefined, message: CardMessage): Verdict {

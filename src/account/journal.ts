@@ -18,7 +18,7 @@ export type { CardRecord } from './card.ts';
 
 /** One leg of a double entry; the legs of one journal entry sum to zero per currency. */
 export interface Posting {
-  /** `holder:<account id>`, `settlement:<program>`, `funding:<partner>`. */
+  /** `holder:<account id>`, `settlement:<program>`, `funding:<partner>`, `transit:<currency>`. */
   readonly ledger: string;
   /** Positive: credit, in favour of the ledger's owner. */
   readonly amountMinor: number;
@@ -129,7 +129,15 @@ export interface OpenedEntry extends EntryBase {
   readonly partner: string;
 }
 
-/** A card was added to the account, or changed; the entry holds the card's record whole, as it is after it. */
+/** The account is empty, and closed for good. */
+export interface ClosedEntry extends EntryBase {
+  readonly kind: 'closed';
+}
+
+/**
+ * A card was added to the account, or changed; the entry holds the card's record whole, as it is after it. Where it replaces another card,
+ * `effects.card` has what became of that one.
+ */
 export interface CardEntry extends EntryBase {
   readonly kind: 'card';
   readonly index: number;
@@ -143,6 +151,16 @@ export interface CardEntry extends EntryBase {
 export interface LoadedEntry extends EntryBase {
   readonly kind: 'loaded';
   readonly amountMinor: number;
+}
+
+/** A step of a transfer between accounts. `refused`: nothing moved, and nothing of this transfer ever will. */
+export interface TransferEntry extends EntryBase {
+  readonly kind: 'transfer';
+  readonly step: 'out' | 'in' | 'settled' | 'refunded' | 'refused';
+  readonly transferId: string;
+  readonly amountMinor: number;
+  /** Why it was refused; else 0000. */
+  readonly reason: Reason;
 }
 
 /**
@@ -159,7 +177,7 @@ export interface GuardEntry extends EntryBase {
   readonly otherPartition: number;
 }
 
-export type JournalEntry = TransactionEntry | ExpiryEntry | OpenedEntry | CardEntry | LoadedEntry | GuardEntry;
+export type JournalEntry = TransactionEntry | ExpiryEntry | OpenedEntry | ClosedEntry | CardEntry | LoadedEntry | TransferEntry | GuardEntry;
 
 const outcomes = ['pass', 'fail', 'skipped'] as const;
 

@@ -1,5 +1,5 @@
 /**
- * What opens an account, loads its balance, adds and changes its cards: messages like the wire's, through the same store. The same id
+ * What opens and closes an account, loads its balance, moves money to another, adds and changes its cards: messages like the wire's, through the same store. The same id
  * changes the account once, whatever became of it since.
  */
 import { assert } from '../base/assert.ts';
@@ -11,9 +11,11 @@ import { cardAfter } from './card-lifecycle.ts';
 import type { CardLifecycleMessage, CardOutcome, LifecycleBase } from './card-lifecycle.ts';
 import { plainResponse } from './decision.ts';
 import type { Decision } from './decision.ts';
-import type { CardEntry, JournalEntry, LoadedEntry, OpenedEntry } from './journal.ts';
+import type { CardEntry, ClosedEntry, JournalEntry, LoadedEntry, OpenedEntry } from './journal.ts';
 import type { Records } from './locate.ts';
 import { digest } from './record.ts';
+import { applyTransfer, isTransfer } from './transfer.ts';
+import type { TransferMessage } from './transfer.ts';
 
 export interface OpenMessage extends LifecycleBase {
   readonly kind: 'open';
@@ -28,7 +30,15 @@ export interface LoadMessage extends LifecycleBase {
   readonly amountMinor: number;
 }
 
-export type LifecycleMessage = OpenMessage | LoadMessage | CardLifecycleMessage;
+/** Closes the account for good: it is empty, and nothing is held. */
+export interface CloseMessage extends LifecycleBase {
+  readonly kind: 'close';
+}
+
+export type LifecycleMessage = OpenMessage | CloseMessage | LoadMessage | TransferMessage | CardLifecycleMessage;
+
+/** Those that are done once by their own id. */
+type MarkedMessage = Exclude<LifecycleMessage, TransferMessage>;
 
 /**
  * An id is remembered for longer than anyone tries a call again, and not for ever. Opening an account and adding a card need no such mark:
@@ -39,11 +49,12 @@ const dayMs = 86_400_000;
 
 /** Applies a lifecycle message once; the same id again changes nothing. */
 export function applyLifecycle(account: Account | undefined, message: LifecycleMessage, records: Records): Decision {
+  if (isTransfer(message)) return applyTransfer(account, message, records);
   if (isDone(account, message)) return { kind: 'decided', response: plainResponse('0000'), change: undefined, note: 'repeat' };
   const markId = needsMark(account, message) ? `${message.accountId}#${digest(message.id)}` : undefined;
   const mark = markId === undefined ? undefined : records.get(markId);
   if (typeof mark === 'string') return { kind: 'decided', response: plainResponse('0000'), change: undefined, note: 'repeat' };
-  const outcome = account === undefined || message.kind === 'open' || message.kind === 'load' ? undefined : cardAfter(account, message);
+  const outcome = account === undefined || isOfAccount(message) ? undefined : cardAfter(account, message);
   const refused = outcome?.kind === 'refused' ? outcome.reason : refusal(account, message);
   if (refused !== undefined) {
     // What is refused now may have been done before: then it is a repeat, and answered as one.
@@ -57,32 +68,40 @@ export function applyLifecycle(account: Account | undefined, message: LifecycleM
   };
 }
 
-function isDone(account: Account | undefined, message: LifecycleMessage): boolean {
+function isOfAccount(message: MarkedMessage): message is OpenMessage | CloseMessage | LoadMessage {
+  return message.kind === 'open' || message.kind === 'close' || message.kind === 'load';
+}
+
+function isDone(account: Account | undefined, message: MarkedMessage): boolean {
   if (account === undefined) return false;
+  if (message.kind === 'close') return account.isClosed;
   if (message.kind === 'open') {
     return account.currency === message.currency && account.program === message.program && account.partner === message.partner;
   }
   // Only the message that adds a card carries its number.
-  return message.kind === 'cardChange' && message.encryptedPan !== undefined && cardIndex(account, message.card.token) !== -1;
+  return (message.kind === 'cardChange' || message.kind === 'cardReplace') && message.encryptedPan !== undefined && cardIndex(account, message.card.token) !== -1;
 }
 
-function needsMark(account: Account | undefined, message: LifecycleMessage): boolean {
-  if (message.kind === 'open') return false;
+function needsMark(account: Account | undefined, message: MarkedMessage): boolean {
+  if (message.kind === 'open' || message.kind === 'close' || message.kind === 'cardReplace') return false;
   return message.kind !== 'cardChange' || account === undefined || cardIndex(account, message.card.token) !== -1 || message.encryptedPan === undefined;
 }
 
 /** What the account says against it. */
-function refusal(account: Account | undefined, message: LifecycleMessage): Reason | undefined {
+function refusal(account: Account | undefined, message: MarkedMessage): Reason | undefined {
   if (message.kind === 'open') return account === undefined ? undefined : '9113';
   if (account === undefined) return '1018';
+  if (message.kind === 'close') return account.ledgerMinor === 0 && account.openHolds === 0 ? undefined : '1817';
   if (message.kind !== 'load') return undefined;
   const { amountMinor } = message;
   if (!Number.isSafeInteger(amountMinor) || amountMinor === 0 || Math.abs(amountMinor) > amountMinorMax) return '1010';
+  // What has happened after it was closed may have left something to take out.
+  if (account.isClosed && amountMinor > 0) return '1816';
   if (!isWithinBounds(account, { ...noEffects, ledgerMinor: amountMinor })) return '1010';
   return amountMinor < 0 && availableMinor(account) + amountMinor < 0 ? '1016' : undefined;
 }
 
-function entryOf(account: Account | undefined, message: LifecycleMessage, outcome: CardOutcome | undefined, markId: string | undefined): JournalEntry {
+function entryOf(account: Account | undefined, message: MarkedMessage, outcome: CardOutcome | undefined, markId: string | undefined): JournalEntry {
   const base = {
     accountId: message.accountId, sequence: (account?.version ?? 0) + 1, id: message.id,
     receivedAtMs: message.receivedAtMs, decidedAtMs: message.receivedAtMs, effects: noEffects,
@@ -93,13 +112,14 @@ function entryOf(account: Account | undefined, message: LifecycleMessage, outcom
     return { ...base, kind: 'opened', currency, program, partner } satisfies OpenedEntry;
   }
   assert(account !== undefined, 'only an opened account changes');
+  if (message.kind === 'close') return { ...base, kind: 'closed' } satisfies ClosedEntry;
   if (message.kind !== 'load') {
     assert(outcome?.kind === 'changed', 'a card message that is not refused changes its card');
-    const { index, record, security } = outcome;
-    const pan = message.kind === 'cardChange' ? message : { encryptedPan: undefined, maskedPan: undefined };
+    const { index, record, security, other } = outcome;
+    const pan = message.kind === 'cardChange' || message.kind === 'cardReplace' ? message : { encryptedPan: undefined, maskedPan: undefined };
     return {
       ...base, kind: 'card', index, card: record, encryptedPan: pan.encryptedPan, maskedPan: pan.maskedPan,
-      effects: security === undefined ? noEffects : { ...noEffects, card: { index, record: undefined, security } },
+      effects: security === undefined ? { ...noEffects, card: other } : { ...noEffects, card: { index, record: undefined, security } },
     } satisfies CardEntry;
   }
   const { amountMinor } = message;

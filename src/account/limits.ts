@@ -1,8 +1,8 @@
 /**
  * Limits by count and amount, per transaction, day and month, overall, for cash and per merchant category group. They are the
- * program's; what a card has used of them is in the head. Amounts are in the balance's currency, minor units.
+ * program's, and those that its holder and its partner have for a card; what a card has used of them is in the head. Amounts are in the balance's currency, minor units.
  */
-import type { CardMessage } from '../message/message.ts';
+import type { CardMessage, LimitRule } from '../message/message.ts';
 import type { Reason } from '../message/reason.ts';
 import type { Card } from './account.ts';
 import type { CounterMove } from './journal.ts';
@@ -33,9 +33,19 @@ export interface Use {
   readonly scopes: readonly string[];
 }
 
+interface LimitReasons {
+  readonly amount: Reason;
+  readonly count: Reason;
+}
+
+/** Of the program's limits. */
+export const programReasons: LimitReasons = { amount: '1021', count: '1023' };
+/** Of a card's own. */
+export const controlReasons: LimitReasons = { amount: '1874', count: '1875' };
+
 /** The first rule that this use would break; undefined: none. */
-export function exceededLimit(card: Card, message: CardMessage, use: Use): LimitFailure | undefined {
-  for (const rule of message.terms.limits) {
+export function exceededLimit(rules: readonly LimitRule[], reasons: LimitReasons, card: Card, message: CardMessage, use: Use): LimitFailure | undefined {
+  for (const rule of rules) {
     if (!use.scopes.includes(rule.scope)) continue;
     let countUsed: number = use.transactions;
     let amountUsed = use.wholeMinor;
@@ -49,10 +59,10 @@ export function exceededLimit(card: Card, message: CardMessage, use: Use): Limit
       amountUsed = use.addedMinor + amountMinor;
     }
     if (rule.amountMinorMax !== undefined && amountUsed > rule.amountMinorMax) {
-      return { reason: '1021', value: `${rule.period} ${rule.scope} amount ${amountUsed}>${rule.amountMinorMax}` };
+      return { reason: reasons.amount, value: `${rule.period} ${rule.scope} amount ${amountUsed}>${rule.amountMinorMax}` };
     }
     if (rule.countMax !== undefined && countUsed > rule.countMax) {
-      return { reason: '1023', value: `${rule.period} ${rule.scope} count ${countUsed}>${rule.countMax}` };
+      return { reason: reasons.count, value: `${rule.period} ${rule.scope} count ${countUsed}>${rule.countMax}` };
     }
   }
   return undefined;

@@ -184,9 +184,9 @@ async function changeAccounts(queries: Queries, changes: readonly AccountChange[
   if (changes.length === 0) return;
   const changed = await queries.query<{ readonly accountId: string }>(
     `update account a set ledger_minor = a.ledger_minor + c.ledger, held_minor = a.held_minor + c.held,
-       open_holds = a.open_holds + c.holds, last_sequence = c.last, changed_at = c.at
-     from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::timestamptz[])
-       as c (id, first, last, ledger, held, holds, at)
+       open_holds = a.open_holds + c.holds, last_sequence = c.last, changed_at = c.at, closed_at = coalesce(a.closed_at, c.closed)
+     from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::timestamptz[], $8::timestamptz[])
+       as c (id, first, last, ledger, held, holds, at, closed)
      where a.account_id = c.id and a.last_sequence = c.first - 1
      returning a.account_id as "accountId"`,
     [
@@ -197,6 +197,7 @@ async function changeAccounts(queries: Queries, changes: readonly AccountChange[
       changes.map((change) => change.heldMinor),
       changes.map((change) => change.openHolds),
       changes.map((change) => new Date(change.changedAtMs).toISOString()),
+      changes.map((change) => (change.closedAtMs === undefined ? null : new Date(change.closedAtMs).toISOString())),
     ],
   );
   if (changed.length !== changes.length) throw await misfitOf(queries, changes, changed, partition, sequence);
@@ -252,12 +253,13 @@ async function changeCards(queries: Queries, batch: Batch): Promise<void> {
   if (batch.cards.size === 0) return;
   const cards = [...batch.cards.values()];
   await queries.query(
-    `insert into card (account_id, card_index, card_token, masked_pan, encrypted_pan, state, lock_code, expiry, service_code, added_at, changed_at)
+    `insert into card (account_id, card_index, card_token, masked_pan, encrypted_pan, state, lock_code, expiry, service_code, added_at, changed_at, controls)
      select * from unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::smallint[], $8::text[], $9::text[],
-       $10::timestamptz[], $11::timestamptz[])
+       $10::timestamptz[], $11::timestamptz[], $12::jsonb[])
      on conflict (account_id, card_index) do update set card_token = excluded.card_token, state = excluded.state,
        masked_pan = coalesce(excluded.masked_pan, card.masked_pan), encrypted_pan = coalesce(excluded.encrypted_pan, card.encrypted_pan),
-       lock_code = excluded.lock_code, expiry = excluded.expiry, service_code = excluded.service_code, changed_at = excluded.changed_at`,
+       lock_code = excluded.lock_code, expiry = excluded.expiry, service_code = excluded.service_code, changed_at = excluded.changed_at,
+       controls = excluded.controls`,
     [
       cards.map((card) => card.accountId),
       cards.map((card) => card.index),
@@ -270,6 +272,7 @@ async function changeCards(queries: Queries, batch: Batch): Promise<void> {
       cards.map(({ card }) => card.serviceCode),
       cards.map((card) => new Date(card.addedAtMs).toISOString()),
       cards.map((card) => new Date(card.changedAtMs).toISOString()),
+      cards.map(({ card }) => (card.controls === undefined ? null : JSON.stringify(card.controls))),
     ],
   );
 }

@@ -29,6 +29,7 @@ export interface AccountChange {
   heldMinor: number;
   openHolds: number;
   changedAtMs: number;
+  closedAtMs: number | undefined;
 }
 
 /** Where a batch leaves a hold. */
@@ -103,8 +104,12 @@ export class Batch {
         break;
       case 'card':
         this.#addCard(entry, entry.index, entry.card, entry);
+        // The card that it replaces.
+        this.#addCardOf(entry);
         break;
       case 'loaded':
+      case 'closed':
+      case 'transfer':
       case 'guard':
         break;
       default:
@@ -125,6 +130,7 @@ export class Batch {
         heldMinor,
         openHolds,
         changedAtMs: entry.decidedAtMs,
+        closedAtMs: entry.kind === 'closed' ? entry.decidedAtMs : undefined,
       });
       return true;
     }
@@ -134,6 +140,7 @@ export class Batch {
     account.heldMinor += heldMinor;
     account.openHolds += openHolds;
     account.changedAtMs = entry.decidedAtMs;
+    if (entry.kind === 'closed') account.closedAtMs = entry.decidedAtMs;
     return true;
   }
 
@@ -156,8 +163,8 @@ export class Batch {
     hold.closedAtMs = closedAtMs;
   }
 
-  /** A card message that changed its card, as a wrong PIN too many does. */
-  #addCardOf(entry: TransactionEntry): void {
+  /** What else became of a card: a wrong PIN too many locks it, another card replaces it. */
+  #addCardOf(entry: TransactionEntry | CardEntry): void {
     const { card } = entry.effects;
     if (card?.record !== undefined) this.#addCard(entry, card.index, card.record, undefined);
   }

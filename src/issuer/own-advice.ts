@@ -53,7 +53,7 @@ function cardFacts(message: Omit<CardMessage, 'newPin'>, pan?: Pan): Kept | Card
       counter: cardValue.counter === undefined ? undefined : { panSequence: cardValue.counter.panSequence, atc: cardValue.counter.atc, modulus: cardValue.counter.modulus },
     },
     chip: chipFacts(message.chip), authentication: authentication === undefined ? undefined : { outcome: authentication.outcome, useId: authentication.useId },
-    merchant: { category: merchant.category, id: merchant.id, name: merchant.name, groups: [...merchant.groups] },
+    merchant: { category: merchant.category, id: merchant.id, name: merchant.name, groups: [...merchant.groups], ...(merchant.country === undefined ? {} : { country: merchant.country }) },
     fault: fault === undefined ? undefined : { field: fault.field, reason: fault.reason, text: fault.text },
     fingerprint: message.fingerprint, approvalCodeOffer: message.approvalCodeOffer, terms: termsFacts(message.terms), receivedAtMs: message.receivedAtMs,
     day: message.day, month: message.month, ...(stoodIn === undefined ? {} : { stoodIn: stoodInFacts(stoodIn) }),

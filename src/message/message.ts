@@ -237,6 +237,8 @@ export interface CardMessage {
     readonly name: string;
     /** Merchant category groups of the program that the category falls in. */
     readonly groups: readonly string[];
+    /** Of the terminal: ISO 3166-1, three digits; absent or empty: not known. */
+    readonly country?: string | undefined;
   };
   readonly fault: ContentFault | undefined;
   /** A short digest of the contents that a repeat must share. */

@@ -171,9 +171,9 @@ export function programFacts({ programs, ranges, issuers }: Pick<Tables, 'progra
   }));
 }
 
-/** Only the message that adds a card carries its number. */
+/** Only a message that adds a card carries its number. */
 function addedToken(message: LifecycleMessage): string | undefined {
-  return message.kind === 'cardChange' && message.encryptedPan !== undefined ? message.card.token : undefined;
+  return (message.kind === 'cardChange' || message.kind === 'cardReplace') && message.encryptedPan !== undefined ? message.card.token : undefined;
 }
 
 function text(value: string): DeskTold {

@@ -284,7 +284,7 @@ function stamped(arrival: Arrival, facts: SecurityFacts): CardMessage {
     card: { pan, token, luhnValid: pan.luhnValid, expiry: meaning.expiry, trackExpiry: meaning.trackExpiry },
     cardPresent: meaning.cardPresent, entryMode: meaning.entryMode,
     pin: facts.pin, newPin: facts.newPin, cardValue: facts.cardValue, chip: facts.chip, authentication: facts.authentication,
-    merchant: { ...merchant, groups: program?.groupsOf(merchant.category) ?? [] },
+    merchant: { ...merchant, groups: program?.groupsOf(merchant.category) ?? [], country: terminalCountry({ request: arrival.request, meaning, source: arrival.context.side }) },
     fault: meaning.fault, fingerprint: meaning.fingerprint, approvalCodeOffer, terms, receivedAtMs, day, month,
   };
 }

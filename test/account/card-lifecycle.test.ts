@@ -45,6 +45,89 @@ describe('lock codes (C8)', () => {
   });
 });
 
+describe('who asks (C8)', () => {
+  test('a holder sets lost, stolen, pending query and fraud alone; the others set every code', () => {
+    for (const by of ['holder', 'partner', 'staff', 'system', 'network'] as const) {
+      for (const lockCode of [1, 2, 3, 4, 5, 6, 7, 8]) {
+        const ledger = Ledger.with(100);
+        const may = by !== 'holder' || [1, 2, 3, 7].includes(lockCode);
+        expect(ledger.play({ ...lock(lockCode), by }).response.reason).toBe(may ? '0000' : '1019');
+        expect(ledger.record().lockCode).toBe(may ? lockCode : 0);
+      }
+    }
+  });
+});
+
+describe('of several reasons to decline (C7, C8)', () => {
+  test('removed comes first, then the lock code, then not activated, then expired', () => {
+    const faults = [{ state: 'removed' }, { lockCode: 3 }, { controls: { holder: { pausedUntilMs: startMs + 1 } } }, { state: 'ordered' }, { expiry: '2401' }] as const;
+    const reasons = ['1810', '1803', '1870', '1811', '1001'];
+    for (let from = 0; from < faults.length; from += 1) {
+      const record = Object.assign({}, ...faults.slice(from).toReversed()) as Parameters<typeof cardRecord>[1];
+      expect(Ledger.with(100, [cardRecord(0, record)]).play(message('0200', 1)).response.reason).toBe(reasons[from]);
+    }
+  });
+});
+
+describe('the life of a card', () => {
+  const activate = () => ({ ...base, kind: 'cardActivate', id: id() }) as const;
+  const remove = () => ({ ...base, kind: 'cardRemove', id: id() }) as const;
+  const renew = (expiry: string) => ({ ...base, kind: 'cardRenew', id: id(), expiry }) as const;
+  const replace = () => ({ ...base, kind: 'cardReplace', id: id(), card: cardRecord(1), encryptedPan: 'sealed', maskedPan: '476173******0029' }) as const;
+
+  test('an ordered card pays from its activation on, which happens once', () => {
+    const ledger = Ledger.with(100, [cardRecord(0, { state: 'ordered' })]);
+    expect(ledger.play(message('0200', 1)).response.reason).toBe('1811');
+    const asked = activate();
+    expect(ledger.play(asked).response.reason).toBe('0000');
+    expect(ledger.play(asked)).toMatchObject({ response: { reason: '0000' }, note: 'repeat' });
+    expect(ledger.play(activate()).response.reason).toBe('9113');
+    expect(ledger.play(message('0200', 1)).response.reason).toBe('0000');
+    ledger.checkReplay();
+  });
+
+  test('a removed card pays nothing and is never anything else again', () => {
+    const ledger = Ledger.with(100);
+    expect(ledger.play(remove()).response.reason).toBe('0000');
+    expect(ledger.play(message('0200', 1)).response.reason).toBe('1810');
+    for (const each of [activate(), remove(), renew('3512'), replace(), change(0), unlock(), lock(1)]) expect(ledger.play(each).response.reason).toBe('1810');
+    expect(ledger.account?.cards).toHaveLength(1);
+    expect(ledger.record()).toEqual(cardRecord(0, { state: 'removed' }));
+    ledger.checkReplay();
+  });
+
+  test('a renewed card has a later expiry date, and the old one is refused', () => {
+    const ledger = Ledger.with(100);
+    for (const wrong of ['3112', '3012', '3213', '32', 'abcd']) expect(ledger.play(renew(wrong)).response.reason).toBe('9100');
+    expect(ledger.play(renew('3412')).response.reason).toBe('0000');
+    expect(ledger.play(message('0200', 1, { cardFacts: { expiry: '3112' } })).response.reason).toBe('1001');
+    expect(ledger.play(message('0200', 1, { cardFacts: { expiry: '3412' } })).response.reason).toBe('0000');
+    const lost = Ledger.with(100, [cardRecord(0, { lockCode: 1 })]);
+    expect(lost.play(renew('3412')).response.reason).toBe('1801');
+  });
+
+  test('a replaced card has code 8, or the irreversible one that it had, and the other one pays from the same balance', () => {
+    for (const before of [0, ...reversible, ...irreversible]) {
+      const ledger = Ledger.with(100, [cardRecord(0, { lockCode: before })]);
+      const asked = replace();
+      expect(ledger.play(asked)).toMatchObject({ response: { reason: '0000' }, note: undefined });
+      expect(ledger.play(asked)).toMatchObject({ response: { reason: '0000' }, note: 'repeat', change: undefined });
+      expect(ledger.record(0).lockCode).toBe(irreversible.includes(before) ? before : 8);
+      expect(ledger.record(1)).toEqual(cardRecord(1));
+      expect(ledger.play(message('0200', 60, { card: 1 })).response.reason).toBe('0000');
+      expect(ledger.totals).toBe('40 0 0');
+      ledger.checkReplay();
+    }
+  });
+
+  test('a balance that is closed gets no card', () => {
+    const ledger = Ledger.with(0);
+    ledger.play({ accountId, receivedAtMs: startMs, kind: 'close', id: id() });
+    expect(ledger.play(replace()).response.reason).toBe('1816');
+    expect(ledger.play({ ...base, kind: 'cardChange', id: id(), card: cardRecord(2), encryptedPan: 'sealed', maskedPan: undefined }).response.reason).toBe('1816');
+  });
+});
+
 describe('what is done to a card', () => {
   test('is done once by its id, whatever became of the card since', () => {
     const ledger = Ledger.with(100);

@@ -308,7 +308,7 @@ export class Ledger {
   legs(): { recordId: string; leg: Leg }[] {
     const legs: { recordId: string; leg: Leg }[] = [];
     for (const [id, { value }] of this.records) {
-      if ('!?#$'.includes(id.charAt(accountId.length))) continue;
+      if ('!?#$%'.includes(id.charAt(accountId.length))) continue;
       for (const leg of decodeRecord(id, value).legs) legs.push({ recordId: id, leg });
     }
     return legs;
@@ -356,7 +356,7 @@ export class Ledger {
       strictEqual(stored?.keepUntilMs, undefined, 'an open hold is not forgotten');
     }
     for (const [id, { value }] of this.records) {
-      if (!'!?#$'.includes(id.charAt(accountId.length))) strictEqual(encodeRecord(decodeRecord(id, value)), value);
+      if (!'!?#$%'.includes(id.charAt(accountId.length))) strictEqual(encodeRecord(decodeRecord(id, value)), value);
     }
     for (const { security: { pinTries, chips, scripts } } of account.cards) {
       strictEqual(pinTries <= 15 && scripts.length <= scriptsMax && chips.length <= chipsMax && chips.every(({ seen }) => seen >= 0), true, 'what is kept of a card is bounded');

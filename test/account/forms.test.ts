@@ -7,7 +7,9 @@ import { loadEffect, newSecurity, storeEffect } from '../../src/account/card.ts'
 import type { CardRecord, CardSecurity, ChipCounter } from '../../src/account/card.ts';
 import { decodeEntry, encodeEntry } from '../../src/account/journal.ts';
 import { replay } from '../../src/account/replay.ts';
-import type { QueuedScript } from '../../src/message/message.ts';
+import { channels, controlSetOf } from '../../src/account/controls.ts';
+import type { CardControls, ControlList, ControlSet } from '../../src/account/controls.ts';
+import type { LimitRule, QueuedScript } from '../../src/message/message.ts';
 import type { PinReference } from '../../src/message/pin.ts';
 import { accountId, cardRecord, Ledger, message, rightPin } from './fixture.ts';
 
@@ -20,10 +22,23 @@ const pinArbitrary: fc.Arbitrary<PinReference> = fc.oneof(
   fc.record({ method: fc.constant('pvv' as const), keyIndex: fc.integer({ min: 0, max: 9 }), value: digits(4) }, plainObject),
   fc.record({ method: fc.constant('ibm3624' as const), keyIndex: fc.integer({ min: 0, max: 9 }), value: fc.integer({ min: 4, max: 12 }).chain(digits) }, plainObject),
 );
+const listArbitrary = (name: fc.Arbitrary<string>): fc.Arbitrary<ControlList> =>
+  fc.record({ kind: fc.constantFrom('allow' as const, 'deny' as const), names: fc.array(name, { maxLength: 5 }) }, plainObject);
+const limitArbitrary: fc.Arbitrary<LimitRule> = fc.record({
+  scope: fc.constantFrom('overall', 'cash', 'gambling'), period: fc.constantFrom('transaction' as const, 'day' as const, 'month' as const),
+  amountMinorMax: fc.nat(), countMax: fc.nat(),
+}, { ...plainObject, requiredKeys: ['scope', 'period', 'amountMinorMax'] });
+/** In their one form: what says nothing is not there. */
+const setArbitrary: fc.Arbitrary<ControlSet> = fc.record({
+  blocked: fc.subarray([...channels], { minLength: 1 }), countries: listArbitrary(digits(3)), merchants: listArbitrary(fc.string({ minLength: 1, maxLength: 9 })),
+  limits: fc.array(limitArbitrary, { maxLength: 8 }), pausedUntilMs: fc.nat(),
+}, { ...plainObject, requiredKeys: [] }).map(controlSetOf).filter((set): set is ControlSet => typeof set === 'object');
+const controlsArbitrary: fc.Arbitrary<CardControls> = fc.record({ holder: setArbitrary, partner: setArbitrary }, { ...plainObject, requiredKeys: [] })
+  .filter((controls) => Object.keys(controls).length > 0);
 const recordArbitrary: fc.Arbitrary<CardRecord> = fc.record({
   token: text, state: fc.constantFrom('ordered', 'active', 'removed'), lockCode: fc.integer({ min: 0, max: 8 }), expiry: digits(4), serviceCode: digits(3),
-  cvv2Generation: fc.nat({ max: 3 }), pinVersion: fc.nat({ max: 3 }), pin: optional(pinArbitrary),
-}, plainObject);
+  cvv2Generation: fc.nat({ max: 3 }), pinVersion: fc.nat({ max: 3 }), pin: optional(pinArbitrary), controls: controlsArbitrary,
+}, { ...plainObject, requiredKeys: ['token', 'state', 'lockCode', 'expiry', 'serviceCode', 'cvv2Generation', 'pinVersion', 'pin'] });
 const scriptArbitrary: fc.Arbitrary<QueuedScript> = fc.record({
   id: text, command: fc.constantFrom('applicationBlock', 'applicationUnblock', 'pinUnblock', 'pinChange'),
   sealed: optional(fc.string({ minLength: 1, maxLength: 8 })), sentBy: optional(fc.string({ minLength: 1, maxLength: 8 })), sentTo: digits(2),
@@ -45,7 +60,7 @@ const cardArbitrary: fc.Arbitrary<Card> = fc.record({
 }, plainObject);
 
 const plain: Account = {
-  id: accountId, version: 12, currency: '978', program: 'demo', partner: 'bank', ledgerMinor: 5, heldMinor: 3, openHolds: 1,
+  id: accountId, version: 12, currency: '978', program: 'demo', partner: 'bank', ledgerMinor: 5, heldMinor: 3, openHolds: 1, isClosed: false,
   cards: [{
     record: cardRecord(0, { pinVersion: 0, pin: undefined }), security: newSecurity,
     counters: { day: { window: 20_000, scopes: { overall: [1, 3] } }, month: { window: 657, scopes: {} } },
@@ -56,8 +71,8 @@ const form1 = '[1,12,"978","demo","bank",5,3,1,["token-0",1,0,"3112","201",[2000
 
 describe('a head', () => {
   test('reads as it was written, whatever its cards have', () => {
-    fc.assert(fc.property(fc.array(cardArbitrary, { maxLength: 4 }), (cards) => {
-      const account = { ...plain, cards };
+    fc.assert(fc.property(fc.array(cardArbitrary, { maxLength: 4 }), fc.boolean(), (cards, isClosed) => {
+      const account = { ...plain, isClosed, cards };
       deepStrictEqual(decodeAccount(accountId, encodeAccount(account)), account);
     }), { numRuns: 500, seed: 20_261_122 });
   });
@@ -65,7 +80,19 @@ describe('a head', () => {
   test('of form 1 is read, and one whose card has neither PIN nor chip is no longer than it was', () => {
     expect(decodeAccount(accountId, form1)).toEqual(plain);
     expect(encodeAccount(plain)).toBe(form1.replace('[1,', '[2,'));
-    expect(() => decodeAccount(accountId, form1.replace('[1,', '[3,'))).toThrow('a form that this program knows');
+    expect(() => decodeAccount(accountId, form1.replace('[1,', '[4,'))).toThrow('a form that this program knows');
+  });
+
+  test('is in form 3 where it is closed, or a card has controls, and only then', () => {
+    const [card] = plain.cards;
+    if (card === undefined) throw new Error('there is a card');
+    const closed: Account = { ...plain, isClosed: true };
+    const controls = { holder: { blocked: ['cash'] as const, countries: { kind: 'deny', names: ['276'] } as const }, partner: { pausedUntilMs: 5 } };
+    const controlled: Account = { ...plain, cards: [{ ...card, record: { ...card.record, controls } }] };
+    expect(encodeAccount(closed)).toBe(form1.replace('[1,', '[3,').replace('5,3,1,', '5,3,1,1,'));
+    expect(encodeAccount(controlled)).toBe('[3,12,"978","demo","bank",5,3,1,0,["token-0",1,0,"3112","201",[20000,"overall",1,3],[657],0,0,0,0,0,{"h":[2,[0,"276"],0,0],"p":[0,0,0,5]}]]');
+    for (const account of [closed, controlled]) deepStrictEqual(decodeAccount(accountId, encodeAccount(account)), account);
+    strictEqual(decodeAccount(accountId, encodeAccount(controlled)).cards[0]?.security, newSecurity);
   });
 
   test('of a card with a PIN and a chip takes a few dozen bytes more', () => {

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { checkNames } from '../../src/message/message.ts';
 import { reasons } from '../../src/message/reason.ts';
-import { againOf, cardRecord, chipFacts, failedCheck, Ledger, message, reference, reversalOf, rightPin, valueVerdict, wrongPin } from './fixture.ts';
+import type { ControlSet } from '../../src/account/controls.ts';
+import { accountId, againOf, cardRecord, chipFacts, failedCheck, Ledger, message, reference, reversalOf, rightPin, startMs, valueVerdict, wrongPin } from './fixture.ts';
 import type { CardMessage, MessageChange, Reason } from './fixture.ts';
 
 interface Row {
@@ -10,6 +11,8 @@ interface Row {
   readonly check?: (typeof checkNames)[number];
   readonly cards?: ReturnType<typeof cardRecord>[];
   readonly guardMinor?: number;
+  /** The balance was emptied and closed. */
+  readonly isClosed?: boolean;
   readonly before?: readonly CardMessage[];
   readonly message: CardMessage;
   /** Of the balance of 100, after what came before. */
@@ -33,6 +36,10 @@ function crowd(index: number): CardMessage {
 
 function locked(lockCode: number): ReturnType<typeof cardRecord>[] {
   return [cardRecord(0, { lockCode })];
+}
+
+function controlled(holder: ControlSet): ReturnType<typeof cardRecord>[] {
+  return [cardRecord(0, { controls: { holder } })];
 }
 
 const rows: readonly Row[] = [
@@ -67,6 +74,7 @@ const rows: readonly Row[] = [
   { reason: '1813', check: 'pin', cards: [withoutPin], message: message('0200', 10, { pin: 'unverified' }) },
   { reason: '1814', check: 'cardValue', message: message('0200', 10, { cardValue: valueVerdict('icvv', 'error') }) },
   { reason: '1815', check: 'pin', message: message('0200', 10, { pin: { outcome: 'error', pinVersion: 1 } }) },
+  { reason: '1816', check: 'cardState', isClosed: true, message: message('0200', 10), left: 0 },
   { reason: '1820', check: 'partnerBalance', guardMinor: 9, message: message('0200', 10, { terms: { creditGuard: true } }) },
   { reason: '1830', before: [reversalOf(later)], message: later },
   { reason: '1832', before: [bought], message: { ...reversalOf(bought), amount: { amountMinor: 31, currency: '978' } } },
@@ -83,6 +91,12 @@ const rows: readonly Row[] = [
   },
   { reason: '1852', check: 'authentication', message: message('0200', 10, { ...online, terms: { authenticationRequired: true } }) },
   { reason: '1853', check: 'authentication', message: message('0200', 10, { ...online, authentication: { outcome: 'error', useId: 'a' } }) },
+  { reason: '1870', check: 'cardState', cards: controlled({ pausedUntilMs: startMs + 1 }), message: message('0200', 10) },
+  { reason: '1871', check: 'limits', cards: controlled({ blocked: ['ecommerce'] }), message: message('0200', 10, online) },
+  { reason: '1872', check: 'limits', cards: controlled({ countries: { kind: 'deny', names: ['276'] } }), message: message('0200', 10, { merchant: { country: '276' } }) },
+  { reason: '1873', check: 'limits', cards: controlled({ merchants: { kind: 'deny', names: ['gambling'] } }), message: message('0200', 10, { merchant: { groups: ['gambling'] } }) },
+  { reason: '1874', check: 'limits', cards: controlled({ limits: [{ ...limit, amountMinorMax: 9 }] }), message: message('0200', 10) },
+  { reason: '1875', check: 'limits', cards: controlled({ limits: [{ ...limit, countMax: 0 }] }), message: message('0200', 10) },
   { reason: '4000', before: [bought], message: reversalOf(bought) },
   { reason: '9000', message: message('0220', 10, { advisedDecline: true }) },
   { reason: '9001', message: advised },
@@ -92,14 +106,15 @@ const rows: readonly Row[] = [
   { reason: '9114', message: message('0100', 5, { purpose: 'increment', original: reference(held) }) },
 ];
 
-/** Reasons that others give: the switch, stand-in, a host's answer. */
+/** Reasons that others give, or that are given to others: the switch, stand-in, a host's answer; who would close a balance. */
 const givenElsewhere: readonly Reason[] = [
-  '1000', '1002', '1004', '1007', '1008', '1019', '1020', '1022', '1860', '1861', '1862', '2000', '2002', '2004', '2007',
+  '1000', '1002', '1004', '1007', '1008', '1019', '1020', '1022', '1817', '1860', '1861', '1862', '2000', '2002', '2004', '2007',
   '9102', '9107', '9108', '9109', '9112', '9116', '9119', '9123',
 ];
 
-function played({ cards, guardMinor = 0, before = [], message: last }: Row): Ledger & { reason?: Reason } {
-  const ledger: Ledger & { reason?: Reason } = Ledger.with(100, cards ?? [cardRecord(0)], guardMinor);
+function played({ cards, guardMinor = 0, isClosed = false, before = [], message: last }: Row): Ledger & { reason?: Reason } {
+  const ledger: Ledger & { reason?: Reason } = Ledger.with(isClosed ? 0 : 100, cards ?? [cardRecord(0)], guardMinor);
+  if (isClosed) ledger.play({ kind: 'close', id: 'close', accountId, receivedAtMs: startMs });
   for (const each of before) ledger.play(each);
   ledger.reason = ledger.play(last).response.reason;
   ledger.checkReplay();
