@@ -107,9 +107,11 @@ export async function enterCard(queries: Queries, card: NewCardRow): Promise<boo
 }
 
 /** Its account has it, and its plastic may be made; or its account did not take it. */
-export async function settleCard(queries: Queries, cardId: string, stage: 'issued' | 'refused', atMs: number): Promise<void> {
+export async function settleCard(queries: Queries, { cardId, kind }: Pick<CardRow, 'cardId' | 'kind'>, stage: 'issued' | 'refused', atMs: number): Promise<void> {
   await queries.query(
-    `update issued_card set stage = $2, first_pin = null, changed_at = $3 where card_id = $1 and stage = 'drawn'`, [cardId, stage, new Date(atMs)],
+    // A physical card's account has its PIN now; a digital-first one's gets it when the plastic is linked.
+    `update issued_card set stage = $2, first_pin = case when $4 then null else first_pin end, changed_at = $3 where card_id = $1 and stage = 'drawn'`,
+    [cardId, stage, new Date(atMs), kind === 'physical'],
   );
   await queries.query(
     `update card_order set state = $2, changed_at = $3 where card_id = $1 and state = 'drawn'`, [cardId, stage === 'issued' ? 'waiting' : 'cancelled', new Date(atMs)],
@@ -142,9 +144,9 @@ export async function orderByRequest(queries: Queries, requestKey: string): Prom
   return (await queries.query<OrderRow>(`select ${orderColumns} from card_order where request_key = $1`, [requestKey]))[0];
 }
 
-/** The order that was made last of the card's. */
-export async function lastOrder(queries: Queries, cardId: string): Promise<OrderRow | undefined> {
-  return (await queries.query<OrderRow>(`select ${orderColumns} from card_order where card_id = $1 order by ordered_at desc, order_id desc limit 1`, [cardId]))[0];
+/** The card's orders, the last one first. */
+export async function ordersOf(queries: Queries, cardId: string): Promise<readonly OrderRow[]> {
+  return await queries.query<OrderRow>(`select ${orderColumns} from card_order where card_id = $1 order by ordered_at desc, order_id desc`, [cardId]);
 }
 
 export type NewOrderRow = Omit<OrderRow, 'fileNumber' | 'state'> & { readonly state: 'drawn' | 'waiting' };

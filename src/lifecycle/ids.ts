@@ -4,7 +4,7 @@
  *   u_5Zt0mC1uQ7yH3sQe0bJw4g      a letter, an underscore, 22 characters of base64url
  */
 
-const letters = { user: 'u', balance: 'b', card: 'c', device: 'd', staff: 's', job: 'j', transfer: 't', webhook: 'w', event: 'e', session: 'l', enrolment: 'n' } as const;
+const letters = { user: 'u', balance: 'b', card: 'c', device: 'd', staff: 's', job: 'j', transfer: 't', webhook: 'w', event: 'e', order: 'o', session: 'l', enrolment: 'n' } as const;
 
 export type IdKind = keyof typeof letters;
 

@@ -1,0 +1,315 @@
+/**
+ * What is done to cards that are there: shown, locked, activated, removed and the rest, for holders, partners and staff.
+ *
+ * Refuses what the table of states (card-states.ts) does not allow, and cards of others as if there were none. Invariants: what a card may
+ * do is read from its account at that moment, and changed by messages to it alone; the same request changes it once; a full number and a
+ * CVC2 leave here by `dataOf` and `resetCvv` only.
+ */
+import type { Account, Card } from '../account/account.ts';
+import type { CardLifecycleMessage } from '../account/card-lifecycle.ts';
+import { irreversibleLocks } from '../account/card-lifecycle.ts';
+import type { ControlSet } from '../account/controls.ts';
+import type { Book } from '../book/book.ts';
+import type { Pan } from '../message/pan.ts';
+import type { Secret } from '../message/secret.ts';
+import type { CardIssuing } from './card-issuing.ts';
+import { lastDayOf } from './card-numbers.ts';
+import { refusalOf } from './card-refusals.ts';
+import { cancelOrders, cardById, cardsOf, moveCard, ordersOf } from './card-rows.ts';
+import type { CardRow } from './card-rows.ts';
+import { mayDo, stateOf } from './card-states.ts';
+import type { CardAction, CardKind, CardState } from './card-states.ts';
+import { timeText } from './json.ts';
+import { pageOf, placeOf } from './page.ts';
+import type { Page, PageChoice } from './page.ts';
+import { unreachable } from './ports.ts';
+import type { AccountDesk, CardDesk, Delivery } from './ports.ts';
+import { LifecycleRefused } from './refusal.ts';
+
+/** Who asks, and whose cards they may see. */
+export type CardActor =
+  | { readonly by: 'holder' | 'partner'; readonly partner: string; readonly userId: string }
+  | { readonly by: 'staff' };
+
+/** A card as everybody may see it who may see it at all. */
+export interface CardShown {
+  readonly cardId: string;
+  readonly userId: string;
+  readonly balanceId: string;
+  readonly kind: CardKind;
+  readonly state: CardState;
+  /** `476173******0011`. */
+  readonly maskedNumber: string;
+  readonly holderName?: string;
+  /** The last day on which it is valid. */
+  readonly expiresOn: string;
+  /** C8. */
+  readonly lockCode?: number;
+  /** Until when it is locked for a time. */
+  readonly pausedUntil?: string;
+  readonly hasPin: boolean;
+  readonly replaces?: string;
+  readonly replacedBy?: string;
+  readonly createdAt: string;
+}
+
+export interface CardData {
+  readonly card: CardShown;
+  readonly pan: Pan;
+  readonly cvc2: Secret<string>;
+}
+
+export interface PinSet {
+  readonly online: 'now';
+  /** `withNextOnlineTransaction`: the chip gets it by a script in the answer to that. `none`: the card's program has no chips. */
+  readonly chip: 'withNextOnlineTransaction' | 'none';
+}
+
+export interface CardsOptions {
+  readonly book: Book;
+  readonly accounts: AccountDesk;
+  readonly cards: CardDesk;
+  readonly issuing: CardIssuing;
+  /** Unix ms. */
+  readonly now: () => number;
+}
+
+/** A card's row with what its account says of it. */
+interface Found {
+  readonly row: CardRow;
+  readonly card: Card;
+  readonly state: CardState;
+}
+
+export class Cards {
+  readonly #options: CardsOptions;
+
+  constructor(options: CardsOptions) {
+    this.#options = options;
+  }
+
+  /** Cards of a user or of a balance, newest first. @throws LifecycleRefused */
+  async list(actor: CardActor, wanted: { readonly userId?: string | undefined; readonly balanceId?: string | undefined }, { limit, cursor }: PageChoice): Promise<Page<CardShown>> {
+    const { book, accounts } = this.#options;
+    const after = placeOf(cursor, ['number', 'string']) as readonly [number, string] | undefined;
+    const userId = actor.by === 'staff' ? wanted.userId : actor.userId;
+    const rows = (await cardsOf(book, { userId, balanceId: wanted.balanceId, hidden: actor.by === 'staff', limit, after })).filter((row) => isTheirs(row, actor));
+    const held = await accounts.accounts([...new Set(rows.map(({ balanceId }) => balanceId))]);
+    return pageOf(rows, limit, ({ createdAt, cardId }) => [createdAt.getTime(), cardId], (row) => this.#shown(found(row, held.get(row.balanceId))));
+  }
+
+  /** @throws LifecycleRefused 404, 503 */
+  async get(actor: CardActor, cardId: string): Promise<CardShown> {
+    return this.#shown(await this.#find(actor, cardId));
+  }
+
+  /** Number, expiry and CVC2, for its holder and partner. @throws LifecycleRefused */
+  async dataOf(actor: CardActor, cardId: string): Promise<CardData> {
+    return await this.#data(await this.#allowed(actor, cardId, 'showData'));
+  }
+
+  /** What of a card that was made just now its holder is told. @throws LifecycleRefused */
+  async dataOfRow(row: CardRow): Promise<CardData> {
+    return await this.#data(await this.#heldBy(row));
+  }
+
+  async shownOfRow(row: CardRow): Promise<CardShown> {
+    return this.#shown(await this.#heldBy(row));
+  }
+
+  /** The CVC2 of before is wrong from now on; what is on a stripe or a chip stays. @throws LifecycleRefused */
+  async resetCvv(actor: CardActor, cardId: string, requestKey: string): Promise<CardData> {
+    const before = await this.#allowed(actor, cardId, 'resetCvv');
+    await this.#apply({ kind: 'cvv2Reset', id: requestKey, ...this.#on(before) });
+    return await this.#data(await this.#heldBy(before.row));
+  }
+
+  /** @param lockCode C8; of a holder 1, 2, 3 or 7. @throws LifecycleRefused */
+  async lock(actor: CardActor, cardId: string, lockCode: number, requestKey: string): Promise<CardShown> {
+    const before = await this.#allowed(actor, cardId, 'lock');
+    await this.#apply({ kind: 'cardLock', id: requestKey, ...this.#on(before), lockCode, by: actor.by });
+    return await this.#after(before);
+  }
+
+  /** @throws LifecycleRefused 409 where the code is one that nothing lifts */
+  async unlock(actor: CardActor, cardId: string, requestKey: string): Promise<CardShown> {
+    const before = await this.#allowed(actor, cardId, 'unlock');
+    await this.#apply({ kind: 'cardUnlock', id: requestKey, ...this.#on(before) });
+    return await this.#after(before);
+  }
+
+  /** For good. A card that was removed before stays so. @throws LifecycleRefused */
+  async remove(actor: CardActor, cardId: string, requestKey: string): Promise<void> {
+    const { book, now } = this.#options;
+    const before = await this.#find(actor, cardId);
+    if (before.state !== 'removed') await this.#apply({ kind: 'cardRemove', id: requestKey, ...this.#on(before) });
+    await cancelOrders(book, cardId, now());
+  }
+
+  /** A card that is linked pays from now on; one that was renewed, by its new plastic. One that is active stays so. @throws LifecycleRefused */
+  async activate(actor: CardActor, cardId: string): Promise<CardShown> {
+    const { book, now } = this.#options;
+    const before = await this.#find(actor, cardId);
+    if (before.row.kind === 'physical' && before.state === 'active') return this.#shown(before);
+    requireAllowed(before, 'activate');
+    if (before.card.record.state === 'ordered') await this.#apply({ kind: 'cardActivate', id: `activate:${cardId}`, ...this.#on(before) });
+    else await this.takeNewPlastic(before.row, before.card);
+    await moveCard(book, cardId, 'linked', { plastic: 'none', plasticExpiry: null, firstPin: null }, now());
+    return await this.#after(before);
+  }
+
+  /** The plastic under way is the card's own from now on: with its expiry, and with its PIN. Done again it changes nothing. @throws LifecycleRefused */
+  async takeNewPlastic(row: CardRow, card: Card): Promise<void> {
+    const [order] = await ordersOf(this.#options.book, row.cardId);
+    if (order === undefined) return;
+    const on = this.#on({ row, card });
+    if (row.plasticExpiry !== null && row.plasticExpiry > card.record.expiry) await this.#apply({ kind: 'cardRenew', id: `renew:${order.orderId}`, ...on, expiry: row.plasticExpiry });
+    // A PIN that its holder set before there was a plastic is the one that they know.
+    const isToBeSet = row.firstPin !== null && (row.plasticExpiry !== null || card.record.pinVersion === 0);
+    if (isToBeSet && row.firstPin !== null) await this.#apply({ kind: 'pinSet', id: `pin:${order.orderId}`, ...on, reference: row.firstPin, sealed: undefined });
+  }
+
+  /** @throws LifecycleRefused */
+  async setPin(actor: CardActor, cardId: string, pin: Secret<string>, requestKey: string): Promise<PinSet> {
+    const { cards, accounts } = this.#options;
+    const before = await this.#allowed(actor, cardId, 'setPin');
+    const { row, card } = before;
+    const program = (await accounts.programs()).find(({ name }) => name === row.program);
+    if (program?.hasPin !== true) throw new LifecycleRefused(422, 'PIN_NOT_OFFERED', 'cards of this program have no PIN');
+    const pan = await cards.openPan(row.encryptedPan, row.token);
+    const { reference, sealed } = await cards.newPin({ program: row.program, pan, token: row.token, pin, keyIndex: card.record.pin?.keyIndex });
+    await this.#apply({ kind: 'pinSet', id: requestKey, ...this.#on(before), reference, sealed });
+    return { online: 'now', chip: sealed === undefined ? 'none' : 'withNextOnlineTransaction' };
+  }
+
+  /** What the holder and the partner have closed on it. @throws LifecycleRefused */
+  async controls(actor: CardActor, cardId: string): Promise<{ readonly holder: ControlSet; readonly partner: ControlSet }> {
+    const { card: { record: { controls } } } = await this.#find(actor, cardId);
+    return { holder: controls?.holder ?? {}, partner: controls?.partner ?? {} };
+  }
+
+  /** All that the one who asks has closed, in the place of what was; staff act in the partner's place. @throws LifecycleRefused */
+  async setControls(actor: CardActor, cardId: string, controls: ControlSet, requestKey: string): Promise<{ readonly holder: ControlSet; readonly partner: ControlSet }> {
+    const before = await this.#allowed(actor, cardId, 'control');
+    const groups = (await this.#options.accounts.programs()).find(({ name }) => name === before.row.program)?.merchantGroups ?? [];
+    for (const name of controls.merchants?.names ?? []) {
+      if (!groups.includes(name)) throw new LifecycleRefused(422, 'MERCHANT_GROUP_UNKNOWN', `the program has no merchant group of that name${groups.length === 0 ? '' : `; it has ${groups.join(', ')}`}`, 'merchants');
+    }
+    for (const { scope } of controls.limits ?? []) {
+      if (scope !== 'overall' && scope !== 'cash' && !groups.includes(scope)) throw new LifecycleRefused(422, 'LIMIT_SCOPE_UNKNOWN', `a limit is of overall, cash or a merchant group of the program${groups.length === 0 ? '' : `: ${groups.join(', ')}`}`, 'limits');
+    }
+    await this.#apply({ kind: 'controlsSet', id: requestKey, ...this.#on(before), by: actor.by === 'holder' ? 'holder' : 'partner', controls });
+    return await this.controls(actor, cardId);
+  }
+
+  /** Orders the plastic of a virtual card. @throws LifecycleRefused */
+  async print(actor: CardActor, cardId: string, wish: { readonly requestKey: string; readonly delivery: Delivery }): Promise<CardShown> {
+    const before = await this.#find(actor, cardId);
+    const isOrdered = (await ordersOf(this.#options.book, cardId)).some(({ requestKey }) => requestKey === wish.requestKey);
+    if (!isOrdered) {
+      requireAllowed(before, 'print');
+      await this.#options.issuing.print(before.row, wish);
+    }
+    return await this.#after(before);
+  }
+
+  /** A later expiry: of a virtual card at once, else with a plastic that is ordered. @throws LifecycleRefused */
+  async renew(actor: CardActor, cardId: string, { requestKey, delivery }: { readonly requestKey: string; readonly delivery: Delivery | undefined }): Promise<CardShown> {
+    const { issuing, book } = this.#options;
+    const before = await this.#find(actor, cardId);
+    const isOrdered = (await ordersOf(book, cardId)).some((order) => order.requestKey === requestKey);
+    if (isOrdered) return this.#shown(before);
+    requireAllowed(before, 'renew');
+    const expiry = await issuing.newExpiry(before.row.program);
+    if (before.row.kind === 'virtual') {
+      await this.#apply({ kind: 'cardRenew', id: requestKey, ...this.#on(before), expiry }, tooEarly);
+      return await this.#after(before);
+    }
+    if (expiry <= before.card.record.expiry) throw tooEarly();
+    if (delivery === undefined) throw new LifecycleRefused(400, 'DELIVERY_MISSING', 'the new plastic has to be sent somewhere', 'delivery');
+    await issuing.renewPlastic(before.row, { requestKey, delivery });
+    return await this.#after(before);
+  }
+
+  /** Another card in its place, of the same kind and balance; this one is locked with code 8 unless it is locked for good. @throws LifecycleRefused */
+  async replace(actor: CardActor, cardId: string, { requestKey, delivery }: { readonly requestKey: string; readonly delivery: Delivery | undefined }): Promise<CardShown> {
+    const before = await this.#allowed(actor, cardId, 'replace');
+    return await this.shownOfRow(await this.#options.issuing.replace(before.row, { requestKey, delivery }));
+  }
+
+  async #find(actor: CardActor, cardId: string): Promise<Found> {
+    const row = await cardById(this.#options.book, cardId);
+    if (row?.stage !== 'issued' || !isTheirs(row, actor)) throw new LifecycleRefused(404, 'CARD_NOT_FOUND', 'there is no such card', 'cardId');
+    return await this.#heldBy(row);
+  }
+
+  async #heldBy(row: CardRow): Promise<Found> {
+    return found(row, (await this.#options.accounts.accounts([row.balanceId])).get(row.balanceId));
+  }
+
+  async #allowed(actor: CardActor, cardId: string, action: CardAction): Promise<Found> {
+    const before = await this.#find(actor, cardId);
+    requireAllowed(before, action);
+    return before;
+  }
+
+  /** As it is after a change, for the one who changed it. */
+  async #after({ row: { cardId } }: Found): Promise<CardShown> {
+    return await this.get({ by: 'staff' }, cardId);
+  }
+
+  #on({ row, card }: Pick<Found, 'row' | 'card'>): { readonly accountId: string; readonly cardToken: string; readonly receivedAtMs: number } {
+    return { accountId: row.balanceId, cardToken: card.record.token, receivedAtMs: this.#options.now() };
+  }
+
+  /** @param invalid why the account takes no such value (9100) */
+  async #apply(message: CardLifecycleMessage, invalid?: () => LifecycleRefused): Promise<void> {
+    const outcome = await this.#options.accounts.apply(message);
+    if (outcome.kind === 'unreachable') throw unreachable('accounts');
+    if (outcome.reason === '0000') return;
+    throw outcome.reason === '9100' && invalid !== undefined ? invalid() : refusalOf(outcome.reason);
+  }
+
+  async #data(held: Found): Promise<CardData> {
+    const { row, card: { record } } = held;
+    const { cards } = this.#options;
+    const pan = await cards.openPan(row.encryptedPan, row.token);
+    const cvc2 = await cards.cvv2({ program: row.program, pan, expiry: record.expiry, generation: record.cvv2Generation });
+    return { card: this.#shown(held), pan, cvc2 };
+  }
+
+  #shown({ row, card: { record }, state }: Found): CardShown {
+    const pausedUntilMs = Math.max(record.controls?.holder?.pausedUntilMs ?? 0, record.controls?.partner?.pausedUntilMs ?? 0);
+    return {
+      cardId: row.cardId, userId: row.userId, balanceId: row.balanceId, kind: row.kind, state, maskedNumber: row.maskedPan, expiresOn: lastDayOf(record.expiry),
+      ...(row.holderName === '' ? {} : { holderName: row.holderName }), ...(record.lockCode === 0 ? {} : { lockCode: record.lockCode }),
+      ...(pausedUntilMs <= this.#options.now() ? {} : { pausedUntil: timeText(pausedUntilMs) }), hasPin: record.pin !== undefined,
+      ...(row.replaces === null ? {} : { replaces: row.replaces }), ...(row.replacedBy === null ? {} : { replacedBy: row.replacedBy }), createdAt: timeText(row.createdAt),
+    };
+  }
+}
+
+function isTheirs(row: CardRow, actor: CardActor): boolean {
+  return actor.by === 'staff' || (row.partner === actor.partner && row.userId === actor.userId && row.isVisible);
+}
+
+/** @throws LifecycleRefused 503: what was issued is in its account */
+function found(row: CardRow, account: Account | undefined): Found {
+  const card = account?.cards.find(({ record }) => record.token === row.token);
+  if (card === undefined) throw unreachable('accounts');
+  return { row, card, state: stateOf(row.kind, card.record.state, row.plastic) };
+}
+
+function requireAllowed({ row, card, state }: Found, action: CardAction): void {
+  const allowed = mayDo(action, row.kind, state, irreversibleLocks.includes(card.record.lockCode));
+  if (allowed.kind === 'allowed') return;
+  switch (allowed.because) {
+    case 'kind': throw new LifecycleRefused(409, 'CARD_KIND_CANNOT', `a card of the kind ${row.kind} does not allow this`);
+    case 'lock': throw new LifecycleRefused(409, 'CARD_LOCKED_FOR_GOOD', `the card is locked with code ${card.record.lockCode}, which nothing lifts`);
+    case 'state': throw new LifecycleRefused(409, state === 'removed' ? 'CARD_REMOVED' : 'CARD_STATE_CANNOT', `a card that is ${state} does not allow this`);
+  }
+}
+
+function tooEarly(): LifecycleRefused {
+  return new LifecycleRefused(409, 'RENEWAL_TOO_EARLY', 'a card that was made now would expire no later than this one');
+}
