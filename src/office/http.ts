@@ -1,9 +1,13 @@
 /**
- * The operations door: health, readiness and metrics over HTTP. It answers from the office's thread, so that a slow reader of
- * metrics never waits in a decision's way.
+ * The office's HTTP server: health, readiness and metrics, the operators' door, and whatever doors are opened on it. It answers from the office's
+ * thread, so that a slow reader of metrics never waits in a decision's way.
  */
 import fastify from 'fastify';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyHttpsOptions, FastifyInstance, FastifyServerOptions } from 'fastify';
+import type { Server } from 'node:https';
+import { requestIdOf } from '../doors/door.ts';
+import { tlsOf } from '../doors/server.ts';
+import type { TlsFiles } from '../doors/server.ts';
 import { openOperatorDoor, problem, refuse } from './operator-door.ts';
 import type { OperatorDoorOptions } from './operator-door.ts';
 
@@ -21,12 +25,20 @@ export interface HttpOptions {
   readonly metrics: () => Promise<string>;
   /** Undefined: there is no door for operators. */
   readonly operator?: OperatorDoorOptions;
+  /** Undefined: in clear. */
+  readonly tls?: TlsFiles | undefined;
+  /** At once; `connectionsMaxDefault` where not given. */
+  readonly connectionsMax?: number;
+  readonly newRequestId?: () => string;
+  /** Opens more doors, before anybody comes. */
+  readonly open?: (server: FastifyInstance) => Promise<void>;
 }
 
 /** Sockets are the process's, and the stations need theirs: whoever says nothing, or half of something, does not keep one. */
-const connectionsMax = 256;
+const connectionsMaxDefault = 256;
 const requestMsMax = 5_000;
 const lookEveryMs = 1_000;
+const timing = { headersTimeout: requestMsMax, connectionsCheckingInterval: lookEveryMs };
 
 /** What was wrong with the request itself; undefined: it is not the caller's fault. */
 function callersStatus(error: unknown): number | undefined {
@@ -37,15 +49,16 @@ function callersStatus(error: unknown): number | undefined {
  * Listens; resolves with the server and the port that it took.
  * @throws the system's error where the port cannot be listened on
  */
-export async function serveHttp({ host, port, readiness, metrics, operator }: HttpOptions): Promise<{ readonly server: FastifyInstance; readonly port: number }> {
-  const server = fastify({
-    logger: false, forceCloseConnections: true,
-    requestTimeout: requestMsMax, http: { headersTimeout: requestMsMax, connectionsCheckingInterval: lookEveryMs },
+export async function serveHttp({ host, port, readiness, metrics, operator, tls, connectionsMax = connectionsMaxDefault, newRequestId, open }: HttpOptions): Promise<{ readonly server: FastifyInstance; readonly port: number }> {
+  const options: FastifyServerOptions = {
+    logger: false, forceCloseConnections: true, requestTimeout: requestMsMax, routerOptions: { maxParamLength: 128 },
+    ...(newRequestId === undefined ? {} : { genReqId: ({ headers }) => requestIdOf(headers['x-request-id'], newRequestId) }),
     frameworkErrors: (error, _request, reply) => {
       reply.hijack();
       reply.raw.writeHead(400, { 'content-type': 'application/problem+json' }).end(JSON.stringify(problem(400, error.message)));
     },
-  });
+  };
+  const server: FastifyInstance = tls === undefined ? fastify({ ...options, http: timing }) : fastify({ ...(options as unknown as FastifyHttpsOptions<Server>), https: { ...tlsOf(tls), ...timing } });
   server.addHook('onSend', async (_request, reply) => {
     reply.header('x-content-type-options', 'nosniff').header('cache-control', 'no-store');
   });
@@ -61,6 +74,7 @@ export async function serveHttp({ host, port, readiness, metrics, operator }: Ht
   // Bodies are JSON, or nothing.
   server.removeContentTypeParser('text/plain');
   if (operator !== undefined) openOperatorDoor(server, operator);
+  await open?.(server);
   server.setNotFoundHandler(async (request, reply) => {
     return await refuse(reply, 404, `there is nothing at ${request.method} ${request.url.split('?')[0]}; /health, /ready and /metrics are`);
   });

@@ -2,6 +2,7 @@
  * The office: the thread beside the switch that keeps the book. It opens and migrates it, enters and reads the system tables, drains
  * the journal, and serves HTTP. Nothing in it is in a decision's way: while the book is away it tries again and the switch goes on.
  */
+import { randomBytes } from 'node:crypto';
 import { setPriority } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -23,6 +24,7 @@ import type { Store } from '../store/store.ts';
 import { StoreHeads } from './account-heads.ts';
 import { certificatesTold } from './certificate-desk.ts';
 import type { CertificatesAsk, CertificatesTold } from './certificate-desk.ts';
+import { DoorsDesk } from './doors-desk.ts';
 import { Drain } from './drain.ts';
 import { measureLag } from './drain-lag.ts';
 import type { Lag } from './drain-lag.ts';
@@ -307,7 +309,7 @@ async function serve(): ReturnType<typeof serveHttp> {
   const { host, port: wanted } = start.http;
   try {
     return await serveHttp({
-      host, port: wanted, readiness, metrics, operator: { tokenDigest: start.tokenDigest, forms: () => offered, run: call, asked: operationAsked },
+      host, port: wanted, tls: start.http.tls, connectionsMax: start.doors.connectionsMax, newRequestId, open: async (server) => await doors.openOn(server), readiness, metrics, operator: { tokenDigest: start.tokenDigest, forms: () => offered, run: call, asked: operationAsked },
     });
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
@@ -315,25 +317,39 @@ async function serve(): ReturnType<typeof serveHttp> {
   }
 }
 
-/** What services ask of accounts and keys, once the store is open. */
-let desk: DeskClient | undefined;
+const atTurnEnd = (work: () => void): void => void setImmediate(work);
 
-function newDesk(store: Store): DeskClient {
-  const atTurnEnd = (work: () => void): void => void setImmediate(work);
-  return new DeskClient({
-    send: (calls) => tell({ kind: 'desk', calls }), heads: new StoreHeads(store, atTurnEnd), atTurnEnd,
-    after: (delayMs, work) => {
-      const timer = setTimeout(work, delayMs);
-      return { cancel: () => clearTimeout(timer) };
-    },
-  });
+/** Accounts in the store, once it is open. */
+let heads: StoreHeads | undefined;
+
+function openHeads(): StoreHeads {
+  if (heads === undefined) throw new Error('the store was not reached yet');
+  return heads;
 }
+
+/** What services ask of accounts and keys. */
+const desk = new DeskClient({
+  send: (calls) => tell({ kind: 'desk', calls }), atTurnEnd,
+  heads: { accounts: async (ids) => await openHeads().accounts(ids), accountsOfCards: async (tokens) => await openHeads().accountsOfCards(tokens) },
+  after: (delayMs, work) => {
+    const timer = setTimeout(work, delayMs);
+    return { cancel: () => clearTimeout(timer) };
+  },
+});
+
+const newRequestId = (): string => `r_${randomBytes(16).toString('base64url')}`;
+
+const doors = new DoorsDesk({
+  doors: start.doors, bookKind: 'databaseUrl' in start.book ? 'server' : 'embedded', registers, desk, switchName: start.switchName,
+  now, elapsed: () => performance.now(), randomBytes, random: Math.random, log,
+});
 
 async function run(): Promise<void> {
   const { server, port: httpPort } = await serve();
-  tell({ kind: 'listening', port: httpPort });
+  const securePort = await doors.listen();
+  tell({ kind: 'listening', port: httpPort, securePort });
   const store = await openStore();
-  desk = newDesk(store);
+  heads = new StoreHeads(store, atTurnEnd);
   const draining = new AbortController();
   const lagWatched = watchLag(store, AbortSignal.any([draining.signal, stopping.signal]));
   const book = await openAndMigrate();
@@ -348,6 +364,7 @@ async function run(): Promise<void> {
     }
     watching = keepTables(book);
     messages.open(book);
+    doors.open(book);
   }
   await stopped.promise;
   await drain?.stop(graceMs);
@@ -355,6 +372,7 @@ async function run(): Promise<void> {
   stopping.abort();
   await lagWatched;
   await watching;
+  await doors.close();
   await server.close();
   await book?.close();
   await store.close();
@@ -401,7 +419,7 @@ port.on('message', (message: ToOffice) => {
     return;
   }
   if (message.kind === 'deskTold') {
-    desk?.take(message.replies);
+    desk.take(message.replies);
     return;
   }
   if (message.kind === 'called') {

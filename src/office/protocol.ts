@@ -6,8 +6,11 @@ import type { MessagePort } from 'node:worker_threads';
 import type { SystemTableKind } from '../book/system-tables.ts';
 import type { TableHistoryEntry, TableRowNow, TableWish } from '../book/table-changes.ts';
 import type { DeskCall, DeskReply } from '../lifecycle/desk-wire.ts';
+import type { DoorRates } from '../doors/door.ts';
+import type { TlsFiles } from '../doors/server.ts';
 import type { CertificatesAsk, CertificatesTold } from './certificate-desk.ts';
 import type { Readiness } from './http.ts';
+import type { LifecycleSettings } from './lifecycle-desk.ts';
 import type { OperationForm, OperationInput, Refusal } from './operation.ts';
 
 /** How `GET /ready` says of a book that it is open; other words mean that it is not. */
@@ -24,6 +27,13 @@ export type OfficeStore =
   | { readonly engine: 'sqlite'; readonly port: MessagePort; readonly partitions: number }
   | { readonly engine: 'redis'; readonly url: string; readonly partitions: number; readonly replicasMin: number; readonly commandTimeoutMs: number };
 
+/** What the office has to know of the doors of cardholders, staff and partners. */
+export interface OfficeDoors extends LifecycleSettings {
+  readonly secure: { readonly host: string; readonly port: number; /** Undefined: made where it is not there, in the folder. */ readonly tls: TlsFiles | undefined; readonly folder: string };
+  readonly rates: DoorRates;
+  readonly connectionsMax: number;
+}
+
 export interface OfficeStart {
   readonly store: OfficeStore;
   /** A server, or the folder of the embedded book. */
@@ -35,7 +45,10 @@ export interface OfficeStart {
   readonly cacheFile: string;
   /** Entered into the system tables. */
   readonly rows: readonly OfficeRow[];
-  readonly http: { readonly host: string; readonly port: number };
+  readonly http: { readonly host: string; readonly port: number; /** Undefined: in clear. */ readonly tls: TlsFiles | undefined };
+  readonly doors: OfficeDoors;
+  /** This switch's name among those on the same store. */
+  readonly switchName: string;
   /** SHA-256 of the operators' token, in hexadecimal digits. */
   readonly tokenDigest: string;
   /** Days of the log of messages that are kept; 0: it is not kept. */
@@ -46,7 +59,7 @@ export interface OfficeStart {
 }
 
 export type FromOffice =
-  | { readonly kind: 'listening'; readonly port: number }
+  | { readonly kind: 'listening'; readonly port: number; /** Of the partners' door. */ readonly securePort: number }
   /** The thread ends. */
   | { readonly kind: 'failed'; readonly message: string }
   /** The book cannot be reached at first. */

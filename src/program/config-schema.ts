@@ -2,6 +2,7 @@
  * The configuration file's schema: what checks it, names the variables that override it, and documents it.
  */
 import type { ObjectSchema, RangeSchema, TextSchema } from '../base/schema.ts';
+import { doorsSchema } from './config-doors.ts';
 import { rowNames } from './schema-parts.ts';
 import { tableSchemas } from './tables-schema.ts';
 
@@ -68,15 +69,24 @@ export const configSchema: ObjectSchema = {
     },
     http: {
       type: 'object',
-      description: 'health, readiness and metrics',
+      description: 'health, readiness, metrics, the operators\' door, and the doors of cardholders (/customers/me) and staff (/admin)',
       additionalProperties: false,
       required: [],
       default: {},
       properties: {
         host: { ...text('the address; 0.0.0.0 or :: for all'), default: '127.0.0.1' },
         port: count('the port; 0 for one that is free', 0, 65_535, 8080),
+        tls: {
+          type: 'object',
+          description: 'TLS at this address; both files or none. Without them it is HTTP in clear, for a loopback address or behind what ends TLS',
+          additionalProperties: false,
+          required: [],
+          default: {},
+          properties: { certificateFile: text('the certificate, with those between it and its authority behind it; PEM'), keyFile: text('its private key; PEM') },
+        },
       },
     },
+    doors: doorsSchema,
     store: {
       type: 'object',
       description: 'where accounts are',

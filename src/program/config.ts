@@ -12,6 +12,8 @@ import type { LogLevel } from '../base/log.ts';
 import { ConfigError, readBySchema } from '../base/schema.ts';
 import { isObject, misspelt, override, resolvePaths, settingsOf, variableOf } from './config-environment.ts';
 import type { Environment } from './config-environment.ts';
+import { doorsOf, tlsPlaceOf } from './config-doors.ts';
+import type { DoorsConfig, DoorsJson, TlsJson, TlsPlace } from './config-doors.ts';
 import { configSchema } from './config-schema.ts';
 import { demoTables } from './demo-tables.ts';
 import type { IssuerRow } from './issuer-rows.ts';
@@ -29,7 +31,8 @@ export interface Config {
   /** This switch's name among those on the same store, 1 to 8 of a-z and 0-9: part of every message id. */
   readonly switchName: string;
   readonly log: { readonly level: LogLevel };
-  readonly http: { readonly host: string; readonly port: number };
+  readonly http: { readonly host: string; readonly port: number; /** Undefined: in clear. */ readonly tls: TlsPlace | undefined };
+  readonly doors: DoorsConfig;
   readonly store: StoreConfig;
   readonly book: {
     /** undefined: the embedded book under `dataDir`. */
@@ -132,7 +135,8 @@ function build(document: unknown, file: string | undefined, source: ConfigSource
       demo,
       switchName: json.switchName ?? nameFrom(source.hostName, dataDir),
       log: json.log,
-      http: json.http,
+      http: { ...json.http, tls: tlsPlaceOf(json.http.tls, 'http.tls') },
+      doors: doorsOf(json.doors, json.http.port),
       store: storeOf(json.store, dataDir),
       book: { ...json.book, databaseUrl: json.book.databaseUrl },
       keys: { keyFile: json.keys.keyFile ?? join(dataDir, 'keys.json'), masterKey: masterKeyOf(json.keys.masterKey, dataDir) },
@@ -159,7 +163,8 @@ interface ConfigJson {
   readonly demo?: boolean;
   readonly switchName?: string;
   readonly log: Config['log'];
-  readonly http: Config['http'];
+  readonly http: { readonly host: string; readonly port: number; readonly tls: TlsJson };
+  readonly doors: DoorsJson;
   readonly store: {
     readonly engine?: 'sqlite' | 'redis';
     readonly file?: string;

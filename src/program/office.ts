@@ -21,6 +21,7 @@ import { SqliteStore } from '../store/sqlite.ts';
 import type { Store } from '../store/store.ts';
 import type { StationStatus } from '../switch/switch.ts';
 import type { Config } from './config.ts';
+import { officeDoors } from './config-doors.ts';
 import type { MessageBatch, MessageLines } from './message-lines.ts';
 import { DeskDoor } from './desk-calls.ts';
 import type { DeskCalls } from './desk-calls.ts';
@@ -89,10 +90,12 @@ export class Office {
   readonly #certificatesAsked = new Map<number, (told: CertificatesTold) => void>();
   #asked = 0;
   #httpPort: number;
+  #securePort: number;
 
   private constructor(options: OfficeOptions) {
     this.#options = options;
     this.#httpPort = options.config.http.port;
+    this.#securePort = options.config.doors.secure.port;
     this.#listening.promise.catch(() => undefined);
     this.#first.promise.catch(() => undefined);
   }
@@ -108,6 +111,11 @@ export class Office {
 
   get httpPort(): number {
     return this.#httpPort;
+  }
+
+  /** Of the partners' door. */
+  get securePort(): number {
+    return this.#securePort;
   }
 
   /** Journal entries that the book does not have yet, counted in the store: an office that hangs cannot hide them. */
@@ -234,7 +242,9 @@ export class Office {
       cacheFile: this.#cacheFile,
       rows: config.rows,
       // A port that was drawn stays the same.
-      http: { host: config.http.host, port: this.#httpPort },
+      http: { host: config.http.host, port: this.#httpPort, tls: config.http.tls },
+      doors: officeDoors(config.doors, this.#securePort, config.dataDir),
+      switchName: config.switchName,
       messageLogDays: config.book.messageLogDays,
       logLevel: config.log.level,
       readable,
@@ -288,6 +298,7 @@ export class Office {
     switch (message.kind) {
       case 'listening':
         this.#httpPort = message.port;
+        this.#securePort = message.securePort;
         this.#offer();
         this.#listening.resolve();
         return;

@@ -70,6 +70,8 @@ export interface Running {
   /** Where each station listens, and what goes on there. */
   readonly stations: readonly StationStatus[];
   readonly httpPort: number;
+  /** Of the partners' door. */
+  readonly securePort: number;
   readonly log: Log;
   /** No new reads; answers in flight finished; the journal drained as far as the time allows. */
   stop(): Promise<void>;
@@ -256,7 +258,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   office.serve(() => ({ stations: switch_.status, storeAnswers: ledger.storeAnswers, waiting: ledger.waiting, lagEntriesMax: limits.lagEntriesMax }));
   const expiry = startExpiry(config.deadlines.expiryScanMs, { store, ledger, now, newId, recordDays: recordDaysMin, transfers: guards, lapse: async (token, id) => await issuers.lapse(token, id) }, log);
   log.event('ready', {
-    stations: switch_.status.map(({ name, port }) => `${name}:${port}`), http: office.httpPort,
+    stations: switch_.status.map(({ name, port }) => `${name}:${port}`), http: office.httpPort, partners: office.securePort,
     ...(config.demo ? { try: 'npx locum send --help' } : {}),
   });
 
@@ -265,6 +267,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
       return switch_.status;
     },
     httpPort: office.httpPort,
+    securePort: office.securePort,
     log,
     stop: once(async () => {
       log.event('stopping');
