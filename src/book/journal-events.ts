@@ -134,6 +134,8 @@ function toldOf(entry: JournalEntry, account: AccountRow | undefined, known: Kno
       return balanceTold(entry.amountMinor > 0 ? 'balance.loaded' : 'balance.withdrawn', entry, {
         amount: Math.abs(entry.amountMinor), currency: currencyName(account?.currency ?? ''),
       });
+    case 'closed':
+      return balanceTold('balance.closed', entry, {});
     case 'card': {
       const before = known.cards.get(`${entry.accountId}/${entry.index}`);
       noteCard(known, entry.accountId, entry.index, entry.card);

@@ -8,6 +8,9 @@ export const verifyChecks = [
   'openHoldsCounted',
   'sequenceGapless',
   'positionIsLastEntry',
+  'summaryIsSumOfPostings',
+  'transferHasItsEnd',
+  'transitIsEmptied',
 ] as const;
 
 export interface Finding {
@@ -46,6 +49,21 @@ const statements: Readonly<Record<Finding['check'], string>> = {
     from journal_position p left join journal_entry j on j.partition = p.partition and j.epoch = p.epoch
     group by p.partition, p.sequence
     having (count(j.sequence), coalesce(max(j.sequence), 0)) is distinct from (p.sequence, p.sequence)`,
+  summaryIsSumOfPostings: `
+    select coalesce(a.currency, p.currency) as subject,
+      format('users'' balances sum to %s, and the postings to them to %s', coalesce(a.total, 0), coalesce(p.total, 0)) as text
+    from (select currency, sum(ledger_minor) as total from account group by currency) a
+      full join (select currency, sum(amount_minor) as total from posting where ledger like 'holder:%' group by currency) p using (currency)
+    where coalesce(a.total, 0) <> coalesce(p.total, 0)`,
+  // Younger ones may wait for a store that is away, and their postings for the drain.
+  transferHasItsEnd: `
+    select transfer_id as subject, format('the transfer was begun at %s and stands at %s', started_at, state) as text
+    from transfer where ended_at is null and started_at < now() - interval '1 hour'`,
+  transitIsEmptied: `
+    select t.transfer_id as subject, format('the transfer is %s, and %s of it is in transit', t.state, -sum(p.amount_minor)) as text
+    from transfer t join posting p on p.ledger = 'transit:' || t.currency and p.account_id in (t.sender_balance, t.receiver_balance)
+      and p.entry_id in (t.transfer_id || '.out', t.transfer_id || '.in', t.transfer_id || '.refund')
+    where t.ended_at < now() - interval '1 hour' group by t.transfer_id, t.state having sum(p.amount_minor) <> 0`,
 };
 
 /** Empty where the book agrees with itself; at most `most` findings per check. The account's own sums are of its currency. */

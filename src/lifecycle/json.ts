@@ -16,3 +16,12 @@ export function amountShown(amountMinor: number, currency: string): AmountShown 
 export function timeText(at: Date | number): string {
   return new Date(at).toISOString().replace('Z', '+00:00');
 }
+
+/** The end of what dates are written for. */
+const timeMsMax = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+
+/** The time that a page goes on from, whatever a cursor says. @param ms Unix ms; undefined: the page begins at `otherwise` */
+export function timeOfPlace(ms: string | number | undefined, otherwise: 'first' | 'last'): Date {
+  if (ms === undefined) return new Date(otherwise === 'first' ? 0 : timeMsMax);
+  return new Date(Math.min(Math.max(Number(ms), 0), timeMsMax));
+}

@@ -282,7 +282,7 @@ describe.each(['embedded', 'server'] as const)('the drain into the %s book', (ki
     await book.script('alter table posting disable trigger all; update posting set amount_minor = amount_minor + 1 where leg = 2; alter table posting enable trigger all');
     const found = await verify(book, 1);
     expect(found.map(({ check }) => check)).toEqual([
-      'postingsSumToZero', 'ledgerIsSumOfPostings', 'heldIsSumOfHolds', 'openHoldsCounted', 'sequenceGapless', 'positionIsLastEntry',
+      'postingsSumToZero', 'ledgerIsSumOfPostings', 'heldIsSumOfHolds', 'openHoldsCounted', 'sequenceGapless', 'positionIsLastEntry', 'summaryIsSumOfPostings',
     ]);
     expect(found.every(({ subject, text }) => subject !== '' && text !== '')).toBe(true);
   });
