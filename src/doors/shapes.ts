@@ -1,5 +1,5 @@
 /** Shapes that routes of several kinds have in common: ids, times, pages. Pure. */
-import Type from 'typebox';
+import { Type } from 'typebox';
 import type { TSchema, TString } from 'typebox';
 import { timeText } from '../lifecycle/json.ts';
 import { idPattern } from '../lifecycle/ids.ts';
@@ -19,7 +19,7 @@ export function pageChoiceOf({ limit = pageLimitDefault, cursor }: { readonly li
   return { limit, cursor };
 }
 
-export function pageSchema<Item extends TSchema>(item: Item): TSchema {
+export function pageSchema(item: TSchema): TSchema {
   return Type.Object({ items: Type.Array(item), nextCursor: Type.Optional(Type.String({ description: 'For the next page; not there: this is the last.' })) });
 }
 

@@ -46,6 +46,14 @@ export interface AuditBreak {
   readonly why: 'changed' | 'missing' | 'head';
 }
 
+export interface AuditVerdict {
+  /** How many are right, from the first on. */
+  readonly entries: number;
+  /** Of the last of them; empty: there is none. */
+  readonly digest: string;
+  readonly broken: AuditBreak | undefined;
+}
+
 interface EntryRow {
   readonly number: number; readonly at: Date; readonly actor: string; readonly role: string; readonly action: string; readonly target: string; readonly outcome: string; readonly request_id: string;
   readonly digest: string;
@@ -95,31 +103,30 @@ export class Audit {
     return pageOf(rows, limit, ({ number }) => [number], entryOf);
   }
 
-  /** The last entry's number and digest: written down elsewhere, it proves later that nothing before it was changed. @throws BookUnavailable */
-  async head(): Promise<Head> {
-    const [head] = await this.#book.query<Head>('select number, digest from audit_head');
-    return head ?? { number: 0, digest: '' };
+  /** Goes through all of it. @returns besides, the last entry's digest: written down elsewhere, it proves later that nothing before was changed @throws BookUnavailable */
+  async verify(): Promise<AuditVerdict> {
+    return await verifyAudit(this.#book);
   }
 }
 
 /** Goes through all of it. @returns the first that is wrong, and how many entries were looked at @throws BookUnavailable */
-export async function verifyAudit(book: Queries): Promise<{ readonly entries: number; readonly broken: AuditBreak | undefined }> {
+export async function verifyAudit(book: Queries): Promise<AuditVerdict> {
   // First: what is entered meanwhile comes after it.
   const [head = { number: 0, digest: '' }] = await book.query<Head>('select number, digest from audit_head');
   let last: Head = { number: 0, digest: '' };
   while (last.number < head.number) {
     const rows = await book.query<EntryRow>(`select ${columns} from audit_entry where number > $1 and number <= $2 order by number limit ${verifiedAtOnce}`, [last.number, head.number]);
-    if (rows.length === 0) return { entries: last.number, broken: { number: last.number + 1, why: 'missing' } };
+    if (rows.length === 0) return { entries: last.number, digest: last.digest, broken: { number: last.number + 1, why: 'missing' } };
     for (const row of rows) {
-      if (row.number !== last.number + 1) return { entries: last.number, broken: { number: last.number + 1, why: 'missing' } };
-      if (row.digest !== digestOf(last.digest, row)) return { entries: last.number, broken: { number: row.number, why: 'changed' } };
+      if (row.number !== last.number + 1) return { entries: last.number, digest: last.digest, broken: { number: last.number + 1, why: 'missing' } };
+      if (row.digest !== digestOf(last.digest, row)) return { entries: last.number, digest: last.digest, broken: { number: row.number, why: 'changed' } };
       last = row;
     }
   }
   const [{ beyond } = { beyond: 0 }] = await book.query<{ readonly beyond: number }>(
     'select count(*)::integer as beyond from audit_entry where number > (select number from audit_head)',
   );
-  return { entries: last.number, broken: last.digest === head.digest && beyond === 0 ? undefined : { number: head.number, why: 'head' } };
+  return { entries: last.number, digest: last.digest, broken: last.digest === head.digest && beyond === 0 ? undefined : { number: head.number, why: 'head' } };
 }
 
 function rowOf({ actor, role, action, target, outcome, requestId, atMs }: AuditFact): Omit<EntryRow, 'number' | 'digest'> {

@@ -4,12 +4,12 @@
  * Refuses an external id or a phone number that another of the partner's users has, and to delete whoever still has a balance. Invariants: a user stays
  * the partner's who registered it; of a deleted one no personal datum is left; a locked or deleted one has no session.
  */
-import type { Book, Queries } from '../book/book.ts';
+import type { Book } from '../book/book.ts';
 import { newId } from './ids.ts';
 import type { RandomBytes } from './ids.ts';
 import { pageOf, placeOf } from './page.ts';
 import type { Page, PageChoice } from './page.ts';
-import { personColumns, personOf, requirePerson } from './person-rows.ts';
+import { hasBalance, personColumns, personOf, requirePerson } from './person-rows.ts';
 import type { Kyc, Person, PersonName, PersonRow, PersonState } from './person-rows.ts';
 import { LifecycleRefused } from './refusal.ts';
 import type { SessionKeeper } from './session-keeper.ts';
@@ -36,8 +36,6 @@ export interface PeopleOptions {
   readonly book: Book;
   readonly randomBytes: RandomBytes;
   readonly sessions: Pick<SessionKeeper, 'userChanged'>;
-  /** Has the user a balance that is not closed? Within the transaction that is to delete the user. */
-  readonly hasBalance: (queries: Queries, userId: string) => Promise<boolean>;
 }
 
 const uniqueViolation = '23505';
@@ -109,7 +107,7 @@ export class People {
 
   /** For ever: what the user was called and verified by is not kept. One that is not there any more is deleted already. @throws LifecycleRefused 404, 409 `USER_HAS_BALANCE` */
   async remove({ partner, userId }: { readonly partner: string | undefined; readonly userId: string }, atMs: number): Promise<void> {
-    const { book, sessions, hasBalance } = this.#options;
+    const { book, sessions } = this.#options;
     await book.transaction(async (queries) => {
       const [row] = await queries.query<{ readonly state: PersonState }>('select state from person where user_id = $1 and ($2::text is null or partner = $2) for update', [userId, partner ?? null]);
       if (row === undefined) throw new LifecycleRefused(404, 'USER_NOT_FOUND', 'there is no such user');

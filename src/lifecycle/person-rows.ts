@@ -85,3 +85,9 @@ export async function requireVerified(queries: Queries, name: PersonName): Promi
   if (person.kyc !== 'verified') throw new LifecycleRefused(409, 'USER_NOT_VERIFIED', `the user is not verified: KYC is ${person.kyc}`);
   return person;
 }
+
+/** Has the user a balance that is not closed? */
+export async function hasBalance(queries: Queries, userId: string): Promise<boolean> {
+  const rows = await queries.query(`select balance_id from user_balance where user_id = $1 and state <> 'closed' limit 1`, [userId]);
+  return rows.length > 0;
+}

@@ -11,15 +11,26 @@ import { Admissions } from '../ca/admission.ts';
 import type { Authenticators } from '../doors/admit.ts';
 import { encryptionRoutes } from '../doors/encryption-routes.ts';
 import { Envelope } from '../doors/jwe.ts';
+import { peopleRoutes } from '../doors/people-routes.ts';
+import { sessionRoutes } from '../doors/session-routes.ts';
+import { staffRoutes } from '../doors/staff-routes.ts';
 import type { Caller, Route } from '../doors/route.ts';
 import { callerName } from '../doors/admit.ts';
 import type { ServeOptions } from '../doors/serve-route.ts';
-import { enterAudit } from '../lifecycle/audit.ts';
+import { Audit } from '../lifecycle/audit.ts';
 import { CallerKeys, digestOfKey } from '../lifecycle/caller-keys.ts';
+import { Devices } from '../lifecycle/devices.ts';
 import { DoorKeys } from '../lifecycle/door-keys.ts';
+import { People } from '../lifecycle/people.ts';
+import { PeopleKyc } from '../lifecycle/people-kyc.ts';
 import type { AccountDesk, CardDesk, CreditDesk } from '../lifecycle/ports.ts';
 import { RememberedAnswers } from '../lifecycle/remembered-answers.ts';
+import { SecretHasher } from '../lifecycle/secret-hash.ts';
 import { SessionKeeper } from '../lifecycle/session-keeper.ts';
+import { Sessions } from '../lifecycle/sessions.ts';
+import { Staff } from '../lifecycle/staff.ts';
+import { StaffLogIn } from '../lifecycle/staff-log-in.ts';
+import { StaffTotp } from '../lifecycle/staff-totp.ts';
 
 /** What a lifecycle is told by its configuration. */
 export interface LifecycleSettings {
@@ -65,6 +76,7 @@ export interface Lifecycle extends Omit<ServeOptions, 'now'> {
   readonly work: readonly BackgroundWork[];
 }
 
+const minuteMs = 60_000;
 const hourMs = 3_600_000;
 const pruneEveryMs = 600_000;
 /** Longer than a service may take, so that a claim ends after who has it. */
@@ -76,9 +88,18 @@ export function composeLifecycle({ book, desk, switchName, settings, now, elapse
   const memory = new RememberedAnswers({ book, digestKey: async () => await doorKeys.digestKey(), holder: switchName, holdMs });
   const admissions = new Admissions({ read: async (afterChange) => await readCertificateChanges(book, afterChange), now, elapsed });
   const sessions = new SessionKeeper({ book, now, elapsed });
+  const audit = new Audit(book);
+  const hasher = new SecretHasher(randomBytes);
+  const sessionMs = settings.sessionMinutes * minuteMs;
+  const people = new People({ book, randomBytes, sessions });
+  const totp = new StaffTotp(desk, randomBytes);
+  const staff = { staff: new Staff({ book, randomBytes, hasher, totp, sessions }), logIn: new StaffLogIn({ book, randomBytes, hasher, totp, sessions, sessionMs }), audit };
   return {
     routes: [
       ...encryptionRoutes({ doorKeys, callerKeys }),
+      ...peopleRoutes({ people, kyc: new PeopleKyc(book) }),
+      ...sessionRoutes({ devices: new Devices({ book, randomBytes, hasher, sessions }), sessions: new Sessions({ book, randomBytes, hasher, sessions, sessionMs }) }),
+      ...staffRoutes(staff),
     ],
     authenticate: {
       user: async (token, isFresh) => await sessions.authenticateUser(token, isFresh),
@@ -91,7 +112,7 @@ export function composeLifecycle({ book, desk, switchName, settings, now, elapse
       isKeyOf: async (caller, digest) => isDeviceKey(caller, digest) || (caller.kind !== 'nobody' && caller.kind !== 'user' && await callerKeys.isKeyOf(callerName(caller), digest)),
     }),
     audit: async ({ staffId, role, operationId, target, outcome, requestId, atMs }) => {
-      await book.transaction(async (queries) => await enterAudit(queries, { actor: staffId, role, action: operationId, target, outcome, requestId, atMs }));
+      await audit.record({ actor: staffId, role, action: operationId, target, outcome, requestId, atMs });
     },
     answerMsMax: settings.answerMsMax,
     work: [

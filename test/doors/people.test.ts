@@ -1,0 +1,120 @@
+/** Users over the doors: registered by their partner, verified, locked, deleted; and seen by nobody else's. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { endDoors, openDoors } from './fixture.ts';
+import type { Doors, Partner, Reply } from './fixture.ts';
+
+let doors: Doors;
+let shops: Partner;
+let banks: Partner;
+let count = 0;
+
+beforeAll(async () => {
+  doors = await openDoors();
+  [shops, banks] = await Promise.all([doors.partner('shops'), doors.partner('banks')]);
+});
+
+afterAll(async () => {
+  await endDoors();
+});
+
+async function change(partner: Partner, method: string, path: string, body?: unknown, key = `key-${(count += 1)}-of-people`): Promise<Reply> {
+  return await doors.ask(path, { method, partner, body, headers: { 'x-idempotency-key': key } });
+}
+
+async function registered(partner: Partner, body: unknown = {}): Promise<string> {
+  const reply = await change(partner, 'POST', '/secure/customers', body);
+  expect(reply.status, reply.text).toBe(201);
+  return (reply.json as { userId: string }).userId;
+}
+
+test('a partner registers a user once for each key, and finds it by id, external id and phone number', async () => {
+  const body = { externalId: 'mia-1', phone: '+48600100201', email: 'mia@example.org', givenName: 'Mia', familyName: 'Świątek' };
+  const first = await change(shops, 'POST', '/secure/customers', body, 'one-registration');
+  expect(first.status, first.text).toBe(201);
+  const user = first.json as { userId: string };
+  expect(user).toMatchObject({ ...body, state: 'active', kyc: 'none' });
+  expect(first.headers.location).toBe(`/secure/customers/${user.userId}`);
+  expect((await change(shops, 'POST', '/secure/customers', body, 'one-registration')).json).toEqual(user);
+  expect((await doors.ask(`/secure/customers/${user.userId}`, { partner: shops })).json).toEqual(user);
+  expect((await doors.ask('/secure/customers?externalId=mia-1', { partner: shops })).json).toEqual({ items: [user] });
+  expect((await doors.ask('/secure/customers?phone=%2B48600100201', { partner: shops })).json).toEqual({ items: [user] });
+});
+
+test('an external id and a phone number are one user\'s of a partner, and may be another partner\'s user\'s too', async () => {
+  await registered(shops, { externalId: 'same', phone: '+48600100202' });
+  expect(await change(shops, 'POST', '/secure/customers', { externalId: 'same' })).toMatchObject({ status: 409, json: { code: 'EXTERNAL_ID_TAKEN', field: 'externalId' } });
+  expect(await change(shops, 'POST', '/secure/customers', { phone: '+48600100202' })).toMatchObject({ status: 409, json: { code: 'PHONE_TAKEN', field: 'phone' } });
+  await registered(banks, { externalId: 'same', phone: '+48600100202' });
+  const other = await registered(shops);
+  expect(await change(shops, 'PATCH', `/secure/customers/${other}`, { externalId: 'same' })).toMatchObject({ status: 409, json: { code: 'EXTERNAL_ID_TAKEN' } });
+});
+
+test('another partner\'s user is answered as one who is not there, at every route', async () => {
+  const userId = await registered(shops);
+  const nobody = `u_${'A'.repeat(22)}`;
+  const details = { givenName: 'A', familyName: 'B', birthDate: '1990-01-31' };
+  const routes: [string, string, unknown?][] = [
+    ['GET', ''], ['PATCH', '', { email: 'a@example.org' }], ['DELETE', ''], ['POST', '/lock'], ['POST', '/unlock'], ['POST', '/register', details], ['PUT', '/kyc', { kyc: 'verified' }], ['GET', '/kyc'],
+    ['POST', '/pairing_codes'], ['GET', '/devices'], ['DELETE', `/devices/d_${'A'.repeat(22)}`], ['DELETE', '/sessions'],
+  ];
+  for (const [method, path, body] of routes) {
+    const told = await Promise.all([userId, nobody].map(async (id) => {
+      const { status, json } = await change(banks, method, `/secure/customers/${id}${path}`, body);
+      const { requestId: _requestId, ...rest } = json as Record<string, unknown>;
+      return { status, rest };
+    }));
+    expect(told[0], `${method} ${path}`).toMatchObject({ status: 404, rest: { code: 'USER_NOT_FOUND' } });
+    expect(told[1]).toEqual(told[0]);
+  }
+  expect((await doors.ask('/secure/customers', { partner: banks })).text).not.toContain(userId);
+});
+
+test('who follows the cursors meets every user once', async () => {
+  const partner = await doors.partner('clubs');
+  const made: string[] = [];
+  for (let each = 0; each < 7; each += 1) made.push(await registered(partner));
+  const met: string[] = [];
+  let cursor: string | undefined;
+  do {
+    const { json } = await doors.ask(`/secure/customers?limit=3${cursor === undefined ? '' : `&cursor=${cursor}`}`, { partner });
+    const page = json as { items: { userId: string }[]; nextCursor?: string };
+    met.push(...page.items.map(({ userId }) => userId));
+    cursor = page.nextCursor;
+  } while (cursor !== undefined);
+  expect(met.sort()).toEqual(made.sort());
+  expect(await doors.ask('/secure/customers?cursor=bm9uZQ', { partner })).toMatchObject({ status: 400, json: { code: 'CURSOR_INVALID', field: 'cursor' } });
+});
+
+test('verification is begun by the partner, flagged by it, and what the service decided stays', async () => {
+  const userId = await registered(shops);
+  const path = `/secure/customers/${userId}`;
+  expect((await change(shops, 'POST', `${path}/register`, { givenName: 'Mia', familyName: 'Nowak', birthDate: '1990-02-30' })).status).toBe(400);
+  expect((await change(shops, 'POST', `${path}/register`, { givenName: 'Mia', familyName: 'Nowak', birthDate: '1990-02-28' })).json).toMatchObject({ kyc: 'started', kycBy: 'service', birthDate: '1990-02-28' });
+  expect((await change(shops, 'PUT', `${path}/kyc`, { kyc: 'refused', why: 'forged' })).json).toMatchObject({ kyc: 'refused', kycBy: 'partner' });
+  expect((await change(shops, 'PUT', `${path}/kyc`, { kyc: 'verified' })).json).toMatchObject({ kyc: 'verified', kycBy: 'partner' });
+  expect((await doors.ask(`${path}/kyc`, { partner: shops })).json).toMatchObject({ items: [{ kyc: 'started', byKind: 'partner', by: 'shops' }, { kyc: 'refused', why: 'forged' }, { kyc: 'verified' }] });
+});
+
+test('a deleted user is gone, may be registered anew, and leaves no personal datum', async () => {
+  const userId = await registered(shops, { externalId: 'gone', phone: '+48600100203', email: 'gone@example.org', givenName: 'Gone', familyName: 'Away' });
+  expect((await change(shops, 'DELETE', `/secure/customers/${userId}`)).status).toBe(204);
+  expect((await doors.ask(`/secure/customers/${userId}`, { partner: shops })).status).toBe(404);
+  expect((await change(shops, 'DELETE', `/secure/customers/${userId}`)).status).toBe(204);
+  const [row] = await doors.book.query<Record<string, unknown>>('select external_id, phone, email, given_name, family_name, birth_date, state from person where user_id = $1', [userId]);
+  expect(row).toEqual({ external_id: null, phone: null, email: null, given_name: null, family_name: null, birth_date: null, state: 'deleted' });
+  expect(await registered(shops, { externalId: 'gone', phone: '+48600100203' })).not.toBe(userId);
+});
+
+test('a user with a balance that is not closed is not deleted', async () => {
+  const userId = await registered(shops);
+  await doors.book.query(
+    `insert into user_balance (balance_id, user_id, partner, program, currency, name, state, request_key, created_at, changed_at) values ($1, $2, 'shops', 'p', '978', '', 'open', $1, now(), now())`,
+    [`b_${userId.slice(2)}`, userId],
+  );
+  expect(await change(shops, 'DELETE', `/secure/customers/${userId}`)).toMatchObject({ status: 409, json: { code: 'USER_HAS_BALANCE' } });
+});
+
+test('identifiers that are none are refused with their field', async () => {
+  const wrong: [string, unknown][] = [['phone', '600100200'], ['phone', '+0600100200'], ['email', 'mia'], ['email', 'mia@'], ['externalId', ''], ['externalId', 'a b'], ['givenName', ''], ['givenName', 'a\u0007']];
+  for (const [field, value] of wrong) expect(await change(shops, 'POST', '/secure/customers', { [field]: value }), `${field} ${String(value)}`).toMatchObject({ status: 400, json: { field } });
+});
