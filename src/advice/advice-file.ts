@@ -136,6 +136,11 @@ export class AdviceFile {
     return this.#queues.get(destination)?.hasOf(cardKey) ?? false;
   }
 
+  /** Ids of what waits for the destination of this card, is out, or is set aside. */
+  ofCard(destination: string, cardKey: string): readonly string[] {
+    return this.#queues.get(destination)?.ofCard(cardKey).map(({ id }) => id) ?? [];
+  }
+
   /**
    * Comes back when it is on disk, or cannot be. An id that was written before is durable, and is not queued again.
    * @param mayHaveBeenSent by another switch: it goes out as a repeat

@@ -79,6 +79,11 @@ export class AdviceQueue {
     return (this.#lanes.get(cardKey)?.entries.length ?? 0) > 0;
   }
 
+  /** Those of this card that wait, or are set aside. */
+  ofCard(cardKey: string): readonly QueuedAdvice[] {
+    return [...(this.#lanes.get(cardKey)?.entries ?? []), ...(this.#setAsideOfCard.get(cardKey) ?? [])];
+  }
+
   find(id: string): Entry | undefined {
     return this.#waiting.get(id) ?? this.#setAside.get(id);
   }

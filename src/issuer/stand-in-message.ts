@@ -163,11 +163,28 @@ export interface NotedMessage {
   readonly entry: TransactionEntry;
   /** A request that the issuer has taken back: nothing is held for it any more. */
   readonly takenBack?: TakenBack | undefined;
+  /** An approval that the issuer knows of now. */
+  readonly heard?: Heard | undefined;
 }
 
 /** Which request it was. Plain data. */
 export interface TakenBack extends When {
   readonly key: string;
+}
+
+/** What the issuer has heard of: which transaction, by which advice, under what name, and how much of it. Plain data. */
+export interface Heard extends TakenBack {
+  /** Of the transaction's message. */
+  readonly id: string;
+  readonly adviceId: string;
+  readonly name: SentReference;
+  readonly amountMinor: number;
+}
+
+/** What was taken back of it before: so much is left (minor units of the transaction). */
+export interface Overtaken {
+  readonly heard: Heard;
+  readonly leftMinor: number;
 }
 
 /** What another ledger has done already, in its order. Once by its id. */
@@ -196,6 +213,7 @@ export interface Done {
   /** The authorization that it completes: its partner's deposit holds the completion instead. `by`: as what reverses it would name it. */
   readonly completes?: { readonly keys: readonly string[]; readonly by: StandInRecord } | undefined;
   readonly takenBack?: TakenBack | undefined;
+  readonly heard?: Heard | undefined;
   /** By which its record is found too. */
   readonly alias?: { readonly id: string; readonly text: string } | undefined;
   /** What it counted counts no longer. */
@@ -220,7 +238,9 @@ export type StandInAnswer =
   /** What takes it back is due, as an advice file has it. */
   | { readonly kind: 'overdue'; readonly text: string }
   /** What another ledger has done is done here. `names`: by which the issuer knows what it does not know yet is taken back. */
-  | { readonly kind: 'relayed'; readonly names: readonly SentReference[] }
+  | { readonly kind: 'relayed'; readonly names: readonly SentReference[]; readonly overtaken: Overtaken | undefined }
+  /** It is in the story. */
+  | { readonly kind: 'noted'; readonly overtaken: Overtaken | undefined }
   /** `isTaken` false: the balance is older than the one that is known. */
   | { readonly kind: 'card'; readonly known: CardKnown | undefined; readonly isTaken: boolean }
   | { readonly kind: 'outage'; readonly outageId: number }

@@ -13,7 +13,7 @@ import type { Outcome } from '../store/decide.ts';
 import type { PartitionEpoch, Store } from '../store/store.ts';
 import type { StandInLedger } from './stand-in-ledger.ts';
 import { decodeDone } from './stand-in-message.ts';
-import type { StandInAnswer, StandInMessage } from './stand-in-message.ts';
+import type { Overtaken, StandInAnswer, StandInMessage } from './stand-in-message.ts';
 import { cardHeadId, decodeRecord, keyOf } from './stand-in-record.ts';
 import type { StandInRecord } from './stand-in-record.ts';
 
@@ -26,7 +26,7 @@ export interface StandInRelayOptions {
   readonly node: string;
   readonly after: (delayMs: number, work: () => void) => void;
   /** The issuer is told that what it knows by these names is taken back, beside what the advice of that id tells. @returns whether that is on disk */
-  readonly takeBack: (adviceId: string, names: readonly SentReference[]) => Promise<boolean>;
+  readonly takeBack: (adviceId: string, names: readonly SentReference[], overtaken?: Overtaken) => Promise<boolean>;
   readonly events: StandInRelayEvents;
 }
 
@@ -211,9 +211,11 @@ export class StandInRelay {
     const { promise, resolve } = Promise.withResolvers<Outcome<StandInAnswer>>();
     this.#options.shared.submit(cardHeadId(done.token), '', { kind: 'relay', id: `${this.#options.node}-${sequence}-${done.record?.id ?? ''}`, done }, Infinity, resolve);
     const outcome = await promise;
-    const names = outcome.kind === 'decided' && outcome.answer.kind === 'relayed' ? outcome.answer.names : [];
+    if (outcome.kind !== 'decided' || outcome.answer.kind !== 'relayed') return;
+    const { names, overtaken } = outcome.answer;
     // Before it is dropped from the file: who comes after a crash finds it there, and the same names.
-    if (names.length > 0 && done.record !== undefined && !await this.#options.takeBack(done.record.id, names)) throw new Error('what the issuer has to take back is not on disk yet');
+    const isBack = names.length === 0 || done.record === undefined || await this.#options.takeBack(done.record.id, names);
+    if (!isBack || (overtaken !== undefined && !await this.#options.takeBack(overtaken.heard.adviceId, [], overtaken))) throw new Error('what the issuer has to take back is not on disk yet');
   }
 
   async #pause(delayMs: number): Promise<void> {

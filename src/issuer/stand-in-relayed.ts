@@ -13,23 +13,25 @@ import { takeBack } from './stand-in-counts.ts';
 import { become, depositEntry, entryText, isDeposit, kept, noFloor, release } from './stand-in-deposit.ts';
 import type { Held } from './stand-in-deposit.ts';
 import { withHostApproval } from './stand-in-known.ts';
-import type { Done, NotedMessage, RelayMessage, StandInAnswer, StandInHead, TakenBack } from './stand-in-message.ts';
+import type { Done, Heard, NotedMessage, Overtaken, RelayMessage, StandInAnswer, StandInHead, TakenBack } from './stand-in-message.ts';
 import { lookUp, placeOf } from './stand-in-place.ts';
 import type { Named, Place } from './stand-in-place.ts';
 import { decodeRecord, moreOf } from './stand-in-record.ts';
 import type { StandInRecord } from './stand-in-record.ts';
 import { withoutDeposit } from './stand-in-told.ts';
 
-export function applyNoted(head: StandInHead, records: Records, { id, token, entry, takenBack }: NotedMessage, nowMs: number, journal: Journal): Result {
+export function applyNoted(head: StandInHead, records: Records, { id, token, entry, takenBack, heard }: NotedMessage, nowMs: number, journal: Journal): Result {
   const marker = markerOf(token, id);
-  const answer: StandInAnswer = { kind: 'unknown' };
   const over = overBy(records, takenBack);
   if ('missing' in over) return { kind: 'read', ids: over.missing };
+  const late = overtakenBy(records, heard);
+  if ('missing' in late) return { kind: 'read', ids: late.missing };
+  const answer: StandInAnswer = { kind: 'noted', overtaken: late.overtaken };
   if (typeof records.get(marker) === 'string') return { kind: 'decided', answer, change: undefined };
   const { at, record, moves } = over;
   const result = changed(head, token, nowMs, {
     card: head.card, puts: record === undefined ? [] : [[at, record]], fresh: freshOf(records, marker), takes: moves,
-    done: { key: record === undefined ? '' : takenBack!.key, record, entry: entryText({ ...entry, decidedAtMs: nowMs }, moves), takenBack },
+    done: { key: record === undefined ? '' : takenBack!.key, record, entry: entryText({ ...entry, decidedAtMs: nowMs }, moves), takenBack, heard },
   }, answer, journal);
   return withMarker(result, marker, nowMs);
 }
@@ -47,13 +49,26 @@ function overBy(records: Records, takenBack: TakenBack | undefined): { readonly 
   return { at, record: moves.length === 0 ? undefined : withoutDeposit(request!), moves };
 }
 
+/** What of it was taken back before the issuer heard of it, by whichever switch. */
+function overtakenBy(records: Records, heard: Heard | undefined): { readonly missing: readonly string[] } | { readonly overtaken: Overtaken | undefined } {
+  if (heard === undefined) return { overtaken: undefined };
+  if (!records.has(heard.key)) return { missing: [heard.key] };
+  const place = placeOf(records, heard.key, heard);
+  if ('missing' in place) return place;
+  const { record } = place;
+  if (record?.id !== heard.id) return { overtaken: undefined };
+  const leftMinor = record.isReversed ? 0 : Math.min(heard.amountMinor, record.more?.actualMinor ?? heard.amountMinor);
+  return { overtaken: leftMinor < heard.amountMinor ? { heard, leftMinor } : undefined };
+}
+
 export function applyRelay(head: StandInHead, records: Records, { id, done }: RelayMessage, nowMs: number, journal: Journal): Result {
   const { token, original } = done;
   const marker = markerOf(token, id);
   const found = findAll(records, done, marker);
   if ('missing' in found) return { kind: 'read', ids: found.missing };
   const was = records.get(marker);
-  if (typeof was === 'string') return { kind: 'decided', answer: { kind: 'relayed', names: was === '1' ? [] : JSON.parse(was) as SentReference[] }, change: undefined };
+  const { overtaken } = found;
+  if (typeof was === 'string') return { kind: 'decided', answer: { kind: 'relayed', names: was === '1' ? [] : JSON.parse(was) as SentReference[], overtaken }, change: undefined };
   const record = original === undefined || found.original === undefined ? done.record : naming(done.record, original, found.original);
   const state: Relayed = {
     card: withSeen(head.card, done.seen), known: done.hostApproved === undefined ? head.known : withHostApproval(head.known, done.hostApproved),
@@ -74,7 +89,7 @@ export function applyRelay(head: StandInHead, records: Records, { id, done }: Re
   if (original !== undefined && found.original !== undefined) relayReversal(state, original, found.original, done.record, done.counters);
   const { card, known, puts, moves, names } = state;
   const entry = done.entry === '' ? depositEntry('reserved', id, record?.id ?? '', moves, nowMs) : entryText(decodeEntry(done.entry), moves);
-  const result = changed(head, token, nowMs, { card, known, puts, fresh: marker, takes: moves, alias: done.alias, done: { ...done, entry, takes: [] } }, { kind: 'relayed', names }, journal);
+  const result = changed(head, token, nowMs, { card, known, puts, fresh: marker, takes: moves, alias: done.alias, done: { ...done, entry, takes: [] } }, { kind: 'relayed', names, overtaken }, journal);
   return withMarker(result, marker, nowMs, names.length === 0 ? '1' : JSON.stringify(names));
 }
 
@@ -93,20 +108,22 @@ interface Found {
   readonly original: Exclude<Named, { missing: readonly string[] }> | undefined;
   readonly completed: Exclude<Named, { missing: readonly string[] }> | undefined;
   readonly taken: Exclude<ReturnType<typeof overBy>, { missing: readonly string[] }>;
+  readonly overtaken: Overtaken | undefined;
 }
 
 /** All records that it is about. */
-function findAll(records: Records, { key, record, original, completes, takenBack }: Done, marker: string): { readonly missing: readonly string[] } | Found {
+function findAll(records: Records, { key, record, original, completes, takenBack, heard }: Done, marker: string): { readonly missing: readonly string[] } | Found {
   const first = [marker, ...(key === '' ? [] : [key])].filter((each) => !records.has(each));
   const own = record === undefined || first.length > 0 ? undefined : placeOf(records, key, { transmittedAt: record.transmittedAt, localAt: record.localAt, receivedAtMs: 0 });
   const reversed = original === undefined ? undefined : original.unknown.id === '' ? lookUp(records, original.keys, original.alias, original.unknown) : knownAt(records, original.keys);
   const completed = completes === undefined ? undefined : lookUp(records, completes.keys, undefined, completes.by);
   const taken = overBy(records, takenBack);
-  if (first.length > 0 || (own !== undefined && 'missing' in own) || (reversed !== undefined && 'missing' in reversed) || (completed !== undefined && 'missing' in completed) || 'missing' in taken) {
-    const missing = [own, reversed, completed, taken].flatMap((each) => (each !== undefined && 'missing' in each ? each.missing : []));
+  const late = overtakenBy(records, heard);
+  if (first.length > 0 || (own !== undefined && 'missing' in own) || (reversed !== undefined && 'missing' in reversed) || (completed !== undefined && 'missing' in completed) || 'missing' in taken || 'missing' in late) {
+    const missing = [own, reversed, completed, taken, late].flatMap((each) => (each !== undefined && 'missing' in each ? each.missing : []));
     return { missing: [...first, ...missing] };
   }
-  return { own, original: reversed, completed, taken };
+  return { own, original: reversed, completed, taken, overtaken: late.overtaken };
 }
 
 /** What an advice completed: the other ledger had it. */

@@ -26,8 +26,8 @@ import type { StandInLedger } from '../issuer/stand-in-ledger.ts';
 import type { StandInAnswer } from '../issuer/stand-in-message.ts';
 import { cardHeadId } from '../issuer/stand-in-record.ts';
 import { StandInRelay } from '../issuer/stand-in-relay.ts';
+import type { StandInRelayOptions } from '../issuer/stand-in-relay.ts';
 import type { CardVault } from '../keys/hsm.ts';
-import type { SentReference } from '../message/advice.ts';
 import type { CardMessage, MessageClass } from '../message/message.ts';
 import type { Pan } from '../message/pan.ts';
 import type { DecideOptions, Outcome } from '../store/decide.ts';
@@ -167,10 +167,10 @@ export class HostIssuers {
     const local = await openLocalLedger({ ...decide, store, events: { commit: quiet, conflict: quiet, trouble: quiet, recovered: quiet } });
     // Caps are those of the rows in force.
     const caps = { of: (_issuer: string): OutageCaps | undefined => undefined };
-    const back = { take: async (_adviceId: string, _names: readonly SentReference[]): Promise<boolean> => await Promise.resolve(false) };
+    const back = { take: async (..._of: Parameters<StandInRelayOptions['takeBack']>): Promise<boolean> => await Promise.resolve(false) };
     const shared = await openStandInLedger(outside.guards === undefined ? decide : { ...decide, findGuardRoom: roomFinder(outside.guards, decide.store.partitions, (issuer) => caps.of(issuer)) });
     const book = await StandInRelay.open({
-      shared, local, store, node: switchName, after: decide.after, takeBack: async (adviceId, names) => await back.take(adviceId, names),
+      shared, local, store, node: switchName, after: decide.after, takeBack: async (...of) => await back.take(...of),
       events: {
         apart: (isApart, relayed) => (isApart ? log.warning('switch counts apart', { why: 'the store is away, or does not have all of this node\'s file yet' }) : log.event('switch counts with the store again', { relayed })),
         trouble: (error) => gate.warning('stand-in relay trouble', () => ({ error: error instanceof Error ? error.message : String(error) })),
@@ -180,7 +180,7 @@ export class HostIssuers {
     const issuers = new HostIssuers(outside, store, advices, shared, local, book, numbers);
     caps.of = (issuer) => issuers.#running.get(issuer)?.row.rules.outageCaps;
     const deskOf = (name: string): HostDesk | 'none' | undefined => issuers.#running.get(name)?.working.desk ?? (issuers.#isSet ? 'none' : undefined);
-    back.take = async (adviceId, names) => await takeOthersBack({ advices, after: decide.after, deskOf }, adviceId, names);
+    back.take = async (adviceId, names, overtaken) => await takeOthersBack({ advices, after: decide.after, deskOf }, adviceId, names, overtaken);
     return issuers;
   }
 

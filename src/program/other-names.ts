@@ -3,6 +3,7 @@
  * says whether that is on disk.
  */
 import type { AdviceFile, FoundAdvice } from '../advice/advice-file.ts';
+import type { Overtaken } from '../issuer/stand-in-message.ts';
 import type { SentReference } from '../message/advice.ts';
 import type { HostDesk } from '../switch/host-desk.ts';
 
@@ -18,12 +19,12 @@ const looksMax = 20;
 const lookAgainMs = 100;
 
 /** @param adviceId of what the issuer is told as far as it was known here */
-export async function takeOthersBack(outside: OtherNamesOutside, adviceId: string, names: readonly SentReference[]): Promise<boolean> {
+export async function takeOthersBack(outside: OtherNamesOutside, adviceId: string, names: readonly SentReference[], overtaken: Overtaken | undefined): Promise<boolean> {
   const found = await awaited(outside, adviceId);
   // Whoever wrote its record died before: a repeat of that tells both.
   if (found === undefined) return true;
   const desk = outside.deskOf(found.advice.destination);
-  return desk === undefined || desk === 'none' ? desk === 'none' : await desk.takeBack(found.advice, names);
+  return desk === undefined || desk === 'none' ? desk === 'none' : await desk.takeBack(found.advice, names, overtaken);
 }
 
 async function awaited({ advices, after }: OtherNamesOutside, adviceId: string): Promise<FoundAdvice | undefined> {

@@ -11,10 +11,10 @@
  */
 import type { Advice } from '../advice/advice.ts';
 import type { OwnValues } from '../dialect/forward.ts';
-import type { ForwardOrder, HostResult, LateAnswer, NotSent, Sent } from '../host/host.ts';
-import { lateEntry, toldEntry } from '../issuer/stand-in-entry.ts';
-import type { AskMessage, StandInAnswer, StandInMessage, TakenBack } from '../issuer/stand-in-message.ts';
-import { localOf, originalKeysOf, recordKey } from '../issuer/stand-in-record.ts';
+import type { ForwardOrder, HostResult, LateAnswer, NotSent } from '../host/host.ts';
+import { lateEntry } from '../issuer/stand-in-entry.ts';
+import type { AskMessage, Overtaken, StandInAnswer, StandInMessage } from '../issuer/stand-in-message.ts';
+import { originalKeysOf } from '../issuer/stand-in-record.ts';
 import type { Owed, StandInRecord } from '../issuer/stand-in-record.ts';
 import type { SentReference } from '../message/advice.ts';
 import type { CardMessage, Response } from '../message/message.ts';
@@ -26,6 +26,7 @@ import { depositOrder, isUnknownToDeposit } from './deposit-order.ts';
 import { bySwitch, referenceOf } from './host-arrival.ts';
 import type { Done, HostArrival } from './host-arrival.ts';
 import type { HostDeskOptions } from './host-desk-options.ts';
+import { HostHeard } from './host-heard.ts';
 import { HostOutage } from './host-outage.ts';
 import { takeOverdueBack } from './host-overdue.ts';
 import { pinForHost } from './host-pin.ts';
@@ -67,6 +68,7 @@ interface Way {
 export class HostDesk {
   readonly #options: HostDeskOptions;
   readonly #telling: HostTelling;
+  readonly #heard: HostHeard;
   readonly #repeats = new Repeats(rememberedMax);
   readonly #volume: Volume;
   readonly #underWay = new UnderWay();
@@ -76,6 +78,7 @@ export class HostDesk {
     this.#options = options;
     this.#volume = new Volume(options.elapsed);
     this.#telling = new HostTelling(options);
+    this.#heard = new HostHeard(options, this.#telling, this.#underWay);
     this.#outage = new HostOutage(options);
   }
 
@@ -111,7 +114,7 @@ export class HostDesk {
     if (!('asker' in order)) return;
     const arrival = order.asker as HostArrival;
     const flags = ['late', `lateMs:${Math.round(lateMs)}`, `station:${sent.station}`, `sentStan:${sent.reference.stan}`];
-    void this.#note(arrival.token, lateEntry(arrival.message, this.#options.now(), meaning, flags));
+    void this.#heard.note(arrival.token, lateEntry(arrival.message, this.#options.now(), meaning, flags));
     if (!meaning.approved) return;
     this.#submit(arrival, { ...this.#about(arrival), kind: 'look' }, this.#options.elapsed() + recordMs, (outcome) => {
       const record = outcome.kind === 'decided' && outcome.answer.kind === 'answered' ? outcome.answer.record : undefined;
@@ -131,35 +134,15 @@ export class HostDesk {
     await takeOverdueBack(this.#options, this.#telling, token, recordId, text);
   }
 
-  /** What it was told by an advice, or is, it knows by other names too, and takes back. @returns whether that is on disk */
-  async takeBack(advice: Advice, names: readonly SentReference[]): Promise<boolean> {
+  /** What it was told by an advice, or is, it knows by other names too, and takes back; or what it has heard of was overtaken. @returns whether that is on disk */
+  async takeBack(advice: Advice, names: readonly SentReference[], overtaken?: Overtaken): Promise<boolean> {
+    if (overtaken !== undefined && !await this.#heard.overtaken(advice, overtaken)) return false;
     return await this.#telling.keep(this.#telling.alsoBack(advice, names)) === 'durable';
   }
 
-  /**
-   * The issuer has what it had to be told.
-   * @param more flags for its story
-   * @returns whether it need not hear of it again: false where what it gave back may be held still
-   */
-  async told({ id, cardKey, kind, content }: Advice, maskedPan: string, { station, mti }: Sent, version: CardMessage['version'], more: readonly string[]): Promise<boolean> {
-    if (content.what !== 'decision') return true;
-    const flags = ['issuerTold', ...more, ...(content.standInReason === '' ? [] : [`because:${content.standInReason}`])];
-    // Whatever the request was: the issuer holds nothing for it any more.
-    const takenBack = kind === 'reversal' && content.function === 'request' && content.trace.class !== 'reversal'
-      ? { key: recordKey(cardKey, content.trace), transmittedAt: content.trace.transmittedAt, localAt: localOf(content), receivedAtMs: content.receivedAtMs }
-      : undefined;
-    const isNoted = await this.#note(cardKey, toldEntry(content, { id, messageId: content.messageId, token: cardKey, maskedPan, class: kind as CardMessage['class'], version, mti, station, own: content.own, flags }, this.#options.now()), takenBack);
-    return isNoted || takenBack === undefined;
-  }
-
-  /** @returns whether it is certain that it is on record */
-  async #note(token: string, entry: ReturnType<typeof lateEntry>, takenBack?: TakenBack): Promise<boolean> {
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    this.#underWay.begin();
-    this.#options.book.submit(token, { kind: 'noted', id: entry.id, token, entry, takenBack }, same, this.#options.elapsed() + recordMs, (outcome) => resolve(outcome.kind === 'decided'));
-    const isNoted = await promise;
-    this.#underWay.end();
-    return isNoted;
+  /** The issuer has what it had to be told. @returns whether it need not hear of it again */
+  async told(...of: Parameters<HostHeard['told']>): Promise<boolean> {
+    return await this.#heard.told(...of);
   }
 
   /** A request: to the issuer where it is to be asked, or in its place. */
@@ -481,8 +464,4 @@ export class HostDesk {
   #rememberedOriginal(message: CardMessage): StandInRecord | undefined {
     return message.class !== 'reversal' && message.original === undefined ? undefined : this.#options.book.remembered(message.card.token, originalKeysOf(message));
   }
-}
-
-function same(message: StandInMessage): StandInMessage {
-  return message;
 }

@@ -83,6 +83,15 @@ export class HostTelling {
     });
   }
 
+  /** What this advice told is taken back, or so much of it is left, after the issuer heard of that too early. None where its card does not open. */
+  backAgain(advice: Advice, name: SentReference, leftMinor: number): Advice[] {
+    const [back] = this.alsoBack(advice, [name]);
+    if (back === undefined || back.content.what !== 'decision') return [];
+    const id = `${advice.id}-again`;
+    const opened = this.#options.vault.decryptPan(advice.sealedPan, advice.id);
+    return 'error' in opened ? [] : [{ ...back, id, sealedPan: this.#options.vault.encryptPan(opened.pan, id), content: { ...back.content, actualMinor: leftMinor === 0 ? undefined : leftMinor } }];
+  }
+
   #forwarded(arrival: HostArrival, record: StandInRecord): Advice {
     const { meaning } = arrival;
     const decided: Reason = meaning.class === 'reversal' ? '4000' : meaning.advisedDecline ? '1000' : '0000';
