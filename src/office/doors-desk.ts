@@ -90,16 +90,16 @@ export class DoorsDesk {
     this.#book.open(undefined);
   }
 
-  async #goOn({ name, everyMs, run }: BackgroundWork): Promise<void> {
+  async #goOn(work: BackgroundWork): Promise<void> {
     const { signal } = this.#ending;
     while (!signal.aborted) {
       let isMore = false;
       try {
-        isMore = await run();
+        isMore = await work.run();
       } catch (error) {
-        this.#trouble(name, error);
+        this.#trouble(work.name, error);
       }
-      if (!isMore) await delay(everyMs, undefined, { signal }).catch(() => undefined);
+      if (!isMore) await delay(work.everyMs, undefined, { signal }).catch(() => undefined);
     }
   }
 
