@@ -25,7 +25,7 @@ export async function checkBook(config: Config, running: RunningSwitch | undefin
     book = await openNeighbour(options);
     const schema = await schemaFinding(book, name);
     if (schema.state !== 'ok') return [schema];
-    return [schema, lagFinding(config, running, journalEntries), ...(await agreement(book))];
+    return [schema, lagFinding(config, running, journalEntries), ...stopFindings(running), ...(await agreement(book))];
   } catch (error) {
     const text = `The book (${name}) cannot be used: ${error instanceof Error ? error.message.replace(/\.$/, '') : String(error)}.`;
     const todo = 'databaseUrl' in options
@@ -56,6 +56,13 @@ function lagFinding({ book }: Config, running: RunningSwitch | undefined, journa
   const detail = said?.detail ?? (journalEntries === undefined ? undefined : `${counted(journalEntries, 'journal entry', 'journal entries')} behind`);
   if (detail === undefined) return { check: 'book', state: 'note', text: 'How far the book is behind is not known: no switch runs, and the store cannot be asked.' };
   return { check: 'book', state: ok ? 'ok' : 'wrong', text: `The book is ${detail}; requests are refused above ${book.lagEntriesMax}.`, todo: ok ? undefined : 'A switch that reaches both store and book catches up; its log says what keeps it from that.' };
+}
+
+/** A journal that stands still does so whatever it is behind by. */
+function stopFindings(running: RunningSwitch | undefined): Finding[] {
+  const trouble = running?.checks['book']?.trouble;
+  if (trouble === undefined) return [];
+  return [{ check: 'book', state: 'wrong', text: `Of the journal ${trouble}.`, todo: 'Nothing is lost: it waits in the store. docs/book.md says what to do ("An entry that does not fit").' }];
 }
 
 async function agreement(book: Book): Promise<Finding[]> {

@@ -12,7 +12,7 @@ import { Acquirer } from './send-client.ts';
 /** What a running switch says of itself over HTTP. */
 export interface RunningSwitch {
   readonly ready: boolean;
-  readonly checks: Readonly<Record<string, { readonly ok: boolean; readonly detail: string } | undefined>>;
+  readonly checks: Readonly<Record<string, { readonly ok: boolean; readonly detail: string; readonly trouble?: string } | undefined>>;
 }
 
 const answerMs = 5_000;

@@ -13,8 +13,8 @@ import type { OperatorDoorOptions } from './operator-door.ts';
 
 export interface Readiness {
   readonly ready: boolean;
-  /** What was looked at, each with a sentence where it is not as it should be. */
-  readonly checks: Readonly<Record<string, { readonly ok: boolean; readonly detail: string }>>;
+  /** What was looked at, each with a sentence where it is not as it should be; `trouble` is for a person, and keeps nobody from being ready. */
+  readonly checks: Readonly<Record<string, { readonly ok: boolean; readonly detail: string; readonly trouble?: string | undefined }>>;
 }
 
 export interface HttpOptions {

@@ -279,6 +279,7 @@ function newDrain(store: Store, book: Book): Drain {
       recovered: (partition) => log.event('journal drains again', { partition }),
       stopped: (partition, error) => {
         stoppedPartitions.inc();
+        tell({ kind: 'journalStopped', partition, why: error.message });
         log.failure('journal stopped', { partition, error: error.message });
       },
       lag: showLag,

@@ -66,6 +66,8 @@ export type FromOffice =
   | { readonly kind: 'bookAway' }
   /** Why the book does not answer, since now; undefined: it does. */
   | { readonly kind: 'bookTrouble'; readonly trouble: string | undefined }
+  /** A partition's journal does not continue what the book has, and stands still from now on. */
+  | { readonly kind: 'journalStopped'; readonly partition: number; readonly why: string }
   /** What the book has, to be answered with `judged`. */
   | { readonly kind: 'tables'; readonly revision: number; readonly rows: readonly OfficeRow[] }
   | { readonly kind: 'ask'; readonly id: number; readonly what: 'metrics' | 'readiness' }

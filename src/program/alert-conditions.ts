@@ -68,7 +68,7 @@ export interface Watched {
   readonly stations: readonly WatchedStation[];
   readonly issuers: readonly WatchedIssuer[];
   readonly advices: readonly WatchedAdvices[];
-  readonly journal: { readonly entries: number; readonly seconds: number };
+  readonly journal: { readonly entries: number; readonly seconds: number; /** What of it stands still, and why; undefined: nothing. For people. */ readonly stopped: string | undefined };
   /** Why it does not answer; undefined: it does. For people. */
   readonly storeTrouble: string | undefined;
   readonly bookTrouble: string | undefined;
@@ -105,9 +105,11 @@ export function conditionsOf(watched: Watched, thresholds: AlertThresholds, isOn
     if (count > 0 && ageMs >= thresholds.adviceAgeMs) add('adviceAge', issuer, `the oldest of ${count} has waited for ${seconds(ageMs)} s`);
     if (setAside > 0) add('advicesSetAside', issuer, `${setAside} wait for an operator`);
   }
-  const { entries, seconds: oldSeconds } = watched.journal;
+  const { entries, seconds: oldSeconds, stopped } = watched.journal;
   const isOld = entries > 0 && oldSeconds * 1_000 >= thresholds.journalAgeMs;
-  if (isOld || reaches('journalLag', 'journal', entries, thresholds.journalEntries)) add('journalLag', 'journal', `the book is ${entries} entries behind, the oldest ${oldSeconds} s old`);
+  if (isOld || stopped !== undefined || reaches('journalLag', 'journal', entries, thresholds.journalEntries)) {
+    add('journalLag', 'journal', `the book is ${entries} entries behind, the oldest ${oldSeconds} s old${stopped === undefined ? '' : `; ${stopped}`}`);
+  }
   if (watched.storeTrouble !== undefined) add('storeUnreachable', 'store', watched.storeTrouble, thresholds.storeMs);
   if (watched.bookTrouble !== undefined) add('bookUnreachable', 'book', watched.bookTrouble, thresholds.bookMs);
   for (const { kind, subject, count, last } of watched.events) {

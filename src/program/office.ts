@@ -69,6 +69,8 @@ export class Office {
   #isMeasuring = false;
   #storeTrouble: string | undefined;
   #bookTrouble: string | undefined;
+  /** Why partitions' journals stand still, by partition, since the thread started. */
+  readonly #journalStops = new Map<number, string>();
   #measuring: NodeJS.Timeout | undefined;
   #restarting: NodeJS.Timeout | undefined;
   #restartMs = restartFirstMs;
@@ -123,9 +125,15 @@ export class Office {
     return this.#lag.entries;
   }
 
-  /** The same, with the age of the oldest. */
-  get lag(): Lag {
-    return this.#lag;
+  /** The same, with the age of the oldest, and why what stands still does. */
+  get lag(): Lag & { readonly stopped: string | undefined } {
+    return { ...this.#lag, stopped: this.#standsStill };
+  }
+
+  /** Of several partitions the first that stopped says why: mostly it is one thing. */
+  get #standsStill(): string | undefined {
+    const [first] = this.#journalStops.values();
+    return first === undefined ? undefined : `${this.#journalStops.size} of ${this.#options.store.partitions} partitions stand still: ${first}`;
   }
 
   /** Why the store did not answer when it was last asked for its journal; undefined: it did. */
@@ -255,6 +263,7 @@ export class Office {
     });
     this.#worker = worker;
     this.#startedAtMs = performance.now();
+    this.#journalStops.clear();
     this.#messages?.again();
     let failure = 'its thread ended';
     worker.on('message', (message: FromOffice) => {
@@ -310,6 +319,9 @@ export class Office {
         return;
       case 'bookTrouble':
         this.#bookTrouble = message.trouble;
+        return;
+      case 'journalStopped':
+        this.#journalStops.set(message.partition, message.why);
         return;
       case 'tables':
         this.#tell({ kind: 'judged', revision: message.revision, taken: this.#tables(message.rows, message.revision) });
@@ -402,7 +414,7 @@ export class Office {
     const checks = {
       stations: { ok: state !== undefined, detail: state === undefined ? 'starting' : `${state.stations.length} started` },
       store: { ok: state?.storeAnswers === true, detail: state?.storeAnswers === true ? 'answers' : 'does not answer' },
-      book: { ok: state === undefined || lag <= state.lagEntriesMax, detail: `${lag} journal entries behind` },
+      book: { ok: state === undefined || lag <= state.lagEntriesMax, detail: `${lag} journal entries behind`, trouble: this.#standsStill },
     };
     return { ready: Object.values(checks).every(({ ok }) => ok), checks };
   }

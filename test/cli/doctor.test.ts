@@ -82,6 +82,25 @@ describe('beside a running switch', () => {
   });
 });
 
+test('a book that has another store’s journal is found beside the running switch, though that is ready', async () => {
+  const cwd = folder();
+  await (await startDemo({ cwd })).stop();
+  // The demo’s accounts are opened again, under other times.
+  const demo = await startDemo({ cwd, env: { LOCUM_STORE_FILE: join(cwd, 'other.sqlite') } });
+  try {
+    const found = await eventually(async () => await diagnosis(demo), (now) => wrongOf(now).length > 0);
+    expect(wrongOf(found)).toMatchObject([{
+      check: 'book', text: 'Of the journal 1 of 1 partitions stand still: entry 1 of partition 0 is another one in the book: it is the book of another store.',
+      todo: expect.stringContaining('docs/book.md') as string,
+    }]);
+    expect((await fetch(`http://127.0.0.1:${demo.httpPort}/ready`)).status).toBe(200);
+    const { out } = await eventually(async () => await locum(['alerts'], demo), ({ out: told }) => told.includes('journal lag'));
+    expect(out).toContain('it is the book of another store');
+  } finally {
+    await demo.stop();
+  }
+});
+
 describe('after a stop', () => {
   let cwd: string;
   beforeAll(async () => {

@@ -8,7 +8,7 @@ const { parameters: { alerts: thresholds } } = readTables([], 0);
 const well: Watched = {
   nowMs: 1_000_000, stations: [{ name: 'pos', state: 'down', isExpected: false, trouble: '' }, { name: 'host', state: 'signedOn', isExpected: true, trouble: 'peer' }],
   issuers: [{ name: 'bank', why: undefined, hasStandIn: true }], advices: [{ issuer: 'bank', count: 0, oldestAtMs: undefined, setAside: 0 }],
-  journal: { entries: 0, seconds: 0 }, storeTrouble: undefined, bookTrouble: undefined, events: [],
+  journal: { entries: 0, seconds: 0, stopped: undefined }, storeTrouble: undefined, bookTrouble: undefined, events: [],
 };
 
 type Row = readonly [what: string, now: Partial<Watched>, expected: readonly string[], on?: AlertKind];
@@ -29,9 +29,10 @@ test.for<Row>([
   ['one advice that is old', { advices: [{ issuer: 'bank', count: 1, oldestAtMs: 700_000, setAside: 0 }] }, ['adviceAge bank +0: the oldest of 1 has waited for 300 s']],
   ['one of a clock that was put back', { advices: [{ issuer: 'bank', count: 1, oldestAtMs: 9_000_000, setAside: 0 }] }, []],
   ['advices that were set aside', { advices: [{ issuer: 'bank', count: 0, oldestAtMs: undefined, setAside: 2 }] }, ['advicesSetAside bank +0: 2 wait for an operator']],
-  ['a journal that is long', { journal: { entries: 10_000, seconds: 1 } }, ['journalLag journal +0: the book is 10000 entries behind, the oldest 1 s old']],
-  ['one that is half as long again', { journal: { entries: 5_001, seconds: 1 } }, ['journalLag journal +0: the book is 5001 entries behind, the oldest 1 s old'], 'journalLag'],
-  ['one that is short and old', { journal: { entries: 1, seconds: 60 } }, ['journalLag journal +0: the book is 1 entries behind, the oldest 60 s old']],
+  ['a journal that is long', { journal: { entries: 10_000, seconds: 1, stopped: undefined } }, ['journalLag journal +0: the book is 10000 entries behind, the oldest 1 s old']],
+  ['one that is half as long again', { journal: { entries: 5_001, seconds: 1, stopped: undefined } }, ['journalLag journal +0: the book is 5001 entries behind, the oldest 1 s old'], 'journalLag'],
+  ['one that is short and old', { journal: { entries: 1, seconds: 60, stopped: undefined } }, ['journalLag journal +0: the book is 1 entries behind, the oldest 60 s old']],
+  ['one that stands still', { journal: { entries: 1, seconds: 0, stopped: '1 of 4 partitions stand still: a gap' } }, ['journalLag journal +0: the book is 1 entries behind, the oldest 0 s old; 1 of 4 partitions stand still: a gap']],
   ['a store that is away', { storeTrouble: 'ECONNREFUSED' }, ['storeUnreachable store +0: ECONNREFUSED']],
   ['a book that is away', { bookTrouble: 'ECONNREFUSED' }, ['bookUnreachable book +10000: ECONNREFUSED']],
   ['late answers, few', { events: [{ kind: 'answersLate', subject: 'bank', count: 9, last: '5 ms' }] }, []],
