@@ -13,10 +13,15 @@ export interface HostOutageOptions {
   readonly newId: () => string;
 }
 
+/** That it goes on here is said again after so long, far sooner than another one could begin. */
+const sayAgainMs = sameOutageMs / 5;
+
 export class HostOutage {
   readonly #options: HostOutageOptions;
   #id = 0;
   #isOpen = false;
+  /** Unix ms at which the store last answered; undefined while it is to answer. */
+  #saidAtMs: number | undefined;
   #last = { id: 0, closedAtMs: -Infinity };
 
   constructor(options: HostOutageOptions) {
@@ -25,6 +30,8 @@ export class HostOutage {
 
   /** What is decided now counts in it; 0: in none. */
   get id(): number {
+    // Another switch, whose own link came back, may have ended it for all: while the issuer is away for this one it is the same.
+    if (this.#isOpen && this.#saidAtMs !== undefined && Math.abs(this.#options.now() - this.#saidAtMs) >= sayAgainMs) void this.set(true);
     return this.#id;
   }
 
@@ -32,11 +39,13 @@ export class HostOutage {
   async set(isOpen: boolean): Promise<void> {
     const { shared, policy, newId, now } = this.#options;
     this.#isOpen = isOpen;
+    this.#saidAtMs = undefined;
     // Until the store says which one it is, as while that is away too.
     if (isOpen && this.#id === 0) this.#id = now() < this.#last.closedAtMs + sameOutageMs ? this.#last.id : now();
     const { promise, resolve } = Promise.withResolvers<Outcome<StandInAnswer>>();
     shared.submit(`o:${policy.name}`, '', { kind: 'outage', id: newId(), issuer: policy.name, isOpen, sinceMs: this.#id }, Infinity, resolve);
     const outcome = await promise;
+    this.#saidAtMs = now();
     if (outcome.kind !== 'decided' || outcome.answer.kind !== 'outage') return;
     const { outageId: id } = outcome.answer;
     if (isOpen) this.#id = id;

@@ -35,6 +35,31 @@ test('an issuer that answers echoes and nothing else is in one outage, with one 
   expect(codes.filter((each) => each === '0110 00').length).toBeLessThanOrEqual(4);
 }, 30_000);
 
+test('an issuer that is away for one switch, and comes and goes for another, is in one outage for both, with one cap', async () => {
+  let aheadMs = 0;
+  const now = (): number => Date.now() + aheadMs;
+  const options = { now, store: new MemoryStore({ partitions: 1, now }), hsm: openHsm(demoKeyFile()), issuer: { standIn: standInWith({ issuer: { countMax: 3 } }) } };
+  const [one, two] = [await startHostSwitch(options), await startHostSwitch(options)];
+  const [shop, other] = [await one.call(), await two.call()];
+  const codes: string[] = [];
+  for (let stan = 1; stan <= 3; stan += 1) {
+    codes.push(code(await shop.ask(buys(shop, stan, { 4: '000000000001' }))));
+    const issuer = await issuerComes(two, [], {}, stan === 1 ? 'closed' : 'halfOpen');
+    if (stan > 1) await other.ask(buys(other, 50 + stan));
+    await until(() => two.issuers.status('demo-host')?.phase === 'closed', 'it answers requests');
+    aheadMs += 4 * 60_000;
+    // Still away for the one.
+    codes.push(code(await shop.ask(buys(shop, 10 + stan, { 4: '000000000001' }))));
+    await delay(50);
+    aheadMs += 4 * 60_000;
+    await issuer.host.kill();
+    await until(() => two.issuers.status('demo-host')?.phase !== 'closed', 'it is away for the other');
+    await delay(50);
+    codes.push(code(await other.ask(buys(other, 20 + stan, { 4: '000000000001' }))));
+  }
+  expect(codes).toEqual(['0110 00', '0110 00', '0110 00', ...Array<string>(6).fill('0110 65')]);
+});
+
 test('a change of the issuer’s row leaves what is in flight to its answer, and what comes after goes its new way', async () => {
   const at = await startHostSwitch();
   const issuer = await issuerComes(at, [{ match: { mti: '100', times: 1 }, do: 'late', ms: 200 }]);
