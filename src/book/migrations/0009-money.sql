@@ -65,3 +65,5 @@ comment on table partner_balance is 'Partners'' balances: what each is for, and 
 comment on column partner_balance.kind is 'partner: for differences between what was authorized and what is cleared; credit: what the partner''s users may spend in all, of balances held here; deposit: the same of balances that the partner holds.';
 comment on column partner_balance.is_below is 'The partner was told that it is below its level; it is told again when it has been above it in between.';
 comment on column partner_balance.crossings is 'How often it fell below.';
+
+create index posting_in_transit on posting (currency, account_id) include (amount_minor) where ledger like 'transit:%';
