@@ -9,6 +9,7 @@ import type { Book } from '../book/book.ts';
 import { readCertificateChanges } from '../book/certificates.ts';
 import { Admissions } from '../ca/admission.ts';
 import type { Authenticators } from '../doors/admit.ts';
+import { cardRoutes } from '../doors/card-routes.ts';
 import { encryptionRoutes } from '../doors/encryption-routes.ts';
 import { Envelope } from '../doors/jwe.ts';
 import { peopleRoutes } from '../doors/people-routes.ts';
@@ -18,11 +19,15 @@ import type { Caller, Route } from '../doors/route.ts';
 import { callerName } from '../doors/admit.ts';
 import type { ServeOptions } from '../doors/serve-route.ts';
 import { Audit } from '../lifecycle/audit.ts';
+import { CardIssuing } from '../lifecycle/card-issuing.ts';
+import { CardJobs, cardCreationJob } from '../lifecycle/card-jobs.ts';
+import { Cards } from '../lifecycle/cards.ts';
 import { CallerKeys, digestOfKey } from '../lifecycle/caller-keys.ts';
 import { Devices } from '../lifecycle/devices.ts';
 import { DoorKeys } from '../lifecycle/door-keys.ts';
 import { People } from '../lifecycle/people.ts';
 import { PeopleKyc } from '../lifecycle/people-kyc.ts';
+import { Jobs } from '../lifecycle/jobs.ts';
 import type { AccountDesk, CardDesk, CreditDesk } from '../lifecycle/ports.ts';
 import { RememberedAnswers } from '../lifecycle/remembered-answers.ts';
 import { SecretHasher } from '../lifecycle/secret-hash.ts';
@@ -31,6 +36,8 @@ import { Sessions } from '../lifecycle/sessions.ts';
 import { Staff } from '../lifecycle/staff.ts';
 import { StaffLogIn } from '../lifecycle/staff-log-in.ts';
 import { StaffTotp } from '../lifecycle/staff-totp.ts';
+import type { Operation } from './operation.ts';
+import { staffOperations } from './staff-operations.ts';
 
 /** What a lifecycle is told by its configuration. */
 export interface LifecycleSettings {
@@ -74,15 +81,18 @@ export interface Lifecycle extends Omit<ServeOptions, 'now'> {
   readonly authenticate: Authenticators;
   readonly admit: (der: Uint8Array) => ReturnType<Admissions['admit']>;
   readonly work: readonly BackgroundWork[];
+  /** What operators may ask the office itself for, beside what the switch offers. */
+  readonly operations: readonly Operation[];
 }
 
+const secondMs = 1_000;
 const minuteMs = 60_000;
 const hourMs = 3_600_000;
 const pruneEveryMs = 600_000;
 /** Longer than a service may take, so that a claim ends after who has it. */
 const holdMs = 60_000;
 
-export function composeLifecycle({ book, desk, switchName, settings, now, elapsed, randomBytes }: LifecycleOutside): Lifecycle {
+export function composeLifecycle({ book, desk, switchName, settings, now, elapsed, randomBytes, random }: LifecycleOutside): Lifecycle {
   const doorKeys = new DoorKeys({ book, vault: desk, now, elapsed, randomBytes, maker: switchName, overlapMs: settings.keyOverlapHours * hourMs });
   const callerKeys = new CallerKeys({ book, now, elapsed });
   const memory = new RememberedAnswers({ book, digestKey: async () => await doorKeys.digestKey(), holder: switchName, holdMs });
@@ -94,12 +104,16 @@ export function composeLifecycle({ book, desk, switchName, settings, now, elapse
   const people = new People({ book, randomBytes, sessions });
   const totp = new StaffTotp(desk, randomBytes);
   const staff = { staff: new Staff({ book, randomBytes, hasher, totp, sessions }), logIn: new StaffLogIn({ book, randomBytes, hasher, totp, sessions, sessionMs }), audit };
+  const issuing = new CardIssuing({ book, accounts: desk, cards: desk, now, randomBytes });
+  const cardJobs = new CardJobs({ book, issuing, now });
+  const jobs = new Jobs({ book, now, random, handlers: { [cardCreationJob]: cardJobs.handler } });
   return {
     routes: [
       ...encryptionRoutes({ doorKeys, callerKeys }),
       ...peopleRoutes({ people, kyc: new PeopleKyc(book) }),
       ...sessionRoutes({ devices: new Devices({ book, randomBytes, hasher, sessions }), sessions: new Sessions({ book, randomBytes, hasher, sessions, sessionMs }) }),
       ...staffRoutes(staff),
+      ...cardRoutes({ cards: new Cards({ book, accounts: desk, cards: desk, issuing, now }), issuing, jobs: cardJobs }),
     ],
     authenticate: {
       user: async (token, isFresh) => await sessions.authenticateUser(token, isFresh),
@@ -114,9 +128,12 @@ export function composeLifecycle({ book, desk, switchName, settings, now, elapse
     audit: async ({ staffId, role, operationId, target, outcome, requestId, atMs }) => {
       await audit.record({ actor: staffId, role, action: operationId, target, outcome, requestId, atMs });
     },
+    operations: staffOperations({ staff: staff.staff, audit, now, randomBytes }),
     answerMsMax: settings.answerMsMax,
     work: [
       { name: 'forget old answers', everyMs: pruneEveryMs, run: async () => await memory.prune(settings.idempotencyHours) < 0 },
+      { name: 'do jobs', everyMs: secondMs, run: async () => await jobs.runDue() > 0 },
+      { name: 'finish cards', everyMs: 5 * secondMs, run: async () => await issuing.finishDrawn() > 0 },
     ],
   };
 }
