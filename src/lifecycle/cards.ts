@@ -8,10 +8,12 @@
 import type { Account, Card } from '../account/account.ts';
 import type { CardLifecycleMessage } from '../account/card-lifecycle.ts';
 import { irreversibleLocks } from '../account/card-lifecycle.ts';
-import type { ControlSet } from '../account/controls.ts';
+import type { ControlOwner } from '../account/controls.ts';
 import type { Book } from '../book/book.ts';
 import type { Pan } from '../message/pan.ts';
 import type { Secret } from '../message/secret.ts';
+import { controlsOf, setShown } from './card-controls.ts';
+import type { ControlsShown, ControlsWish } from './card-controls.ts';
 import type { CardIssuing } from './card-issuing.ts';
 import { lastDayOf } from './card-numbers.ts';
 import { refusalOf } from './card-refusals.ts';
@@ -183,23 +185,26 @@ export class Cards {
   }
 
   /** What the holder and the partner have closed on it. @throws LifecycleRefused */
-  async controls(actor: CardActor, cardId: string): Promise<{ readonly holder: ControlSet; readonly partner: ControlSet }> {
+  async controls(actor: CardActor, cardId: string): Promise<ControlsShown> {
     const { card: { record: { controls } } } = await this.#find(actor, cardId);
-    return { holder: controls?.holder ?? {}, partner: controls?.partner ?? {} };
+    return { holder: setShown(controls?.holder ?? {}), partner: setShown(controls?.partner ?? {}) };
   }
 
   /** All that the one who asks has closed, in the place of what was; staff act in the partner's place. @throws LifecycleRefused */
-  async setControls(actor: CardActor, cardId: string, controls: ControlSet, requestKey: string): Promise<{ readonly holder: ControlSet; readonly partner: ControlSet }> {
+  async setControls(actor: CardActor, cardId: string, wish: ControlsWish, requestKey: string): Promise<ControlsShown> {
     const before = await this.#allowed(actor, cardId, 'control');
     const groups = (await this.#options.accounts.programs()).find(({ name }) => name === before.row.program)?.merchantGroups ?? [];
-    for (const name of controls.merchants?.names ?? []) {
-      if (!groups.includes(name)) throw new LifecycleRefused(422, 'MERCHANT_GROUP_UNKNOWN', `the program has no merchant group of that name${groups.length === 0 ? '' : `; it has ${groups.join(', ')}`}`, 'merchants');
-    }
-    for (const { scope } of controls.limits ?? []) {
-      if (scope !== 'overall' && scope !== 'cash' && !groups.includes(scope)) throw new LifecycleRefused(422, 'LIMIT_SCOPE_UNKNOWN', `a limit is of overall, cash or a merchant group of the program${groups.length === 0 ? '' : `: ${groups.join(', ')}`}`, 'limits');
-    }
-    await this.#apply({ kind: 'controlsSet', id: requestKey, ...this.#on(before), by: actor.by === 'holder' ? 'holder' : 'partner', controls });
+    await this.#apply({ kind: 'controlsSet', id: requestKey, ...this.#on(before), by: ownerOf(actor), controls: controlsOf(wish, groups) });
     return await this.controls(actor, cardId);
+  }
+
+  /** Locks it until a time (Unix ms; in the past: not any more), besides whatever else the one who asks has closed. @throws LifecycleRefused */
+  async pause(actor: CardActor, cardId: string, untilMs: number, requestKey: string): Promise<CardShown> {
+    const before = await this.#allowed(actor, cardId, 'control');
+    const { pausedUntilMs: _, ...rest } = before.card.record.controls?.[ownerOf(actor)] ?? {};
+    const controls = untilMs > this.#options.now() ? { ...rest, pausedUntilMs: untilMs } : rest;
+    await this.#apply({ kind: 'controlsSet', id: requestKey, ...this.#on(before), by: ownerOf(actor), controls });
+    return await this.#after(before);
   }
 
   /** Orders the plastic of a virtual card. @throws LifecycleRefused */
@@ -287,6 +292,11 @@ export class Cards {
       ...(row.replaces === null ? {} : { replaces: row.replaces }), ...(row.replacedBy === null ? {} : { replacedBy: row.replacedBy }), createdAt: timeText(row.createdAt),
     };
   }
+}
+
+/** Staff act in the partner's place. */
+function ownerOf(actor: CardActor): ControlOwner {
+  return actor.by === 'holder' ? 'holder' : 'partner';
 }
 
 function isTheirs(row: CardRow, actor: CardActor): boolean {
