@@ -13,6 +13,8 @@ import { keyWithCertificate } from '../ca/server-certificate.ts';
 import { CallerLimits } from '../doors/caller-limits.ts';
 import { openDoor } from '../doors/door.ts';
 import type { DoorOptions } from '../doors/door.ts';
+import { openApiOf, openApiText } from '../doors/openapi.ts';
+import { openReference } from '../doors/reference.ts';
 import { serveSecureDoor } from '../doors/server.ts';
 import { composeLifecycle } from './lifecycle-desk.ts';
 import type { BackgroundWork, Lifecycle, LifecycleOutside } from './lifecycle-desk.ts';
@@ -57,8 +59,9 @@ export class DoorsDesk {
     };
   }
 
-  /** Opens the doors of cardholders and staff. */
+  /** Opens the doors of cardholders and staff, and the page about all of them. */
   async openOn(server: FastifyInstance): Promise<void> {
+    openReference(server, openApiText(openApiOf(this.#door.routes)));
     await openDoor(server, 'mobile', this.#door);
     await openDoor(server, 'admin', this.#door);
   }

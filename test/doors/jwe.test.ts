@@ -219,7 +219,7 @@ describe('what is refused', () => {
 });
 
 test('the service\'s keys overlap, also where another switch changes them: one that was replaced opens what names it, until its time is over', async () => {
-  const another = new DoorKeys({ book: doors.book, vault: doors.desks.desk, now: doors.now, elapsed: () => performance.now(), randomBytes, maker: 'another', overlapMs: 24 * 3_600_000 });
+  const another = new DoorKeys({ book: doors.book, vault: doors.desks.desk, now: () => doors.now(), elapsed: () => performance.now(), randomBytes, maker: 'another', overlapMs: 24 * 3_600_000 });
   const { kid, pem } = await published();
   const next = await another.rotate(kid, 'test');
   expect(next.kid).not.toBe(kid);

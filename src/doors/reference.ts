@@ -1,0 +1,51 @@
+/**
+ * The reference page (`/reference`) and the document that it shows (`/openapi.json`), for people: nothing on it comes from anywhere else, and its policy
+ * (CSP) allows nothing else. The page's program is large, so it is loaded when somebody first asks for it.
+ */
+import { createHash } from 'node:crypto';
+import { fastify } from 'fastify';
+import type { FastifyInstance } from 'fastify';
+
+/** What the page may do: its own scripts, styles that its program makes, and calls to the address that it is from. */
+function policyOf(inlineScripts: readonly string[]): string {
+  const hashes = inlineScripts.map((script) => `'sha256-${createHash('sha256').update(script).digest('base64')}'`);
+  return [
+    'default-src \'none\'', ['script-src \'self\'', ...hashes].join(' '), 'style-src \'self\' \'unsafe-inline\'', 'img-src \'self\' data:', 'font-src \'self\' data:', 'connect-src \'self\'',
+    'base-uri \'none\'', 'form-action \'none\'', 'frame-ancestors \'none\'',
+  ].join(';');
+}
+
+interface Part {
+  readonly type: string;
+  readonly text: string;
+}
+
+const scriptPath = '/reference/js/scalar.js';
+
+/** Adds both to the server. @param document the text of OpenAPI */
+export function openReference(server: FastifyInstance, document: string): void {
+  let loading: Promise<FastifyInstance> | undefined;
+  const part = async (path: string): Promise<Part> => {
+    loading ??= pageServer();
+    const { body, headers } = await (await loading).inject(path);
+    return { type: String(headers['content-type']), text: body };
+  };
+  server.get('/openapi.json', async (_request, reply) => await reply.type('application/json; charset=utf-8').send(document));
+  server.get('/reference', async (_request, reply) => await reply.redirect('/reference/', 301));
+  server.get('/reference/', async (_request, reply) => {
+    const { type, text } = await part('/reference/');
+    const inline = [...text.matchAll(/<script(?: type="text\/javascript")?>([\s\S]*?)<\/script>/g)].map((match) => match[1]!);
+    return await reply.type(type).headers({ 'content-security-policy': policyOf(inline), 'referrer-policy': 'no-referrer', 'x-frame-options': 'DENY' }).send(text);
+  });
+  server.get(scriptPath, async (_request, reply) => {
+    const { type, text } = await part(scriptPath);
+    return await reply.type(type).send(text);
+  });
+}
+
+async function pageServer(): Promise<FastifyInstance> {
+  const { default: page } = await import('@scalar/fastify-api-reference');
+  const inner = fastify({ logger: false });
+  await inner.register(page, { routePrefix: '/reference', configuration: { url: '/openapi.json', pageTitle: 'Locum', withDefaultFonts: false, telemetry: false, hideClientButton: true } });
+  return inner;
+}
