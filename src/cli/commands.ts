@@ -2,6 +2,8 @@
 import type { Command } from './command.ts';
 import { advicesDropCommand, advicesListCommand, advicesPauseCommand, advicesReplayCommand, advicesResumeCommand, advicesShowCommand, advicesSpeedCommand } from './advices.ts';
 import { alertsCommand } from './alerts.ts';
+import { appPairCommand } from './app.ts';
+import { callCommand } from './call.ts';
 import { cardBalanceCommand, cardSetCommand, cardShowCommand } from './card.ts';
 import { caCheckCommand, caCrlCommand, caInitCommand, caListCommand, caRevokeCommand, caShowCommand, caSignCommand } from './ca.ts';
 import { decodeCommand } from './decode.ts';
@@ -16,6 +18,7 @@ import { lockCommand, locksCommand, unlockCommand } from './lock.ts';
 import { logCommand } from './log.ts';
 import { sendCommand } from './send.ts';
 import { specCheckCommand, specListCommand } from './spec.ts';
+import { staffAddCommand, staffListCommand, staffLockCommand, staffResetCommand, staffUnlockCommand } from './staff.ts';
 import { startCommand } from './start.ts';
 import { stationCutOverCommand, stationEchoCommand, stationListCommand, stationShowCommand, stationSignOffCommand, stationSignOnCommand } from './station.ts';
 import { tablesHistoryCommand, tablesListCommand, tablesRemoveCommand, tablesResetCommand, tablesSetCommand, tablesShowCommand } from './tables.ts';
@@ -29,7 +32,9 @@ export const commands: readonly Command[] = [
   stationListCommand, stationShowCommand, stationSignOffCommand, stationSignOnCommand, stationEchoCommand, stationCutOverCommand,
   lockCommand, unlockCommand, locksCommand,
   tablesListCommand, tablesShowCommand, tablesSetCommand, tablesRemoveCommand, tablesResetCommand, tablesHistoryCommand,
+  callCommand, appPairCommand,
   caInitCommand, caSignCommand, caListCommand, caShowCommand, caCheckCommand, caCrlCommand, caRevokeCommand,
+  staffAddCommand, staffListCommand, staffLockCommand, staffUnlockCommand, staffResetCommand,
   specCheckCommand, specListCommand,
   keyInitCommand, keyGenerateCommand, keyComponentCommand, keyImportCommand, keyExportCommand, keyListCommand,
   keyRotateCommand, keyRetireCommand, keyRotateMasterCommand, keyLogCommand, doctorCommand,

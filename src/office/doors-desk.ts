@@ -18,6 +18,7 @@ import { openReference } from '../doors/reference.ts';
 import { serveSecureDoor } from '../doors/server.ts';
 import { composeLifecycle } from './lifecycle-desk.ts';
 import type { BackgroundWork, Lifecycle, LifecycleOutside } from './lifecycle-desk.ts';
+import type { Operation } from './operation.ts';
 import type { OfficeDoors } from './protocol.ts';
 
 export interface DoorsDeskOptions extends Omit<LifecycleOutside, 'book' | 'settings'> {
@@ -59,6 +60,11 @@ export class DoorsDesk {
     };
   }
 
+  /** What operators may ask the office itself for. */
+  get operations(): readonly Operation[] {
+    return this.#lifecycle.operations;
+  }
+
   /** Opens the doors of cardholders and staff, and the page about all of them. */
   async openOn(server: FastifyInstance): Promise<void> {
     openReference(server, openApiText(openApiOf(this.#door.routes)));
@@ -90,6 +96,7 @@ export class DoorsDesk {
     this.#ending.abort();
     await this.#secure?.close();
     await this.#working;
+    this.#lifecycle.close();
     this.#book.open(undefined);
   }
 

@@ -31,6 +31,7 @@ import { Jobs } from '../lifecycle/jobs.ts';
 import type { AccountDesk, CardDesk, CreditDesk } from '../lifecycle/ports.ts';
 import { RememberedAnswers } from '../lifecycle/remembered-answers.ts';
 import { SecretHasher } from '../lifecycle/secret-hash.ts';
+import type { HashCost } from '../lifecycle/secret-hash.ts';
 import { SessionKeeper } from '../lifecycle/session-keeper.ts';
 import { Sessions } from '../lifecycle/sessions.ts';
 import { Staff } from '../lifecycle/staff.ts';
@@ -66,6 +67,8 @@ export interface LifecycleOutside {
   /** Between 0 and 1. */
   readonly random: () => number;
   readonly log: Log;
+  /** Of passwords and app secrets; `hashCost` where not given. */
+  readonly hashCost?: HashCost;
 }
 
 /** Work that goes on beside the calls, again and again; it has to be the same whoever else on the book does it. */
@@ -92,14 +95,14 @@ const pruneEveryMs = 600_000;
 /** Longer than a service may take, so that a claim ends after who has it. */
 const holdMs = 60_000;
 
-export function composeLifecycle({ book, desk, switchName, settings, now, elapsed, randomBytes, random }: LifecycleOutside): Lifecycle {
+export function composeLifecycle({ book, desk, switchName, settings, now, elapsed, randomBytes, random, hashCost }: LifecycleOutside): Lifecycle {
   const doorKeys = new DoorKeys({ book, vault: desk, now, elapsed, randomBytes, maker: switchName, overlapMs: settings.keyOverlapHours * hourMs });
   const callerKeys = new CallerKeys({ book, now, elapsed });
   const memory = new RememberedAnswers({ book, digestKey: async () => await doorKeys.digestKey(), holder: switchName, holdMs });
   const admissions = new Admissions({ read: async (afterChange) => await readCertificateChanges(book, afterChange), now, elapsed });
   const sessions = new SessionKeeper({ book, now, elapsed });
   const audit = new Audit(book);
-  const hasher = new SecretHasher(randomBytes);
+  const hasher = new SecretHasher(randomBytes, hashCost);
   const sessionMs = settings.sessionMinutes * minuteMs;
   const people = new People({ book, randomBytes, sessions });
   const totp = new StaffTotp(desk, randomBytes);

@@ -111,6 +111,12 @@ async function call({ name }: OperationForm, input: OperationInput, by: string):
   }
 }
 
+/** Does itself what is of the book alone, and has the switch's thread do the rest. */
+async function operate(form: OperationForm, input: OperationInput, by: string): Promise<unknown> {
+  const own = doors.operations.find(({ name }) => name === form.name);
+  return own === undefined ? await call(form, input, by) : await own.run(input, by);
+}
+
 /** Strangers are one line a second at most. */
 let strangerAtMs = -Infinity;
 
@@ -310,7 +316,7 @@ async function serve(): ReturnType<typeof serveHttp> {
   const { host, port: wanted } = start.http;
   try {
     return await serveHttp({
-      host, port: wanted, tls: start.http.tls, connectionsMax: start.doors.connectionsMax, newRequestId, open: async (server) => await doors.openOn(server), readiness, metrics, operator: { tokenDigest: start.tokenDigest, forms: () => offered, run: call, asked: operationAsked },
+      host, port: wanted, tls: start.http.tls, connectionsMax: start.doors.connectionsMax, newRequestId, open: async (server) => await doors.openOn(server), readiness, metrics, operator: { tokenDigest: start.tokenDigest, forms: () => (offered === undefined ? undefined : [...offered, ...doors.operations]), run: operate, asked: operationAsked },
     });
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
