@@ -36,17 +36,19 @@ export interface CardRow {
   readonly createdAt: Date;
 }
 
-export type OrderReason = 'first' | 'print' | 'renewal' | 'again';
+export type OrderReason = 'first' | 'print' | 'renewal';
 
 export interface OrderRow {
   readonly orderId: string;
   readonly requestKey: string;
   readonly cardId: string;
   readonly reason: OrderReason;
-  readonly state: 'drawn' | 'waiting' | 'filed' | 'produced' | 'rejected' | 'cancelled';
+  readonly state: 'drawn' | 'waiting' | 'filed' | 'produced' | 'cancelled';
   readonly bureau: string;
   readonly sealed: string;
   readonly fileNumber: number | null;
+  /** How often the bureau could not make it. */
+  readonly rejections: number;
   readonly orderedAt: Date;
 }
 
@@ -55,7 +57,7 @@ const cardColumns = `c.card_id as "cardId", c.request_key as "requestKey", c.use
   c.first_pin as "firstPin", c.plastic, c.plastic_expiry as "plasticExpiry", c.is_visible as "isVisible", c.replaces,
   (select r.card_id from issued_card r where r.replaces = c.card_id) as "replacedBy", c.created_at as "createdAt"`;
 
-const orderColumns = `order_id as "orderId", request_key as "requestKey", card_id as "cardId", reason, state, bureau, sealed, file_number as "fileNumber", ordered_at as "orderedAt"`;
+const orderColumns = `order_id as "orderId", request_key as "requestKey", card_id as "cardId", reason, state, bureau, sealed, file_number as "fileNumber", rejections, ordered_at as "orderedAt"`;
 
 export async function cardById(queries: Queries, cardId: string): Promise<CardRow | undefined> {
   return (await queries.query<CardRow>(`select ${cardColumns} from issued_card c where card_id = $1`, [cardId]))[0];
@@ -144,12 +146,16 @@ export async function orderByRequest(queries: Queries, requestKey: string): Prom
   return (await queries.query<OrderRow>(`select ${orderColumns} from card_order where request_key = $1`, [requestKey]))[0];
 }
 
+export async function orderById(queries: Queries, orderId: string): Promise<OrderRow | undefined> {
+  return (await queries.query<OrderRow>(`select ${orderColumns} from card_order where order_id = $1`, [orderId]))[0];
+}
+
 /** The card's orders, the last one first. */
 export async function ordersOf(queries: Queries, cardId: string): Promise<readonly OrderRow[]> {
   return await queries.query<OrderRow>(`select ${orderColumns} from card_order where card_id = $1 order by ordered_at desc, order_id desc`, [cardId]);
 }
 
-export type NewOrderRow = Omit<OrderRow, 'fileNumber' | 'state'> & { readonly state: 'drawn' | 'waiting' };
+export type NewOrderRow = Omit<OrderRow, 'fileNumber' | 'rejections' | 'state'> & { readonly state: 'drawn' | 'waiting' };
 
 /** @returns whether the row is new: the request was not made before, and no plastic of the card is on its way to the bureau */
 export async function enterOrder(queries: Queries, order: NewOrderRow): Promise<boolean> {

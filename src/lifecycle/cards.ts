@@ -155,20 +155,27 @@ export class Cards {
     if (before.row.kind === 'physical' && before.state === 'active') return this.#shown(before);
     requireAllowed(before, 'activate');
     if (before.card.record.state === 'ordered') await this.#apply({ kind: 'cardActivate', id: `activate:${cardId}`, ...this.#on(before) });
-    else await this.takeNewPlastic(before.row, before.card);
+    else await this.#takeNewPlastic(before);
     await moveCard(book, cardId, 'linked', { plastic: 'none', plasticExpiry: null, firstPin: null }, now());
     return await this.#after(before);
   }
 
-  /** The plastic under way is the card's own from now on: with its expiry, and with its PIN. Done again it changes nothing. @throws LifecycleRefused */
-  async takeNewPlastic(row: CardRow, card: Card): Promise<void> {
+  /** A digital-first card's plastic is there: the account goes by it, unless the card was removed. Done again it changes nothing. @throws LifecycleRefused 503 */
+  async takeLinkedPlastic(row: CardRow): Promise<void> {
+    const held = await this.#heldBy(row);
+    if (held.state !== 'removed') await this.#takeNewPlastic(held);
+  }
+
+  /** The plastic under way is the card's own from now on: with its expiry, and with its PIN. */
+  async #takeNewPlastic({ row, card }: Found): Promise<void> {
     const [order] = await ordersOf(this.#options.book, row.cardId);
     if (order === undefined) return;
     const on = this.#on({ row, card });
-    if (row.plasticExpiry !== null && row.plasticExpiry > card.record.expiry) await this.#apply({ kind: 'cardRenew', id: `renew:${order.orderId}`, ...on, expiry: row.plasticExpiry });
+    const isForGood = irreversibleLocks.includes(card.record.lockCode);
+    if (row.plasticExpiry !== null && row.plasticExpiry > card.record.expiry && !isForGood) await this.#apply({ kind: 'cardRenew', id: `renew:${order.orderId}`, ...on, expiry: row.plasticExpiry });
     // A PIN that its holder set before there was a plastic is the one that they know.
-    const isToBeSet = row.firstPin !== null && (row.plasticExpiry !== null || card.record.pinVersion === 0);
-    if (isToBeSet && row.firstPin !== null) await this.#apply({ kind: 'pinSet', id: `pin:${order.orderId}`, ...on, reference: row.firstPin, sealed: undefined });
+    const isToBeSet = row.plasticExpiry !== null || card.record.pinVersion === 0;
+    if (row.firstPin !== null && isToBeSet) await this.#apply({ kind: 'pinSet', id: `pin:${order.orderId}`, ...on, reference: row.firstPin, sealed: undefined });
   }
 
   /** @throws LifecycleRefused */

@@ -54,34 +54,39 @@ create trigger issued_card_keep before update or delete on issued_card for each 
 create table personalisation_file (
   number bigint generated always as identity primary key,
   bureau text not null,
-  name text collate "C" not null unique,
+  writer text not null,
   made_at timestamptz not null,
   written_at timestamptz
 );
 comment on table personalisation_file is 'Files for the bureau. What is in one is decided before it is written, so that it is the same however often that is tried.';
 comment on column personalisation_file.bureau is 'Name of the key that the bureau opens its cards with.';
+comment on column personalisation_file.writer is 'The switch that put it together, in whose folder it is: no other writes it.';
 comment on column personalisation_file.written_at is 'Null: it may not be in the folder yet.';
 
 create table card_order (
   order_id text collate "C" primary key,
   request_key text collate "C" not null unique,
   card_id text collate "C" not null references issued_card,
-  reason text not null check (reason in ('first', 'print', 'renewal', 'again')),
-  state text not null check (state in ('drawn', 'waiting', 'filed', 'produced', 'rejected', 'cancelled')),
+  reason text not null check (reason in ('first', 'print', 'renewal')),
+  state text not null check (state in ('drawn', 'waiting', 'filed', 'produced', 'cancelled')),
   bureau text not null,
   sealed text not null,
   file_number bigint references personalisation_file,
+  rejections integer not null default 0,
+  rejected_why text,
   ordered_at timestamptz not null,
   changed_at timestamptz not null,
-  check ((file_number is not null) or (state in ('drawn', 'waiting', 'cancelled')))
+  check (case when state in ('filed', 'produced') then file_number is not null when state in ('drawn', 'waiting') then file_number is null else true end)
 );
 create index card_order_waiting on card_order (bureau, ordered_at) where state = 'waiting';
 create index card_order_by_card on card_order (card_id, ordered_at desc);
 create index card_order_by_file on card_order (file_number, order_id);
 create unique index card_order_is_one on card_order (card_id) where state in ('drawn', 'waiting', 'filed');
 comment on table card_order is 'Plastics that were ordered, each of which goes into one file for the bureau.';
-comment on column card_order.reason is 'first: of a physical card; print: of a virtual one; renewal: with another expiry; again: the bureau rejected the one before.';
-comment on column card_order.state is 'drawn (the account may not know the card yet), waiting (for a file), filed, produced or rejected (the bureau said so), cancelled (the card was removed first).';
+comment on column card_order.reason is 'first: of a physical card; print: of a virtual one; renewal: with another expiry.';
+comment on column card_order.state is 'drawn (the account may not know the card yet), waiting (for a file), filed, produced (the bureau said so), cancelled (the card was removed first).';
+comment on column card_order.file_number is 'The last file that it went into.';
+comment on column card_order.rejections is 'How often the bureau could not make it: each time it waits for another file.';
 comment on column card_order.sealed is 'What the bureau needs to make it, as a JWE that the bureau alone opens.';
 
 create table confirmation_file (
