@@ -1,7 +1,7 @@
 /** An issuer's circuit at work: facts go in, wake-ups and echoes come out, and who has to hear of a change hears of it. */
 import type { Deadline, Deadlines } from '../base/deadlines.ts';
 import type { MessageClass } from '../message/message.ts';
-import { applyCircuit, isTrying, newCircuit, standing, takesAdvices, unavailability } from './circuit.ts';
+import { applyCircuit, newCircuit, nextTrial, standing, takesAdvices, unavailability } from './circuit.ts';
 import type { Circuit, CircuitConfig, CircuitFact, Standing, Unavailability } from './circuit.ts';
 
 export interface CircuitKeeperOutside {
@@ -33,9 +33,9 @@ export class CircuitKeeper {
     return this.#circuit.link;
   }
 
-  /** Is the next request the one that is tried? */
-  get isTrying(): boolean {
-    return isTrying(this.#circuit);
+  /** Which trial the next request is; undefined: it is none. */
+  get nextTrial(): number | undefined {
+    return nextTrial(this.#circuit);
   }
 
   get takesAdvices(): boolean {

@@ -41,12 +41,13 @@ export type LinkState = 'usable' | 'signedOff' | 'unreachable';
 
 export type CircuitFact =
   /** A request had a valid answer, or none in time (or a bad one). */
-  | { readonly kind: 'answered' | 'failed'; /** It was the one that was let through to try. */ readonly isTrial: boolean }
+  | { readonly kind: 'answered' | 'failed'; /** It was this one of those that were let through to try; undefined: it was none. */ readonly trial: number | undefined }
   /** The issuer's answer asks for stand-in. */
   | { readonly kind: 'asked' }
   | { readonly kind: 'echoed'; readonly answered: boolean }
   /** A request is let through, or could not be sent after all. */
-  | { readonly kind: 'tried' | 'untried' }
+  | { readonly kind: 'tried' }
+  | { readonly kind: 'untried'; readonly trial: number }
   | { readonly kind: 'links'; readonly state: LinkState }
   | { readonly kind: 'suppress'; readonly on: boolean }
   | { readonly kind: 'order'; readonly on: boolean }
@@ -75,6 +76,8 @@ export interface Circuit {
   readonly suppressed: boolean;
   readonly ordered: boolean;
   readonly failures: number;
+  /** Requests that were let through to try: what comes of an earlier one says nothing of the last. */
+  readonly trials: number;
   readonly window: Window;
   /** Open: the next probe; probing: the end of the echo's time. */
   readonly dueAtMs: number;
@@ -94,7 +97,7 @@ const emptyWindow: Window = { sinceMs: -Infinity, count: 0, failed: 0, countBefo
 
 /** No link stands yet; the first that does is enough. */
 export const newCircuit: Circuit = {
-  breaker: 'closed', cause: 'circuitOpen', link: 'unreachable', suppressed: false, ordered: false, failures: 0, window: emptyWindow, dueAtMs: Infinity, openMs: 0,
+  breaker: 'closed', cause: 'circuitOpen', link: 'unreachable', suppressed: false, ordered: false, failures: 0, trials: 0, window: emptyWindow, dueAtMs: Infinity, openMs: 0,
 };
 
 /** Why a request of the class is kept from the issuer; undefined: it may go. Suppress inquiry keeps authorizations and reversals. */
@@ -105,9 +108,9 @@ export function unavailability(circuit: Circuit, of: MessageClass): Unavailabili
   return circuit.breaker === 'closed' || circuit.breaker === 'trying' ? undefined : circuit.cause;
 }
 
-/** Is the next request the one that is tried? */
-export function isTrying(circuit: Circuit): boolean {
-  return circuit.breaker === 'trying';
+/** Which trial the next request is; undefined: it is none. */
+export function nextTrial({ breaker, trials }: Circuit): number | undefined {
+  return breaker === 'trying' ? trials + 1 : undefined;
 }
 
 /** May advices go? An issuer that answers an echo may have them: suppress inquiry, and a request that is still to be tried, say nothing against them. */
@@ -151,10 +154,10 @@ function step(config: CircuitConfig, circuit: Circuit, fact: CircuitFact, nowMs:
   const { breaker } = circuit;
   switch (fact.kind) {
     case 'answered':
-      if (breaker === 'trial' && fact.isTrial) return closed(circuit);
+      if (breaker === 'trial' && fact.trial === circuit.trials) return closed(circuit);
       return breaker === 'closed' ? counted(config, circuit, false, nowMs) : circuit;
     case 'failed':
-      if (breaker === 'trial' && fact.isTrial) return openedAgain(config, circuit, nowMs);
+      if (breaker === 'trial' && fact.trial === circuit.trials) return openedAgain(config, circuit, nowMs);
       return breaker === 'closed' ? counted(config, circuit, true, nowMs) : circuit;
     case 'asked':
       return { ...circuit, breaker: 'open', cause: 'asked', dueAtMs: nowMs + config.askedMs, openMs: config.openMs };
@@ -162,9 +165,9 @@ function step(config: CircuitConfig, circuit: Circuit, fact: CircuitFact, nowMs:
       if (breaker !== 'probing') return circuit;
       return fact.answered ? { ...circuit, breaker: 'trying', dueAtMs: Infinity } : openedAgain(config, circuit, nowMs);
     case 'tried':
-      return breaker === 'trying' ? { ...circuit, breaker: 'trial' } : circuit;
+      return breaker === 'trying' ? { ...circuit, breaker: 'trial', trials: circuit.trials + 1 } : circuit;
     case 'untried':
-      return breaker === 'trial' ? { ...circuit, breaker: 'trying' } : circuit;
+      return breaker === 'trial' && fact.trial === circuit.trials ? { ...circuit, breaker: 'trying' } : circuit;
     case 'links':
       return fact.state === circuit.link ? circuit : linked(config, circuit, fact.state, nowMs);
     case 'suppress':

@@ -21,7 +21,7 @@ import { EncodeError } from '../iso8583/errors.ts';
 import type { MessageClass } from '../message/message.ts';
 import { answerFault } from './answer-check.ts';
 import type { Asked } from './answer-check.ts';
-import { applyCircuit, isTrying, newCircuit, standing, takesAdvices, unavailability } from './circuit.ts';
+import { applyCircuit, newCircuit, nextTrial, standing, takesAdvices, unavailability } from './circuit.ts';
 import type { Circuit, CircuitFact, Unavailability } from './circuit.ts';
 import type { AdviceOrder, ForwardOrder, HostConfig, HostEvents, HostResult, HostStation, HostStatus, OwnTrace, PassOrder, RemoteIssuer, Sent } from './host.ts';
 import { referenceOf, StationRequests } from './host-station.ts';
@@ -44,7 +44,8 @@ export interface HostOutside {
 /** What is to be sent, on whichever station. */
 interface Errand {
   readonly order: ForwardOrder | AdviceOrder | PassOrder;
-  readonly isTrial: boolean;
+  /** Of the circuit; undefined: it is none. */
+  readonly trial: number | undefined;
   readonly done: (result: HostResult) => void;
 }
 
@@ -123,7 +124,7 @@ export class HostIssuer implements RemoteIssuer {
       done({ kind: 'notSent', why, detail: '' });
       return;
     }
-    this.#begin({ order, isTrial: isTrying(this.#circuit), done });
+    this.#begin({ order, trial: nextTrial(this.#circuit), done });
   }
 
   /** Sends an advice or a reversal of our own. */
@@ -133,12 +134,12 @@ export class HostIssuer implements RemoteIssuer {
       return;
     }
     // What becomes of it says nothing of requests: an issuer that takes advices may leave requests alone.
-    this.#begin({ order, isTrial: false, done });
+    this.#begin({ order, trial: undefined, done });
   }
 
   /** Sends a message as it is, that waited for whoever is at the other end: a usable station is all that it takes. */
   pass(order: PassOrder, done: (result: HostResult) => void): void {
-    this.#begin({ order, isTrial: false, done });
+    this.#begin({ order, trial: undefined, done });
   }
 
   /** An answer on one of the stations. @returns whether it answers a request, in time or late, or none (which was told); undefined where the station is none of this issuer's */
@@ -179,11 +180,11 @@ export class HostIssuer implements RemoteIssuer {
   }
 
   #settle(pending: Pending, message: Message, meaning: ResponseMeaning, elapsedMs: number): void {
-    const { sent, asked, route, isTrial, done } = pending;
+    const { sent, asked, route, trial, done } = pending;
     if (this.#config.askingCodes.has(meaning.responseCode)) {
       // An advice asks for no decision: whoever cannot take it now is told again.
       if ('message' in pending.order) this.#tell({ kind: 'asked' });
-      else this.#judge(pending, { kind: 'failed', isTrial });
+      else this.#judge(pending, { kind: 'failed', trial });
       done({ kind: 'asked', responseCode: meaning.responseCode, elapsedMs, sent });
       return;
     }
@@ -192,14 +193,14 @@ export class HostIssuer implements RemoteIssuer {
       this.#refused(pending, fault, elapsedMs);
       return;
     }
-    this.#judge(pending, { kind: 'answered', isTrial });
+    this.#judge(pending, { kind: 'answered', trial });
     done({ kind: 'answered', message, meaning, elapsedMs, sent, route });
   }
 
   #refused(pending: Pending, detail: string, elapsedMs: number): void {
-    const { sent, isTrial, done } = pending;
+    const { sent, trial, done } = pending;
     this.#outside.events.answerRefused(sent.station, detail);
-    this.#judge(pending, { kind: 'failed', isTrial });
+    this.#judge(pending, { kind: 'failed', trial });
     done({ kind: 'expired', cause: 'badAnswer', detail, elapsedMs, sent });
   }
 
@@ -208,8 +209,8 @@ export class HostIssuer implements RemoteIssuer {
   }
 
   #expired(pending: Pending): void {
-    const { sent, isTrial, sentAtMs, done } = pending;
-    this.#judge(pending, { kind: 'failed', isTrial });
+    const { sent, trial, sentAtMs, done } = pending;
+    this.#judge(pending, { kind: 'failed', trial });
     done({ kind: 'expired', cause: 'timeout', detail: '', elapsedMs: this.#outside.deadlines.nowMs() - sentAtMs, sent });
   }
 
@@ -218,7 +219,7 @@ export class HostIssuer implements RemoteIssuer {
       errand.done({ kind: 'notSent', why: 'tooLate', detail: '' });
       return;
     }
-    if (errand.isTrial) this.#tell({ kind: 'tried' });
+    if (errand.trial !== undefined) this.#tell({ kind: 'tried' });
     const from = this.#turn;
     this.#turn = (from + 1) % this.#stations.length;
     this.#attempt(errand, from, 0, 'unreachable');
@@ -238,13 +239,13 @@ export class HostIssuer implements RemoteIssuer {
   }
 
   #notSent(errand: Errand, why: Extract<HostResult, { kind: 'notSent' }>['why'], detail: string): void {
-    if (errand.isTrial) this.#tell({ kind: 'untried' });
+    if (errand.trial !== undefined) this.#tell({ kind: 'untried', trial: errand.trial });
     errand.done({ kind: 'notSent', why, detail });
   }
 
   /** `taken`: it is on its way, or it ended. `onward` is called where a station that had to seal it first did not take it. */
   #send(errand: Errand, requests: StationRequests, onward: (why: 'unreachable' | 'full') => void): 'taken' | 'full' | 'closed' {
-    const { order, isTrial, done } = errand;
+    const { order, trial, done } = errand;
     const { station } = requests;
     const { deadlines, times } = this.#outside;
     const isWritten = 'written' in order;
@@ -273,7 +274,7 @@ export class HostIssuer implements RemoteIssuer {
     const facts = requests.factsOf(draft, asked.class);
     const nowMs = deadlines.nowMs();
     const sent: Sent = { station: station.name, mti: draft.mti, reference: referenceOf(facts, asked.class) };
-    const pending: Pending = { order, asked, sent, stan: number, route, isTrial, sentAtMs: nowMs, done, ended: false };
+    const pending: Pending = { order, asked, sent, stan: number, route, trial, sentAtMs: nowMs, done, ended: false };
     // A trace that waits already is an advice's that is out, or answers are matched by too little: nothing more can be told apart.
     if (requests.wait(facts, pending, order.deadlineMs) !== 'added') {
       giveUp();

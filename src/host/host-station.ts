@@ -25,7 +25,8 @@ export interface Pending {
   /** Undefined of an advice that kept its number. */
   readonly stan: number | undefined;
   readonly route: ForwardRoute | undefined;
-  readonly isTrial: boolean;
+  /** Which trial of the circuit it is; undefined: none. */
+  readonly trial: number | undefined;
   readonly sentAtMs: number;
   readonly done: (result: HostResult) => void;
   /** It had its end: what comes of it later changes nothing. */

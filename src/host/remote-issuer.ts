@@ -54,7 +54,8 @@ interface Errand {
   readonly order: ForwardOrder | AdviceOrder;
   readonly asked: RemoteAsked;
   readonly sent: Sent;
-  readonly isTrial: boolean;
+  /** Which trial of the circuit it is; undefined: none. */
+  readonly trial: number | undefined;
   readonly beganMs: number;
   readonly done: (result: HostResult) => void;
   deadline: Deadline | undefined;
@@ -163,7 +164,7 @@ export class UrlIssuer implements RemoteIssuer {
     if (pan === undefined) return refuse('unfit', 'it names no card');
     const trace = 'content' in order ? order.content.trace : order.meaning.trace;
     const errand: Errand = {
-      order, asked, isTrial: this.#circuit.isTrying, beganMs, done, deadline: undefined, handle: undefined, attempts: 0, wasSent: false, isEnded: false,
+      order, asked, trial: 'message' in order ? this.#circuit.nextTrial : undefined, beganMs, done, deadline: undefined, handle: undefined, attempts: 0, wasSent: false, isEnded: false,
       sent: {
         station: this.#config.name, mti: mtiOf('1987', asked.class, asked.function, 'content' in order && order.isRepeat),
         reference: { class: asked.class, ...(asked.function === 'request' ? {} : { function: 'advice' }), stan, transmittedAt, localAt: trace.localAt, acquirer: trace.acquirer },
@@ -171,7 +172,7 @@ export class UrlIssuer implements RemoteIssuer {
     };
     this.#pending.add(errand);
     errand.deadline = deadlines.at(order.deadlineMs, () => this.#expired(errand));
-    if (errand.isTrial) this.#circuit.tell({ kind: 'tried' });
+    if (errand.trial !== undefined) this.#circuit.tell({ kind: 'tried' });
     this.#attempt(errand);
   }
 
@@ -213,12 +214,12 @@ export class UrlIssuer implements RemoteIssuer {
       this.#cameLate(errand, read);
       return;
     }
-    const { asked, sent, isTrial } = errand;
+    const { asked, sent, trial } = errand;
     const elapsedMs = this.#outside.deadlines.nowMs() - errand.beganMs;
     const { events } = this.#outside;
     if (read.kind === 'none') {
       events.answerRefused(this.#config.name, read.fault);
-      this.#end(errand, { kind: 'expired', cause: 'badAnswer', detail: read.fault, elapsedMs, sent }, { kind: 'failed', isTrial });
+      this.#end(errand, { kind: 'expired', cause: 'badAnswer', detail: read.fault, elapsedMs, sent }, { kind: 'failed', trial });
       return;
     }
     events.answerMatched(this.#config.name, elapsedMs);
@@ -227,7 +228,7 @@ export class UrlIssuer implements RemoteIssuer {
       const { reason, approvalCode, amount, billing, balance, chip } = read;
       this.#end(errand, {
         kind: 'decided', meaning: meaningOf(read, asked, sent.reference, rrnOf(errand.order)), response: { reason, approvalCode, amount, billing, balance }, chip, elapsedMs, sent,
-      }, { kind: 'answered', isTrial });
+      }, { kind: 'answered', trial });
     }
   }
 
@@ -254,12 +255,12 @@ export class UrlIssuer implements RemoteIssuer {
 
   /** @param unsent what it comes to if nothing of it ever left; undefined: some did */
   #unanswered(errand: Errand, detail: string, unsent: 'unreachable' | 'tooLate' | undefined): void {
-    const { sent, isTrial } = errand;
+    const { sent, trial } = errand;
     if (errand.wasSent || unsent === undefined) {
       this.#outside.events.requestExpired(this.#config.name);
-      this.#end(errand, { kind: 'expired', cause: 'timeout', detail, elapsedMs: this.#outside.deadlines.nowMs() - errand.beganMs, sent }, { kind: 'failed', isTrial });
+      this.#end(errand, { kind: 'expired', cause: 'timeout', detail, elapsedMs: this.#outside.deadlines.nowMs() - errand.beganMs, sent }, { kind: 'failed', trial });
     } else {
-      this.#end(errand, { kind: 'notSent', why: unsent, detail }, isTrial ? { kind: 'untried' } : undefined);
+      this.#end(errand, { kind: 'notSent', why: unsent, detail }, trial === undefined ? undefined : { kind: 'untried', trial });
       if (unsent === 'unreachable') this.#health.lost();
     }
   }
@@ -269,7 +270,7 @@ export class UrlIssuer implements RemoteIssuer {
     errand.deadline?.cancel();
     this.#pending.delete(errand);
     // What becomes of advices says nothing of requests.
-    if (fact !== undefined && (errand.isTrial || 'message' in errand.order)) this.#circuit.tell(fact);
+    if (fact !== undefined && 'message' in errand.order) this.#circuit.tell(fact);
     errand.done(result);
   }
 

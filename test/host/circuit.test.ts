@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { applyCircuit, isTrying, newCircuit, standing, takesAdvices, unavailability } from '../../src/host/circuit.ts';
+import { applyCircuit, newCircuit, nextTrial, standing, takesAdvices, unavailability } from '../../src/host/circuit.ts';
 import type { Circuit, CircuitAction, CircuitConfig, CircuitFact } from '../../src/host/circuit.ts';
 
 const config: CircuitConfig = { failuresMax: 3, sharePercent: 50, shareWindowMs: 10_000, shareCountMin: 10, openMs: 1_000, openMaxMs: 4_000, askedMs: 30_000, echoMs: 500 };
@@ -8,11 +8,11 @@ const config: CircuitConfig = { failuresMax: 3, sharePercent: 50, shareWindowMs:
 const usable: CircuitFact = { kind: 'links', state: 'usable' };
 const signedOff: CircuitFact = { kind: 'links', state: 'signedOff' };
 const lost: CircuitFact = { kind: 'links', state: 'unreachable' };
-const failed: CircuitFact = { kind: 'failed', isTrial: false };
-const answered: CircuitFact = { kind: 'answered', isTrial: false };
+const failed: CircuitFact = { kind: 'failed', trial: undefined };
+const answered: CircuitFact = { kind: 'answered', trial: undefined };
 const tried: CircuitFact = { kind: 'tried' };
-const trialAnswered: CircuitFact = { kind: 'answered', isTrial: true };
-const trialFailed: CircuitFact = { kind: 'failed', isTrial: true };
+const trialAnswered: CircuitFact = { kind: 'answered', trial: 1 };
+const trialFailed: CircuitFact = { kind: 'failed', trial: 1 };
 const echoed: CircuitFact = { kind: 'echoed', answered: true };
 const noEcho: CircuitFact = { kind: 'echoed', answered: false };
 const now: CircuitFact = { kind: 'now' };
@@ -91,14 +91,21 @@ describe('the circuit of an issuer', () => {
 
   it('one transaction is tried at a time, and one that could not be sent gives its place back', () => {
     const { circuit } = told([[0, usable], ...threeFailures, [1_003, now], [1_010, echoed]]);
-    expect([isTrying(circuit), unavailability(circuit, 'financial')]).toEqual([true, undefined]);
+    expect([nextTrial(circuit), unavailability(circuit, 'financial')]).toEqual([1, undefined]);
     const trial = told([[1_020, tried]], circuit).circuit;
-    expect([isTrying(trial), unavailability(trial, 'financial'), takesAdvices(trial)]).toEqual([false, 'circuitOpen', true]);
-    expect(isTrying(told([[1_030, { kind: 'untried' }]], trial).circuit)).toBe(true);
+    expect([nextTrial(trial), unavailability(trial, 'financial'), takesAdvices(trial)]).toEqual([undefined, 'circuitOpen', true]);
+    expect(nextTrial(told([[1_030, { kind: 'untried', trial: 1 }]], trial).circuit)).toBe(2);
+  });
+
+  it('what becomes of a trial from before the links were lost says nothing of the one that is tried now', () => {
+    const again: readonly (readonly [number, CircuitFact])[] = [[1_020, tried], [1_030, lost], [1_040, usable], [1_050, echoed], [1_060, tried]];
+    const { circuit } = told([[0, usable], ...threeFailures, [1_003, now], [1_010, echoed], ...again]);
+    for (const fact of [trialFailed, trialAnswered, { kind: 'untried', trial: 1 } as const]) expect(told([[1_070, fact]], circuit)).toEqual({ circuit, said: [] });
+    expect(told([[1_080, { kind: 'answered', trial: 2 }]], circuit).said).toEqual(['halfOpen to closed']);
   });
 
   const facts: fc.Arbitrary<CircuitFact> = fc.oneof(
-    fc.constantFrom<CircuitFact>(usable, signedOff, lost, failed, failed, failed, answered, tried, trialAnswered, trialFailed, echoed, noEcho, now, now, { kind: 'untried' }, { kind: 'asked' }),
+    fc.constantFrom<CircuitFact>(usable, signedOff, lost, failed, failed, failed, answered, tried, trialAnswered, trialFailed, echoed, noEcho, now, now, { kind: 'untried', trial: 1 }, { kind: 'asked' }),
     fc.boolean().map((on): CircuitFact => ({ kind: 'suppress', on })), fc.boolean().map((on): CircuitFact => ({ kind: 'order', on })),
   );
 
@@ -107,12 +114,14 @@ describe('the circuit of an issuer', () => {
       let circuit = newCircuit;
       let nowMs = 0;
       let seen = standing(circuit);
-      for (const [passed, fact] of steps) {
+      for (const [passed, drawn] of steps) {
         nowMs += passed;
+        // Of an earlier trial, where there was more than one, or of the last.
+        const fact: CircuitFact = 'trial' in drawn && drawn.trial !== undefined && passed % 2 === 0 ? { ...drawn, trial: circuit.trials } : drawn;
         const before = circuit.breaker;
         const step = applyCircuit(config, circuit, fact, nowMs);
         circuit = step.circuit;
-        if (circuit.breaker === 'closed' && before !== 'closed') expect([before, fact.kind]).toEqual(['trial', 'answered']);
+        if (circuit.breaker === 'closed' && before !== 'closed') expect([before, fact]).toEqual(['trial', { kind: 'answered', trial: circuit.trials }]);
         if (circuit.breaker === 'trial' && before !== 'trial') expect(before).toBe('trying');
         if (circuit.breaker === 'trying' && before !== 'trying') expect(['probing', 'trial']).toContain(before);
         for (const action of step.actions) {
