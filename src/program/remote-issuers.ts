@@ -58,17 +58,16 @@ export function remoteSetup({ name, circuit }: Pick<HostIssuerRow, 'name' | 'cir
   };
 }
 
-/** @param ordered what the issuer asks of those who stand in for it, when that changes */
+/** @param ordered what the issuer asks of those who stand in for it */
 export function openRemote({ config, transport }: RemoteSetup, events: HostEvents, ordered: (order: IssuerOrder) => void, outside: RemoteIssuersOutside): UrlIssuer {
-  let advices: HealthDocument['advices'] | undefined;
+  let advices: HealthDocument['advices'] = 'send';
   return new UrlIssuer(config, {
     ...outside, events, transport: new PooledTransport(transport),
     said: (health) => {
-      if (health.advices === advices) return;
-      const isFirst = advices === undefined;
-      advices = health.advices;
-      // They go anyway, until it says otherwise.
-      if (!isFirst || advices === 'hold') ordered(advices === 'hold' ? 'stopAdvices' : 'startAdvices');
+      // What it asked for is forgotten when it goes away: it is held to what it says each time.
+      if (health.advices === 'hold') ordered('stopAdvices');
+      else if (advices === 'hold') ordered('startAdvices');
+      ({ advices } = health);
     },
   });
 }

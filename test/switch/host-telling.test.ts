@@ -4,64 +4,22 @@
  * does not stand at the acquirer.
  */
 import { afterEach, expect, test } from 'vitest';
-import type { AdviceFile } from '../../src/advice/advice-file.ts';
-import { expireDue } from '../../src/issuer/ledger.ts';
 import type { Message } from '../../src/iso8583/codec.ts';
 import { Draft } from '../../src/iso8583/draft.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
-import { StoreUnknown } from '../../src/store/store.ts';
-import type { CommitItem, CommitResult, PartitionEpoch } from '../../src/store/store.ts';
 import { FaultyStore } from '../fault/faulty-store.ts';
 import { demoKeyFile, openHsm } from '../keys/fixture.ts';
 import { management, until } from './fixture.ts';
 import type { Acquirer } from './fixture.ts';
 import { buys, code, hostPan, issuerComes, reverses, startHostSwitch, stopHosts } from './hosts.ts';
 import type { HostSwitch } from './hosts.ts';
+import { DyingStore, fullDisk, lookForDue, stays, writesGo } from './troubles.ts';
 
 afterEach(stopHosts);
 
 /** The purchase is of 12.50; no RRN, so that a reversal finds it by DE90. */
 const plain = { 37: undefined };
 const dropped = [{ match: { mti: '100' }, do: 'drop' }] as const;
-
-type Write = AdviceFile['write'];
-
-/** Every write to the switch's advice file goes through `through`. */
-function writesGo(at: HostSwitch, through: (write: Write, ...of: Parameters<Write>) => ReturnType<Write>): void {
-  const { advices } = at.issuers;
-  const write = advices.write.bind(advices);
-  advices.write = async (advice) => await through(write, advice);
-}
-
-/** A disk that takes nothing until there is room. */
-function fullDisk(at: HostSwitch): { isFull: boolean } {
-  const disk = { isFull: true };
-  writesGo(at, async (write, advice) => (disk.isFull ? 'failed' : await write(advice)));
-  return disk;
-}
-
-/** What is due is looked for, as the program does it again and again. */
-async function lookForDue({ store, ledger, issuers }: HostSwitch, now: () => number): Promise<void> {
-  await expireDue({ store, ledger, now, newId: () => `due${Math.random()}`, recordDays: 7, lapse: async (token, id) => await issuers.lapse(token, id) });
-}
-
-/** A reversal after which so much of the purchase stays. */
-function stays(minor: number): Readonly<Record<number, string | undefined>> {
-  return { ...plain, 95: `${String(minor).padStart(12, '0')}${'0'.repeat(12)}C00000000C00000000` };
-}
-
-/** A store whose next commit happens, and is not answered; then it is away. */
-class DyingStore extends FaultyStore {
-  isArmed = false;
-
-  override async commit(at: PartitionEpoch, items: readonly CommitItem[]): Promise<readonly CommitResult[]> {
-    if (!this.isArmed) return await super.commit(at, items);
-    this.isArmed = false;
-    await super.commit(at, items);
-    this.fail({ nth: 1, kind: 'before', persistent: true, on: 'all' });
-    throw new StoreUnknown('the connection broke');
-  }
-}
 
 test.for([
   { what: 'approval', unanswered: 'reverseThenAdvise', changes: {} },
@@ -246,12 +204,12 @@ test.for([true, false])('a part is reversed in flight: that part stays, whoever 
   const shop = await at.call();
   shop.send(buys(shop, 1, plain));
   await until(() => issuer.host.exposureMinor(hostPan) > 0, 'it is in flight');
-  shop.send(reverses(shop, 2, 1, stays(500)));
+  shop.send(reverses(shop, 2, 1, { ...plain, ...stays(500) }));
   expect([code(await shop.next()), code(await shop.next())]).toEqual(['0430 00', '0110 00']);
   await at.delivered();
   const left = async (): Promise<number | undefined> => (await at.store.guards({ partition: 0, epoch: 1 }, ['credit:demo']))[0];
   expect([issuer.host.exposureMinor(hostPan), await left()]).toEqual([500, 9_500]);
-  expect(code(await shop.ask(reverses(shop, 3, 1, stays(500))))).toBe('0430 00');
+  expect(code(await shop.ask(reverses(shop, 3, 1, { ...plain, ...stays(500) })))).toBe('0430 00');
   await at.delivered();
   expect([issuer.host.exposureMinor(hostPan), await left()]).toEqual([500, 9_500]);
   expect(code(await shop.ask(reverses(shop, 4, 1, plain)))).toBe('0430 00');
