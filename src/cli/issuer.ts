@@ -24,7 +24,7 @@ export const issuerListCommand: Command = {
       return 0;
     }
     const rows = issuers.map(({ name, type, phase, why, since, pending, stations, advices, orders }) => [
-      name, type, `${phase}${why === undefined ? '' : ` (${why})`}`, since === undefined ? '-' : durationWords(outside.now() - Date.parse(since)), String(pending),
+      name, type, `${phaseWords(type, phase)}${why === undefined ? '' : ` (${why})`}`, since === undefined ? '-' : durationWords(outside.now() - Date.parse(since)), String(pending),
       type === 'own' ? '-' : `${stations.filter(({ usable }) => usable).length} of ${stations.length}`, backlogWords(advices), Object.keys(orders).join(', ') || '-',
     ]);
     for (const line of aligned([['issuer', 'type', 'phase', 'since', 'pending', 'stations', 'advices', 'orders'], ...rows])) outside.print(line);
@@ -48,7 +48,7 @@ export const issuerShowCommand: Command = {
 };
 
 function shownLines({ name, type, phase, why, since, pending, stations, advices, rulesVersion, orders }: IssuerShown): string[] {
-  const facts: [string, string][] = [['phase', `${phase}${why === undefined ? '' : `, because: ${why}`}${since === undefined ? '' : `, since ${timeWords(Date.parse(since))}`}`]];
+  const facts: [string, string][] = [['phase', `${phaseWords(type, phase)}${why === undefined ? '' : `, because: ${why}`}${since === undefined ? '' : `, since ${timeWords(Date.parse(since))}`}`]];
   if (type === 'host') {
     facts.push(
       ['pending', `${pending} requests`],
@@ -59,6 +59,12 @@ function shownLines({ name, type, phase, why, since, pending, stations, advices,
   }
   for (const [order, given] of Object.entries(orders) as [string, Order][]) facts.push(['order', `${order}, by ${given.by} since ${timeWords(Date.parse(given.since))}: ${given.why}`]);
   return [`${name} (${type})`, ...aligned(facts, '  ')];
+}
+
+/** For a person: a circuit that is closed is nothing that says "asked" to everybody. */
+function phaseWords(type: IssuerShown['type'], phase: IssuerShown['phase']): string {
+  if (type === 'own') return 'decides here';
+  return { closed: 'asked', open: 'not asked', halfOpen: 'being tried' }[phase];
 }
 
 /** What waits, for a person. */

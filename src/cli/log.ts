@@ -60,17 +60,22 @@ function wordsOf(line: MessageLogLine): string[] {
   const { amountMinor, currency, elapsedMs, responseCode, reason, standInReason } = line;
   const types = line.answerMti === undefined ? line.mti : `${line.mti} ${line.answerMti}`;
   const named = [
-    line.what === '' ? line.class : line.what, ...(amountMinor === undefined || currency === undefined ? [] : [formatAmount(amountMinor, currency)]),
+    whatWords(line), ...(amountMinor === undefined || currency === undefined ? [] : [formatAmount(amountMinor, currency)]),
     ...(line.maskedPan === '' ? [] : [line.maskedPan]), ...(line.stan === '' ? [] : [`STAN ${line.stan}`]), ...(line.rrn === '' ? [] : [`RRN ${line.rrn}`]),
   ];
   const answer = responseCode === '' ? '' : ` ${responseCode}${reason === undefined || reason === responseCode ? '' : ` (${reason})`}`;
-  const by = line.answeredBy === '' ? '' : ` by ${line.answeredBy}`;
+  const by = line.answeredBy === '' ? '' : ` by ${line.answeredBy === 'standin' ? 'stand-in' : line.answeredBy}`;
   const why = standInReason === undefined ? '' : `, ${standInWords(standInReason)}`;
   const rest = [
     `${line.outcome}${answer}${by}${elapsedMs === undefined ? '' : ` after ${elapsedMs < 10 ? `${elapsedMs.toFixed(1)} ms` : durationWords(elapsedMs)}`}${why}`,
     ...(line.routed === '' ? [] : [`for ${line.routed}`]), ...(line.detail === '' ? [] : [line.detail]),
   ];
   return [timeWords(line.atMs), `${line.direction === 'in' ? 'from' : 'to'} ${line.station}`, types, `${named.join(', ')}: ${rest.join('; ')}`];
+}
+
+function whatWords({ class: of, what }: MessageLogLine): string {
+  if (what === '') return of;
+  return of === 'reversal' && !what.startsWith('reversal') ? `reversal of ${what}` : what;
 }
 
 function filterOf(given: Given, nowMs: number): MessageLogFilter {

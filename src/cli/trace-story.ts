@@ -43,6 +43,8 @@ const checkWords: Readonly<Record<string, string>> = {
   currency: 'currency',
   balance: 'balance',
   partnerBalance: 'partner\'s balance',
+  killSwitch: 'kill switch',
+  outageCap: 'cap of the outage',
 };
 
 const purposeWords: Readonly<Record<string, string>> = {
@@ -74,8 +76,9 @@ const entryWords: Readonly<Record<string, string>> = {
   ecommerce: ', in e-commerce',
 };
 
-function fromSentence({ station, acquirer, terminal, merchant, stan, rrn, transmittedAt, localAt, id, billing }: TracedTransaction): string {
-  const parts = [`From station ${station}`];
+function fromSentence({ station, flags, acquirer, terminal, merchant, stan, rrn, transmittedAt, localAt, id, billing }: TracedTransaction): string {
+  // What an issuer was told went out, and its answer is the decision.
+  const parts = [`${flags.includes('issuerTold') ? 'To' : 'From'} station ${station}`];
   if (acquirer !== '') parts.push(`acquirer ${acquirer}`);
   if (terminal !== '') parts.push(`terminal ${terminal}`);
   const shop = [merchant.id, merchant.name, merchant.category === '' ? '' : `category ${merchant.category}`].filter((part) => part !== '');
@@ -97,7 +100,7 @@ function decisionSentence({ decidedBy, standInReason, approved, reason, reasonTe
   return `Decided by ${deciderWords[decidedBy] ?? decidedBy}${because} after ${durationWords(decidedAtMs - receivedAtMs)}: ${verdict}: ${reasonText} (${action})${code}.`;
 }
 
-const deciderWords: Readonly<Record<string, string>> = { account: 'the account', switch: 'the switch', standin: 'the stand-in', issuer: 'the issuer' };
+const deciderWords: Readonly<Record<string, string>> = { account: 'the account', switch: 'the switch', standin: 'stand-in', issuer: 'the issuer' };
 
 function movedSentences(transaction: TracedTransaction): string[] {
   const { heldChangeMinor, ledgerChangeMinor, postings, accountId, amount, billing, sequence } = transaction;

@@ -493,5 +493,5 @@ function factsOf({ class: of, purpose, card, rrn, trace, amount }: CardMessage):
 }
 
 function adviceFacts(kind: string, { purpose, rrn, trace, amount }: DecisionContent, pan: Pan): MessageFacts {
-  return { class: kind, what: `advice of ${purpose}`, maskedPan: pan.masked, rrn: withoutCard(rrn, pan), acquirer: trace.acquirer, terminal: withoutCard(trace.terminal, pan), amount };
+  return { class: kind, what: `${kind === 'reversal' ? 'reversal' : 'advice'} of ${purpose}`, maskedPan: pan.masked, rrn: withoutCard(rrn, pan), acquirer: trace.acquirer, terminal: withoutCard(trace.terminal, pan), amount };
 }

@@ -125,7 +125,7 @@ test('a purchase goes to the issuer and comes back; it is killed in mid-flight, 
 
   const stories = { asked: await story(program, '1001'), inFlight: await story(program, '1002'), next: await story(program, '1003') };
   expect(stories.asked).toContain('Decided by the issuer');
-  expect(stories.next).toMatch(/Decided by the stand-in.*\n[^]*Flagged: standin:(?:unreachable|signedOff|circuitOpen)\.[^]*0120, purchase \(authorization advice\)[^]*Flagged: issuerTold\./);
+  expect(stories.next).toMatch(/Decided by stand-in.*\n[^]*Flagged: standin:(?:unreachable|signedOff|circuitOpen)\.[^]*0120, purchase \(authorization advice\).*\n {2}To station [^]*Flagged: issuerTold\./);
   expect(stories.inFlight).toMatch(/Flagged: standin:timeout\.\n[^]*Flagged: sentToIssuer\.[^]*0420, reversal of a purchase[^]*Flagged: issuerTold\.[^]*0120/);
   for (const text of Object.values(stories)) expect(text).not.toContain(hostPan);
 

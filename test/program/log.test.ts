@@ -71,7 +71,7 @@ describe('the log of messages of a running switch', () => {
 
   test('a person reads who answered and why; no card number, track or verification value is in it, in whatever field it came', async () => {
     const { out } = await command(program, 'log');
-    expect(out).toMatch(/from demo-1987-ascii +0100 0110 +purchase, 12\.50 EUR, 541333\*{6}0019, STAN 4, RRN 000000000004: answered 00 .*by standin after [0-9.]+ m?s, because the issuer could not be reached; for demo-host/);
+    expect(out).toMatch(/from demo-1987-ascii +0100 0110 +purchase, 12\.50 EUR, 541333\*{6}0019, STAN 4, RRN 000000000004: answered 00 .*by stand-in after [0-9.]+ m?s, because the issuer could not be reached; for demo-host/);
     expect(out).toContain('476173******0011');
     for (const secret of [card, '3112101', '9203123']) for (const text of [out, JSON.stringify(await lines(program, '')), program.output]) expect(text).not.toContain(secret);
   });

@@ -116,7 +116,7 @@ test('a purchase goes to the issuer’s URL and comes back; it is killed in mid-
   const stories = { asked: await story(program, '1001'), inFlight: await story(program, '1002'), next: await story(program, '1003') };
   expect(stories.asked).toContain('Decided by the issuer');
   expect(stories.inFlight).toMatch(/0420, reversal of a purchase[^]*Flagged: issuerTold/);
-  expect(stories.next).toMatch(/Decided by the stand-in[^]*0120, purchase \(authorization advice\)[^]*Flagged: issuerTold/);
+  expect(stories.next).toMatch(/Decided by stand-in[^]*0120, purchase \(authorization advice\)[^]*Flagged: issuerTold/);
   for (const text of [...Object.values(stories), program.output]) expect(text).not.toContain(hostPan);
 
   const summary = await back.stop();
