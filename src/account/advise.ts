@@ -9,7 +9,7 @@ import { isWithinBounds, overdraws } from './account.ts';
 import { leftByReversals } from './ahead.ts';
 import { authenticationDays, authenticationId } from './authentication.ts';
 import { Change } from './change.ts';
-import { billedMinorOf, noChecks, runChecks, wrongAmount } from './checks.ts';
+import { billedOf, noChecks, runChecks, wrongAmount } from './checks.ts';
 import { plainResponse } from './decision.ts';
 import type { DecideFacts, Decision } from './decision.ts';
 import { decided } from './entry.ts';
@@ -35,16 +35,16 @@ export function advise(owner: Owner, message: CardMessage, located: Located, rec
   const useId = follows ? undefined : authenticationId(account.id, message);
   if (useId !== undefined && !records.has(useId)) return { kind: 'read', ids: [useId] };
   const authenticationUsed = useId !== undefined && typeof records.get(useId) === 'string';
-  const billedMinor = billedMinorOf(account, message);
+  const { minor: billedMinor, rate } = billedOf(account, message, original?.leg);
   const leftMinor = located.ahead.length === 0 ? undefined : leftByReversals(located.ahead.map(({ leg }) => leg), message);
   let effect = effectOf(message, located, billedMinor, leftMinor);
   const checked = runChecks({ ...message, partialAllowed: false }, {
     account, card, original: (effect.kind === 'complete' || effect.kind === 'increase') && original?.leg.state === 'open' ? original.leg : undefined, follows,
-    authenticationUsed, guardRefused: false,
+    authenticationUsed, guardRefused: false, converts: original?.leg,
   });
   let change = new Change(account, records, message.terms.recordDays, facts.decidedAtMs);
   if (effect.kind !== 'note') {
-    const taking: Taking = { billedMinor: billedMinor ?? 0, wholeMinor: message.amount?.amountMinor ?? 0, approvalCode: message.approvalCode, reason: '9001' };
+    const taking: Taking = { billedMinor: billedMinor ?? 0, wholeMinor: message.amount?.amountMinor ?? 0, approvalCode: message.approvalCode, reason: '9001', rate };
     move({ owner, message, located, change, nowMs: facts.decidedAtMs }, effect.kind, original, taking, leftMinor);
     if (!isWithinBounds(account, change.effects)) {
       effect = note('beyondBound');
@@ -72,6 +72,7 @@ export function advise(owner: Owner, message: CardMessage, located: Located, rec
   return decided(account, change, located.once, {
     message, facts, response: { ...plainResponse(reason, message.fault?.field), amount: message.amount },
     checks: message.advisedDecline ? noChecks() : checked.results, originalId: original?.leg.id, flags,
+    converted: rate === undefined || billedMinor === undefined ? undefined : { amountMinor: billedMinor, currency: account.currency, rate },
   });
 }
 

@@ -4,6 +4,7 @@
 import type { CardMessage, Response } from '../message/message.ts';
 import type { Reason } from '../message/reason.ts';
 import { availableMinor, isWithinBounds } from './account.ts';
+import type { Account } from './account.ts';
 import { leftByReversals } from './ahead.ts';
 import { authenticationDays, authenticationId } from './authentication.ts';
 import { Change } from './change.ts';
@@ -12,6 +13,7 @@ import type { CheckOutcome } from './checks.ts';
 import { withScripts } from './decision.ts';
 import type { DecideFacts, Decision } from './decision.ts';
 import { decided } from './entry.ts';
+import type { Converted } from './entry.ts';
 import { newLeg } from './leg.ts';
 import type { Found, Located, Records } from './locate.ts';
 import { move } from './move.ts';
@@ -64,7 +66,7 @@ export function authorize(owner: Owner, message: CardMessage, located: Located, 
   const security = secured(request, true);
   change.card = security.effect;
   return decided(account, change, useId === undefined || records.has(useId) ? located.once : [...located.once, useId], {
-    message, facts, response: withScripts(response, security.scripts), checks: outcome.results, originalId: original?.leg.id,
+    message, facts, response: withScripts(response, security.scripts), checks: outcome.results, originalId: original?.leg.id, converted: convertedOf(account, outcome),
     flags: leftMinor === undefined ? security.flags : ['reversedBefore', ...security.flags],
   });
 }
@@ -87,10 +89,10 @@ function refusal(message: CardMessage, kind: MoveKind, original: Found | undefin
   return currency === message.amount?.currency ? undefined : '1030';
 }
 
-function takingOf(message: CardMessage, { partial, billedMinor }: CheckOutcome, leftMinor: number | undefined): Taking {
+function takingOf(message: CardMessage, { partial, billedMinor, rate }: CheckOutcome, leftMinor: number | undefined): Taking {
   const { approvalCodeOffer: approvalCode } = message;
-  if (partial !== undefined) return { ...partial, approvalCode, reason: '0002' };
-  return { billedMinor: billedMinor ?? 0, wholeMinor: message.amount?.amountMinor ?? 0, approvalCode, reason: leftMinor === 0 ? '1830' : '0000' };
+  if (partial !== undefined) return { ...partial, approvalCode, reason: '0002', rate };
+  return { billedMinor: billedMinor ?? 0, wholeMinor: message.amount?.amountMinor ?? 0, approvalCode, reason: leftMinor === 0 ? '1830' : '0000', rate };
 }
 
 /** Declines: nothing but the answer is remembered, and reversals that came ahead wait on for an advice of it. */
@@ -103,8 +105,13 @@ function decline(request: Request, reason: Reason): Decision {
   change.card = security.effect;
   return decided(owner.account, change, located.once, {
     message, facts, response: withScripts(declineResponse(message, reason), security.scripts), checks: outcome.results,
-    originalId: located.original?.leg.id, flags: security.flags,
+    originalId: located.original?.leg.id, flags: security.flags, converted: convertedOf(owner.account, outcome),
   });
+}
+
+function convertedOf({ currency }: Account, { rate, partial, billedMinor }: CheckOutcome): Converted | undefined {
+  const amountMinor = partial?.billedMinor ?? billedMinor;
+  return rate === undefined || amountMinor === undefined ? undefined : { amountMinor, currency, rate };
 }
 
 function declineResponse(message: CardMessage, reason: Reason): Response {

@@ -5,7 +5,9 @@
 import { amountMinorMax } from '../base/limits.ts';
 import { checkNames } from '../message/message.ts';
 import type { CardMessage, CheckName, CheckResult } from '../message/message.ts';
+import { convertedMinor } from '../message/conversion.ts';
 import { proportion } from '../message/money.ts';
+import type { Amount } from '../message/money.ts';
 import { reasonOfLock } from '../message/reason.ts';
 import type { Reason } from '../message/reason.ts';
 import { availableMinor } from './account.ts';
@@ -15,6 +17,7 @@ import type { Presented } from './card-checks.ts';
 import { closedBy, controlOwners, pausedBy } from './controls.ts';
 import { controlReasons, exceededLimit, programReasons, scopesOf } from './limits.ts';
 import type { Use } from './limits.ts';
+import type { Leg } from './record.ts';
 import { fail, pass, passed, skip, skipped } from './verdict.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -24,6 +27,8 @@ export interface CheckOutcome {
   readonly failure: Reason | undefined;
   /** The amount in the balance's currency; undefined where it cannot be known. */
   readonly billedMinor: number | undefined;
+  /** At which it was converted into that; undefined: it was not. */
+  readonly rate: string | undefined;
   /** As much as is available, where that is less and the request allows it. */
   readonly partial: Part | undefined;
   /** What the PIN came to, where it was judged and counts. */
@@ -40,6 +45,8 @@ export interface Part {
 export interface CheckContext extends Omit<Presented, 'message'> {
   readonly account: Account | undefined;
   readonly guardRefused: boolean;
+  /** Whose rate the message is converted at, where that is not open any more. */
+  readonly converts?: Leg | undefined;
 }
 
 /** The context of what is checked for its content alone, or has no card. */
@@ -174,13 +181,35 @@ function expiry(card: Card | undefined, message: CardMessage): Verdict {
   return pass(onRecord);
 }
 
-/** The amount in the balance's own currency: DE6 with DE51 first, else DE4 with DE49; undefined where neither is in it. */
-export function billedMinorOf(account: Account, message: CardMessage): number | undefined {
+/** What a message comes to in the balance's currency. */
+export interface Billed {
+  /** Undefined: it cannot be known. */
+  readonly minor: number | undefined;
+  /** At which it was converted; undefined: it was not. */
+  readonly rate: string | undefined;
+}
+
+const nothingBilled: Billed = { minor: 0, rate: undefined };
+const notKnown: Billed = { minor: undefined, rate: undefined };
+
+/**
+ * The amount in the balance's own currency: DE6 with DE51 first, else DE4 with DE49; where neither is in it, at the rate of the authorization
+ * that the message completes or adds to, or else at the one that is stamped on it.
+ */
+export function billedOf(account: Account, message: CardMessage, original: Leg | undefined): Billed {
   const { amount, billing } = message;
   const billed = billing?.currency === account.currency ? billing : amount;
-  if (billed === undefined) return 0;
-  if (billed.currency !== account.currency) return undefined;
-  return movesMoney(message) ? billed.amountMinor : 0;
+  if (billed === undefined) return nothingBilled;
+  if (billed.currency !== account.currency) return billing === undefined ? convertedOf(account, message, billed, original) : notKnown;
+  return movesMoney(message) ? { minor: billed.amountMinor, rate: undefined } : nothingBilled;
+}
+
+function convertedOf(account: Account, message: CardMessage, amount: Amount, original: Leg | undefined): Billed {
+  const { conversion, purpose } = message;
+  const ofOriginal = purpose === 'refund' || original?.currency !== amount.currency ? undefined : original.rate;
+  const rate = ofOriginal ?? (conversion?.from === amount.currency && conversion.to === account.currency ? conversion.rate : undefined);
+  if (rate === undefined || wrongAmount(message) !== undefined) return notKnown;
+  return movesMoney(message) ? { minor: convertedMinor(amount, rate, account.currency), rate } : nothingBilled;
 }
 
 /** What of the request could be approved, where it may be approved for less and not all of it is available. */
@@ -198,7 +227,7 @@ function partOf(message: CardMessage, billedMinor: number, availableMinor: numbe
 /** Runs every check in order; those behind the first failure are skipped. */
 export function runChecks(message: CardMessage, context: CheckContext): CheckOutcome {
   const { account, original } = context;
-  const billedMinor = account === undefined ? undefined : billedMinorOf(account, message);
+  const { minor: billedMinor, rate } = account === undefined ? notKnown : billedOf(account, message, context.converts ?? original);
   const heldMinor = original !== undefined && message.purpose !== 'increment' ? original.nowMinor : 0;
   const available = account === undefined ? 0 : availableMinor(account) + heldMinor;
   const isDebit = billedMinor !== undefined && billedMinor > 0 && message.purpose !== 'refund';
@@ -213,7 +242,7 @@ export function runChecks(message: CardMessage, context: CheckContext): CheckOut
     results.push({ check, outcome: verdict.outcome, value: verdict.value });
     if (verdict.outcome === 'fail') failure = verdict.reason;
   }
-  return { results, failure, billedMinor, partial, pin };
+  return { results, failure, billedMinor, rate, partial, pin };
 }
 
 function judgedPin(subject: Subject): CheckOutcome['pin'] {

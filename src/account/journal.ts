@@ -97,6 +97,7 @@ export interface TransactionEntry extends EntryBase {
   readonly cardToken: string;
   readonly maskedPan: string;
   readonly amount: Amount | undefined;
+  /** In the balance's currency: as the message said it, or as it was converted, at the rate that a flag tells. */
   readonly billing: Amount | undefined;
   readonly entryMode: EntryMode;
   readonly merchant: { readonly category: string; readonly id: string; readonly name: string };

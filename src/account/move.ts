@@ -28,6 +28,8 @@ export interface Taking {
   readonly wholeMinor: number;
   readonly approvalCode: string;
   readonly reason: Reason;
+  /** At which it was converted; undefined: it was not. */
+  readonly rate: string | undefined;
 }
 
 /** One message's way into the account. */
@@ -71,8 +73,9 @@ function holdExpiry(message: CardMessage): number {
   return message.receivedAtMs + days * dayMs;
 }
 
-function ownLeg({ message, nowMs }: Moving, { reason, approvalCode, wholeMinor, billedMinor }: Taking): Leg {
-  return { ...newLeg(message, legType(message.trace), nowMs), reason, approvalCode, wholeMinor, answeredMinor: wholeMinor, billedMinor };
+function ownLeg({ message, nowMs }: Moving, { reason, approvalCode, wholeMinor, billedMinor, rate }: Taking): Leg {
+  const leg: Leg = { ...newLeg(message, legType(message.trace), nowMs), reason, approvalCode, wholeMinor, answeredMinor: wholeMinor, billedMinor };
+  return rate === undefined ? leg : { ...leg, rate };
 }
 
 /** Puts the message's leg, and lets what it is known by lead to it. */

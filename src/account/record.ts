@@ -67,6 +67,8 @@ export interface Leg {
   readonly keptMinor: number;
   /** `absent`: what the transaction came to after all (0: nothing), transaction's currency. */
   readonly actualMinor: number;
+  /** At which it was converted, where the message did not say what it is billed: what completes it or adds to it is converted alike. */
+  readonly rate?: string;
 }
 
 /** Where a leg is: in the record of its trace, or, when it had to make room, in the one that `spill` ends the id of. */
@@ -216,6 +218,7 @@ function encodeLeg(leg: Leg): string {
   if (parent !== undefined) text += `,p${encodePlace(parent)}`;
   if (leg.keptMinor !== 0) text += `,k${leg.keptMinor}`;
   if (leg.actualMinor !== 0) text += `,c${leg.actualMinor}`;
+  if (leg.rate !== undefined) text += `,r${leg.rate}`;
   return text;
 }
 
@@ -246,8 +249,8 @@ function decodeLeg(scope: string, row: string): Leg {
   for (let index = 11; index < fields.length; index += 1) rare[(fields[index] as string).charAt(0)] = (fields[index] as string).slice(1);
   const wholeMinor = numberOr(rare['w'], amountMinor);
   const takenMinor = numberOr(rare['t'], usuallyTaken(state, wholeMinor));
-  const { l: balance, p: parent } = rare;
-  return {
+  const { l: balance, p: parent, r: rate } = rare;
+  const leg: Leg = {
     id: unescaped(id), type: kind.startsWith('--') ? '' : kind.slice(0, 2), transmittedAt,
     localAt: localAt === '' ? transmittedAt : lengthened((localAt ?? '').slice(1)),
     terminal: unescaped(terminal), fingerprint: fingerprint ?? '', reason: (kind.length > 3 ? kind.slice(3) : '0000') as Reason,
@@ -259,6 +262,7 @@ function decodeLeg(scope: string, row: string): Leg {
     parent: parent === undefined ? undefined : decodePlace(scope, parent),
     keptMinor: numberOr(rare['k'], 0), actualMinor: numberOr(rare['c'], 0),
   };
+  return rate === undefined ? leg : { ...leg, rate };
 }
 
 function decodeCounted(text: string): Counted | undefined {

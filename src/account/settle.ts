@@ -19,10 +19,11 @@ import { leftByReversals } from './ahead.ts';
 import { authenticationDays, authenticationId } from './authentication.ts';
 import { kindOf } from './authorize.ts';
 import { Change } from './change.ts';
-import { billedMinorOf } from './checks.ts';
+import { billedOf } from './checks.ts';
 import { plainResponse } from './decision.ts';
 import type { DecideFacts, Decision } from './decision.ts';
 import { transactionEntry } from './entry.ts';
+import type { Converted } from './entry.ts';
 import { giveBack } from './give-back.ts';
 import { newLeg } from './leg.ts';
 import type { Found, Located, Records } from './locate.ts';
@@ -79,7 +80,7 @@ export function settle(owner: Owner, message: CardMessage, stoodIn: StoodIn, loc
     ...transactionEntry(account, change, {
       message: isBeside ? { ...message, id: `${message.id}-standin` } : message, facts: { ...facts, decidedAtMs: stoodIn.decidedAtMs },
       response: { ...response, reason, approvalCode: isApproval(reason) ? message.approvalCodeOffer : '' }, checks: stoodIn.checks,
-      originalId: own?.leg.id ?? originalOf(settling)?.leg.id, flags,
+      originalId: own?.leg.id ?? originalOf(settling)?.leg.id, flags, converted: convertedOf(settling),
     }),
     decidedBy: 'standin' as const,
   };
@@ -94,6 +95,12 @@ function begin(owner: Owner, message: CardMessage, stoodIn: StoodIn, located: Lo
 function sameOf({ own, ownAt }: Located, message: CardMessage): Found | undefined {
   if (own === undefined || ownAt === undefined) return undefined;
   return own.id === message.id || own.fingerprint === shortFingerprint(message.fingerprint) ? { recordId: ownAt, leg: own } : undefined;
+}
+
+function convertedOf(settling: Settling): Converted | undefined {
+  const { account } = settling.owner;
+  const { minor: amountMinor, rate } = billedOf(account, settling.message, originalOf(settling)?.leg);
+  return rate === undefined || amountMinor === undefined ? undefined : { amountMinor, currency: account.currency, rate };
 }
 
 /** What it completes or adds to. */
@@ -129,12 +136,12 @@ function approved(settling: Settling, own: Found | undefined): Reason {
 
 function take(settling: Settling, own: Found | undefined): Reason {
   const { owner, message, stoodIn, located, change, facts, flags } = settling;
-  const billedMinor = billedMinorOf(owner.account, message);
+  const original = originalOf(settling);
+  const { minor: billedMinor, rate } = billedOf(owner.account, message, original?.leg);
   if (billedMinor === undefined) {
     flags.push('currencyUnknown');
     return noted(settling);
   }
-  const original = originalOf(settling);
   let kind: MoveKind = original === undefined ? 'take' : kindOf(message);
   if (original !== undefined && original.leg.state !== 'open') {
     flags.push(`original:${original.leg.state}`);
@@ -145,7 +152,7 @@ function take(settling: Settling, own: Found | undefined): Reason {
   if (leftMinor !== undefined) flags.push('reversedBefore');
   const as: CardMessage = own === undefined ? message : { ...message, id: own.leg.id };
   move({ owner, message: as, located: { ...located, ownId: own?.recordId ?? located.ownId }, change, nowMs: facts.decidedAtMs }, kind, original, {
-    billedMinor, wholeMinor: message.amount?.amountMinor ?? 0, approvalCode: message.approvalCodeOffer, reason: stoodIn.reason,
+    billedMinor, wholeMinor: message.amount?.amountMinor ?? 0, approvalCode: message.approvalCodeOffer, reason: stoodIn.reason, rate,
   }, leftMinor);
   return stoodIn.reason;
 }

@@ -1,12 +1,12 @@
 /**
- * System tables: stations, programs, BIN ranges, issuers and the system's parameters, as the book holds them; the switch runs on the copy in memory, and
+ * System tables: stations, programs, BIN ranges, issuers, currency rates and the system's parameters, as the book holds them; the switch runs on the copy in memory, and
  * starts from a file on its own disk while the book cannot be reached.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { BookUnavailable, type Book } from './book.ts';
 import { readTableCache, writeTableCache, CacheRefused } from './table-cache.ts';
 
-export const systemTableKinds = ['station', 'program', 'binRange', 'issuer', 'parameter'] as const;
+export const systemTableKinds = ['station', 'program', 'binRange', 'issuer', 'rate', 'parameter'] as const;
 
 export type SystemTableKind = (typeof systemTableKinds)[number];
 

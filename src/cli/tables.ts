@@ -16,7 +16,7 @@ const wholeBook = 'The tables are the book\'s, and one for all switches on it: w
 
 export const tablesListCommand: Command = {
   name: 'tables list',
-  summary: 'Lists the rows of the system tables: stations, programs, card number ranges, issuers, parameters',
+  summary: 'Lists the rows of the system tables: stations, programs, card number ranges, issuers, currency rates, parameters',
   operands: `[${tableWords.join(' | ')}]`,
   about: ['A row with the source configuration follows the configuration at each start. One with the source operator was changed since, and no longer does, until it says again what the configuration says.'],
   options: operatorOptions,
@@ -150,7 +150,7 @@ function assignmentOf(kind: string, text: string): readonly [path: string, value
 }
 
 const rowSchemas: Readonly<Record<string, Schema | undefined>> = {
-  station: tableSchemas.stations.items, program: tableSchemas.programs.items, range: tableSchemas.ranges.items, issuer: tableSchemas.issuers.items, parameter: tableSchemas.parameters.items,
+  station: tableSchemas.stations.items, program: tableSchemas.programs.items, range: tableSchemas.ranges.items, issuer: tableSchemas.issuers.items, rate: tableSchemas.rates.items, parameter: tableSchemas.parameters.items,
 };
 
 function schemaAt(schema: Schema | undefined, [step, ...rest]: readonly Step[]): Schema | undefined {

@@ -34,7 +34,7 @@ export function decodeOwn(text: string, pan: Pan | undefined): OwnMessage {
 function cardFacts(message: Omit<CardMessage, 'newPin'>): Kept;
 function cardFacts(message: Omit<CardMessage, 'newPin'>, pan: Pan): CardMessage;
 function cardFacts(message: Omit<CardMessage, 'newPin'>, pan?: Pan): Kept | CardMessage {
-  const { trace, card, merchant, cardValue, fault, authentication, pin, stoodIn } = message;
+  const { trace, card, merchant, cardValue, fault, authentication, pin, stoodIn, conversion } = message;
   return {
     kind: 'card', id: message.id, version: message.version, mti: message.mti, class: message.class, function: message.function, repeat: message.repeat,
     trace: {
@@ -42,6 +42,7 @@ function cardFacts(message: Omit<CardMessage, 'newPin'>, pan?: Pan): Kept | Card
       localAt: trace.localAt, terminal: trace.terminal,
     },
     rrn: message.rrn, purpose: message.purpose, processingCode: message.processingCode, amount: amountFacts(message.amount), billing: amountFacts(message.billing),
+    ...(conversion === undefined ? {} : { conversion: { from: conversion.from, to: conversion.to, rate: conversion.rate, date: conversion.date } }),
     actualMinor: message.actualMinor, partialAllowed: message.partialAllowed, approvalCode: message.approvalCode, advisedDecline: message.advisedDecline,
     original: originalFacts(message.original),
     card: { token: card.token, luhnValid: card.luhnValid, expiry: card.expiry, trackExpiry: card.trackExpiry, ...(pan === undefined ? {} : { pan }) },

@@ -4,6 +4,7 @@
  * A CardMessage is facts only. Everything that needed a clock, a key, a random number or a look at a table was done before and
  * is stamped on it, so that a decision can be taken again, anywhere, from the message and the account alone.
  */
+import type { Conversion } from './conversion.ts';
 import type { Amount } from './money.ts';
 import type { Pan } from './pan.ts';
 import type { PinReference } from './pin.ts';
@@ -209,6 +210,8 @@ export interface CardMessage {
   readonly amount: Amount | undefined;
   /** DE6 with DE51; undefined where absent. */
   readonly billing: Amount | undefined;
+  /** What DE4 comes to in the balance's currency, where DE6 does not say it; undefined: they are one currency, or no rate is known. */
+  readonly conversion?: Conversion | undefined;
   /** Reversal: what the transaction came to after all, in the transaction's currency; undefined: nothing, reverse all of it. */
   readonly actualMinor: number | undefined;
   /** May a request be approved for less? */

@@ -65,6 +65,7 @@ export function configurationMarkdown(): string {
     ...tableSection('programs', 'Programs', 'A program is a kind of own cards and its rules. Each limit has `amountMinorMax`, `countMax` or both.'),
     ...tableSection('ranges', 'Ranges', 'A card belongs to the program of the range that its number is in. Of two ranges that overlap, one has more digits and lies within the other: it is the exception, and goes first. Any other overlap is refused.'),
     ...tableSection('issuers', 'Issuers', 'An issuer decides on the cards of the programs that name it. `own` is there without being configured.'),
+    ...tableSection('rates', 'Rates', 'A rate converts an amount whose message does not say what it is billed (DE6), where it is not in the balance\'s currency. It is stamped on the message, kept with what it was held at, and rounded to whole minor units, half up; without a rate such a message is declined.'),
     ...tableSection('parameters', 'Parameters', 'One row, `system`, is for all switches on the book. It is there without being configured.'),
     ...withoutDemo,
     '## Example',
@@ -112,7 +113,7 @@ const introduction = [
 const tables = [
   '## System tables',
   '',
-  'Stations, programs, ranges, issuers and the parameters of the whole system are rows of the system tables, which all switches on one book share. The rows of the file are entered there at each start; a row that an operator changed in the book since stays as the operator has it. A switch reads the tables again every `book.refreshMs` without being restarted, and keeps a copy on its own disk, with which it starts while the book cannot be reached.',
+  'Stations, programs, ranges, issuers, currency rates and the parameters of the whole system are rows of the system tables, which all switches on one book share. The rows of the file are entered there at each start; a row that an operator changed in the book since stays as the operator has it. A switch reads the tables again every `book.refreshMs` without being restarted, and keeps a copy on its own disk, with which it starts while the book cannot be reached.',
   '',
   'In the file each table is an object with the rows\' names as its properties. In the book (`system_table`) each row is a document of the same form.',
   '',

@@ -184,7 +184,7 @@ interface TokenJson {
   readonly variable?: string;
 }
 
-const noTables = { stations: {}, programs: {}, ranges: {}, issuers: {}, parameters: {} } as const;
+const noTables = { stations: {}, programs: {}, ranges: {}, issuers: {}, rates: {}, parameters: {} } as const;
 
 /** The system's parameters are a row of the tables, which operators find there, whether or not the file says anything of them. */
 function withSystem(rows: readonly TableDocument[]): TableDocument[] {

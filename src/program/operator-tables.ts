@@ -28,7 +28,7 @@ export interface TableOffice {
 }
 
 /** As operators call them. */
-export const tableWords = ['station', 'program', 'range', 'issuer', 'parameter'] as const;
+export const tableWords = ['station', 'program', 'range', 'issuer', 'rate', 'parameter'] as const;
 
 export type TableWord = (typeof tableWords)[number];
 
@@ -156,7 +156,7 @@ interface JsonRules {
   readonly [name: string]: unknown;
 }
 
-const kindOf: Readonly<Record<TableWord, SystemTableKind>> = { station: 'station', program: 'program', range: 'binRange', issuer: 'issuer', parameter: 'parameter' };
+const kindOf: Readonly<Record<TableWord, SystemTableKind>> = { station: 'station', program: 'program', range: 'binRange', issuer: 'issuer', rate: 'rate', parameter: 'parameter' };
 
 function wordOf(kind: SystemTableKind): TableWord {
   return kind === 'binRange' ? 'range' : kind;

@@ -186,7 +186,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   accounts.set(tables);
   await accounts.recovered();
   const decisions = new Decisions({
-    ledger, hosts, own: accounts.desk, directory, vault: hsm, hsm: hsmTurn, routing: new Routing(tables.programs, tables.ranges),
+    ledger, hosts, own: accounts.desk, directory, vault: hsm, hsm: hsmTurn, routing: new Routing(tables.programs, tables.ranges, tables.rates),
     stamps: newStamps(config.switchName, now(), Math.random), now, elapsed,
     get answerMs() {
       return limits.answerMs;
@@ -212,7 +212,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
     // Before anything changes: a row that is wrong leaves everything as it was.
     const setups = setupsOf(changed);
     issuers.check(changed);
-    decisions.reroute(new Routing(changed.programs, changed.ranges));
+    decisions.reroute(new Routing(changed.programs, changed.ranges, changed.rates));
     // The tables of the start come here as well.
     if (changed !== tables) warnOfKeys(changed, hsm.keys(), log);
     current = changed;

@@ -10,6 +10,7 @@ import { authenticationSchema, chipSchema, contactlessStripeSchema, pinSchema, s
 import { acquirerSchema } from './acquirer-rows.ts';
 import { issuerSchema } from './issuer-schema.ts';
 import { parameterSchema } from './parameters.ts';
+import { rateSchema } from './rates.ts';
 import { choice, count, keyName, name, rowNames, text } from './schema-parts.ts';
 
 const messageClasses = ['authorization', 'financial', 'reversal'] as const;
@@ -167,6 +168,7 @@ export const tableSchemas = {
   programs: rows('programs by name', programSchema),
   ranges: rows('card number ranges by name', rangeSchema),
   issuers: rows('issuers by name; own is always there', issuerSchema),
+  rates: rows('currency rates by name', rateSchema),
   parameters: rows('the system\'s parameters, in one row: system', parameterSchema),
 } as const;
 

@@ -24,6 +24,8 @@ import { checkHosts } from './host-checks.ts';
 import { issuerRow } from './issuer-rows.ts';
 import type { IssuerRow } from './issuer-rows.ts';
 import { systemName, systemParameters } from './parameters.ts';
+import { checkRates, rateRow } from './rates.ts';
+import type { RateRow } from './rates.ts';
 import type { SystemParameters } from './parameters.ts';
 import { readProgramSecurity, readStationSecurity } from './security-rows.ts';
 import { loadFormat } from './tables-format.ts';
@@ -75,6 +77,7 @@ export interface Tables {
   readonly programs: readonly ProgramRow[];
   readonly ranges: readonly RangeRow[];
   readonly issuers: readonly IssuerRow[];
+  readonly rates: readonly RateRow[];
   readonly parameters: SystemParameters;
 }
 
@@ -87,6 +90,7 @@ export const tableNames: Readonly<Record<SystemTableKind, TableName>> = {
   program: 'programs',
   binRange: 'ranges',
   issuer: 'issuers',
+  rate: 'rates',
   parameter: 'parameters',
 };
 
@@ -135,6 +139,11 @@ export function readIssuer(name: string, document: unknown, outside: RowOutside 
   return issuerRow(name, readDocument('issuers', name, document, outside), `issuers.${name}`);
 }
 
+/** @throws ConfigError with the row's place */
+export function readRate(name: string, document: unknown, outside: RowOutside = nothingOutside): RateRow {
+  return rateRow(name, readDocument('rates', name, document, outside));
+}
+
 /**
  * Reads and checks all rows together. The issuer `own` is there without a row, and so are the system's parameters.
  *
@@ -147,13 +156,14 @@ export function readTables(rows: readonly TableDocument[], revision: number, out
   if (!issuers.some(({ name }) => name === 'own')) issuers.push(readIssuer('own', { type: 'own' }, outside));
   const parameters = new Map(read('parameter', (name, document) => [name, readDocument('parameters', name, document, outside)] as const));
   const tables: Tables = {
-    revision, stations: read('station', readStation), programs: read('program', readProgram), ranges: read('binRange', readRange), issuers,
+    revision, stations: read('station', readStation), programs: read('program', readProgram), ranges: read('binRange', readRange), issuers, rates: read('rate', readRate),
     parameters: systemParameters(parameters, readDocument('parameters', systemName, {}, outside)),
   };
   for (const { name, issuer } of tables.programs) refer(`programs.${name}.issuer`, issuer, tables.issuers, 'issuers');
   for (const { name, program } of tables.ranges) refer(`ranges.${name}.program`, program, tables.programs, 'programs');
   checkHosts(tables);
   checkAcquirers(tables);
+  checkRates(tables.rates);
   checkOverlaps(tables.ranges);
   checkPorts(tables.stations);
   for (const station of tables.stations) loadFormat(station, `stations.${station.name}`);

@@ -1,6 +1,7 @@
 /**
  * A request as stand-in's tests see it: what it comes to in the rules' currency, what it counts for, what it adds to.
  */
+import { convertedMinor } from '../message/conversion.ts';
 import type { CardMessage } from '../message/message.ts';
 import { channelOf, holds, isInCategory } from './condition.ts';
 import type { Subject } from './condition.ts';
@@ -55,10 +56,15 @@ export function requestOf(state: StandInState, rules: StandInRules, message: Car
   };
 }
 
-/** The amount in the rules' currency: DE6 with DE51 first, else DE4 with DE49; undefined where neither is in it. */
-export function billedMinorOf({ amount, billing }: CardMessage, currency: string): number | undefined {
+/**
+ * The amount in the rules' currency: DE6 with DE51 first, else DE4 with DE49, else, where DE6 is absent, at the rate that is stamped on the
+ * message, as an account would take it; undefined where none of them says it.
+ */
+export function billedMinorOf({ amount, billing, conversion }: CardMessage, currency: string): number | undefined {
   const billed = billing?.currency === currency ? billing : amount;
-  return billed?.currency === currency ? billed.amountMinor : undefined;
+  if (billed?.currency === currency) return billed.amountMinor;
+  if (amount === undefined || billing !== undefined || conversion?.from !== amount.currency || conversion.to !== currency) return undefined;
+  return convertedMinor(amount, conversion.rate, currency);
 }
 
 /** The scopes whose counters an approval moves. */

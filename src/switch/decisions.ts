@@ -275,11 +275,12 @@ function stamped(arrival: Arrival, facts: SecurityFacts): CardMessage {
   const { id, meaning, pan, token, program, receivedAtMs, approvalCodeOffer } = arrival;
   const terms = program?.terms(arrival.context.originalKeys) ?? noTerms;
   const { day, month } = program?.calendar(receivedAtMs) ?? { day: 0, month: 0 };
-  const { merchant } = meaning;
+  const { merchant, amount } = meaning;
+  const conversion = amount === undefined || meaning.billing !== undefined || amount.currency === program?.rules.currency ? undefined : program?.conversionOf(amount.currency, meaning.purpose);
   return {
     kind: 'card', id, version: meaning.version, mti: meaning.mti, class: meaning.class, function: meaning.function, repeat: meaning.repeat,
     trace: meaning.trace, rrn: meaning.rrn, purpose: meaning.purpose, processingCode: meaning.processingCode, amount: meaning.amount,
-    billing: meaning.billing, actualMinor: meaning.actualMinor, partialAllowed: meaning.partialAllowed, approvalCode: meaning.approvalCode,
+    billing: meaning.billing, ...(conversion === undefined ? {} : { conversion }), actualMinor: meaning.actualMinor, partialAllowed: meaning.partialAllowed, approvalCode: meaning.approvalCode,
     advisedDecline: meaning.advisedDecline, original: meaning.original,
     card: { pan, token, luhnValid: pan.luhnValid, expiry: meaning.expiry, trackExpiry: meaning.trackExpiry },
     cardPresent: meaning.cardPresent, entryMode: meaning.entryMode,

@@ -1,5 +1,6 @@
 /** What a transaction of a remote issuer's card is to hold of its partner's deposit, where its program has one. */
 import { depositGuardId } from '../issuer/stand-in-deposit.ts';
+import { billedMinorOf } from '../standin/subject.ts';
 import type { DepositOrder } from '../issuer/stand-in-message.ts';
 import type { HostArrival } from './host-arrival.ts';
 
@@ -24,9 +25,8 @@ export function isUnknownToDeposit(arrival: Arrival): boolean {
   return arrival.program?.rules.creditGuard === true && debits.includes(arrival.meaning.purpose) && amountOf(arrival) === undefined;
 }
 
-/** Minor units of the program's currency: of DE6 first, else of DE4. */
-function amountOf({ program, meaning: { purpose, amount, billing } }: Arrival): number | undefined {
+/** Minor units of the program's currency: of DE6 first, else of DE4, as it is or at the rate that is stamped on the message. */
+function amountOf({ program, message, meaning: { purpose } }: Arrival): number | undefined {
   if (program?.rules.creditGuard !== true || !debits.includes(purpose)) return undefined;
-  const { currency } = program.rules;
-  return billing?.currency === currency ? billing.amountMinor : amount?.currency === currency ? amount.amountMinor : undefined;
+  return billedMinorOf(message, program.rules.currency);
 }

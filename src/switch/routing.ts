@@ -1,9 +1,11 @@
 /**
- * Who decides for a card: the program that its number's range belongs to, with the terms that go on every message of it.
+ * Who decides for a card: the program that its number's range belongs to, with the terms that go on every message of it, and the rates of
+ * the currencies that its balances are not in.
  */
 import { businessCalendar } from '../base/calendar.ts';
 import type { BusinessTime } from '../base/calendar.ts';
-import type { LimitRule, OriginalKey, Terms } from '../message/message.ts';
+import type { Conversion } from '../message/conversion.ts';
+import type { LimitRule, OriginalKey, Purpose, Terms } from '../message/message.ts';
 import type { PinMethod } from '../keys/hsm-pin.ts';
 import type { AuthenticationForm } from '../keys/hsm-message.ts';
 import type { ChipRules } from './chip-rules.ts';
@@ -65,6 +67,16 @@ export interface CardRange {
   readonly program: string;
 }
 
+/** What a unit of one currency costs (`sell`) and gives (`buy`) in another; ISO 4217 numeric. */
+export interface CurrencyRate {
+  readonly from: string;
+  readonly to: string;
+  readonly buy: string;
+  readonly sell: string;
+  /** YYYY-MM-DD. */
+  readonly date: string;
+}
+
 /** A program, prepared. */
 export interface Program {
   readonly rules: ProgramRules;
@@ -73,15 +85,17 @@ export interface Program {
   terms(originalKeys: readonly OriginalKey[]): Terms;
   /** The merchant category groups that a category falls in. */
   groupsOf(category: string): readonly string[];
+  /** What an amount in another currency is converted at for a balance of the program; undefined: no rate is known, or it is the same currency. */
+  conversionOf(currency: string, purpose: Purpose): Conversion | undefined;
 }
 
-/** Ranges and programs as of one revision of the system tables. */
+/** Ranges, programs and rates as of one revision of the system tables. */
 export class Routing {
   readonly #ranges: readonly CardRange[];
   readonly #programs: ReadonlyMap<string, Program>;
 
-  constructor(programs: readonly ProgramRules[], ranges: readonly CardRange[]) {
-    this.#programs = new Map(programs.map((rules) => [rules.name, prepare(rules)]));
+  constructor(programs: readonly ProgramRules[], ranges: readonly CardRange[], rates: readonly CurrencyRate[] = []) {
+    this.#programs = new Map(programs.map((rules) => [rules.name, prepare(rules, rates.filter(({ to }) => to === rules.currency))]));
     // The narrowest first: a range within another is the exception to it.
     this.#ranges = [...ranges].sort((a, b) => b.from.length - a.from.length);
   }
@@ -104,7 +118,7 @@ export const noTerms: Terms = {
 
 const noGroups: readonly string[] = [];
 
-function prepare(rules: ProgramRules): Program {
+function prepare(rules: ProgramRules, rates: readonly CurrencyRate[]): Program {
   const termsByKeys = new Map<string, Terms>();
   const groupsByCategory = new Map<string, readonly string[]>();
   return {
@@ -123,6 +137,10 @@ function prepare(rules: ProgramRules): Program {
         termsByKeys.set(id, terms);
       }
       return terms;
+    },
+    conversionOf(currency, purpose) {
+      const rate = currency === rules.currency ? undefined : rates.find(({ from }) => from === currency);
+      return rate === undefined ? undefined : { from: currency, to: rate.to, rate: purpose === 'refund' ? rate.buy : rate.sell, date: rate.date };
     },
     groupsOf(category) {
       if (category.length !== 4) return noGroups;

@@ -9,11 +9,13 @@ import { Model } from './model.ts';
 const seed = Number(process.env['LOCUM_SEED'] ?? 20_261_122);
 const times = Number(process.env['LOCUM_TIMES'] ?? 1);
 
-const rates = [undefined, 1, 0.37, 2.9] as const;
+/** As numbers: the acquirer's, who says what is billed; as text: the issuer's own, stamped on the message. */
+const rates = [undefined, 1, 0.37, 2.9, '0.37', '2.913'] as const;
 
 /** Billing at a rate, of an amount in dollars. */
-function billed(amountMinor: number, rate: number | undefined): MessageChange {
+function billed(amountMinor: number, rate: (typeof rates)[number]): MessageChange {
   if (rate === undefined) return {};
+  if (typeof rate === 'string') return { currency: '840', conversion: { from: '840', to: '978', rate, date: '2026-11-20' } };
   return { currency: '840', billing: { amountMinor: Math.max(1, Math.round(amountMinor * rate)), currency: '978' } };
 }
 
@@ -51,7 +53,7 @@ test('every order of an original, its reversals and their repeats ends in the sa
 interface Script {
   readonly kind: (typeof originals)[number];
   readonly amount: number;
-  readonly rate: number | undefined;
+  readonly rate: (typeof rates)[number];
   readonly partial: boolean;
   readonly guard: boolean;
   readonly partlyReversed: boolean;

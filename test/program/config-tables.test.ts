@@ -14,6 +14,7 @@ test('a row of the book is read like one of the file, with every default', () =>
   expect(readProgram('p', { partner: 'x', currency: 'eur'.toUpperCase(), cvk: 'k' })).toEqual({
     name: 'p', issuer: 'own', partner: 'x', currency: '978', timeZone: 'UTC', holdDays: { cardPresent: 5, cardNotPresent: 10, preauthorization: 30 },
     recordDays: 7, limits: [], merchantGroups: {}, verificationValueRequired: false, cvk: 'k', cvv2ExpiryOrder: 'yymm', creditGuard: false, creditLoads: [],
+    cards: { kinds: ['virtual', 'physical'], validMonths: 36, serviceCode: '201' },
   });
   expect(readRange('r', { from: '476173', program: 'p' })).toEqual({ name: 'r', from: '476173', to: '476173', program: 'p' });
 });
