@@ -22,6 +22,8 @@ export interface ServerFiles {
 }
 
 const fileStem = 'secure-door';
+/** Of the file, in the data folder, with the certificate that nobody gave. */
+export const serverCertificateName = `${fileStem}.crt`;
 const days = 825;
 const dayMs = 86_400_000;
 /** Made anew that long before it ends. */
@@ -32,7 +34,7 @@ const ecdsaWithSha256 = '1.2.840.10045.4.3.2';
 
 /** The files in the folder; made where they are not there, or end soon. @param names host names and addresses that it is for; the first is its subject */
 export function keyWithCertificate(folder: string, names: readonly string[], outside: AuthorityOutside): ServerFiles {
-  const files = { certificateFile: join(folder, `${fileStem}.crt`), keyFile: join(folder, `${fileStem}.key`) };
+  const files = { certificateFile: join(folder, serverCertificateName), keyFile: join(folder, `${fileStem}.key`) };
   if (existsSync(files.certificateFile) && existsSync(files.keyFile) && new X509Certificate(readFileSync(files.certificateFile)).validToDate.getTime() - outside.now() > renewedMs) return files;
   const { certificate, privateKey } = selfSigned(names, outside);
   // The certificate last: a stop in between leaves none, or one with its own key.

@@ -21,8 +21,8 @@ export interface Example {
   /** Words after `npx locum`, and behind `<` the file that is its standard input. A word in quotes may hold blanks. */
   readonly line: string;
   readonly about: string;
-  /** What it needs: nothing, a running demo, an advice that is set aside, a station with a connection, an issuer that pushes balances, that nothing else runs on the demo's ports, or a folder in which only such examples ran before. */
-  readonly needs: 'nothing' | 'running demo' | 'set aside' | 'connected' | 'shadow balance' | 'free ports' | 'empty folder';
+  /** What it needs: nothing, a running demo, an advice that is set aside, a station with a connection, an issuer that pushes balances, a partner with a user (docs/tour-lifecycle.md), that nothing else runs on the demo's ports, or a folder in which only such examples ran before. */
+  readonly needs: 'nothing' | 'running demo' | 'set aside' | 'connected' | 'shadow balance' | 'customer' | 'free ports' | 'empty folder';
 }
 
 export interface Command {
