@@ -61,7 +61,7 @@ export const tablesSetCommand: Command = {
   summary: 'Changes places of a row of the system tables, or adds a row, without a restart',
   operands: '<table> <name> [<place>=<value> …]',
   about: [
-    'A place is a name, with dots and [0] for what is further in, as in standIn.unavailable.limits[0].countMax. A value is JSON, or else a text; null takes away what is there, and its default holds again. With --document the whole row is that file\'s, and is added where it is not there.',
+    'A place is a name, with dots and [0] for what is further in, as in standIn.unavailable.limits[0].countMax. A value is JSON, or else a text; a shell wants a list in quotes, as in \'classes=["reversal"]\'; null takes away what is there, and its default holds again. With --document the whole row is that file\'s, and is added where it is not there.',
     `What the switch could not run on is refused, with the place and what is allowed there, and nothing is changed. ${wholeBook}`,
     'Who changed what, when, from what to what and why stays in the book (tables history). An issuer\'s stand-in rules that change get the next version by themselves.',
   ],
@@ -145,8 +145,12 @@ function assignmentOf(kind: string, text: string): readonly [path: string, value
   const path = text.slice(0, at);
   const value = text.slice(at + 1);
   // The digits of a BIN are a text: as a number they could be others.
-  const isText = value !== 'null' && !value.startsWith('"') && schemaAt(rowSchemas[kind], stepsOf(path))?.type === 'string';
-  return [path, isText ? value : valueOf(value)];
+  const type = schemaAt(rowSchemas[kind], stepsOf(path))?.type;
+  if (value !== 'null' && !value.startsWith('"') && type === 'string') return [path, value];
+  const read = valueOf(value);
+  // A shell takes the quotes away that are not in quotes themselves.
+  if (type === 'array' && typeof read === 'string') throw new UsageError(`${path} takes a list as JSON, which a shell wants in quotes: '${path}=["first","second"]'`);
+  return [path, read];
 }
 
 const rowSchemas: Readonly<Record<string, Schema | undefined>> = {

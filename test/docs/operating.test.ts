@@ -27,9 +27,9 @@ afterAll(async () => {
   await demo.stop();
 });
 
-/** As a shell has it: what is in quotes may have blanks. */
+/** As a shell has it: what is in quotes may have blanks, and the quotes themselves are gone. */
 function wordsOf(line: string): string[] {
-  return [...line.matchAll(/(?:"([^"]*)"|\S)+/g)].map(([word]) => (/^"[^"]*"$/.test(word) ? word.slice(1, -1) : word));
+  return [...line.matchAll(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g)].map(([word]) => word.replaceAll(/"([^"]*)"|'([^']*)'/g, (_quoted, double?: string, single?: string) => double ?? single ?? ''));
 }
 
 async function asked(line: string): Promise<Ended> {

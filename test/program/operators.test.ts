@@ -177,6 +177,12 @@ describe('an operator’s orders', () => {
     expect(await inHistory(program)).toEqual(before);
   });
 
+  test('a list whose quotes a shell took away is not sent, and the sentence says how it is written', async () => {
+    const { code, err } = await command(program, 'tables set station demo-2003-binary classes=[reversal]');
+    expect(code).toBe(2);
+    expect(err).toContain(`classes takes a list as JSON, which a shell wants in quotes: 'classes=["first","second"]'`);
+  });
+
   test('every route is closed without the token, and with another one', async () => {
     const token = readFileSync(join(program.folder, 'data', 'operator.token'), 'utf8').trim();
     expect(statSync(join(program.folder, 'data', 'operator.token')).mode & 0o777).toBe(0o600);
