@@ -47,11 +47,6 @@ export async function requireOpenBalance(queries: Queries, name: BalanceName, lo
   return row;
 }
 
-/** Has the user a balance that is not closed? */
-export async function hasBalance(queries: Queries, userId: string): Promise<boolean> {
-  return (await queries.query(`select from user_balance where user_id = $1 and state <> 'closed' limit 1`, [userId])).length > 0;
-}
-
 export function balanceClosed(): LifecycleRefused {
   return new LifecycleRefused(409, 'BALANCE_CLOSED', 'the balance is closed', 'balanceId');
 }

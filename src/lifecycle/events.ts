@@ -8,6 +8,8 @@ import type { Queries } from '../book/book.ts';
 import { recordEvents, type EventType } from '../book/events.ts';
 import { timeText } from './json.ts';
 
+export { eventTypes } from '../book/events.ts';
+
 export interface Told {
   /** From `eventId` of what it tells of. */
   readonly id: string;

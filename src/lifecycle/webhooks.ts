@@ -80,6 +80,7 @@ interface WebhookRow {
 }
 
 const webhooksMax = 10;
+const prunedMax = 1_000;
 /** A receiver has so long to take over a new secret. */
 const rotationMs = 86_400_000;
 
@@ -194,6 +195,19 @@ export class Webhooks {
       await queries.query('update webhook set failures = 0, resting_until = null where id = $1', [webhookId]);
       return rows.length;
     });
+  }
+
+  /** Forgets events from before a time whose deliveries have their end. @returns how many; @throws BookUnavailable */
+  async prune(beforeMs: number): Promise<number> {
+    const pruned = await this.#options.book.query(
+      `delete from event where sequence in (
+         select sequence from event e where e.occurred_at < $1
+           and not exists (select from webhook_delivery d join webhook w on w.id = d.webhook_id where d.event_sequence = e.sequence and d.state = 'waiting' and w.removed_at is null)
+         order by sequence limit $2
+       ) returning sequence`,
+      [new Date(beforeMs), prunedMax],
+    );
+    return pruned.length;
   }
 
   #newSecret(): Secret<string> {

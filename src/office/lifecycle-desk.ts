@@ -37,11 +37,13 @@ import { Sessions } from '../lifecycle/sessions.ts';
 import { Staff } from '../lifecycle/staff.ts';
 import { StaffLogIn } from '../lifecycle/staff-log-in.ts';
 import { StaffTotp } from '../lifecycle/staff-totp.ts';
+import { composeMoney } from './money-desk.ts';
+import type { MoneySettings } from './money-desk.ts';
 import type { Operation } from './operation.ts';
 import { staffOperations } from './staff-operations.ts';
 
 /** What a lifecycle is told by its configuration. */
-export interface LifecycleSettings {
+export interface LifecycleSettings extends MoneySettings {
   /** Hours that an answer under an idempotency key is kept. */
   readonly idempotencyHours: number;
   /** Hours that a service's key that was replaced opens what was encrypted to it. */
@@ -84,6 +86,8 @@ export interface Lifecycle extends Omit<ServeOptions, 'now'> {
   readonly authenticate: Authenticators;
   readonly admit: (der: Uint8Array) => ReturnType<Admissions['admit']>;
   readonly work: readonly BackgroundWork[];
+  /** When no call and no work is under way any more. */
+  close(): void;
   /** What operators may ask the office itself for, beside what the switch offers. */
   readonly operations: readonly Operation[];
 }
@@ -95,7 +99,7 @@ const pruneEveryMs = 600_000;
 /** Longer than a service may take, so that a claim ends after who has it. */
 const holdMs = 60_000;
 
-export function composeLifecycle({ book, desk, switchName, settings, now, elapsed, randomBytes, random, hashCost }: LifecycleOutside): Lifecycle {
+export function composeLifecycle({ book, desk, switchName, settings, now, elapsed, randomBytes, random, hashCost, log }: LifecycleOutside): Lifecycle {
   const doorKeys = new DoorKeys({ book, vault: desk, now, elapsed, randomBytes, maker: switchName, overlapMs: settings.keyOverlapHours * hourMs });
   const callerKeys = new CallerKeys({ book, now, elapsed });
   const memory = new RememberedAnswers({ book, digestKey: async () => await doorKeys.digestKey(), holder: switchName, holdMs });
@@ -109,7 +113,8 @@ export function composeLifecycle({ book, desk, switchName, settings, now, elapse
   const staff = { staff: new Staff({ book, randomBytes, hasher, totp, sessions }), logIn: new StaffLogIn({ book, randomBytes, hasher, totp, sessions, sessionMs }), audit };
   const issuing = new CardIssuing({ book, accounts: desk, cards: desk, now, randomBytes });
   const cardJobs = new CardJobs({ book, issuing, now });
-  const jobs = new Jobs({ book, now, random, handlers: { [cardCreationJob]: cardJobs.handler } });
+  const money = composeMoney({ book, desk, settings, now, randomBytes, random, log });
+  const jobs = new Jobs({ book, now, random, handlers: { [cardCreationJob]: cardJobs.handler, ...money.jobHandlers } });
   return {
     routes: [
       ...encryptionRoutes({ doorKeys, callerKeys }),
@@ -117,6 +122,7 @@ export function composeLifecycle({ book, desk, switchName, settings, now, elapse
       ...sessionRoutes({ devices: new Devices({ book, randomBytes, hasher, sessions }), sessions: new Sessions({ book, randomBytes, hasher, sessions, sessionMs }) }),
       ...staffRoutes(staff),
       ...cardRoutes({ cards: new Cards({ book, accounts: desk, cards: desk, issuing, now }), issuing, jobs: cardJobs }),
+      ...money.routes,
     ],
     authenticate: {
       user: async (token, isFresh) => await sessions.authenticateUser(token, isFresh),
@@ -137,7 +143,9 @@ export function composeLifecycle({ book, desk, switchName, settings, now, elapse
       { name: 'forget old answers', everyMs: pruneEveryMs, run: async () => await memory.prune(settings.idempotencyHours) < 0 },
       { name: 'do jobs', everyMs: secondMs, run: async () => await jobs.runDue() > 0 },
       { name: 'finish cards', everyMs: 5 * secondMs, run: async () => await issuing.finishDrawn() > 0 },
+      ...money.work,
     ],
+    close: () => money.close(),
   };
 }
 

@@ -2,6 +2,7 @@
 import type { ObjectSchema, RangeSchema, TextSchema } from '../base/schema.ts';
 import { ConfigError } from '../base/schema.ts';
 import type { Rate } from '../doors/caller-limits.ts';
+import type { MoneySettings } from '../office/money-desk.ts';
 import type { OfficeDoors } from '../office/protocol.ts';
 
 export interface TlsPlace {
@@ -90,7 +91,7 @@ export function tlsPlaceOf({ certificateFile, keyFile }: TlsJson, path: string):
 }
 
 /** What the office's thread is told of it. @param port of the partners' door, which stays the one that was drawn @param folder where a certificate is made */
-export function officeDoors({ secure, idempotencyHours, keyOverlapHours, answerMsMax, sessionMinutes, connectionsMax, partnerRate, userRate, staffRate, strangerRate }: DoorsConfig, port: number, folder: string): OfficeDoors {
+export function officeDoors({ secure, idempotencyHours, keyOverlapHours, answerMsMax, sessionMinutes, connectionsMax, partnerRate, userRate, staffRate, strangerRate }: DoorsConfig, port: number, folder: string): Omit<OfficeDoors, keyof MoneySettings> {
   return {
     secure: { host: secure.host, port, tls: secure.tls, folder }, idempotencyHours, keyOverlapHours, answerMsMax, sessionMinutes, connectionsMax,
     rates: { partner: rateOf(partnerRate), user: rateOf(userRate), staff: rateOf(staffRate), stranger: rateOf(strangerRate) },

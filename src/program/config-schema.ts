@@ -3,6 +3,7 @@
  */
 import type { ObjectSchema, RangeSchema, TextSchema } from '../base/schema.ts';
 import { doorsSchema } from './config-doors.ts';
+import { moneySchemas } from './config-money.ts';
 import { rowNames } from './schema-parts.ts';
 import { tableSchemas } from './tables-schema.ts';
 
@@ -87,6 +88,7 @@ export const configSchema: ObjectSchema = {
       },
     },
     doors: doorsSchema,
+    ...moneySchemas,
     store: {
       type: 'object',
       description: 'where accounts are',

@@ -14,6 +14,9 @@ import { isObject, misspelt, override, resolvePaths, settingsOf, variableOf } fr
 import type { Environment } from './config-environment.ts';
 import { doorsOf, tlsPlaceOf } from './config-doors.ts';
 import type { DoorsConfig, DoorsJson, TlsJson, TlsPlace } from './config-doors.ts';
+import type { MoneySettings } from '../office/money-desk.ts';
+import { moneyOf } from './config-money.ts';
+import type { MoneyJson } from './config-money.ts';
 import { configSchema } from './config-schema.ts';
 import { demoTables } from './demo-tables.ts';
 import type { IssuerRow } from './issuer-rows.ts';
@@ -33,6 +36,8 @@ export interface Config {
   readonly log: { readonly level: LogLevel };
   readonly http: { readonly host: string; readonly port: number; /** Undefined: in clear. */ readonly tls: TlsPlace | undefined };
   readonly doors: DoorsConfig;
+  /** Transfers, webhooks and e-mail. */
+  readonly money: MoneySettings;
   readonly store: StoreConfig;
   readonly book: {
     /** undefined: the embedded book under `dataDir`. */
@@ -137,6 +142,7 @@ function build(document: unknown, file: string | undefined, source: ConfigSource
       log: json.log,
       http: { ...json.http, tls: tlsPlaceOf(json.http.tls, 'http.tls') },
       doors: doorsOf(json.doors, json.http.port),
+      money: moneyOf(json),
       store: storeOf(json.store, dataDir),
       book: { ...json.book, databaseUrl: json.book.databaseUrl },
       keys: { keyFile: json.keys.keyFile ?? join(dataDir, 'keys.json'), masterKey: masterKeyOf(json.keys.masterKey, dataDir) },
@@ -158,7 +164,7 @@ function build(document: unknown, file: string | undefined, source: ConfigSource
 }
 
 /** What `readBySchema` returns for `configSchema`, except for the tables. */
-interface ConfigJson {
+interface ConfigJson extends MoneyJson {
   readonly dataDir: string;
   readonly demo?: boolean;
   readonly switchName?: string;

@@ -35,6 +35,7 @@ create table event (
   body text not null
 );
 create index event_by_partner on event (partner, sequence);
+create index event_by_time on event (occurred_at);
 comment on table event is 'What partners are told of: written in the transaction that has what it tells of. Only what a webhook wants is here.';
 comment on column event.id is 'The same for the same happening, however often it is written: a receiver knows a double by it.';
 comment on column event.subject is 'The card or balance whose events come one after the other.';
