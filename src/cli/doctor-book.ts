@@ -9,6 +9,7 @@ import { counted } from './finding.ts';
 import type { Finding } from './finding.ts';
 import type { RunningSwitch } from './doctor-ports.ts';
 import { CacheRefused, readTableCache } from '../book/table-cache.ts';
+import type { AuditBreak } from '../lifecycle/audit.ts';
 
 const findingsMax = 5;
 
@@ -25,7 +26,7 @@ export async function checkBook(config: Config, running: RunningSwitch | undefin
     book = await openNeighbour(options);
     const schema = await schemaFinding(book, name);
     if (schema.state !== 'ok') return [schema];
-    return [schema, lagFinding(config, running, journalEntries), ...stopFindings(running), ...(await agreement(book))];
+    return [schema, lagFinding(config, running, journalEntries), ...stopFindings(running), ...(await agreement(book)), await auditFinding(book)];
   } catch (error) {
     const text = `The book (${name}) cannot be used: ${error instanceof Error ? error.message.replace(/\.$/, '') : String(error)}.`;
     const todo = 'databaseUrl' in options
@@ -71,6 +72,25 @@ async function agreement(book: Book): Promise<Finding[]> {
   if (findings.length === 0) return [{ check: 'book', state: 'ok', text: 'The book agrees with itself: balances are the sums of their postings, holds of theirs, and no entry is missing.' }];
   return findings.map(({ check, subject, text }) => ({ check: 'book', state: 'wrong', text: `${check}: ${subject}: ${text}.`, todo: 'Somebody changed rows by hand, or this is a fault of Locum\'s own: keep the journal and report it.' }));
 }
+
+async function auditFinding(book: Book): Promise<Finding> {
+  const { verifyAudit } = await import('../lifecycle/audit.ts');
+  const { entries, digest, broken } = await verifyAudit(book);
+  if (broken !== undefined) {
+    return {
+      check: 'book', state: 'wrong', text: `The audit log is not as it was written: ${auditWords[broken.why](broken.number)}.`,
+      todo: 'Somebody changed rows of audit_entry or audit_head by going round the table: compare with a backup of the book, and find out who could.',
+    };
+  }
+  const last = entries === 0 ? 'It is empty.' : `Its last digest begins with ${digest.slice(0, 16)}: noted elsewhere, it proves later that nothing before it was changed.`;
+  return { check: 'book', state: 'ok', text: `The audit log is as it was written, ${counted(entries, 'entry', 'entries')}. ${last}` };
+}
+
+const auditWords: Readonly<Record<AuditBreak['why'], (number: number) => string>> = {
+  changed: (number) => `entry ${number} was changed, or one before it`,
+  missing: (number) => `entry ${number} is missing`,
+  head: (number) => `its end is not that of entry ${number}, which its head names`,
+};
 
 export function checkTables({ dataDir, book }: Config, nowMs: number): Finding {
   const file = join(dataDir, 'system-tables.json');
