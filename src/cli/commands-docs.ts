@@ -8,7 +8,7 @@ export function commandsMarkdown(): string {
     '',
     '<!-- Made by src/cli/commands-docs.ts from the commands; a test compares them, and runs the examples. -->',
     '',
-    '`npx locum <command>` (in a clone: `node bin/locum.js <command>`) runs on the Node that comes with the packages, whatever Node the machine has, if it is 20 or later. `npm start` is `locum start`.',
+    '`npx locum <command>` is for the clone\'s own folder; in any other, npx would look for a package of that name in npm\'s registry, and the command is `node <clone>/bin/locum.js <command>`. Either runs on the Node that comes with the packages, whatever Node the machine has, if it is 20 or later. `npm start` is `locum start`.',
     '',
     'What goes wrong is said in a sentence on standard error. The exit code is 0 where the command did what it was asked, 1 where it could not, and 2 where the command line is wrong. With `--json` a program reads one JSON document on standard output. Card numbers are masked everywhere.',
     '',

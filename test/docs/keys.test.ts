@@ -23,6 +23,12 @@ test('the commands of docs/keys.md work, one after the other in an empty folder'
   rmSync(cwd, { recursive: true });
 });
 
+test('the files that it has the reader make are those that its commands are run with', () => {
+  const made = [...page.matchAll(/^echo (\S+) > (\S+)$/gm)].map(([, text = '', file = '']) => [file, `${text}\n`]);
+  expect(made.length).toBe(4);
+  for (const [file = '', text] of made) expect(keyInputs[file], file).toBe(text);
+});
+
 test('its usages and their algorithms are those that there are, in their order', () => {
   const rows = [...page.matchAll(/^\| `([a-z-]+)` \| [^|]+ \| (`[^|]+`) \|$/gm)].map(([, usage, algorithms = '']) => [usage, algorithms.replaceAll('`', '').split(', ')]);
   expect(rows).toEqual(Object.entries(usageRules).map(([usage, { algorithms }]) => [usage, [...algorithms]]));
