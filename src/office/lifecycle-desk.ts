@@ -9,7 +9,6 @@ import type { Book } from '../book/book.ts';
 import { readCertificateChanges } from '../book/certificates.ts';
 import { Admissions } from '../ca/admission.ts';
 import type { Authenticators } from '../doors/admit.ts';
-import { cardRoutes } from '../doors/card-routes.ts';
 import { encryptionRoutes } from '../doors/encryption-routes.ts';
 import { Envelope } from '../doors/jwe.ts';
 import { peopleRoutes } from '../doors/people-routes.ts';
@@ -19,9 +18,6 @@ import type { Caller, Route } from '../doors/route.ts';
 import { callerName } from '../doors/admit.ts';
 import type { ServeOptions } from '../doors/serve-route.ts';
 import { Audit } from '../lifecycle/audit.ts';
-import { CardIssuing } from '../lifecycle/card-issuing.ts';
-import { CardJobs, cardCreationJob } from '../lifecycle/card-jobs.ts';
-import { Cards } from '../lifecycle/cards.ts';
 import { CallerKeys, digestOfKey } from '../lifecycle/caller-keys.ts';
 import { Devices } from '../lifecycle/devices.ts';
 import { DoorKeys } from '../lifecycle/door-keys.ts';
@@ -37,13 +33,15 @@ import { Sessions } from '../lifecycle/sessions.ts';
 import { Staff } from '../lifecycle/staff.ts';
 import { StaffLogIn } from '../lifecycle/staff-log-in.ts';
 import { StaffTotp } from '../lifecycle/staff-totp.ts';
+import { composeCards } from './card-desk.ts';
+import type { CardSettings } from './card-desk.ts';
 import { composeMoney } from './money-desk.ts';
 import type { MoneySettings } from './money-desk.ts';
 import type { Operation } from './operation.ts';
 import { staffOperations } from './staff-operations.ts';
 
 /** What a lifecycle is told by its configuration. */
-export interface LifecycleSettings extends MoneySettings {
+export interface LifecycleSettings extends MoneySettings, CardSettings {
   /** Hours that an answer under an idempotency key is kept. */
   readonly idempotencyHours: number;
   /** Hours that a service's key that was replaced opens what was encrypted to it. */
@@ -111,17 +109,16 @@ export function composeLifecycle({ book, desk, switchName, settings, now, elapse
   const people = new People({ book, randomBytes, sessions });
   const totp = new StaffTotp(desk, randomBytes);
   const staff = { staff: new Staff({ book, randomBytes, hasher, totp, sessions }), logIn: new StaffLogIn({ book, randomBytes, hasher, totp, sessions, sessionMs }), audit };
-  const issuing = new CardIssuing({ book, accounts: desk, cards: desk, now, randomBytes });
-  const cardJobs = new CardJobs({ book, issuing, now });
+  const cards = composeCards({ book, desk, switchName, settings, now, randomBytes, log });
   const money = composeMoney({ book, desk, settings, now, randomBytes, random, log });
-  const jobs = new Jobs({ book, now, random, handlers: { [cardCreationJob]: cardJobs.handler, ...money.jobHandlers } });
+  const jobs = new Jobs({ book, now, random, handlers: { ...cards.jobHandlers, ...money.jobHandlers } });
   return {
     routes: [
       ...encryptionRoutes({ doorKeys, callerKeys }),
       ...peopleRoutes({ people, kyc: new PeopleKyc(book) }),
       ...sessionRoutes({ devices: new Devices({ book, randomBytes, hasher, sessions }), sessions: new Sessions({ book, randomBytes, hasher, sessions, sessionMs }) }),
       ...staffRoutes(staff),
-      ...cardRoutes({ cards: new Cards({ book, accounts: desk, cards: desk, issuing, now }), issuing, jobs: cardJobs }),
+      ...cards.routes,
       ...money.routes,
     ],
     authenticate: {
@@ -142,7 +139,7 @@ export function composeLifecycle({ book, desk, switchName, settings, now, elapse
     work: [
       { name: 'forget old answers', everyMs: pruneEveryMs, run: async () => await memory.prune(settings.idempotencyHours) < 0 },
       { name: 'do jobs', everyMs: secondMs, run: async () => await jobs.runDue() > 0 },
-      { name: 'finish cards', everyMs: 5 * secondMs, run: async () => await issuing.finishDrawn() > 0 },
+      ...cards.work,
       ...money.work,
     ],
     close: () => money.close(),
