@@ -4,6 +4,8 @@
  */
 import { afterEach, expect, test } from 'vitest';
 import { expireDue } from '../../src/issuer/ledger.ts';
+import { MemoryStore } from '../../src/store/memory.ts';
+import { demoKeyFile, openHsm } from '../keys/fixture.ts';
 import type { Acquirer, Fields } from './fixture.ts';
 import { buys, code, hostPan, issuerComes, reverses, startHostSwitch, stopHosts } from './hosts.ts';
 import type { HostSwitch } from './hosts.ts';
@@ -115,4 +117,21 @@ test('two reversals of unknown originals under one number, a day apart, are two,
   expect(code(await shop.ask(buys(shop, 1, { 7: '1124111111', 12: '111111', 13: '1124', 37: '000000000077' })))).toBe('0110 00');
   await at.delivered();
   expect(issuer.types().toSorted()).toEqual(['0100', '0420', '0420']);
+});
+
+test('a repeat that comes after its reversal hears what was decided, at any switch; it is sent to nobody, and nothing stands', async () => {
+  const shared = { store: new MemoryStore({ partitions: 1, now: () => Date.now() }), hsm: openHsm(demoKeyFile()) };
+  const [one, two] = [await startHostSwitch(shared), await startHostSwitch(shared)];
+  const issuer = await issuerComes(one);
+  const second = await issuerComes(two);
+  const [shop, other] = [await one.call(), await two.call()];
+  const first = await shop.ask(buys(shop, 1, { 37: undefined }));
+  expect(code(await shop.ask(reverses(shop, 2, 1, { 37: undefined })))).toBe('0430 00');
+  await one.delivered();
+  for (const acquirer of [shop, other]) {
+    const repeated = await acquirer.ask(buys(acquirer, 1, { 37: undefined }, '101'));
+    expect([code(repeated), repeated.text(38)]).toEqual(['0110 00', first.text(38)]);
+  }
+  expect([issuer.types(), second.types()]).toEqual([['0100', '0420'], []]);
+  expect(issuer.host.exposureMinor(hostPan)).toBe(0);
 });

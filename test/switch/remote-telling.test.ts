@@ -151,6 +151,39 @@ test('a switch dies with a request in flight, and its acquirer is silent: anothe
   expect(code(await other.ask(buys(other, 1, plain, '101')))).toBe('0110 94');
 });
 
+test('a switch whose clock is ahead takes back what another still waits for: both its acquirers hear that it is declined, and nothing stands', async () => {
+  const issuer = await startRemote(keys, [{ match: { mti: '100', times: 1 }, do: 'late', ms: 300 }]);
+  const shared = { store: newStore(), hsm: openHsm(demoKeyFile()) };
+  const ahead = (): number => Date.now() + 30_000;
+  const [one, two] = [await startRemoteSwitch(issuer, keys, shared), await startRemoteSwitch(issuer, keys, { ...shared, now: ahead })];
+  const [shop, other] = [await one.call(), await two.call()];
+  shop.send(buys(shop, 1, plain));
+  await until(() => exposureOf(issuer) > 0, 'it is in flight');
+  await lookForDue(two, ahead);
+  other.send(buys(other, 1, plain, '101'));
+  expect([code(await other.next()), code(await shop.next())]).toEqual(['0110 94', '0110 94']);
+  await Promise.all([one.delivered(), two.delivered()]);
+  expect(exposureOf(issuer)).toBe(0);
+});
+
+test('a repeat at a switch whose clock is ahead is decided there, and both switches answer what was decided', async () => {
+  const issuer = await startRemote(keys, [{ match: { mti: '100', times: 1 }, do: 'late', ms: 300 }]);
+  const shared = { store: newStore(), hsm: openHsm(demoKeyFile()) };
+  const [one, two] = [await startRemoteSwitch(issuer, keys, shared), await startRemoteSwitch(issuer, keys, { ...shared, now: () => Date.now() + 30_000 })];
+  const [shop, other] = [await one.call(), await two.call()];
+  shop.send(buys(shop, 1, plain));
+  await until(() => exposureOf(issuer) > 0, 'it is in flight');
+  other.send(buys(other, 1, plain, '101'));
+  const [repeated, first] = [await other.next(), await shop.next()];
+  expect([code(repeated), code(first)]).toEqual(['0110 00', '0110 00']);
+  expect(first.text(38)).toBe(repeated.text(38));
+  await Promise.all([one.delivered(), two.delivered()]);
+  expect(exposureOf(issuer)).toBe(1_250);
+  expect(code(await shop.ask(reverses(shop, 2, 1, plain)))).toBe('0430 00');
+  await Promise.all([one.delivered(), two.delivered()]);
+  expect(exposureOf(issuer)).toBe(0);
+});
+
 test('what may have been decided before the store went away is decided by nobody until it is back, and is then what it was', async () => {
   const issuer = await startRemote(keys, [{ match: { mti: '100', times: 1 }, do: 'late', ms: 100 }]);
   const store = new DyingStore(newStore(), undefined);
