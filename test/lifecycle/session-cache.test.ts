@@ -1,0 +1,135 @@
+/** What the cache of sessions asks the book for, and what it never answers: with a book that answers when the test says so. */
+import { randomBytes } from 'node:crypto';
+import { beforeEach, expect, test } from 'vitest';
+import { digestOf, SessionCache } from '../../src/lifecycle/session-cache.ts';
+import type { CachedSession } from '../../src/lifecycle/session-cache.ts';
+
+const prefix = 'locum_user_';
+
+/** One reading that waits for its answer. */
+interface Reading {
+  readonly digests: readonly string[];
+  answer(): Promise<void>;
+  fail(): Promise<void>;
+}
+
+let clock = { nowMs: 0, elapsedMs: 0 };
+/** What the book has now, by digest. */
+let kept: Map<string, CachedSession>;
+let readings: Reading[];
+let cache: SessionCache<CachedSession>;
+
+beforeEach(() => {
+  clock = { nowMs: 1_000_000, elapsedMs: 0 };
+  kept = new Map();
+  readings = [];
+  cache = new SessionCache({
+    prefix, now: () => clock.nowMs, elapsed: () => clock.elapsedMs,
+    read: async (digests) => {
+      // A reading sees the book as it is when it begins.
+      const found = new Map([...kept].filter(([digest]) => digests.includes(digest)));
+      const { promise, resolve, reject } = Promise.withResolvers<ReadonlyMap<string, CachedSession>>();
+      readings.push({
+        digests,
+        answer: async () => {
+          resolve(found);
+          await settled();
+        },
+        fail: async () => {
+          reject(new Error('the book is away'));
+          await settled();
+        },
+      });
+      return await promise;
+    },
+  });
+});
+
+async function settled(): Promise<void> {
+  await new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
+function opened(subject = 'u_1'): string {
+  const token = prefix + randomBytes(32).toString('base64url');
+  kept.set(digestOf(token), { sessionId: `l_${kept.size}`, subject, expiresAtMs: clock.nowMs + 600_000 });
+  return token;
+}
+
+test('within a second a session is asked for once, and again after it', async () => {
+  const token = opened();
+  const first = cache.get(token);
+  await readings[0]!.answer();
+  expect(await first).toMatchObject({ subject: 'u_1' });
+  clock.elapsedMs = 999;
+  expect(await cache.get(token)).toMatchObject({ subject: 'u_1' });
+  expect(readings).toHaveLength(1);
+  clock.elapsedMs = 1_000;
+  kept.clear();
+  const later = cache.get(token);
+  await readings[1]!.answer();
+  expect(await later).toBeUndefined();
+});
+
+test('what is asked for while a reading is under way is read together in the next one', async () => {
+  const tokens = Array.from({ length: 5 }, () => opened());
+  const asked = Promise.all([...tokens, ...tokens].map(async (token) => await cache.get(token)));
+  await readings[0]!.answer();
+  await readings[1]!.answer();
+  expect((await asked).every((session) => session !== undefined)).toBe(true);
+  expect(readings.map(({ digests }) => digests.length)).toEqual([1, 5]);
+});
+
+test('a session that ended here while it was read is read again', async () => {
+  const token = opened();
+  const asked = cache.get(token);
+  kept.clear();
+  cache.forget('u_1');
+  await readings[0]!.answer();
+  await readings[1]!.answer();
+  expect(await asked).toBeUndefined();
+});
+
+test('what ended here is refused at once, and others\' sessions stay known', async () => {
+  const [mine, others] = [opened('u_1'), opened('u_2')];
+  const asked = [cache.get(mine), cache.get(others)];
+  await readings[0]!.answer();
+  await readings[1]!.answer();
+  await Promise.all(asked);
+  kept.delete(digestOf(mine));
+  cache.forget('u_1');
+  const again = cache.get(mine);
+  expect(await cache.get(others)).toMatchObject({ subject: 'u_2' });
+  await readings[2]!.answer();
+  expect(await again).toBeUndefined();
+});
+
+test('while the book is away nobody is let in who was not a second before, and whoever comes after it gets an answer', async () => {
+  const token = opened();
+  const first = cache.get(token);
+  await readings[0]!.answer();
+  await first;
+  clock.elapsedMs = 1_500;
+  const away = cache.get(token);
+  const told = expect(away).rejects.toThrow('the book is away');
+  await readings[1]!.fail();
+  await told;
+  const back = cache.get(token);
+  await readings[2]!.answer();
+  expect(await back).toMatchObject({ subject: 'u_1' });
+});
+
+test('a session ends with its time, whatever is known of it', async () => {
+  const token = opened();
+  const first = cache.get(token);
+  await readings[0]!.answer();
+  await first;
+  clock.nowMs += 600_000;
+  expect(await cache.get(token)).toBeUndefined();
+});
+
+test('what is no token of this door asks nobody', async () => {
+  for (const text of ['', prefix, `${prefix}${'A'.repeat(42)}`, `${prefix}${'A'.repeat(44)}`, `locum_staff_${'A'.repeat(43)}`, `${prefix}${'é'.repeat(43)}`]) expect(await cache.get(text)).toBeUndefined();
+  expect(readings).toEqual([]);
+});
