@@ -106,7 +106,7 @@ function aboutOf({ about, roles, needsConfirmation, isSealed, door, path }: Rout
   const rules = [
     ...(roles === undefined ? [] : [`For ${roles.join(', ')}.`]),
     ...(needsConfirmation === true ? ['Only within two minutes after a second confirmation of the session.'] : []),
-    ...(isSealed === true ? [`Body and answer are encrypted (JWE, RSA-OAEP-256 and A256GCM) to the key of \`GET ${prefixes[door]}/public_key\` and to the caller\'s own.`] : []),
+    ...(isSealed === true ? [`Body and answer are encrypted (JWE, RSA-OAEP-256 and A256GCM) to the key of \`GET ${prefixes[door]}/public_key\` and to the caller's own.`] : []),
     ...(path.includes('{') ? ['What is not this caller\'s is not there: 404.'] : []),
   ];
   const all = [...(about === undefined ? [] : [about]), ...rules].join(' ');

@@ -7,9 +7,10 @@
 import { readFileSync } from 'node:fs';
 import { fastify } from 'fastify';
 import type { FastifyInstance } from 'fastify';
-import { openDoor, requestIdOf } from './door.ts';
+import { openDoor } from './door.ts';
 import type { DoorOptions } from './door.ts';
 import { problemOf, problemType } from './problem.ts';
+import { transportOf } from './transport.ts';
 
 /** Files in PEM. */
 export interface TlsFiles {
@@ -43,12 +44,7 @@ export async function serveSecureDoor({ host, port, tls, connectionsMax, door }:
   const server = fastify({
     logger: false, forceCloseConnections: true, requestTimeout: requestMsMax, keepAliveTimeout: idleMsMax, connectionTimeout: idleMsMax,
     https: { ...tlsOf(tls), requestCert: true, rejectUnauthorized: false, headersTimeout: requestMsMax, connectionsCheckingInterval: lookEveryMs, handshakeTimeout: requestMsMax },
-    routerOptions: { maxParamLength: 128 },
-    genReqId: ({ headers }) => requestIdOf(headers['x-request-id'], door.newRequestId),
-    frameworkErrors: (error, request, reply) => {
-      reply.hijack();
-      reply.raw.writeHead(400, { 'content-type': problemType, 'cache-control': 'no-store', 'x-request-id': request.id }).end(JSON.stringify(problemOf({ status: 400, code: 'BAD_REQUEST', detail: error.message }, request.id)));
-    },
+    ...transportOf(door.newRequestId),
   });
   await openDoor(server, 'server', door);
   server.setNotFoundHandler(async (request, reply) => await reply.code(404).header('content-type', problemType).header('x-request-id', request.id)

@@ -5,10 +5,10 @@
 import fastify from 'fastify';
 import type { FastifyHttpsOptions, FastifyInstance, FastifyServerOptions } from 'fastify';
 import type { Server } from 'node:https';
-import { requestIdOf } from '../doors/door.ts';
 import { tlsOf } from '../doors/server.ts';
 import type { TlsFiles } from '../doors/server.ts';
-import { openOperatorDoor, problem, refuse } from './operator-door.ts';
+import { transportOf } from '../doors/transport.ts';
+import { openOperatorDoor, refuse } from './operator-door.ts';
 import type { OperatorDoorOptions } from './operator-door.ts';
 
 export interface Readiness {
@@ -29,7 +29,7 @@ export interface HttpOptions {
   readonly tls?: TlsFiles | undefined;
   /** At once; `connectionsMaxDefault` where not given. */
   readonly connectionsMax?: number;
-  readonly newRequestId?: () => string;
+  readonly newRequestId: () => string;
   /** Opens more doors, before anybody comes. */
   readonly open?: (server: FastifyInstance) => Promise<void>;
 }
@@ -51,12 +51,7 @@ function callersStatus(error: unknown): number | undefined {
  */
 export async function serveHttp({ host, port, readiness, metrics, operator, tls, connectionsMax = connectionsMaxDefault, newRequestId, open }: HttpOptions): Promise<{ readonly server: FastifyInstance; readonly port: number }> {
   const options: FastifyServerOptions = {
-    logger: false, forceCloseConnections: true, requestTimeout: requestMsMax, routerOptions: { maxParamLength: 128 },
-    ...(newRequestId === undefined ? {} : { genReqId: ({ headers }) => requestIdOf(headers['x-request-id'], newRequestId) }),
-    frameworkErrors: (error, _request, reply) => {
-      reply.hijack();
-      reply.raw.writeHead(400, { 'content-type': 'application/problem+json' }).end(JSON.stringify(problem(400, error.message)));
-    },
+    logger: false, forceCloseConnections: true, requestTimeout: requestMsMax, ...transportOf(newRequestId),
   };
   const server: FastifyInstance = tls === undefined ? fastify({ ...options, http: timing }) : fastify({ ...(options as unknown as FastifyHttpsOptions<Server>), https: { ...tlsOf(tls), ...timing } });
   server.addHook('onSend', async (_request, reply) => {

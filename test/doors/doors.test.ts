@@ -1,4 +1,6 @@
 /** The doors with real certificates and a real book: who is let in, what is refused and how it is said, and that what changes something changes it once. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { Type } from 'typebox';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { route } from '../../src/doors/route.ts';
@@ -72,6 +74,16 @@ function problem(reply: Reply): { readonly status: number; readonly code: string
   return { status, code, ...(field === undefined ? {} : { field }), ...(pointer === undefined ? {} : { pointer }) };
 }
 
+/** What the door of cardholders and staff says to these bytes until it ends the connection. */
+async function said(bytes: string): Promise<string> {
+  const socket = connect(doors.clearPort, '127.0.0.1');
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+  socket.write(bytes);
+  await once(socket, 'close');
+  return Buffer.concat(chunks).toString('utf8');
+}
+
 describe('who is let in', () => {
   test('a partner whose certificate the authority signed is known by it', async () => {
     expect((await pay()).json).toMatchObject({ partner: 'shop' });
@@ -140,6 +152,19 @@ describe('what is taken', () => {
     expect((await pay({ headers: { 'x-request-id': 'req-12345678' } })).headers['x-request-id']).toBe('req-12345678');
     for (const id of ['short', '4761730000000011', 'x'.repeat(65), 'a b c d e f g']) expect((await pay({ headers: { 'x-request-id': id } })).headers['x-request-id']).toMatch(/^r_/);
     expect(doors.logged()).toContain('req-12345678');
+  });
+
+  test('what is no request is told so as a problem document as well', async () => {
+    for (const [bytes, status, code] of [
+      ['NONSENSE\r\n\r\n', 400, 'BAD_REQUEST'], [`GET /admin/me HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`, 431, 'HEADERS_TOO_LARGE'],
+      ['GET /admin/%ff HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 400, 'URL_MALFORMED'], [`GET /admin/customers/${'x'.repeat(200)} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`, 414, 'URL_TOO_LONG'],
+      ['POST /admin/sessions HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n', 400, 'BAD_REQUEST'],
+    ] as const) {
+      const [head = '', body = ''] = (await said(bytes)).split('\r\n\r\n');
+      expect(head.toLowerCase(), code).toContain(`http/1.1 ${status} `);
+      expect(head.toLowerCase()).toContain('content-type: application/problem+json');
+      expect(JSON.parse(body)).toMatchObject({ status, code, requestId: expect.stringMatching(/^r_/) as string });
+    }
   });
 
   test('nobody keeps an answer, and a browser does nothing with it', async () => {

@@ -8,7 +8,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { request as clearRequest } from 'node:http';
-import type { IncomingMessage } from 'node:http';
+import type { Agent, IncomingMessage } from 'node:http';
 import { request as tlsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,10 +21,11 @@ import { Authority, makeAuthority, madeOf } from '../../src/ca/authority.ts';
 import type { MadeCertificate } from '../../src/ca/authority.ts';
 import { keyWithCertificate } from '../../src/ca/server-certificate.ts';
 import { CallerLimits } from '../../src/doors/caller-limits.ts';
-import { openDoor, requestIdOf } from '../../src/doors/door.ts';
+import { openDoor } from '../../src/doors/door.ts';
 import type { DoorOptions, DoorRates } from '../../src/doors/door.ts';
 import type { Route } from '../../src/doors/route.ts';
 import { serveSecureDoor } from '../../src/doors/server.ts';
+import { transportOf } from '../../src/doors/transport.ts';
 import { composeLifecycle } from '../../src/office/lifecycle-desk.ts';
 import type { Lifecycle, LifecycleOutside } from '../../src/office/lifecycle-desk.ts';
 import { bookFixtures } from '../book/books.ts';
@@ -55,6 +56,8 @@ export interface Ask {
   readonly body?: unknown;
   /** Shows its client certificate. */
   readonly partner?: Partner | undefined;
+  /** On a connection that is kept, of this agent; a new one each time where not given. */
+  readonly agent?: Agent | undefined;
 }
 
 export interface Doors {
@@ -65,6 +68,8 @@ export interface Doors {
   readonly routes: readonly Route[];
   /** Moves the clock of the doors and their services on. */
   pass(ms: number): void;
+  /** Of the cardholders' and the staff's doors. */
+  readonly clearPort: number;
   now(): number;
   /** What was thrown and is no refusal. */
   readonly failures: readonly unknown[];
@@ -121,7 +126,7 @@ export async function openDoors({ routes = [], rates = {}, settings = {} }: Door
     await Promise.resolve();
   });
   const tls = keyWithCertificate(folder, ['localhost', '127.0.0.1'], { now, randomBytes });
-  const clear = fastify({ logger: false, forceCloseConnections: true, genReqId: ({ headers }) => requestIdOf(headers['x-request-id'], door.newRequestId) });
+  const clear = fastify({ logger: false, forceCloseConnections: true, ...transportOf(door.newRequestId) });
   await openDoor(clear, 'mobile', door);
   await openDoor(clear, 'admin', door);
   await clear.listen({ host: '127.0.0.1', port: 0 });
@@ -130,7 +135,7 @@ export async function openDoors({ routes = [], rates = {}, settings = {} }: Door
   opened.push(async () => await secure.server.close());
   const signing = await authorityIn(book, now);
   return {
-    book, desks, lifecycle, routes: all, failures, now, logged: () => lines.join(''),
+    book, desks, lifecycle, routes: all, clearPort: portOf(clear), failures, now, logged: () => lines.join(''),
     pass: (ms) => {
       passedMs += ms;
     },
@@ -172,11 +177,11 @@ function portOf(server: FastifyInstance): number {
   return address.port;
 }
 
-async function asked({ port, isTls }: { readonly port: number; readonly isTls: boolean }, path: string, { method = 'GET', headers = {}, body, partner }: Ask): Promise<Reply> {
+async function asked({ port, isTls }: { readonly port: number; readonly isTls: boolean }, path: string, { method = 'GET', headers = {}, body, partner, agent }: Ask): Promise<Reply> {
   const text = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
   const sent = { ...(text === undefined ? {} : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(text)) }), ...headers };
   const { promise, resolve, reject } = Promise.withResolvers<Reply>();
-  const options = { host: '127.0.0.1', port, path, method, headers: sent, agent: false } as const;
+  const options = { host: '127.0.0.1', port, path, method, headers: sent, agent: agent ?? false } as const;
   const take = (response: IncomingMessage): void => {
     const chunks: Buffer[] = [];
     response.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -7,7 +7,7 @@ import { serveHttp } from '../../src/office/http.ts';
 let http: Awaited<ReturnType<typeof serveHttp>>;
 
 beforeAll(async () => {
-  http = await serveHttp({ host: '127.0.0.1', port: 0, readiness: async () => await Promise.resolve({ ready: true, checks: {} }), metrics: async () => await Promise.resolve('') });
+  http = await serveHttp({ host: '127.0.0.1', port: 0, newRequestId: () => 'r_test', readiness: async () => await Promise.resolve({ ready: true, checks: {} }), metrics: async () => await Promise.resolve('') });
 });
 
 afterAll(async () => {

@@ -34,7 +34,7 @@ let http: Awaited<ReturnType<typeof serveHttp>>;
 
 beforeAll(async () => {
   http = await serveHttp({
-    host: '127.0.0.1', port: 0, readiness: async () => await Promise.resolve({ ready: true, checks: {} }), metrics: async () => await Promise.resolve(''),
+    host: '127.0.0.1', port: 0, newRequestId: () => 'r_test', readiness: async () => await Promise.resolve({ ready: true, checks: {} }), metrics: async () => await Promise.resolve(''),
     operator: {
       tokenDigest: createHash('sha256').update(token).digest('hex'), forms: () => operations,
       run: async ({ name }, input, by) => await operations.find((each) => each.name === name)!.run(input, by),
