@@ -3,6 +3,7 @@
  */
 import type { ObjectSchema, RangeSchema, TextSchema } from '../base/schema.ts';
 import { doorsSchema } from './config-doors.ts';
+import { cardSchemas } from './config-cards.ts';
 import { moneySchemas } from './config-money.ts';
 import { rowNames } from './schema-parts.ts';
 import { tableSchemas } from './tables-schema.ts';
@@ -89,6 +90,7 @@ export const configSchema: ObjectSchema = {
     },
     doors: doorsSchema,
     ...moneySchemas,
+    ...cardSchemas,
     store: {
       type: 'object',
       description: 'where accounts are',

@@ -14,7 +14,10 @@ import { isObject, misspelt, override, resolvePaths, settingsOf, variableOf } fr
 import type { Environment } from './config-environment.ts';
 import { doorsOf, tlsPlaceOf } from './config-doors.ts';
 import type { DoorsConfig, DoorsJson, TlsJson, TlsPlace } from './config-doors.ts';
+import type { CardSettings } from '../office/card-desk.ts';
 import type { MoneySettings } from '../office/money-desk.ts';
+import { cardsOf } from './config-cards.ts';
+import type { CardsJson } from './config-cards.ts';
 import { moneyOf } from './config-money.ts';
 import type { MoneyJson } from './config-money.ts';
 import { configSchema } from './config-schema.ts';
@@ -38,6 +41,8 @@ export interface Config {
   readonly doors: DoorsConfig;
   /** Transfers, webhooks and e-mail. */
   readonly money: MoneySettings;
+  /** The bureau's folder. */
+  readonly cards: CardSettings;
   readonly store: StoreConfig;
   readonly book: {
     /** undefined: the embedded book under `dataDir`. */
@@ -143,6 +148,7 @@ function build(document: unknown, file: string | undefined, source: ConfigSource
       http: { ...json.http, tls: tlsPlaceOf(json.http.tls, 'http.tls') },
       doors: doorsOf(json.doors, json.http.port),
       money: moneyOf(json),
+      cards: cardsOf(json, dataDir),
       store: storeOf(json.store, dataDir),
       book: { ...json.book, databaseUrl: json.book.databaseUrl },
       keys: { keyFile: json.keys.keyFile ?? join(dataDir, 'keys.json'), masterKey: masterKeyOf(json.keys.masterKey, dataDir) },
@@ -164,7 +170,7 @@ function build(document: unknown, file: string | undefined, source: ConfigSource
 }
 
 /** What `readBySchema` returns for `configSchema`, except for the tables. */
-interface ConfigJson extends MoneyJson {
+interface ConfigJson extends MoneyJson, CardsJson {
   readonly dataDir: string;
   readonly demo?: boolean;
   readonly switchName?: string;

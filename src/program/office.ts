@@ -251,7 +251,7 @@ export class Office {
       rows: config.rows,
       // A port that was drawn stays the same.
       http: { host: config.http.host, port: this.#httpPort, tls: config.http.tls },
-      doors: { ...officeDoors(config.doors, this.#securePort, config.dataDir), ...config.money },
+      doors: { ...officeDoors(config.doors, this.#securePort, config.dataDir), ...config.money, ...config.cards },
       switchName: config.switchName,
       messageLogDays: config.book.messageLogDays,
       logLevel: config.log.level,

@@ -46,7 +46,7 @@ describe('a configuration is refused with file, place and what is allowed', () =
     ['no JSON', '{\n "http": }', ' is not JSON: line 2, column 10'],
     ['half of a JSON', '{"http":', ' is not JSON: it ends too early'],
     ['a list', [], ': must be an object, not []'],
-    ['a setting with a slip of the pen', { htpp: {} }, ': htpp is unknown (did you mean http?); allowed here: dataDir, demo, switchName, log, http, doors, store, book, keys, operator, deadlines, stations, programs, ranges, issuers, rates, parameters'],
+    ['a setting with a slip of the pen', { htpp: {} }, ': htpp is unknown (did you mean http?); allowed here: dataDir, demo, switchName, log, http, doors, transfers, webhooks, mail, personalisation, store, book, keys, operator, deadlines, stations, programs, ranges, issuers, rates, parameters'],
     ['a slip of the pen further in', { http: { prot: 1 } }, ': http.prot is unknown (did you mean port?); allowed here: host, port, tls'],
     ['a port that is none', { http: { port: 70_000 } }, ': http.port must be a whole number from 0 to 65535, not 70000'],
     ['a port in quotes', { http: { port: '80' } }, ': http.port must be a whole number from 0 to 65535, not "80"'],
