@@ -150,9 +150,12 @@ export class Delivery {
          where webhook_id = $1 and event_sequence = $2 and state = 'waiting' and attempts = $3`,
         [webhookId, sequence, attempts, pauseMs === undefined ? 'dead' : 'waiting', status, trouble, dueAt, pauseMs === undefined ? new Date(atMs) : null],
       );
-      const [row] = await queries.query<{ readonly failures: number }>('update webhook set failures = failures + 1 where id = $1 returning failures', [webhookId]);
-      const restUntil = new Date(atMs + backoffMs(row?.failures ?? 1, restMs, random()));
-      await queries.query('update webhook set resting_until = $2 where id = $1', [webhookId, restUntil]);
+      // Those that were sent at once and failed together are one failure of the receiver.
+      await queries.query(
+        `update webhook set failures = failures + 1, resting_until = $2::timestamptz + least($3::float8, $4::float8 * power(2, least(failures, 20))) * $5::float8 * interval '1 millisecond'
+         where id = $1 and (resting_until is null or resting_until <= $2)`,
+        [webhookId, new Date(atMs), restMs.mostMs, restMs.firstMs, 0.8 + 0.4 * random()],
+      );
     });
     events.failed(webhookId, trouble, pauseMs === undefined);
   }

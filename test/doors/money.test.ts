@@ -51,7 +51,7 @@ async function holder(amountMinor = 0): Promise<Holder & { readonly phone: strin
 
 /** What the work beside the doors does, once. */
 async function work(): Promise<void> {
-  for (const { run } of doors.lifecycle.work) while (await run()) { /* Until it is done. */ }
+  for (const each of doors.lifecycle.work) while (await each.run()) { /* Until it is done. */ }
 }
 
 test('a balance is opened for a verified user alone, loaded, drawn on and closed, and says what is in it', async () => {

@@ -164,6 +164,38 @@ describe.each(['embedded', 'server'] as const)('webhooks over the %s book', (kin
     expect(receiver.received.map(amountOf).slice(2)).toEqual([1, 2]);
   });
 
+  test('a receiver that is down is asked with one event at a time, and all come when it is up', async () => {
+    const { book, webhooks, clock, deliver } = houseOn(await books.open());
+    const { webhookId } = await webhooks.create('founder', { url: receiver.url, types: ['balance.opened'] }, 'key-1');
+    const writers = Array.from({ length: 30 }, (_, index) => new AccountWriter(`b_${index}`));
+    await record(book, writers.map((writer) => writer.opened()));
+    receiver.answer(503);
+    const first = await deliver();
+    expect(first).toBe(20);
+    expect(await webhooks.get('founder', webhookId)).toMatchObject({ failures: 1, waiting: 30 });
+    clock.ms += 1_500;
+    expect(await deliver()).toBe(1);
+    receiver.answer(200);
+    clock.ms += 60_000;
+    expect(await deliver()).toBe(30);
+    expect(await webhooks.get('founder', webhookId)).toMatchObject({ failures: 0, waiting: 0 });
+  });
+
+  test('what stand-in decided is told to whose card range it is, and where that is not sure, to nobody', async () => {
+    const { book, webhooks, deliver } = houseOn(await books.open());
+    await webhooks.create('founder', { url: receiver.url }, 'key-1');
+    await webhooks.create('another', { url: receiver.url }, 'key-1');
+    const rows = [
+      ['program', 'hosted', { partner: 'founder' }], ['program', 'other', { partner: 'another' }],
+      ['binRange', 'one', { from: '476173', program: 'hosted' }], ['binRange', 'two', { from: '55550000', to: '55550049', program: 'hosted' }], ['binRange', 'three', { from: '55550050', to: '55550099', program: 'other' }],
+    ] as const;
+    for (const [rowKind, name, document] of rows) await book.query(`insert into system_table (kind, name, document, source) values ($1, $2, $3::text::jsonb, 'operator')`, [rowKind, name, JSON.stringify(document)]);
+    const stoodIn = { ...declinedUnknownCard('stood-in'), decidedBy: 'standin', cardToken: 'tok-9' } as const;
+    await record(book, [stoodIn, { ...stoodIn, id: 'unsure', maskedPan: '555500******0011' }, { ...stoodIn, id: 'nobodys', maskedPan: '400000******0011' }]);
+    await deliver();
+    expect(receiver.received.map(({ event }) => [event.type, (event as unknown as { transaction: { id: string } }).transaction.id])).toEqual([['transaction.stood_in', 'stood-in']]);
+  });
+
   test('an attempt that was killed is made again when its lease is over', async () => {
     const { book, webhooks, clock, deliver } = houseOn(await books.open());
     await webhooks.create('founder', { url: receiver.url, types: ['balance.opened'] }, 'key-1');
