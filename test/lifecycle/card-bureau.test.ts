@@ -106,6 +106,11 @@ describe('the file for the bureau', () => {
     const pan = Pan.parse(plastic.cardNumber);
     if (pan === undefined) throw new Error('it has a number');
     expect(decodeProtectedHeader((JSON.parse(fileText(name).split('\n')[1] ?? '') as { sealed: string }).sealed)).toEqual({ alg: 'A256KW', enc: 'A256GCM', kid: 'demo-bureau/1' });
+    // Each field is in docs/personalisation.md, and each that is there is told.
+    const page = readFileSync(new URL('../../docs/personalisation.md', import.meta.url), 'utf8');
+    const [, sealedPart = ''] = page.split('What is sealed is a JSON object:');
+    const fields = [...(sealedPart.split('The PIN is drawn')[0] ?? '').matchAll(/^\| `([a-zA-Z0-9]+)` \|/gm)].map(([, field]) => field);
+    expect(fields).toEqual(Object.keys(plastic));
     expect(plastic).toMatchObject({ kind: 'physical', holderName: 'ADA LOVELACE', panSequence: '01', serviceCode: '201', delivery });
     const { expiry, serviceCode } = plastic;
     const key = { name: 'demo-cvk' };
