@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { AppFile, problemWords } from './app-file.ts';
 import { exitFailed, Failure, UsageError } from './command.ts';
 import type { Command, Given, Outside } from './command.ts';
-import type { DoorClient } from './door-client.ts';
+import type { DoorAnswer, DoorClient } from './door-client.ts';
 import { doorClient, doorOptions, textOf } from './door-place.ts';
 
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
@@ -28,6 +28,7 @@ export const callCommand: Command = {
     token: { type: 'string', value: '<text>', about: 'the token of a session' },
     confirm: { type: 'string', value: '<operation>', about: 'with --app: confirms the session a second time first, for this operation' },
     secret: { type: 'string', value: '<text>', about: 'with --confirm: the secret that was given at pairing' },
+    pick: { type: 'string', value: '<field>', about: 'prints the value of this field of the answer alone, such as userId or items.0.cardId' },
     'idempotency-key': { type: 'string', value: '<text>', about: 'by default a new one' },
     ...doorOptions,
   },
@@ -54,10 +55,18 @@ export const callCommand: Command = {
       outside.complain(problemWords(answer.status, answer.text));
       return exitFailed;
     }
-    outside.print(answer.text === '' ? `${answer.status}` : JSON.stringify(JSON.parse(answer.text), undefined, 2));
+    outside.print(shown(answer, given.text('pick')));
     return 0;
   },
 };
+
+function shown({ status, text }: DoorAnswer, pick: string | undefined): string {
+  if (pick === undefined) return text === '' ? `${status}` : JSON.stringify(JSON.parse(text), undefined, 2);
+  let value: unknown = text === '' ? undefined : JSON.parse(text);
+  for (const part of pick.split('.')) value = typeof value === 'object' && value !== null && Object.hasOwn(value, part) ? (value as Readonly<Record<string, unknown>>)[part] : undefined;
+  if (value === undefined) throw new Failure(`the answer has no ${pick}`);
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
 
 function whereOf({ operands: [method = '', path = '', ...more] }: Given): { readonly method: string; readonly path: string } {
   const upper = method.toUpperCase();

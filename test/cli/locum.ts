@@ -136,7 +136,7 @@ export async function startDemo(options: RunOptions = {}): Promise<RunningLocum>
   });
   end.then(({ out, err }) => reject(new Error(`the switch ended before it was ready:\n${out}${err}`)), reject);
   await ready;
-  const { ports, httpPort } = addresses(lines);
+  const { ports, httpPort, securePort } = addresses(lines);
   const drawn: Variables = { ...anyPorts, ...options.env };
   const variables = Object.entries(ports)
     .map(([name, port]) => [`LOCUM_STATIONS_${name.toUpperCase().replaceAll('-', '_')}_LINK_LISTEN_PORT`, String(port)] as const)
@@ -144,7 +144,7 @@ export async function startDemo(options: RunOptions = {}): Promise<RunningLocum>
   return {
     child,
     cwd,
-    env: { ...options.env, ...Object.fromEntries(variables), LOCUM_HTTP_PORT: String(httpPort) },
+    env: { ...options.env, ...Object.fromEntries(variables), LOCUM_HTTP_PORT: String(httpPort), LOCUM_DOORS_SECURE_PORT: String(securePort) },
     ports,
     httpPort,
     lines,
@@ -156,11 +156,11 @@ export async function startDemo(options: RunOptions = {}): Promise<RunningLocum>
   };
 }
 
-function addresses(lines: readonly LogLine[]): { ports: Record<string, number>; httpPort: number } {
+function addresses(lines: readonly LogLine[]): { ports: Record<string, number>; httpPort: number; securePort: number } {
   const ready = lines.find(({ event }) => event === 'ready');
   const stations = Array.isArray(ready?.['stations']) ? ready['stations'].map(String) : [];
   const ports = Object.fromEntries(stations.map((text) => [text.slice(0, text.lastIndexOf(':')), Number(text.slice(text.lastIndexOf(':') + 1))]));
-  return { ports, httpPort: Number(ready?.['http']) };
+  return { ports, httpPort: Number(ready?.['http']), securePort: Number(ready?.['partners']) };
 }
 
 /** Tries until `wanted` is true of the result; for what follows soon, such as the book. @throws Error with the last result */
