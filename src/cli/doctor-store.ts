@@ -16,6 +16,10 @@ export async function checkStore({ store }: Config, running: RunningSwitch | und
   if (store.engine === 'sqlite' && running !== undefined) {
     const state = running.checks['store'];
     const ok = state?.ok === true;
+    if (!existsSync(store.file)) {
+      const text = `A switch runs here whose store ${state?.detail ?? 'it says nothing of'}, and it is not ${store.file}, which is not there.`;
+      return only({ check: 'store', state: ok ? 'note' : 'wrong', text, todo: 'Ask again with the environment of the switch, such as its REDIS_URL.' });
+    }
     return only({ check: 'store', state: ok ? 'ok' : 'wrong', text: `${store.file} is open in the running switch, and ${state?.detail ?? 'it says nothing of it'}.`, todo: ok ? undefined : 'Its log says what the file\'s error is; is the disk full?' });
   }
   if (store.engine === 'sqlite' && !existsSync(store.file)) return only({ check: 'store', state: 'ok', text: `${store.file} is not there yet; the first start makes it.` });
@@ -30,7 +34,7 @@ export async function checkStore({ store }: Config, running: RunningSwitch | und
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     const name = store.engine === 'sqlite' ? store.file : addressOf(store.url);
-    const todo = store.engine === 'sqlite' ? 'If another switch has the file, each needs a data folder of its own.' : 'Start Redis, or correct store.url (REDIS_URL). While it is away, a switch declines what it would have to decide there.';
+    const todo = store.engine === 'sqlite' ? 'If another switch has the file, each needs a data folder of its own.' : 'Start Redis, or correct store.url (REDIS_URL). While it is away, stand-in decides in its place, by what the switch has last seen of an account (docs/standin.md).';
     return only({ check: 'store', state: 'wrong', text: `The store (${name}) cannot be used: ${text}.`, todo });
   } finally {
     // What was to be known is known; an engine that is gone already is closed.

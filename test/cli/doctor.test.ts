@@ -101,6 +101,20 @@ test('a book that has another store’s journal is found beside the running swit
   }
 });
 
+test('a switch whose environment has another store is not told of as if it had this one', async () => {
+  const cwd = folder();
+  const demo = await startDemo({ cwd, env: { LOCUM_STORE_FILE: join(cwd, 'other.sqlite') } });
+  try {
+    const { findings } = await diagnosis({ ...demo, env: { ...demo.env, LOCUM_STORE_FILE: '' } });
+    expect(findings.filter(({ check }) => check === 'store')).toEqual([{
+      check: 'store', state: 'note', text: `A switch runs here whose store answers, and it is not ${join(cwd, 'data', 'store.sqlite')}, which is not there.`,
+      todo: 'Ask again with the environment of the switch, such as its REDIS_URL.',
+    }]);
+  } finally {
+    await demo.stop();
+  }
+});
+
 describe('after a stop', () => {
   let cwd: string;
   beforeAll(async () => {
