@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { draftNetworkRequest } from '../dialect/answer.ts';
 import { Draft } from '../iso8583/draft.ts';
 import type { Config } from '../program/config.ts';
+import { readyAt } from '../program/operator-client.ts';
 import { loadFormat } from '../program/tables-format.ts';
 import type { StationRow } from '../program/tables.ts';
 import type { Outside } from './command.ts';
@@ -20,14 +21,9 @@ const answerMs = 5_000;
 /** undefined where none answers at the configured address. */
 export async function runningSwitch({ http }: Config): Promise<RunningSwitch | undefined> {
   if (http.port === 0) return undefined;
-  try {
-    const response = await fetch(`http://${urlHost(http.host)}:${http.port}/ready`, { signal: AbortSignal.timeout(answerMs) });
-    const body: unknown = await response.json();
-    if (typeof body !== 'object' || body === null || !('checks' in body) || !('status' in body)) return undefined;
-    return { ready: body.status === 'ready', checks: body.checks as RunningSwitch['checks'] };
-  } catch {
-    return undefined;
-  }
+  const body = await readyAt(http, answerMs);
+  if (typeof body !== 'object' || body === null || !('checks' in body) || !('status' in body)) return undefined;
+  return { ready: body.status === 'ready', checks: body.checks as RunningSwitch['checks'] };
 }
 
 /** Where a listener on all addresses can be reached. */
@@ -35,14 +31,9 @@ function reachable(host: string): string {
   return host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
 }
 
-function urlHost(host: string): string {
-  const name = reachable(host);
-  return name.includes(':') ? `[${name}]` : name;
-}
-
 export async function checkPorts(config: Config, running: RunningSwitch | undefined, outside: Outside): Promise<Finding[]> {
   const { http, stations } = config;
-  const found: Finding[] = [await httpFinding(config, running)];
+  const found: Finding[] = [await httpFinding(config, running), await partnersFinding(config, running)];
   for (const station of stations) {
     const { link, name } = station;
     if (link.role === 'connect') found.push({ check: 'ports', state: 'ok', text: `The switch calls ${name} at ${link.host}:${link.port}.` });
@@ -66,6 +57,17 @@ async function httpFinding({ http }: Config, running: RunningSwitch | undefined)
   return refused === undefined
     ? { check: 'ports', state: 'ok', text: `${place} (HTTP) is free.` }
     : { check: 'ports', state: 'wrong', text: `${place} (HTTP) cannot be listened on: ${refused}.`, todo: 'End what uses it, or set http.port (LOCUM_HTTP_PORT).' };
+}
+
+async function partnersFinding({ doors: { secure: { host, port } } }: Config, running: RunningSwitch | undefined): Promise<Finding> {
+  const place = `${host}:${port}`;
+  if (port === 0) return { check: 'ports', state: 'ok', text: 'The partners\' door takes a port that is free.' };
+  const refused = await refusal(host, port);
+  if (running !== undefined && refused !== undefined) return { check: 'ports', state: 'ok', text: `${place} (partners) is the running switch's.` };
+  if (running !== undefined) return { check: 'ports', state: 'wrong', text: `${place} (partners) is free, though a switch runs: it does not listen there.`, todo: 'It runs with another configuration, or its log says why.' };
+  return refused === undefined
+    ? { check: 'ports', state: 'ok', text: `${place} (partners) is free.` }
+    : { check: 'ports', state: 'wrong', text: `${place} (partners) cannot be listened on: ${refused}.`, todo: 'End what uses it, or set doors.secure.port (LOCUM_DOORS_SECURE_PORT).' };
 }
 
 async function stationFinding(station: StationRow, running: RunningSwitch | undefined, outside: Outside): Promise<Finding> {

@@ -20,9 +20,8 @@ export function doorClient(given: Given, outside: Outside, door: 'secure' | 'oth
   const made = join(config.dataDir, serverCertificateName);
   const trust = given.text('trust') ?? (existsSync(made) ? made : undefined);
   const place = door === 'secure' ? config.doors.secure : config.http;
-  const plain = urlOf(place);
-  const isTls = door === 'secure' || config.http.tls !== undefined;
-  const url = given.text('url') ?? (isTls ? plain.replace('http://', 'https://') : plain);
+  const address = urlOf(place);
+  const url = given.text('url') ?? (door === 'secure' ? address.replace('http://', 'https://') : address);
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) throw new Failure(`${url} is no address of a door; it begins with https:// or http://`);
   if (given.text('url') === undefined && place.port === 0) throw new Failure('the configuration draws the port of this door: --url has to say it');
   return new DoorClient(url, { ...certificate, trusted: trust === undefined ? undefined : textOf(outside, trust) });

@@ -3,7 +3,7 @@
  *
  * Refuses with a sentence where no switch answers, or it does not let in whoever asks.
  */
-import { askOperator, operatorName, urlOf } from '../program/operator-client.ts';
+import { askOperator, certificateOf, operatorName, urlOf } from '../program/operator-client.ts';
 import type { OperatorRequest } from '../program/operator-client.ts';
 import { readOperatorToken } from '../program/operator-token.ts';
 import { userName } from '../program/user-name.ts';
@@ -28,7 +28,7 @@ export async function askSwitch<Answer>(given: Given, outside: Outside, request:
   if (config.http.port === 0) throw new Failure('http.port is 0: the switch draws its port, and only its log has it; set LOCUM_HTTP_PORT to that');
   const url = urlOf(config.http);
   const token = readOperatorToken(config.operator.token, outside.environment);
-  const answer = await askOperator({ url, token, by: operatorName(given.text('by') ?? userName()) }, { ...request, timeoutMs });
+  const answer = await askOperator({ url, token, certificate: certificateOf(config.http), by: operatorName(given.text('by') ?? userName()) }, { ...request, timeoutMs });
   switch (answer.kind) {
     case 'done':
       // The switch is of the same version as its commands.

@@ -150,6 +150,11 @@ export class ProgramProcess {
     return Number(this.#ready['http']);
   }
 
+  /** Of the partners' door. */
+  get securePort(): number {
+    return Number(this.#ready['partners']);
+  }
+
   /** As its last line of listening says. */
   port(station: string): number {
     const line = this.of('station listening').filter((each) => each['station'] === station).at(-1);
