@@ -12,7 +12,7 @@ import type { CardLifecycleMessage } from '../account/card-lifecycle.ts';
 import type { Book } from '../book/book.ts';
 import { Secret } from '../message/secret.ts';
 import type { PinReference } from '../message/pin.ts';
-import { requireOpenBalance } from './balance-rows.ts';
+import { balanceColumns, requireOpenBalance } from './balance-rows.ts';
 import type { BalanceRow } from './balance-rows.ts';
 import { cardByRequest, cardsLeftDrawn, enterCard, enterOrder, moveCard, orderByRequest, ordersOf, settleCard } from './card-rows.ts';
 import type { CardRow, NewCardRow, NewOrderRow, OrderReason } from './card-rows.ts';
@@ -167,15 +167,14 @@ export class CardIssuing {
         token, encryptedPan: await cards.sealPan(pan, token), maskedPan: pan.masked, expiry, serviceCode, holderName: holderName ?? '', firstPin: made?.firstPin ?? null,
         plastic: made === undefined ? 'none' : 'ordered', isVisible: kind !== 'physical', replaces, createdAt: new Date(atMs),
       };
-      const isEntered = await book.transaction(async (queries) => {
-        if (!(await enterCard(queries, card))) return false;
-        if (made !== undefined) await enterOrder(queries, { ...made.order, cardId: card.cardId, state: 'drawn' });
-        return true;
-      });
-      // Where it is not, the same request was made meanwhile, the card was replaced before, or the number was drawn.
+      const isEntered = made === undefined ? await enterCard(book, card) : await book.transaction(async (queries) => (
+        await enterCard(queries, card) && await enterOrder(queries, { ...made.order, cardId: card.cardId, state: 'drawn' })
+      ));
+      if (isEntered) return { ...card, stage: 'drawn', plasticExpiry: null, replacedBy: null };
+      // The same request was made meanwhile, the card was replaced before, or the number was drawn.
       const entered = await cardByRequest(book, wish.requestKey);
       if (entered !== undefined) return entered;
-      if (!isEntered && replaces !== null && draw > 0) throw new LifecycleRefused(409, 'CARD_REPLACED', 'the card was replaced before');
+      if (replaces !== null && draw > 0) throw new LifecycleRefused(409, 'CARD_REPLACED', 'the card was replaced before');
     }
     throw new LifecycleRefused(422, 'RANGE_EXHAUSTED', 'nearly every number of the program is in use');
   }
@@ -190,8 +189,7 @@ export class CardIssuing {
       await this.#settle(row, 'refused');
       throw refusalOf(outcome.reason);
     }
-    await this.#settle(row, 'issued');
-    return (await cardByRequest(this.#options.book, row.requestKey)) ?? row;
+    return await this.#settle(row, 'issued');
   }
 
   /** The message that brings the card into its account, in the place of the one that it replaces. */
@@ -207,9 +205,10 @@ export class CardIssuing {
     return before === undefined ? { ...base, kind: 'cardChange' } : { ...base, kind: 'cardReplace', cardToken: before.token };
   }
 
-  async #settle(row: CardRow, stage: 'issued' | 'refused'): Promise<void> {
+  async #settle(row: CardRow, stage: 'issued' | 'refused'): Promise<CardRow> {
     const { book, now } = this.#options;
-    await book.transaction(async (queries) => await settleCard(queries, row, stage, now()));
+    await settleCard(book, row, stage, now());
+    return { ...row, stage, firstPin: row.kind === 'physical' ? null : row.firstPin };
   }
 
   async #recordOf(cardId: string, balanceId: string): Promise<CardRecord | undefined> {
@@ -264,10 +263,10 @@ export class CardIssuing {
   async #balance(userId: string, balanceId: string | undefined): Promise<BalanceRow> {
     const { book } = this.#options;
     if (balanceId !== undefined) return await requireOpenBalance(book, { balanceId, userId });
-    const open = await book.query<{ readonly balanceId: string }>(`select balance_id as "balanceId" from user_balance where user_id = $1 and state = 'open' limit 2`, [userId]);
-    if (open.length > 1) throw new LifecycleRefused(422, 'BALANCE_AMBIGUOUS', 'the user has several balances: balanceId says which', 'balanceId');
-    if (open[0] === undefined) throw new LifecycleRefused(409, 'BALANCE_MISSING', 'the user has no balance that is open', 'balanceId');
-    return await requireOpenBalance(book, { balanceId: open[0].balanceId, userId });
+    const [only, another] = await book.query<BalanceRow>(`select ${balanceColumns} from user_balance where user_id = $1 and state = 'open' limit 2`, [userId]);
+    if (another !== undefined) throw new LifecycleRefused(422, 'BALANCE_AMBIGUOUS', 'the user has several balances: balanceId says which', 'balanceId');
+    if (only === undefined) throw new LifecycleRefused(409, 'BALANCE_MISSING', 'the user has no balance that is open', 'balanceId');
+    return only;
   }
 
   async #program(name: string): Promise<ProgramFacts> {

@@ -108,15 +108,12 @@ export async function enterCard(queries: Queries, card: NewCardRow): Promise<boo
   return entered.length === 1;
 }
 
-/** Its account has it, and its plastic may be made; or its account did not take it. */
+/** Its account has it, and its plastic may be made; or its account did not take it. A physical card's account has its PIN then; a digital-first one's gets it by the link. */
 export async function settleCard(queries: Queries, { cardId, kind }: Pick<CardRow, 'cardId' | 'kind'>, stage: 'issued' | 'refused', atMs: number): Promise<void> {
   await queries.query(
-    // A physical card's account has its PIN now; a digital-first one's gets it when the plastic is linked.
-    `update issued_card set stage = $2, first_pin = case when $4 then null else first_pin end, changed_at = $3 where card_id = $1 and stage = 'drawn'`,
-    [cardId, stage, new Date(atMs), kind === 'physical'],
-  );
-  await queries.query(
-    `update card_order set state = $2, changed_at = $3 where card_id = $1 and state = 'drawn'`, [cardId, stage === 'issued' ? 'waiting' : 'cancelled', new Date(atMs)],
+    `with ordered as (update card_order set state = $4, changed_at = $3 where card_id = $1 and state = 'drawn')
+     update issued_card set stage = $2, first_pin = case when $5 then null else first_pin end, changed_at = $3 where card_id = $1 and stage = 'drawn'`,
+    [cardId, stage, new Date(atMs), stage === 'issued' ? 'waiting' : 'cancelled', kind === 'physical'],
   );
 }
 
