@@ -109,6 +109,11 @@ export function mayStand({ more, isReversed, phase, reason, by }: StandInRecord)
   return !isReversed && (phase !== 'ended' || isApproval(reason) || by === 'switch');
 }
 
+/** Was it decided or advised without the issuer, which has not heard of it yet? */
+export function isUnheard({ by, telling, isReversed, more }: StandInRecord): boolean {
+  return by !== 'issuer' && telling !== 'no' && !isReversed && more?.heard !== true;
+}
+
 /** That it is taken back is on no disk yet. */
 export function withUnsure(record: StandInRecord, nowMs: number): StandInRecord {
   return { ...record, more: moreOf({ ...record.more, unsure: nowMs, overdue: undefined }) };

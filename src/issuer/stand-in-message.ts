@@ -56,6 +56,8 @@ export interface AskMessage extends OfCard {
   /** Unix ms until which the issuer may answer. */
   readonly untilMs: number;
   readonly owed?: Owed;
+  /** What it names the issuer is to have heard of, whichever switch tells it. */
+  readonly follows?: boolean;
 }
 
 /** A request that stand-in is to decide. */
@@ -235,6 +237,8 @@ export type StandInAnswer =
   | { readonly kind: 'asked'; readonly record: StandInRecord }
   /** It is on record now, and may be sent. `names`: what it names, as the issuer knows that. */
   | { readonly kind: 'go'; readonly names: SentReference | undefined; readonly proposal?: Pick<Response, 'reason' | 'approvalCode'> }
+  /** The issuer has not heard yet of what it names. */
+  | { readonly kind: 'ahead' }
   /** What takes it back is due, as an advice file has it. */
   | { readonly kind: 'overdue'; readonly text: string }
   /** What another ledger has done is done here. `names`: by which the issuer knows what it does not know yet is taken back. */

@@ -65,6 +65,8 @@ export interface RecordMore {
   readonly overdue?: true;
   /** Other names under which the issuer may know it as a whole; of a reversal, what that takes back. */
   readonly namesToo?: readonly SentReference[];
+  /** The issuer has taken the advice of it: a later message may name it. Where one switch alone has the store, that switch's advice file says so. */
+  readonly heard?: true;
 }
 
 /** A reversal that no disk has: whoever finds it when its time has come writes it. */
@@ -142,12 +144,12 @@ export function tombstone(message: CardMessage): StandInRecord {
 
 /** Undefined where there is nothing. */
 export function moreOf(more: { readonly [Name in keyof RecordMore]: RecordMore[Name] | undefined }): RecordMore | undefined {
-  const { proposal, pin, account, deposit, actualMinor, owed, unsure, overdue, namesToo } = more;
+  const { proposal, pin, account, deposit, actualMinor, owed, unsure, overdue, namesToo, heard } = more;
   if (!Object.values(more).some((value) => value !== undefined)) return undefined;
   return {
     ...(proposal === undefined ? {} : { proposal }), ...(pin === undefined ? {} : { pin }), ...(account === undefined ? {} : { account }), ...(deposit === undefined ? {} : { deposit }),
     ...(actualMinor === undefined ? {} : { actualMinor }), ...(owed === undefined ? {} : { owed }), ...(unsure === undefined ? {} : { unsure }),
-    ...(overdue === undefined ? {} : { overdue }), ...(namesToo === undefined ? {} : { namesToo }),
+    ...(overdue === undefined ? {} : { overdue }), ...(namesToo === undefined ? {} : { namesToo }), ...(heard === undefined ? {} : { heard }),
   };
 }
 

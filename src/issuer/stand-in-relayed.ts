@@ -29,8 +29,9 @@ export function applyNoted(head: StandInHead, records: Records, { id, token, ent
   const answer: StandInAnswer = { kind: 'noted', overtaken: late.overtaken };
   if (typeof records.get(marker) === 'string') return { kind: 'decided', answer, change: undefined };
   const { at, record, moves } = over;
+  const puts: Put[] = [...(record === undefined ? [] : [[at, record] as const]), ...late.puts];
   const result = changed(head, token, nowMs, {
-    card: head.card, puts: record === undefined ? [] : [[at, record]], fresh: freshOf(records, marker), takes: moves,
+    card: head.card, puts, fresh: freshOf(records, marker), takes: moves,
     done: { key: record === undefined ? '' : takenBack!.key, record, entry: entryText({ ...entry, decidedAtMs: nowMs }, moves), takenBack, heard },
   }, answer, journal);
   return withMarker(result, marker, nowMs);
@@ -49,16 +50,17 @@ function overBy(records: Records, takenBack: TakenBack | undefined): { readonly 
   return { at, record: moves.length === 0 ? undefined : withoutDeposit(request!), moves };
 }
 
-/** What of it was taken back before the issuer heard of it, by whichever switch. */
-function overtakenBy(records: Records, heard: Heard | undefined): { readonly missing: readonly string[] } | { readonly overtaken: Overtaken | undefined } {
-  if (heard === undefined) return { overtaken: undefined };
+/** What of it was taken back before the issuer heard of it, by whichever switch; `puts`: it has heard of it now. */
+function overtakenBy(records: Records, heard: Heard | undefined): { readonly missing: readonly string[] } | { readonly overtaken: Overtaken | undefined; readonly puts: readonly Put[] } {
+  if (heard === undefined) return { overtaken: undefined, puts: [] };
   if (!records.has(heard.key)) return { missing: [heard.key] };
   const place = placeOf(records, heard.key, heard);
   if ('missing' in place) return place;
-  const { record } = place;
-  if (record?.id !== heard.id) return { overtaken: undefined };
+  const { at, record } = place;
+  if (record?.id !== heard.id) return { overtaken: undefined, puts: [] };
   const leftMinor = record.isReversed ? 0 : Math.min(heard.amountMinor, record.more?.actualMinor ?? heard.amountMinor);
-  return { overtaken: leftMinor < heard.amountMinor ? { heard, leftMinor } : undefined };
+  const puts: Put[] = record.more?.heard === true ? [] : [[at, { ...record, more: moreOf({ ...record.more, heard: true }) }]];
+  return { overtaken: leftMinor < heard.amountMinor ? { heard, leftMinor } : undefined, puts };
 }
 
 export function applyRelay(head: StandInHead, records: Records, { id, done }: RelayMessage, nowMs: number, journal: Journal): Result {
@@ -73,7 +75,7 @@ export function applyRelay(head: StandInHead, records: Records, { id, done }: Re
   const state: Relayed = {
     card: withSeen(head.card, done.seen), known: done.hostApproved === undefined ? head.known : withHostApproval(head.known, done.hostApproved),
     // What the other ledger could not reach is not its to take.
-    moves: done.takes.filter(({ guardId }) => !isDeposit(guardId)).map((move) => ({ ...move, floor: noFloor })), puts: [], names: [],
+    moves: done.takes.filter(({ guardId }) => !isDeposit(guardId)).map((move) => ({ ...move, floor: noFloor })), puts: [...found.heard], names: [],
   };
   if (done.pin !== undefined) state.card = { ...state.card, pinTries: done.pin === 'wrong' ? state.card.pinTries + 1 : 0 };
   const isTaken = record !== undefined && found.own !== undefined && relayRecord(state, done, record, found.own);
@@ -109,6 +111,7 @@ interface Found {
   readonly completed: Exclude<Named, { missing: readonly string[] }> | undefined;
   readonly taken: Exclude<ReturnType<typeof overBy>, { missing: readonly string[] }>;
   readonly overtaken: Overtaken | undefined;
+  readonly heard: readonly Put[];
 }
 
 /** All records that it is about. */
@@ -123,7 +126,7 @@ function findAll(records: Records, { key, record, original, completes, takenBack
     const missing = [own, reversed, completed, taken, late].flatMap((each) => (each !== undefined && 'missing' in each ? each.missing : []));
     return { missing: [...first, ...missing] };
   }
-  return { own, original: reversed, completed, taken, overtaken: late.overtaken };
+  return { own, original: reversed, completed, taken, overtaken: late.overtaken, heard: late.puts };
 }
 
 /** What an advice completed: the other ledger had it. */
@@ -161,7 +164,7 @@ function relayRecord(state: Relayed, done: Done, record: StandInRecord, { at, re
   state.puts.push([at, {
     ...record, isReversed: record.isReversed || wasReversed, telling: earlier?.telling === 'done' && earlier.id === record.id ? 'done' : record.telling,
     // What takes back the one that was sent before stays owed.
-    more: moreOf({ ...record.more, deposit: held.deposit, namesToo: isSecond ? bothNames(record, earlier) : (record.more?.namesToo ?? earlier?.more?.namesToo), owed: record.more?.owed ?? (isSecond ? earlier.more?.owed : undefined) }),
+    more: moreOf({ ...record.more, deposit: held.deposit, namesToo: isSecond ? bothNames(record, earlier) : (record.more?.namesToo ?? earlier?.more?.namesToo), owed: record.more?.owed ?? (isSecond ? earlier.more?.owed : undefined), heard: record.more?.heard ?? (isSecond ? undefined : earlier?.more?.heard) }),
   }]);
   return held.deposit !== undefined;
 }

@@ -9,7 +9,7 @@ import type { Exposure } from '../standin/exposure.ts';
 import { afterStandIn, newShadow } from '../standin/shadow.ts';
 import { partitionOf } from '../store/store.ts';
 import type { GuardMove } from '../store/store.ts';
-import { before, changed, freshOf, named, nameOf, reversedBefore } from './stand-in-change.ts';
+import { before, changed, freshOf, isUnheard, named, nameOf, reversedBefore } from './stand-in-change.ts';
 import type { Before, Journal, Put, Records, Result } from './stand-in-change.ts';
 import { isCountGuard, outageGuardId, takesOf } from './stand-in-counts.ts';
 import { asPaid, completedBy, depositEntry, entryText, kept, lessened, release, reserve, settle, take } from './stand-in-deposit.ts';
@@ -45,6 +45,7 @@ export function applyAsk(head: StandInHead, records: Records, ask: AskMessage, n
     const looked = named(records, message);
     if ('missing' in looked) return { kind: 'read', ids: looked.missing };
     original = looked;
+    if (ask.follows === true && looked.record !== undefined && isUnheard(looked.record)) return { kind: 'decided', answer: { kind: 'ahead' }, change: undefined };
   }
   const own = found.asked?.more?.deposit;
   if (order !== undefined && own === undefined && (order.isOutOfReach === true || refusedGuardId === order.guardId)) return depositRefuses(head, records, found, key, ask, order.isOutOfReach === true ? '9112' : '1820', nowMs, journal);

@@ -168,20 +168,19 @@ export class HostDesk {
     return (message.original !== undefined || message.purpose === 'completion') && this.#options.advices.hasOf(this.policy.name, token);
   }
 
+  /** The issuer is still to hear of what it names: it waits for that, or is decided in its place. @returns false where nobody could decide it */
+  #waits(arrival: HostArrival, again: () => void, finish: Done, deadlineMs = Infinity): boolean {
+    const { elapsed, after } = this.#options;
+    const isEarly = elapsed() < Math.min(arrival.arrivedMs + aheadMs, deadlineMs - 2 * lookAgainMs);
+    if (isEarly) after(lookAgainMs, again);
+    else if (this.policy.hasStandIn) this.#standIn(arrival, away('overCapacity'), finish);
+    return isEarly || this.policy.hasStandIn;
+  }
+
   /** @param proposes with what this switch would decide */
   #ask(arrival: HostArrival, proposes: boolean, finish: Done): void {
     const go = (pin: OwnValues['pin']): void => (proposes ? this.#propose(arrival, pin, finish) : this.#record(arrival, pin, finish));
-    if (this.#isAhead(arrival)) {
-      const { elapsed, after } = this.#options;
-      if (elapsed() < arrival.arrivedMs + aheadMs) {
-        after(lookAgainMs, () => this.#ask(arrival, proposes, finish));
-        return;
-      }
-      if (this.policy.hasStandIn) {
-        this.#standIn(arrival, away('overCapacity'), finish);
-        return;
-      }
-    }
+    if (this.#isAhead(arrival) && this.#waits(arrival, () => this.#ask(arrival, proposes, finish), finish)) return;
     if (this.policy.pin === undefined && this.#options.host.wantsFacts) {
       // It is told how the PIN was verified, and needs none.
       go(undefined);
@@ -201,11 +200,11 @@ export class HostDesk {
     });
   }
 
-  /** It is on record before it is sent. */
-  #record(arrival: HostArrival, pin: OwnValues['pin'], finish: Done): void {
+  /** It is on record before it is sent. @param follows what it names, and another switch tells the issuer of, goes first */
+  #record(arrival: HostArrival, pin: OwnValues['pin'], finish: Done, follows = this.#options.hasOthers): void {
     const way = this.#way(arrival, pin);
     const { sent, untilMs, order } = way;
-    this.#submit(arrival, { ...this.#about(arrival), kind: 'ask', sent, untilMs, owed: this.#telling.owed(arrival, sent, untilMs + overdueMs), deposit: depositOrder(arrival) }, order.deadlineMs, (outcome) => this.#recorded(arrival, way, outcome, finish));
+    this.#submit(arrival, { ...this.#about(arrival), kind: 'ask', sent, untilMs, follows, owed: this.#telling.owed(arrival, sent, untilMs + overdueMs), deposit: depositOrder(arrival) }, order.deadlineMs, (outcome) => this.#recorded(arrival, way, outcome, finish));
   }
 
   /** Decided here, and on record as a proposal before it is sent with it: the issuer may decide otherwise. */
@@ -229,7 +228,9 @@ export class HostDesk {
   #recorded(arrival: HostArrival, { order }: Way, outcome: Outcome<StandInAnswer>, finish: Done): void {
     if (outcome.kind === 'unresolved') finish({ kind: 'silence', why: 'whether it is on record is not known' });
     else if (outcome.kind === 'unavailable') finish(bySwitch(arrival, '9109'));
-    else if (outcome.answer.kind === 'go') this.#forward(arrival, { ...order, original: outcome.answer.names, proposal: outcome.answer.proposal }, finish);
+    else if (outcome.answer.kind === 'ahead') {
+      if (!this.#waits(arrival, () => this.#record(arrival, order.pin, finish), finish, order.deadlineMs)) this.#record(arrival, order.pin, finish, false);
+    } else if (outcome.answer.kind === 'go') this.#forward(arrival, { ...order, original: outcome.answer.names, proposal: outcome.answer.proposal }, finish);
     else this.#found(arrival, outcome.answer, finish);
   }
 

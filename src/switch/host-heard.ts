@@ -57,7 +57,7 @@ export class HostHeard {
     const entry = toldEntry(content, { id, messageId: content.messageId, token: cardKey, maskedPan, class: kind as MessageClass, version, mti, station, own: content.own, flags }, this.#options.now());
     const noted = await this.note(cardKey, entry, { takenBack, heard });
     if (noted?.overtaken !== undefined) return await this.overtaken(advice, noted.overtaken);
-    return noted !== undefined || takenBack === undefined;
+    return noted !== undefined || (takenBack === undefined && heard === undefined);
   }
 
   /** @returns undefined where it is not certain that it is on record */
