@@ -2,6 +2,7 @@
  * Log-in of staff: name, password and one-time code, all of them right, or the same answer after the same time whatever was wrong.
  *
  *   the try is counted -> password and code are judged, both, always -> right: the count is taken back, the code's time step is used up, a session opens
+ *                                                                    -> wrong: refused, `refusedMsMin` after it came and not before
  *
  * Refuses while log-in is locked (`lock-out.ts`), a code whose time step was used, and one older than that. Invariants: as many tries as are allowed are judged, however
  * many come at once; a code opens or confirms once; the audit log has each try for a name that there is.
@@ -39,12 +40,20 @@ export interface StaffLogInOptions {
   readonly sessions: Pick<SessionKeeper, 'staffChanged'>;
   /** How long a session lives; ms. */
   readonly sessionMs: number;
+  /** Monotonic ms. */
+  readonly elapsed: () => number;
+  /** Resolves after so long; ms. */
+  readonly pause: (ms: number) => Promise<void>;
+  /** `refusedMsMinDefault` where not given. */
+  readonly refusedMsMin?: number;
 }
 
 interface TriedRow {
   readonly staff_id: string; readonly name: string; readonly role: StaffRole; readonly password_hash: string; readonly totp_sealed: string; readonly wrong_tries: number; readonly locked_until: Date | null;
 }
 
+/** Longer than it takes to judge and to write down what somebody tried: how long it took says nothing then of whether there is such a name. */
+export const refusedMsMinDefault = 1_000;
 /** Sessions that ended are kept for who asks how it was. */
 const keptMs = 90 * 86_400_000;
 export const confirmationMs = 120_000;
@@ -58,7 +67,8 @@ export class StaffLogIn {
 
   /** @throws LifecycleRefused 401 `LOG_IN_REFUSED`, 429, 503 */
   async open({ name, password, code }: { readonly name: string; readonly password: Secret<string>; readonly code: Secret<string> }, requestId: string, atMs: number): Promise<OpenedStaffSession> {
-    const { book, hasher, totp, sessions } = this.#options;
+    const { book, hasher, totp, sessions, elapsed, pause, refusedMsMin = refusedMsMinDefault } = this.#options;
+    const cameMs = elapsed();
     const tried = await this.#counted({ name }, atMs);
     const isRight = await hasher.matches(password, tried?.password_hash);
     const step = await totp.stepOf(code, tried === undefined ? undefined : { staffId: tried.staff_id, sealed: tried.totp_sealed }, atMs);
@@ -68,7 +78,10 @@ export class StaffLogIn {
       await enterAudit(queries, { actor: tried.staff_id, role: tried.role, action: 'openStaffSession', target: session === undefined ? {} : { sessionId: session.sessionId }, outcome, requestId, atMs });
       return session;
     });
-    if (opened === undefined) throw new LifecycleRefused(401, 'LOG_IN_REFUSED', 'no session: name, password or code is wrong, the code was used, or log-in is locked for now');
+    if (opened === undefined) {
+      await pause(Math.max(0, cameMs + refusedMsMin - elapsed()));
+      throw new LifecycleRefused(401, 'LOG_IN_REFUSED', 'no session: name, password or code is wrong, the code was used, or log-in is locked for now');
+    }
     sessions.staffChanged(opened.staffId);
     return opened;
   }
@@ -117,10 +130,9 @@ export class StaffLogIn {
         `select staff_id, name, role, password_hash, totp_sealed, wrong_tries, locked_until from staff where ${column} = $1 and state = 'active' for update`, [value],
       );
       const after = row === undefined ? undefined : afterTry({ wrongTries: row.wrong_tries, lockedUntilMs: row.locked_until?.getTime() }, atMs);
-      // For nobody it is a statement, too, so that it takes as long.
-      await queries.query('update staff set wrong_tries = $2, locked_until = $3 where staff_id = $1', [
-        after === undefined ? '' : (row?.staff_id ?? ''), after?.wrongTries ?? 0, after?.lockedUntilMs === undefined ? null : new Date(after.lockedUntilMs),
-      ]);
+      if (row !== undefined && after !== undefined) {
+        await queries.query('update staff set wrong_tries = $2, locked_until = $3 where staff_id = $1', [row.staff_id, after.wrongTries, after.lockedUntilMs === undefined ? null : new Date(after.lockedUntilMs)]);
+      }
       return row === undefined || after === undefined ? undefined : { ...row, wrong_tries: after.wrongTries };
     });
   }

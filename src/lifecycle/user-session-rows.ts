@@ -42,8 +42,10 @@ export async function endUserSessions(queries: Queries, userId: string, atMs: nu
 
 /** Retires the device that a user has, and ends its sessions. @param deviceId only if it is this one */
 export async function retireDevice(queries: Queries, userId: string, atMs: number, why: string, deviceId?: string): Promise<void> {
-  const retired = await queries.query(
+  const [retired] = await queries.query<{ readonly device_id: string }>(
     'update device set retired_at = $2, retired_why = $3 where user_id = $1 and retired_at is null and ($4::text is null or device_id = $4) returning device_id', [userId, new Date(atMs), why, deviceId ?? null],
   );
-  if (retired.length > 0) await endUserSessions(queries, userId, atMs, why);
+  if (retired === undefined) return;
+  await queries.query('delete from device_nonce where device_id = $1', [retired.device_id]);
+  await endUserSessions(queries, userId, atMs, why);
 }

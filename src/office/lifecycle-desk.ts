@@ -4,6 +4,7 @@
  *
  *   book, ports ──> services (src/lifecycle) ──> routes (src/doors/…-routes.ts) ──> doors
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../base/log.ts';
 import type { Book } from '../book/book.ts';
 import { readCertificateChanges } from '../book/certificates.ts';
@@ -31,7 +32,7 @@ import type { HashCost } from '../lifecycle/secret-hash.ts';
 import { SessionKeeper } from '../lifecycle/session-keeper.ts';
 import { Sessions } from '../lifecycle/sessions.ts';
 import { Staff } from '../lifecycle/staff.ts';
-import { StaffLogIn } from '../lifecycle/staff-log-in.ts';
+import { refusedMsMinDefault, StaffLogIn } from '../lifecycle/staff-log-in.ts';
 import { StaffTotp } from '../lifecycle/staff-totp.ts';
 import { composeCards } from './card-desk.ts';
 import type { CardSettings } from './card-desk.ts';
@@ -69,6 +70,8 @@ export interface LifecycleOutside {
   readonly log: Log;
   /** Of passwords and app secrets; `hashCost` where not given. */
   readonly hashCost?: HashCost;
+  /** How long a log-in that is refused takes at least; ms. `refusedMsMinDefault` where not given. */
+  readonly refusedLogInMsMin?: number;
 }
 
 /** Work that goes on beside the calls, again and again; it has to be the same whoever else on the book does it. */
@@ -97,7 +100,7 @@ const pruneEveryMs = 600_000;
 /** Longer than a service may take, so that a claim ends after who has it. */
 const holdMs = 60_000;
 
-export function composeLifecycle({ book, desk, switchName, settings, now, elapsed, randomBytes, random, hashCost, log }: LifecycleOutside): Lifecycle {
+export function composeLifecycle({ book, desk, switchName, settings, now, elapsed, randomBytes, random, hashCost, refusedLogInMsMin = refusedMsMinDefault, log }: LifecycleOutside): Lifecycle {
   const doorKeys = new DoorKeys({ book, vault: desk, now, elapsed, randomBytes, maker: switchName, overlapMs: settings.keyOverlapHours * hourMs });
   const callerKeys = new CallerKeys({ book, now, elapsed });
   const memory = new RememberedAnswers({ book, digestKey: async () => await doorKeys.digestKey(), holder: switchName, holdMs });
@@ -108,7 +111,7 @@ export function composeLifecycle({ book, desk, switchName, settings, now, elapse
   const sessionMs = settings.sessionMinutes * minuteMs;
   const people = new People({ book, randomBytes, sessions });
   const totp = new StaffTotp(desk, randomBytes);
-  const staff = { staff: new Staff({ book, randomBytes, hasher, totp, sessions }), logIn: new StaffLogIn({ book, randomBytes, hasher, totp, sessions, sessionMs }), audit };
+  const staff = { staff: new Staff({ book, randomBytes, hasher, totp, sessions }), logIn: new StaffLogIn({ book, randomBytes, hasher, totp, sessions, sessionMs, elapsed, refusedMsMin: refusedLogInMsMin, pause: async (ms) => await delay(ms) }), audit };
   const cards = composeCards({ book, desk, switchName, settings, now, randomBytes, log });
   const money = composeMoney({ book, desk, settings, now, randomBytes, random, log });
   const jobs = new Jobs({ book, now, random, handlers: { ...cards.jobHandlers, ...money.jobHandlers } });
