@@ -16,6 +16,8 @@ export interface ProgramOptions {
   /** undefined: the embedded SQLite. */
   readonly redisUrl: string | undefined;
   readonly drain: boolean;
+  /** More of the environment. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Options of Node, such as for a profile. */
   readonly nodeOptions?: readonly string[];
 }
@@ -26,6 +28,9 @@ export interface RunningProgram {
   readonly port: number;
   /** Of the station that the remote issuer connects to. */
   readonly hostPort: number;
+  readonly httpPort: number;
+  /** Of the partners' door. */
+  readonly securePort: number;
   /** The value of a metric without labels; undefined where there is none. */
   metric(name: string): Promise<number | undefined>;
   stop(): Promise<void>;
@@ -35,10 +40,11 @@ interface ReadyLine {
   readonly event?: string;
   readonly stations?: readonly string[];
   readonly http?: number;
+  readonly partners?: number;
 }
 
 /** Starts the demo; resolves when its stations accept. @throws Error with what it said where it ends before */
-export async function startProgram({ folder, redisUrl, drain, nodeOptions = [] }: ProgramOptions): Promise<RunningProgram> {
+export async function startProgram({ folder, redisUrl, drain, env = {}, nodeOptions = [] }: ProgramOptions): Promise<RunningProgram> {
   const child = spawn(process.execPath, [...nodeOptions, bin, 'start'], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -53,6 +59,7 @@ export async function startProgram({ folder, redisUrl, drain, nodeOptions = [] }
       LOCUM_BOOK_LAG_ENTRIES_MAX: '1000000000',
       LOCUM_DEADLINES_STOP_MS: '1000',
       ...(redisUrl === undefined ? {} : { LOCUM_STORE_URL: redisUrl }),
+      ...env,
     },
   });
   const ended = once(child, 'exit');
@@ -69,7 +76,7 @@ export async function startProgram({ folder, redisUrl, drain, nodeOptions = [] }
   const timer = setTimeout(() => ready.reject(new Error(`the program was not ready within ${startWaitMs} ms: ${said.join('\n')}`)), startWaitMs);
   void ended.then(() => ready.reject(new Error(`the program ended: ${said.join('\n')}`)));
   try {
-    const { stations = [], http } = await ready.promise;
+    const { stations = [], http = 0, partners = 0 } = await ready.promise;
     const portOf = (station: string): number => {
       const found = stations.find((name) => name.startsWith(`${station}:`));
       if (found === undefined) throw new Error(`the program has no station ${station}: ${stations.join()}`);
@@ -80,6 +87,8 @@ export async function startProgram({ folder, redisUrl, drain, nodeOptions = [] }
       pid,
       port: portOf('demo-1987-ascii'),
       hostPort: portOf('demo-host'),
+      httpPort: http,
+      securePort: partners,
       metric: async (name) => metricOf(await (await fetch(`http://127.0.0.1:${http}/metrics`)).text(), name),
       async stop() {
         child.kill('SIGTERM');

@@ -1,12 +1,13 @@
 /**
  * `npm run bench`: runs the benchmarks that are named, or all of them.
  *
- *   npm run bench -- [codec] [keys] [echo] [store] [holds] [advice] [forward] [memory] [path] [--quick] [options of path and store]
+ *   npm run bench -- [codec] [keys] [echo] [store] [holds] [advice] [forward] [doors] [memory] [path] [--quick] [options of path and store]
  */
 import { adviceTable, run as runAdvice } from './advice.ts';
 import { run as runCodec, table } from './codec.ts';
 import { run as runKeys } from './keys.ts';
 import { loadEcho, startBareServer, startEndpointEcho } from './echo.ts';
+import { benchDoors } from './doors.ts';
 import { benchForward } from './forward.ts';
 import { run as runHolds } from './holds.ts';
 import { formatLoad } from './load.ts';
@@ -60,6 +61,9 @@ export const benches: Readonly<Record<string, (tell: Tell, isQuick: boolean, wor
   },
   async forward(tell, isQuick) {
     await benchForward(isQuick, tell);
+  },
+  async doors(tell, isQuick) {
+    await benchDoors(isQuick, tell);
   },
   async memory(tell) {
     for (const originalKeys of [[], ['rrn']] as const) tell(memoryTable(await benchMemory(originalKeys)));

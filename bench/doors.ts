@@ -1,0 +1,135 @@
+/**
+ * The doors of cardholders and partners: reads beside a bare fastify route, cards that are made over encrypted calls beside what the machine can do of RSA, and
+ * what purchases over TCP feel of both.
+ *
+ *   npm run bench -- doors [--quick]
+ */
+import { spawn } from 'node:child_process';
+import { constants, generateKeyPairSync, privateDecrypt, publicEncrypt, randomUUID, X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import autocannon from 'autocannon';
+import { CompactEncrypt, importJWK } from 'jose';
+import type { JWK } from 'jose';
+import { DoorClient } from '../src/cli/door-client.ts';
+import { plainFraming } from '../src/link/framing.ts';
+import type { CardTrafficOptions } from './card-traffic.ts';
+import { benchCards } from './cards.ts';
+import { makeCallers } from './doors-callers.ts';
+import type { Callers } from './doors-callers.ts';
+import { runLoad } from './load.ts';
+import type { LoadOptions, LoadResult } from './load.ts';
+import { startProgram } from './program.ts';
+
+export interface DoorFigures {
+  /** Answers a second. */
+  readonly reads: { readonly bare: number; readonly balance: number };
+  /** A second: cards made, and RSA-2048 private key operations of one core. */
+  readonly cards: { readonly made: number; readonly rsa: number; readonly refused: number };
+  /** Of purchases over TCP at half of what the program can do: alone, and beside reads and new cards. Microseconds. */
+  readonly purchases: { readonly perSecond: number; readonly aloneP99Us: number; readonly besideP99Us: number };
+}
+
+interface Time {
+  readonly warmUpS: number;
+  readonly durationS: number;
+}
+
+const callersAtOnce = 16;
+const noRate = { LOCUM_DOORS_USER_RATE: '1000000', LOCUM_DOORS_PARTNER_RATE: '1000000', LOCUM_DOORS_STRANGER_RATE: '1000000' };
+
+async function read(url: string, headers: Readonly<Record<string, string>>, { warmUpS, durationS }: Time): Promise<number> {
+  const options = { url, connections: callersAtOnce, headers: { ...headers } };
+  await autocannon({ ...options, duration: warmUpS });
+  const { requests, non2xx, errors, duration } = await autocannon({ ...options, duration: durationS });
+  if (non2xx + errors > 0) throw new Error(`of the reads ${non2xx} were refused and ${errors} lost`);
+  return requests.total / duration;
+}
+
+/** The same answer by the same schema, of a fastify that does nothing else. */
+async function readBare({ url, balanceId, token }: Callers, time: Time): Promise<number> {
+  const openApi = JSON.parse(readFileSync(new URL('../docs/openapi.json', import.meta.url), 'utf8')) as OpenApi;
+  const schema = openApi.paths['/customers/me/balances/{balanceId}']?.get.responses['200'].content['application/json'].schema;
+  const answer: unknown = await (await fetch(`${url}/customers/me/balances/${balanceId}`, { headers: { authorization: `Bearer ${token}` } })).json();
+  const child = spawn(process.execPath, [fileURLToPath(new URL('doors-bare.ts', import.meta.url))], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const ended = once(child, 'exit');
+  try {
+    child.stdin.end(JSON.stringify({ schema, answer }));
+    const [port] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
+    return await read(`http://127.0.0.1:${port}/`, {}, time);
+  } finally {
+    child.kill('SIGKILL');
+    await ended;
+  }
+}
+
+interface OpenApi {
+  readonly paths: Readonly<Record<string, { readonly get: { readonly responses: { readonly 200: { readonly content: { readonly 'application/json': { readonly schema: object } } } } } } | undefined>>;
+}
+
+/** Of one core. */
+function rsaPerSecond(durationMs: number): number {
+  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const sealed = publicEncrypt({ key: publicKey, oaepHash: 'sha256', padding: constants.RSA_PKCS1_OAEP_PADDING }, Buffer.alloc(32));
+  let done = 0;
+  const beganMs = performance.now();
+  while (performance.now() - beganMs < durationMs) {
+    privateDecrypt({ key: privateKey, oaepHash: 'sha256', padding: constants.RSA_PKCS1_OAEP_PADDING }, sealed);
+    done += 1;
+  }
+  return (done / (performance.now() - beganMs)) * 1_000;
+}
+
+/** The caller's own work is left out: its request is encrypted once, and what it is answered it does not open. */
+async function makeCardsFor({ secureUrl, userId, tls }: Callers, durationS: number): Promise<{ readonly made: number; readonly refused: number }> {
+  const client = new DoorClient(secureUrl, { certificate: tls.cert, key: tls.key, trusted: tls.ca });
+  const { kid, jwk } = JSON.parse((await client.call({ method: 'GET', path: '/secure/public_key' })).text) as { readonly kid: string; readonly jwk: JWK };
+  const payload = await new CompactEncrypt(Buffer.from('{}')).setProtectedHeader({ alg: 'RSA-OAEP-256', enc: 'A256GCM', kid }).encrypt(await importJWK(jwk, 'RSA-OAEP-256'));
+  const headers = { 'content-type': 'application/json', 'encrypted-request': 'true', 'public-key': new X509Certificate(tls.cert).publicKey.export({ type: 'spki', format: 'der' }).toString('base64') };
+  const result = await autocannon({
+    url: `${secureUrl}/secure/customers/${userId}/cards/virtual`, connections: callersAtOnce, duration: durationS, method: 'POST', body: JSON.stringify({ payload }), tlsOptions: { ...tls, servername: 'localhost' },
+    requests: [{ setupRequest: (request) => ({ ...request, headers: { ...headers, 'x-idempotency-key': randomUUID() } }) }],
+  });
+  return { made: result['2xx'] / result.duration, refused: result.non2xx + result.errors };
+}
+
+function purchases(port: number, loop: LoadOptions['loop'], durationMs: number, firstStan: number): Promise<LoadResult> {
+  const trafficOptions: CardTrafficOptions = { pans: benchCards(100).map(({ pan }) => pan), pattern: 'purchase', firstStan };
+  return runLoad({ host: '127.0.0.1', port, connections: 4, framing: plainFraming, traffic: new URL('card-traffic.ts', import.meta.url).href, trafficOptions, loop, warmUpMs: 300, durationMs });
+}
+
+export async function measureDoors(time: Time): Promise<DoorFigures> {
+  const folder = mkdtempSync(join(tmpdir(), 'locum-bench-'));
+  const program = await startProgram({ folder, redisUrl: undefined, drain: true, env: noRate });
+  try {
+    const callers = await makeCallers(program, folder);
+    const { url, balanceId, token } = callers;
+    const readBalance = async (during: Time): Promise<number> => await read(`${url}/customers/me/balances/${balanceId}`, { authorization: `Bearer ${token}` }, during);
+    const balance = await readBalance(time);
+    const bare = await readBare(callers, time);
+    await makeCardsFor(callers, time.warmUpS);
+    const cards = await makeCardsFor(callers, time.durationS);
+    const rsa = rsaPerSecond(time.durationS * 500);
+    const durationMs = time.durationS * 1_000;
+    const most = await purchases(program.port, { kind: 'closed', inFlight: 256 }, durationMs, 1);
+    const half = { kind: 'open', perSecond: Math.round(most.perSecond / 2) } as const;
+    const alone = await purchases(program.port, half, durationMs, 300_001);
+    const beside = { warmUpS: 0.1, durationS: time.durationS + 0.3 };
+    const [besideResult] = await Promise.all([purchases(program.port, half, durationMs, 600_001), readBalance(beside), makeCardsFor(callers, beside.durationS)]);
+    return { reads: { bare, balance }, cards: { ...cards, rsa }, purchases: { perSecond: half.perSecond, aloneP99Us: alone.latencyUs.p99, besideP99Us: besideResult.latencyUs.p99 } };
+  } finally {
+    await program.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+export async function benchDoors(isQuick: boolean, tell: (line: string) => void): Promise<void> {
+  const { reads, cards, purchases: paid } = await measureDoors(isQuick ? { warmUpS: 1, durationS: 1 } : { warmUpS: 3, durationS: 5 });
+  tell(`a balance read: ${Math.round(reads.balance)}/s, ${(reads.balance / reads.bare).toFixed(2)} of a bare route with its schema (${Math.round(reads.bare)}/s)`);
+  tell(`a card made over an encrypted call: ${Math.round(cards.made)}/s, ${(cards.made / cards.rsa).toFixed(2)} of RSA-2048 private key operations on one core (${Math.round(cards.rsa)}/s), ${cards.refused} refused`);
+  tell(`purchases at ${paid.perSecond}/s: p99 ${(paid.aloneP99Us / 1_000).toFixed(1)} ms alone, ${(paid.besideP99Us / 1_000).toFixed(1)} ms beside reads and new cards (${(paid.besideP99Us / paid.aloneP99Us).toFixed(2)})`);
+}
