@@ -28,10 +28,15 @@ export interface DeskCallsOptions {
   readonly tables: () => Pick<Tables, 'programs' | 'ranges' | 'issuers'>;
   /** Monotonic ms. */
   readonly elapsed: () => number;
+  /** Tells all who may stand in for a card's account that it has this lock code now (0: none). */
+  readonly tellLock?: (token: string, lockCode: number, by: string) => Promise<void>;
 }
 
 /** How long an account may take: less than whoever asks waits. */
 const accountMs = 5_000;
+
+/** How long the other switches may take to be told of a lock; they are told all the same. */
+const tellMs = 2_000;
 
 const keysFailed: DeskTold = { what: 'failed', of: 'keys' };
 const inputFailed: DeskTold = { what: 'failed', of: 'input' };
@@ -100,7 +105,18 @@ export class DeskCalls {
     if (outcome.kind !== 'decided') return { kind: 'unreachable' };
     assert(outcome.answer.kind === 'answer', 'a lifecycle message has nothing to be verified against');
     const { response, note } = outcome.answer;
+    if (response.reason === '0000' && note === undefined) await this.#tellLock(message);
     return { kind: 'applied', reason: response.reason, isRepeat: note === 'repeat' };
+  }
+
+  /** A call is acknowledged when nobody who can be reached approves against it any more. */
+  async #tellLock(message: LifecycleMessage): Promise<void> {
+    if (message.kind !== 'cardLock' && message.kind !== 'cardUnlock') return;
+    const lockCode = message.kind === 'cardLock' ? message.lockCode : 0;
+    const by = message.kind === 'cardLock' ? (message.by ?? 'system') : 'system';
+    // The account has it; what goes wrong with telling it is logged where it goes wrong.
+    const telling = this.#options.tellLock?.(message.cardToken, lockCode, by).catch(() => undefined);
+    await Promise.race([telling, new Promise((resolve) => void setTimeout(resolve, tellMs).unref())]);
   }
 
   #program(name: string): ProgramRow | undefined {

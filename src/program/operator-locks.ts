@@ -115,6 +115,17 @@ async function ordered(outside: LocksOutside, input: OperationInput, lockCode: n
   return { card, lockCode, account, reached, notReached };
 }
 
+/**
+ * Tells this switch's negative list, and every other switch, what a card's account has taken from a door already: whoever stands in for it
+ * with what was seen before declines from now on. Resolves when all have been asked; what one does not take is logged.
+ */
+export async function tellLock({ list, locks, peers, newId, log }: Omit<LocksOutside, 'name' | 'vault' | 'isOwn'>, card: string, lockCode: number, by: string): Promise<void> {
+  const order: LockOrder = { id: newId(), token: card, lockCode, orderedAtMs: list.orderTimeMs(card), by, why: '' };
+  const [here, ...asked] = await Promise.all([locks.take(order, true), ...peers.map(async (peer) => ({ peer, told: await passOn(peer, order, true) }))]);
+  const notReached = asked.flatMap(({ peer, told }) => ('why' in told ? [{ switch: peer.name, why: told.why }] : []));
+  if (here.kind !== 'listed' || notReached.length > 0) log.warning('card lock not told to all', { card, lockCode, by, here: here.kind, notReached });
+}
+
 async function passOn(peer: Peer, { id, token: card, lockCode, orderedAtMs, by, why }: LockOrder, accountHas: boolean): Promise<PassedOn | { readonly why: string }> {
   const answer = await peer.ask({ method: 'POST', path: 'negative-list', fields: { id, token: card, code: lockCode, orderedAtMs, accountHas, ...(why === '' ? {} : { why }) } }, by);
   // The switches on a store are of one version.

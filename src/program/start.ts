@@ -60,6 +60,7 @@ import type { Metrics } from './metrics.ts';
 import { Office } from './office.ts';
 import { operationsOf } from './operations.ts';
 import { OwnAccounts, openNegativeList } from './own-accounts.ts';
+import { tellLock } from './operator-locks.ts';
 import { openPeers } from './operator-peers.ts';
 import { openOperatorToken } from './operator-token.ts';
 import type { SystemParameters } from './parameters.ts';
@@ -253,7 +254,10 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
       book: async (ask) => await office.certificates(ask), vault: keys.authority, partners: () => [...new Set(current.programs.map(({ partner }) => partner))], now, elapsed, randomBytes, log,
     },
   }));
-  office.serveDesk(new DeskCalls({ ledger, store, hsm, guards, tables: () => current, elapsed }));
+  office.serveDesk(new DeskCalls({
+    ledger, store, hsm, guards, tables: () => current, elapsed,
+    tellLock: async (token, lockCode, by) => await tellLock({ list, locks: accounts.locks, peers, newId, log }, token, lockCode, by),
+  }));
   const watching = setInterval(() => watch.look(), alertLookMs).unref();
   office.serve(() => ({ stations: switch_.status, storeAnswers: ledger.storeAnswers, waiting: ledger.waiting, lagEntriesMax: limits.lagEntriesMax }));
   const expiry = startExpiry(config.deadlines.expiryScanMs, { store, ledger, now, newId, recordDays: recordDaysMin, transfers: guards, lapse: async (token, id) => await issuers.lapse(token, id) }, log);

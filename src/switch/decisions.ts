@@ -280,7 +280,7 @@ function stamped(arrival: Arrival, facts: SecurityFacts): CardMessage {
   return {
     kind: 'card', id, version: meaning.version, mti: meaning.mti, class: meaning.class, function: meaning.function, repeat: meaning.repeat,
     trace: meaning.trace, rrn: meaning.rrn, purpose: meaning.purpose, processingCode: meaning.processingCode, amount: meaning.amount,
-    billing: meaning.billing, ...(conversion === undefined ? {} : { conversion }), actualMinor: meaning.actualMinor, partialAllowed: meaning.partialAllowed, approvalCode: meaning.approvalCode,
+    billing: meaning.billing, conversion, actualMinor: meaning.actualMinor, partialAllowed: meaning.partialAllowed, approvalCode: meaning.approvalCode,
     advisedDecline: meaning.advisedDecline, original: meaning.original,
     card: { pan, token, luhnValid: pan.luhnValid, expiry: meaning.expiry, trackExpiry: meaning.trackExpiry },
     cardPresent: meaning.cardPresent, entryMode: meaning.entryMode,

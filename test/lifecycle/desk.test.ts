@@ -60,6 +60,21 @@ test('a card that is added is found by its token, and stays with its account', a
   expect((await desk.accounts([other])).get(other)?.cards).toEqual([]);
 });
 
+test('a lock that its account has taken is told to all who may stand in before it is acknowledged, and one that it refuses is not', async () => {
+  const { desk, toldLocks } = desks;
+  const accountId = await openBalance();
+  const cardToken = `token-${accountId}`;
+  const base = { accountId, receivedAtMs: Date.now(), cardToken } as const;
+  const card = { token: cardToken, state: 'active', lockCode: 0, expiry: '3112', serviceCode: '201', cvv2Generation: 0, pinVersion: 0, pin: undefined } as const;
+  await desk.apply({ ...base, kind: 'cardChange', id: newId('i'), card, encryptedPan: 'sealed', maskedPan: '476173******9996' });
+  const told = (): unknown => toldLocks.filter(([token]) => token === cardToken).map(([, lockCode, by]) => [lockCode, by]);
+  const lock = { ...base, kind: 'cardLock', id: newId('i'), lockCode: 7, by: 'holder' } as const;
+  expect([await desk.apply(lock), told()]).toMatchObject([{ reason: '0000' }, [[7, 'holder']]]);
+  expect([await desk.apply({ ...lock, id: newId('i'), lockCode: 4 }), told()]).toMatchObject([{ reason: '1019' }, [[7, 'holder']]]);
+  expect([await desk.apply({ ...base, kind: 'cardUnlock', id: newId('i') }), told()]).toMatchObject([{ reason: '0000' }, [[7, 'holder'], [0, 'system']]]);
+  expect([await desk.apply(lock), told()]).toMatchObject([{ reason: '0000', isRepeat: true }, [[7, 'holder'], [0, 'system']]]);
+});
+
 test('a card number comes back from its seal, and from no other place', async () => {
   const { desk } = desks;
   const sealed = await desk.sealPan(pan, 'c_1');

@@ -26,6 +26,8 @@ export interface Desks {
   readonly store: Store;
   readonly hsm: SoftwareHsm;
   readonly tables: Tables;
+  /** Locks that all who may stand in were told of, of which switch whatever: token, code, who asked. */
+  readonly toldLocks: readonly (readonly [token: string, lockCode: number, by: string])[];
   /** Another switch on the same store. */
   another(): Promise<{ readonly desk: DeskClient; readonly ledger: Ledger }>;
   close(): Promise<void>;
@@ -50,16 +52,21 @@ export async function openDesks(rows: readonly TableDocument[] = demoTables): Pr
   makeDemoKeys(keyFile, master, randomBytes);
   const hsm = new SoftwareHsm(loadKeys(keyFile, master), { random: randomBytes, now: () => Date.now() });
   const tables = readTables(rows, 1);
+  const toldLocks: (readonly [string, number, string])[] = [];
+  const tellLock = async (...told: readonly [string, number, string]): Promise<void> => {
+    toldLocks.push(told);
+    await Promise.resolve();
+  };
   const open = async (): Promise<{ readonly desk: DeskClient; readonly ledger: Ledger }> => {
     const elapsed = (): number => performance.now();
     const guards = new GuardRoom({ store, now: () => Date.now(), elapsed, newId: () => newId('g') });
     const ledger = await openSwitch({ store, now: () => Date.now(), findGuardRoom: guards.findGuardRoom });
-    return { ledger, desk: deskOver(store, new DeskCalls({ ledger, store, hsm, guards, tables: () => tables, elapsed })) };
+    return { ledger, desk: deskOver(store, new DeskCalls({ ledger, store, hsm, guards, tables: () => tables, elapsed, tellLock })) };
   };
   const { desk, ledger } = await open();
   const ledgers = [ledger];
   return {
-    desk, ledger, store, hsm, tables,
+    desk, ledger, store, hsm, tables, toldLocks,
     another: async () => {
       const other = await open();
       ledgers.push(other.ledger);
