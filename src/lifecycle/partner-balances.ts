@@ -191,7 +191,8 @@ export class PartnerBalances {
 function currencyFor(programs: readonly ProgramFacts[], kind: PartnerBalanceKind, wish: string | undefined): string {
   if (programs.length === 0) throw new LifecycleRefused(404, 'PARTNER_NOT_FOUND', 'no program is of this partner', 'partner');
   const spending = programs.filter(({ isOwn }) => kind === 'partner' || isOwn === (kind === 'credit'));
-  const theirs = new Set(spending.map(({ currency }) => currency));
+  const guarded = spending.filter(({ creditGuard }) => kind !== 'partner' && creditGuard);
+  const theirs = new Set((guarded.length > 0 ? guarded : spending).map(({ currency }) => currency));
   const asked = wish === undefined ? undefined : currencyNumber(wish);
   if (wish !== undefined && asked === undefined) throw new LifecycleRefused(422, 'CURRENCY_INVALID', 'no such currency is known', 'currency');
   if (kind === 'partner' && asked !== undefined) return asked;

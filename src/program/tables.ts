@@ -12,7 +12,7 @@ import { readLinkConfig } from '../link/config.ts';
 import type { LinkConfig } from '../link/config.ts';
 import type { CardProduct } from '../lifecycle/ports.ts';
 import type { LimitRule, MessageClass, OriginalKey } from '../message/message.ts';
-import { currencyNumber } from '../message/money.ts';
+import { currencyName, currencyNumber } from '../message/money.ts';
 import type { CardRange, ProgramRules } from '../switch/routing.ts';
 import type { StationSecurity } from '../switch/station-security.ts';
 import { override } from './config-environment.ts';
@@ -164,6 +164,7 @@ export function readTables(rows: readonly TableDocument[], revision: number, out
   checkHosts(tables);
   checkAcquirers(tables);
   checkRates(tables.rates);
+  checkCreditCurrencies(tables.programs);
   checkOverlaps(tables.ranges);
   checkPorts(tables.stations);
   for (const station of tables.stations) loadFormat(station, `stations.${station.name}`);
@@ -203,6 +204,14 @@ function checkLoads(loads: ProgramRow['creditLoads'], path: string): void {
   for (const [index, { id, amountMinor }] of loads.entries()) {
     if (amountMinor === 0) throw new ConfigError(`${path}[${index}].amountMinor`, 'must be more or less than 0');
     if (loads.findIndex((load) => load.id === id) < index) throw new ConfigError(`${path}[${index}].id`, `is ${id}, as that of an entry before it`);
+  }
+}
+
+/** A partner's credit balance is one counter, in minor units of one currency: two would be added up as if they were the same. */
+function checkCreditCurrencies(programs: readonly ProgramRow[]): void {
+  for (const [index, { name, partner, currency, creditGuard }] of programs.entries()) {
+    const other = creditGuard ? programs.slice(0, index).find((each) => each.creditGuard && each.partner === partner && each.currency !== currency) : undefined;
+    if (other !== undefined) throw new ConfigError(`programs.${name}.creditGuard`, `takes from the credit balance of ${partner}, which programs.${other.name} has in ${currencyName(other.currency)}, not ${currencyName(currency)}`);
   }
 }
 

@@ -77,6 +77,9 @@ describe('a configuration is refused with file, place and what is allowed', () =
     ['a range that goes down', { programs: { p: program }, ranges: { r: { from: '4762', to: '4761', program: 'p' } } }, ': ranges.r.to must be 4762 or more, not 4761'],
     ['a range of two lengths', { programs: { p: program }, ranges: { r: { from: '4762', to: '47629', program: 'p' } } }, ': ranges.r.to must have as many digits as from (4), not 5'],
     ['the same range twice', { programs: { p: program }, ranges: { a: { from: '4761', program: 'p' }, b: { from: '4761', program: 'p' } } }, ': ranges.b shares card numbers with ranges.a; only a range with more digits that lies within another may'],
+    ['two programs that take from one credit balance in two currencies', { programs: { p: { ...program, creditGuard: true }, q: { ...program, currency: 'USD', creditGuard: true } } }, ': programs.q.creditGuard takes from the credit balance of p, which programs.p has in EUR, not USD'],
+    ['a mail server without a sender', { mail: { url: 'smtp://there' } }, ': mail.from is missing: the server and the sender go together'],
+    ['a mail server that is none', { mail: { url: 'http://me:hunter2@there', from: 'a@b' } }, ': mail.url must be an address such as smtp://user:password@mail.example.com:587, or smtps://'],
     ['ranges that cross', { programs: { p: program }, ranges: { a: { from: '4761', to: '4763', program: 'p' }, b: { from: '47625', to: '47645', program: 'p' } } }, ': ranges.b shares card numbers with ranges.a; only a range with more digits that lies within another may'],
   ])('%s', ([, content, sentence]) => {
     expect(sentenceOf(() => withFile(content))).toBe(`${file}${/^[: ]/.test(sentence) ? sentence : `: ${sentence}`}`);
