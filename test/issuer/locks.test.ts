@@ -102,9 +102,9 @@ async function play(ledgers: readonly Ledger[], accountId: string, random: () =>
   let isLocked = false;
   /** Unlocks that were sent. */
   let unlocks = 0;
-  let isDone = false;
+  const story = { isDone: false };
   const buyer = async (): Promise<void> => {
-    while (!isDone) {
+    while (!story.isDone) {
       const message = cardMessage(accountId, { class: 'financial', mti: '0200', amountMinor: 1 });
       const wasLocked = isLocked;
       const before = unlocks;
@@ -127,7 +127,7 @@ async function play(ledgers: readonly Ledger[], accountId: string, random: () =>
     if (step === 'lock') isLocked = true;
   }
   await turns(3 + Math.floor(random() * 12));
-  isDone = true;
+  story.isDone = true;
   await Promise.all(buyers);
   return told;
 }

@@ -1,6 +1,7 @@
 /** Decisions on an own account without its store: the account as it was last seen, stand-in's rules beside it, and each switch's share of what was left. */
 import { describe, expect, test } from 'vitest';
 import type { Account } from '../../src/account/account.ts';
+import { decodeOwn, encodeOwn } from '../../src/issuer/own-advice.ts';
 import { apartAccount, decideApart } from '../../src/issuer/own-apart.ts';
 import type { ApartDecided, ApartFacts, ApartState } from '../../src/issuer/own-apart.ts';
 import type { CardMessage, LimitRule } from '../../src/message/message.ts';
@@ -164,4 +165,27 @@ test('however many switches are cut off at once, they give away no more than the
     expect(ledger.guardMinor, `seed ${seed}`).toBe(headroomMinor - standing);
     expect(ledger.entries.filter((entry) => entry.kind === 'transaction' && entry.flags.includes('overdrawn')), `seed ${seed}`).toEqual([]);
   }
+});
+
+describe('an amount in another currency', () => {
+  const dollars: MessageChange = { currency: '840', conversion: { from: '840', to: '978', rate: '0.935', date: '2026-11-20' } };
+
+  test('comes apart to what it comes to in the account, which takes it so when it is told', () => {
+    const apart = new Apart(seen(1_000));
+    expect(apart.ask(message('0200', 500, dollars)).response.reason).toBe('0000');
+    expect(apart.ask(message('0200', 600, dollars)).response.reason).toBe('1016');
+    const account = Ledger.with(1_000);
+    for (const told of apart.answered) {
+      const kept = decodeOwn(encodeOwn(told), told.card.pan);
+      expect(kept).toMatchObject({ conversion: dollars.conversion });
+      account.play(kept);
+    }
+    expect(account.totals).toBe('532 0 0');
+    expect(account.entries.find(({ kind }) => kind === 'transaction')).toMatchObject({ billing: { amountMinor: 468, currency: '978' } });
+    account.checkReplay();
+  });
+
+  test('is declined apart where no rate is known, as it is in the account', () => {
+    expect(new Apart(seen(1_000)).ask(message('0200', 500, { currency: '840' })).response.reason).toBe('1030');
+  });
 });

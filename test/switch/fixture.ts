@@ -38,7 +38,7 @@ import { noMessageLog } from '../../src/switch/message-log.ts';
 import type { MessageLog } from '../../src/switch/message-log.ts';
 import type { KeyDesk } from '../../src/switch/key-exchange.ts';
 import { Routing } from '../../src/switch/routing.ts';
-import type { ProgramRules } from '../../src/switch/routing.ts';
+import type { CurrencyRate, ProgramRules } from '../../src/switch/routing.ts';
 import { newStamps } from '../../src/switch/stamp.ts';
 import type { StationSecurity } from '../../src/switch/station-security.ts';
 import { Switch } from '../../src/switch/switch.ts';
@@ -72,6 +72,7 @@ export interface SwitchOptions {
   /** By default a MemoryStore of one partition. */
   readonly store?: Store;
   readonly program?: Partial<ProgramRules>;
+  readonly rates?: readonly CurrencyRate[];
   readonly answerMs?: number;
   readonly networkAnswerMs?: number;
   readonly keyDesk?: KeyDesk;
@@ -182,7 +183,7 @@ export async function startSwitch(options: SwitchOptions = {}): Promise<RunningS
   const hsmTurn = new HsmTurn(options.inFront?.(hsm) ?? hsm, { atTurnEnd, deadlines, answerMs: options.hsmAnswerMs ?? 20_000 });
   const hosts = new Hosts();
   const decisions = new Decisions({
-    ledger, hosts, directory: new Directory(store, atTurnEnd), vault: hsm, hsm: hsmTurn, onScriptsFailed: (program, reason) => void events.push(['scriptsFailed', program, reason] as unknown as Recorded), routing: new Routing([{ ...demoRules, ...options.program }], [{ from: '476173', to: '476173', program: 'demo' }]),
+    ledger, hosts, directory: new Directory(store, atTurnEnd), vault: hsm, hsm: hsmTurn, onScriptsFailed: (program, reason) => void events.push(['scriptsFailed', program, reason] as unknown as Recorded), routing: new Routing([{ ...demoRules, ...options.program }], [{ from: '476173', to: '476173', program: 'demo' }], options.rates),
     stamps: newStamps(`t${(switchesStarted += 1)}`, nowMs, Math.random), now, elapsed, answerMs: options.answerMs ?? 20_000,
     bookIsTooFarBehind: options.bookIsTooFarBehind ?? (() => false),
   });
