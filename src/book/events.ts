@@ -11,7 +11,7 @@ import type { Queries } from './book.ts';
 /** Types of event, of which a webhook may choose. */
 export const eventTypes = [
   'transaction.approved', 'transaction.declined', 'transaction.stood_in', 'transaction.reversed', 'transaction.expired',
-  'card.added', 'card.activated', 'card.locked', 'card.unlocked', 'card.removed', 'card.changed',
+  'card.added', 'card.linked', 'card.activated', 'card.locked', 'card.unlocked', 'card.removed', 'card.changed',
   'balance.opened', 'balance.loaded', 'balance.withdrawn', 'balance.closed',
   'transfer.completed', 'transfer.refunded', 'transfer.refused',
   'job.done', 'job.failed',

@@ -5,9 +5,11 @@
  * before the plastic is linked, and a physical one's when it is activated.
  */
 import type { Book } from '../book/book.ts';
+import { eventId } from '../book/events.ts';
 import { cancelOrders, cardById, moveCard, orderById } from './card-rows.ts';
 import type { CardRow, OrderRow } from './card-rows.ts';
 import type { Cards } from './cards.ts';
+import { tell } from './events.ts';
 import { LifecycleRefused } from './refusal.ts';
 
 export interface CardLinkingOptions {
@@ -37,6 +39,10 @@ export class CardLinking {
       const made = await queries.query(`update card_order set state = 'produced', changed_at = $2 where order_id = $1 and state = 'filed' returning order_id`, [orderId, new Date(now())]);
       if (made.length === 0) return;
       await moveCard(queries, card.cardId, 'ordered', card.kind === 'physical' ? { plastic: 'linked', isVisible: true } : { plastic: 'none', plasticExpiry: null, firstPin: null }, now());
+      await tell(queries, {
+        id: eventId(orderId, 'card.linked'), partner: card.partner, type: 'card.linked', subject: card.token, atMs: now(),
+        content: { card: { id: card.cardId, balanceId: card.balanceId, kind: card.kind } },
+      });
     });
     return 'linked';
   }

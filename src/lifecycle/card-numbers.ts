@@ -26,7 +26,7 @@ export function drawPan(program: string, programs: readonly Ranged[], randomByte
   const own = programs.find(({ name }) => name === program)?.ranges.filter(({ from }) => from.length <= bodyDigits + 1) ?? [];
   const spans = own.map(({ from, to }) => ({ first: bounded(from, '0'), last: bounded(to, '9') }));
   const total = spans.reduce((sum, { first, last }) => sum + (last - first + 1n), 0n);
-  for (let draw = 0; total > 0n && draw < drawsMax; draw += 1) {
+  for (let draw = total === 0n ? drawsMax : 0; draw < drawsMax; draw += 1) {
     let place = drawBelow(total, randomBytes);
     const span = spans.find(({ first, last }) => {
       const size = last - first + 1n;

@@ -3,20 +3,18 @@ import { reasons } from '../message/reason.ts';
 import type { Reason } from '../message/reason.ts';
 import { LifecycleRefused } from './refusal.ts';
 
-const refusals: Partial<Record<Reason, readonly [status: 403 | 404 | 409 | 422, code: string]>> = {
-  '1018': [404, 'CARD_NOT_FOUND'],
-  '1019': [403, 'LOCK_CODE_NOT_ALLOWED'],
-  '1816': [409, 'BALANCE_CLOSED'],
-  '1810': [409, 'CARD_REMOVED'],
-  '1801': [409, 'CARD_LOCKED_FOR_GOOD'],
-  '1802': [409, 'CARD_LOCKED_FOR_GOOD'],
-  '1805': [409, 'CARD_LOCKED_FOR_GOOD'],
-  '1808': [409, 'CARD_LOCKED_FOR_GOOD'],
-  '9109': [409, 'CHIP_COMMANDS_WAIT'],
-  '9113': [409, 'CARD_NUMBER_TAKEN'],
-};
-
 export function refusalOf(reason: Reason): LifecycleRefused {
-  const [status, code] = refusals[reason] ?? [422, 'ACCOUNT_REFUSED'];
-  return new LifecycleRefused(status, code, `the account does not take it: ${reasons[reason].text} (${reason})`);
+  switch (reason) {
+    case '1018': return new LifecycleRefused(404, 'CARD_NOT_FOUND', 'there is no such card');
+    case '1019': return new LifecycleRefused(403, 'LOCK_CODE_NOT_ALLOWED', 'a holder locks a card with code 1, 2, 3 or 7', 'lockCode');
+    case '1810': return new LifecycleRefused(409, 'CARD_REMOVED', 'the card was removed');
+    case '1801':
+    case '1802':
+    case '1805':
+    case '1808': return new LifecycleRefused(409, 'CARD_LOCKED_FOR_GOOD', `the card is locked for good (${reasons[reason].text})`);
+    case '1816': return new LifecycleRefused(409, 'BALANCE_CLOSED', 'the balance is closed');
+    case '9109': return new LifecycleRefused(409, 'CHIP_COMMANDS_WAIT', 'the card’s chip has not taken the commands yet that wait for it');
+    case '9113': return new LifecycleRefused(409, 'CARD_NUMBER_TAKEN', 'the number is another card’s; another key asks for another card');
+    default: return new LifecycleRefused(409, 'ACCOUNT_REFUSED', `the account refuses this with action code ${reason}`);
+  }
 }

@@ -323,7 +323,9 @@ function requireAllowed({ row, card, state }: Found, action: CardAction): void {
   switch (allowed.because) {
     case 'kind': throw new LifecycleRefused(409, 'CARD_KIND_CANNOT', `a card of the kind ${row.kind} does not allow this`);
     case 'lock': throw new LifecycleRefused(409, 'CARD_LOCKED_FOR_GOOD', `the card is locked with code ${card.record.lockCode}, which nothing lifts`);
-    case 'state': throw new LifecycleRefused(409, state === 'removed' ? 'CARD_REMOVED' : 'CARD_STATE_CANNOT', `a card that is ${state} does not allow this`);
+    case 'state':
+      if (state === 'removed') throw new LifecycleRefused(409, 'CARD_REMOVED', 'the card was removed');
+      throw new LifecycleRefused(409, 'CARD_STATE_CANNOT', `a card that is ${state} does not allow this`);
   }
 }
 

@@ -163,7 +163,10 @@ describe('the bureau’s confirmation', () => {
     const [plastic] = await opened(name);
     await expect(house.cards.get(holderOf(userId), cardId)).rejects.toMatchObject({ code: 'CARD_NOT_FOUND' });
     await expect(house.cards.activate(staff, cardId)).rejects.toMatchObject({ code: 'CARD_STATE_CANNOT' });
+    await house.book.query(`insert into webhook (id, partner, url, types, secret_sealed, request_key, created_at) values ('w_test', 'demo', 'https://partner.example/', '{card.linked}', 'sealed', 'w_test', now()) on conflict do nothing`);
     await produce(plastic?.orderId ?? '');
+    const told = await house.book.query<{ readonly body: string }>(`select body from event where type = 'card.linked' and body like $1`, [`%${cardId}%`]);
+    expect(told.map(({ body }) => JSON.parse(body) as unknown)).toMatchObject([{ type: 'card.linked', card: { id: cardId, balanceId, kind: 'physical' } }]);
     expect(await house.cards.get(holderOf(userId), cardId)).toMatchObject({ state: 'linked', hasPin: true });
     const stateNow = async (): Promise<string | undefined> => (await house.desks.desk.accounts([balanceId])).get(balanceId)?.cards[0]?.record.state;
     expect(await stateNow()).toBe('ordered');
