@@ -20,6 +20,7 @@ const tag = 'Staff';
 const door = 'admin';
 const role = Type.Union([Type.Literal('admin'), Type.Literal('manager'), Type.Literal('employee')]);
 const code = Type.String({ pattern: '^[0-9]{6}$', maxLength: 6, description: 'One-time code of RFC 6238; each is good once.' });
+const newPassword = Type.String({ minLength: passwordLengthMin, maxLength: passwordLengthMax, description: 'Five different characters at least, and not the name.' });
 const staffPath = Type.Object({ staffId: idSchema('staff') });
 
 const memberSchema = Type.Object({
@@ -41,9 +42,19 @@ export function staffRoutes(services: StaffServices): Route[] {
 function sessionRoutes({ staff, logIn }: StaffServices): Route[] {
   return [
     route({
+      door, method: 'PUT', path: '/admin/me/password', operationId: 'changeOwnPassword', tag, summary: 'Changes one\'s own password; one\'s other sessions end', needsConfirmation: true, isFreeOfKey: true,
+      about: 'Wrong passwords count as wrong log-ins do, and too many of them end this session, too.',
+      body: Type.Object({ password: Type.String({ minLength: 1, maxLength: passwordLengthMax, description: 'The one of before.' }), newPassword }), answers: { 204: null },
+      run: async ({ caller, body, atMs }) => {
+        const { staffId, sessionId } = callerOfKind(caller, 'staff');
+        await logIn.changePassword({ staffId, sessionId, password: new Secret(body.password), newPassword: new Secret(body.newPassword) }, atMs);
+        return { status: 204 };
+      },
+    }),
+    route({
       door, method: 'POST', path: '/admin/enrolments', operationId: 'enrolStaff', tag, summary: 'Sets a password with an enrolment code, once', isPublic: true, isFreeOfKey: true,
       about: 'The answer has the secret of one-time codes, this once: put it into an authenticator.',
-      body: Type.Object({ code: Type.String({ minLength: 16, maxLength: 24 }), password: Type.String({ minLength: passwordLengthMin, maxLength: passwordLengthMax, description: 'Five different characters at least, and not the name.' }) }),
+      body: Type.Object({ code: Type.String({ minLength: 16, maxLength: 24 }), password: newPassword }),
       answers: { 201: Type.Object({ staffId: idSchema('staff'), name: Type.String(), role, totpSecret: Type.String({ description: 'Base32.' }), totpUri: Type.String({ description: 'otpauth://…, for a QR code.' }) }) },
       run: async ({ body, atMs }) => {
         const { staffId, name, role: own, totpSecret, totpUri } = await staff.enrol(new Secret(body.code), new Secret(body.password), atMs);

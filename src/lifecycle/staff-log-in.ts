@@ -20,6 +20,7 @@ import { staffTokenPrefix } from './session-keeper.ts';
 import type { SessionKeeper } from './session-keeper.ts';
 import { endStaffSessions } from './staff-session-rows.ts';
 import type { StaffRole } from './staff-session-rows.ts';
+import { refuseWeak } from './staff.ts';
 import type { StaffName } from './staff.ts';
 import type { StaffTotp } from './staff-totp.ts';
 
@@ -102,6 +103,32 @@ export class StaffLogIn {
     sessions.staffChanged(staffId);
     if (!isConfirmed) throw new LifecycleRefused(403, 'CONFIRMATION_REFUSED', 'not confirmed: the code is wrong, or was used');
     return atMs + confirmationMs;
+  }
+
+  /** One's own, by the one of before; one's other sessions end. After too many wrong ones all do. @throws LifecycleRefused 400 `PASSWORD_TOO_WEAK`, 403 `PASSWORD_REFUSED`, 429 */
+  async changePassword(
+    { staffId, sessionId, password, newPassword }: { readonly staffId: string; readonly sessionId: string; readonly password: Secret<string>; readonly newPassword: Secret<string> }, atMs: number,
+  ): Promise<void> {
+    const { book, hasher, sessions } = this.#options;
+    const [own] = await book.query<{ readonly name: string }>('select name from staff where staff_id = $1', [staffId]);
+    refuseWeak(newPassword.reveal(), own?.name ?? staffId, 'newPassword');
+    const tried = await this.#counted({ staffId }, atMs);
+    const isRight = await hasher.matches(password, tried?.password_hash);
+    if (tried === undefined || !isRight) {
+      if (tried === undefined || tried.wrong_tries >= triesMax) await endStaffSessions(book, staffId, atMs, 'wrongPassword');
+      sessions.staffChanged(staffId);
+      throw new LifecycleRefused(403, 'PASSWORD_REFUSED', 'the password of before is wrong, or log-in is locked for now', 'password');
+    }
+    const passwordHash = await hasher.hash(newPassword);
+    await book.transaction(async (queries) => {
+      const changed = await queries.query(
+        `update staff set password_hash = $3, wrong_tries = 0, locked_until = null, changed_at = $4 where staff_id = $1 and password_hash = $2 and state = 'active' returning staff_id`,
+        [staffId, tried.password_hash, passwordHash, new Date(atMs)],
+      );
+      if (changed.length === 0) throw new LifecycleRefused(403, 'PASSWORD_REFUSED', 'the password was changed meanwhile', 'password');
+      await endStaffSessions(queries, staffId, atMs, 'password', sessionId);
+    });
+    sessions.staffChanged(staffId);
   }
 
   /** One that has ended stays as it is. @throws BookUnavailable */

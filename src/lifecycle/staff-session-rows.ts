@@ -29,8 +29,10 @@ export async function readStaffSessions(book: Queries, digests: readonly string[
   }]));
 }
 
-/** Ends those that are open. @returns how many */
-export async function endStaffSessions(queries: Queries, staffId: string, atMs: number, why: string): Promise<number> {
-  const rows = await queries.query(`update staff_session set ended_at = $2, ended_why = $3 where staff_id = $1 and ended_at is null and expires_at > $2 returning session_id`, [staffId, new Date(atMs), why]);
+/** Ends those that are open. @param exceptId but for this one @returns how many */
+export async function endStaffSessions(queries: Queries, staffId: string, atMs: number, why: string, exceptId = ''): Promise<number> {
+  const rows = await queries.query(
+    `update staff_session set ended_at = $2, ended_why = $3 where staff_id = $1 and ended_at is null and expires_at > $2 and session_id <> $4 returning session_id`, [staffId, new Date(atMs), why, exceptId],
+  );
   return rows.length;
 }

@@ -212,12 +212,12 @@ function memberOf(row: StaffRow): StaffMember {
   return { staffId: row.staff_id, name: row.name, role: row.role, state: row.state, lockedUntilMs: row.locked_until?.getTime(), madeAtMs: row.made_at.getTime(), madeBy: row.made_by };
 }
 
-/** @throws LifecycleRefused 400 */
-function refuseWeak(password: string, name: string): void {
+/** @param field where the password is @throws LifecycleRefused 400 `PASSWORD_TOO_WEAK` */
+export function refuseWeak(password: string, name: string, field = 'password'): void {
   const { length } = password;
   const isPlain = password.toLowerCase().includes(name) || new Set(password).size < 5;
   if (length < passwordLengthMin || length > passwordLengthMax || isPlain) {
-    throw new LifecycleRefused(400, 'PASSWORD_TOO_WEAK', `a password has ${passwordLengthMin} to ${passwordLengthMax} characters, five different ones at least, and not the name in it`, 'password');
+    throw new LifecycleRefused(400, 'PASSWORD_TOO_WEAK', `a password has ${passwordLengthMin} to ${passwordLengthMax} characters, five different ones at least, and not the name in it`, field);
   }
 }
 

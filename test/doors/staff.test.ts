@@ -172,6 +172,30 @@ test('too many wrong codes within a session end it', async () => {
   expect((await doors.ask('/admin/me', { headers })).status).toBe(401);
 });
 
+test('one changes one\'s own password with the one of before, and other sessions end', async () => {
+  const mia = await colleague();
+  const before = await staffHeaders(doors, mia);
+  nextCode();
+  const headers = await staffHeaders(doors, mia);
+  const change = async (password: string, newPassword: string): Promise<Reply> => await doors.ask('/admin/me/password', { method: 'PUT', headers, body: { password, newPassword } });
+  expect(await change('another password', 'a much better password')).toMatchObject({ status: 403, json: { code: 'PASSWORD_REFUSED', field: 'password' } });
+  expect(await change(mia.password, `x ${mia.name} x`)).toMatchObject({ status: 400, json: { code: 'PASSWORD_TOO_WEAK', field: 'newPassword' } });
+  expect((await change(mia.password, 'a much better password')).status).toBe(204);
+  expect((await doors.ask('/admin/me', { headers })).status).toBe(200);
+  expect((await doors.ask('/admin/me', { headers: before })).status).toBe(401);
+  nextCode();
+  expect(await logIn(doors, mia)).toMatchObject(refused);
+  nextCode();
+  expect((await logIn(doors, { ...mia, password: 'a much better password' })).status).toBe(201);
+});
+
+test('too many wrong passwords of before end the session', async () => {
+  const mia = await colleague();
+  const headers = await staffHeaders(doors, mia);
+  for (let tries = 0; tries < 5; tries += 1) expect((await doors.ask('/admin/me/password', { method: 'PUT', headers, body: { password: 'wrong', newPassword: 'a much better password' } })).status).toBe(403);
+  expect((await doors.ask('/admin/me', { headers })).status).toBe(401);
+});
+
 test('the service\'s own process decides a verification that was begun, and no partner overrules it', async () => {
   const partner = await doors.partner('shops');
   const userId = await newUser(doors, partner);
