@@ -40,8 +40,9 @@ export class CardHouse {
     ({ issuing: this.issuing, cards: this.cards } = this.servicesOver(desks.desk));
   }
 
-  static async open(tables: readonly TableDocument[] = demoTables): Promise<CardHouse> {
-    const books = await bookFixtures.embedded();
+  /** @param kind of the book */
+  static async open(tables: readonly TableDocument[] = demoTables, kind: keyof typeof bookFixtures = 'embedded'): Promise<CardHouse> {
+    const books = await bookFixtures[kind]();
     return new CardHouse(books, await books.open(), await openDesks(tables));
   }
 
