@@ -25,7 +25,7 @@ export interface AuditEntry {
   readonly operationId: string;
   /** What it was done to, as the path names it. */
   readonly target: Readonly<Record<string, string>>;
-  /** `done`, or the code of what it was refused for. */
+  /** `begun`, then `done` or the code of what it was refused for. */
   readonly outcome: string;
   readonly requestId: string;
   /** Unix ms. */
@@ -138,6 +138,8 @@ export class RouteServer {
 
   async #done(call: UntypedCall, responseKey: ResponseKey | undefined): Promise<Sent> {
     let answer: Answer;
+    // First: what was done, and could not be entered afterwards, is in the log all the same.
+    await this.#audited(call, 'begun');
     try {
       answer = await (this.#route.run as (call: UntypedCall) => Promise<Answer>)(call);
     } catch (error) {

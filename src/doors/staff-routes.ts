@@ -31,7 +31,7 @@ const memberSchema = Type.Object({
 
 const auditSchema = Type.Object({
   number: Type.Integer({ minimum: 1, description: 'Without a gap.' }), at: timeSchema('When.'), actor: Type.String({ description: 'Id of staff, or operator: and a name.' }), role: Type.String(), action: Type.String(),
-  target: Type.Record(Type.String(), Type.String()), outcome: Type.String({ description: 'done, or the code that it was refused with.' }), requestId: Type.String(),
+  target: Type.Record(Type.String(), Type.String()), outcome: Type.String({ description: 'begun, then done or the code that it was refused with. begun alone: it was cut off, and may have been done.' }), requestId: Type.String(),
   digest: Type.String({ description: 'SHA-256 over the digest of the entry before and this entry.' }),
 });
 

@@ -19,7 +19,7 @@ export interface AuditFact {
   readonly action: string;
   /** What it was done to: ids. */
   readonly target: Readonly<Record<string, string>>;
-  /** `done`, or the code that it was refused with. */
+  /** `begun`, then `done` or the code that it was refused with; `begun` alone: it was cut off, and may have been done. */
   readonly outcome: string;
   readonly requestId: string;
   /** Unix ms. */

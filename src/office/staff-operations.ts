@@ -1,7 +1,7 @@
 /**
  * What operators do with staff at the machine: add the first of them and others, list, lock, unlock, and let one enrol anew. Done in the office, over the book.
  *
- * Invariant: each that changes something is in the audit log, done or refused, with the operator's name.
+ * Invariant: each that changes something is in the audit log before it is done, and again done or refused, with the operator's name.
  */
 import type { ObjectSchema, Schema } from '../base/schema.ts';
 import { BookUnavailable } from '../book/book.ts';
@@ -84,6 +84,7 @@ async function audited<Shown extends StaffShown>({ audit, now }: StaffOperations
   const enter = async (outcome: string, target: Readonly<Record<string, string>>): Promise<void> => await audit.record({ actor: `operator:${by}`, role: 'operator', action, target, outcome, requestId: '', atMs: now() });
   return await refusedAsOperation(async () => {
     let done: Shown;
+    await enter('begun', { name: input['name'] as string });
     try {
       done = await work();
     } catch (error) {
