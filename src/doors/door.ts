@@ -5,7 +5,6 @@
  * documents: a path that is not there (404), one that is for other methods (405), a body that is too long, no JSON or no UTF-8. Invariant: what was
  * thrown and is no refusal is told as 500 without its words, and logged.
  */
-import helmet from '@fastify/helmet';
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import { maskText } from '../base/mask.ts';
 import { callerName, callerOf } from './admit.ts';
@@ -41,6 +40,11 @@ export const prefixes: Readonly<Record<Door, string>> = { mobile: '/customers/me
 
 /** The longest that a service takes has a card's design or a list of rules in it; a JWE is a third longer than what is in it. */
 export const bodyBytesMax = 65_536;
+/** Nobody keeps an answer, no page of a browser has a use for one, and a browser that came by TLS comes so again. */
+const sentWithAll = {
+  'cache-control': 'no-store', 'content-security-policy': 'default-src \'none\';frame-ancestors \'none\'', 'cross-origin-resource-policy': 'same-origin', 'referrer-policy': 'no-referrer',
+  'strict-transport-security': 'max-age=31536000; includeSubDomains', 'x-content-type-options': 'nosniff', 'x-frame-options': 'DENY',
+} as const;
 const requestIdForm = /^[A-Za-z0-9][A-Za-z0-9._~-]{7,63}$/;
 const everyMethod: readonly HTTPMethods[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
@@ -62,13 +66,15 @@ export async function openDoor(server: FastifyInstance, door: Door, options: Doo
   for (const { path, operationId } of routes) if (path !== prefix && !path.startsWith(`${prefix}/`)) throw new Error(`${operationId} is of the door ${door}, whose paths begin with ${prefix}`);
   await server.register(async (scope) => {
     const states = new WeakMap<FastifyRequest, State>();
-    await scope.register(helmet, { contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ['\'none\''], frameAncestors: ['\'none\''] } }, crossOriginResourcePolicy: { policy: 'same-origin' } });
-    scope.addHook('onSend', async (request, reply) => {
-      reply.header('cache-control', 'no-store').header('x-request-id', request.id);
+    // Hooks that wait for nothing are no promises: they are in every request's way.
+    scope.addHook('onRequest', (request, reply, done) => {
+      reply.headers(sentWithAll).header('x-request-id', request.id);
+      done();
     });
-    scope.addHook('onResponse', async (request, reply) => {
+    scope.addHook('onResponse', (request, reply, done) => {
       const state = states.get(request);
       if (state !== undefined) options.answered(state.operationId, state.caller.kind === 'nobody' ? '' : callerName(state.caller), reply.statusCode, request.id, options.elapsed() - state.atMs);
+      done();
     });
     readJsonBodies(scope);
     scope.setErrorHandler(async (error, request, reply) => await refuse(error, request, reply, states.get(request)?.operationId ?? '', options));

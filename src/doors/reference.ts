@@ -3,6 +3,7 @@
  * (CSP) allows nothing else. The page's program is large, so it is loaded when somebody first asks for it.
  */
 import { createHash } from 'node:crypto';
+import helmet from '@fastify/helmet';
 import { fastify } from 'fastify';
 import type { FastifyInstance } from 'fastify';
 
@@ -30,16 +31,19 @@ export function openReference(server: FastifyInstance, document: string): void {
     const { body, headers } = await (await loading).inject(path);
     return { type: String(headers['content-type']), text: body };
   };
-  server.get('/openapi.json', async (_request, reply) => await reply.type('application/json; charset=utf-8').send(document));
-  server.get('/reference', async (_request, reply) => await reply.redirect('/reference/', 301));
-  server.get('/reference/', async (_request, reply) => {
-    const { type, text } = await part('/reference/');
-    const inline = [...text.matchAll(/<script(?: type="text\/javascript")?>([\s\S]*?)<\/script>/g)].map((match) => match[1]!);
-    return await reply.type(type).headers({ 'content-security-policy': policyOf(inline), 'referrer-policy': 'no-referrer', 'x-frame-options': 'DENY' }).send(text);
-  });
-  server.get(scriptPath, async (_request, reply) => {
-    const { type, text } = await part(scriptPath);
-    return await reply.type(type).send(text);
+  void server.register(async (scope) => {
+    await scope.register(helmet, { contentSecurityPolicy: false });
+    scope.get('/openapi.json', async (_request, reply) => await reply.type('application/json; charset=utf-8').send(document));
+    scope.get('/reference', async (_request, reply) => await reply.redirect('/reference/', 301));
+    scope.get('/reference/', async (_request, reply) => {
+      const { type, text } = await part('/reference/');
+      const inline = [...text.matchAll(/<script(?: type="text\/javascript")?>([\s\S]*?)<\/script>/g)].map((match) => match[1]!);
+      return await reply.type(type).header('content-security-policy', policyOf(inline)).send(text);
+    });
+    scope.get(scriptPath, async (_request, reply) => {
+      const { type, text } = await part(scriptPath);
+      return await reply.type(type).send(text);
+    });
   });
 }
 

@@ -75,8 +75,8 @@ export class RouteServer {
     this.#isChange = route.method !== 'GET' && route.isFreeOfKey !== true;
   }
 
-  /** @throws DoorRefused and what services throw */
-  async serve(request: FastifyRequest, reply: FastifyReply, caller: Caller): Promise<FastifyReply> {
+  /** @returns what is sent, where there is something @throws DoorRefused and what services throw */
+  async serve(request: FastifyRequest, reply: FastifyReply, caller: Caller): Promise<string | undefined> {
     const { now, envelope } = this.#options;
     const route = this.#route;
     const params = (request.params ?? {}) as Readonly<Record<string, string>>;
@@ -94,7 +94,10 @@ export class RouteServer {
     const idempotencyKey = this.#isChange ? keyOf(request) : '';
     const call = { caller, params, query, body, idempotencyKey, requestId: request.id, atMs };
     const sent = await within(this.#options.answerMsMax, this.#isChange ? this.#once(call, responseKey) : this.#done(call, responseKey));
-    return await reply.code(sent.status).headers(sent.headers).headers(sent.type === undefined ? {} : { 'content-type': sent.type }).send(sent.text);
+    reply.code(sent.status).headers(sent.headers);
+    if (sent.type !== undefined) reply.type(sent.type);
+    // Not awaited until it is sent: nobody here waits for that.
+    return sent.text ?? (sent.status === 204 ? undefined : '');
   }
 
   /** Only where there is something to be sealed. */

@@ -26,6 +26,8 @@ export interface DoorsDeskOptions extends Omit<LifecycleOutside, 'book' | 'setti
   /** What the book will be. */
   readonly bookKind: Book['kind'];
   readonly registers: Registry[];
+  /** Unique, and no secret. */
+  readonly newRequestId: () => string;
 }
 
 /** Of one kind of trouble a line is enough for a while. */
@@ -42,7 +44,7 @@ export class DoorsDesk {
   #troubleAtMs = -Infinity;
 
   constructor(options: DoorsDeskOptions) {
-    const { doors, bookKind, registers, log, now, elapsed, randomBytes } = options;
+    const { doors, bookKind, registers, log, now, elapsed, newRequestId } = options;
     this.#options = options;
     this.#book = new LateBook(bookKind);
     this.#lifecycle = composeLifecycle({ ...options, book: this.#book, settings: doors });
@@ -50,7 +52,7 @@ export class DoorsDesk {
     const seconds = new Histogram({ name: 'locum_door_seconds', help: 'From a call\'s arrival to its answer', labelNames: ['operation'], registers, buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10] });
     this.#door = {
       ...this.#lifecycle, now, elapsed, limits: new CallerLimits(elapsed), rates: doors.rates,
-      newRequestId: () => `r_${randomBytes(16).toString('base64url')}`,
+      newRequestId,
       answered: (operation, who, status, requestId, elapsedMs) => {
         requests.inc({ operation, status: String(status) });
         seconds.observe({ operation }, elapsedMs / 1_000);

@@ -54,8 +54,9 @@ export async function serveHttp({ host, port, readiness, metrics, operator, tls,
     logger: false, forceCloseConnections: true, requestTimeout: requestMsMax, ...transportOf(newRequestId),
   };
   const server: FastifyInstance = tls === undefined ? fastify({ ...options, http: timing }) : fastify({ ...(options as unknown as FastifyHttpsOptions<Server>), https: { ...tlsOf(tls), ...timing } });
-  server.addHook('onSend', async (_request, reply) => {
+  server.addHook('onSend', (_request, reply, _payload, done) => {
     reply.header('x-content-type-options', 'nosniff').header('cache-control', 'no-store');
+    done();
   });
   server.get('/health', async () => ({ status: 'ok' }));
   server.get('/ready', async (_request, reply) => {

@@ -2,7 +2,7 @@
  * The office: the thread beside the switch that keeps the book. It opens and migrates it, enters and reads the system tables, drains
  * the journal, and serves HTTP. Nothing in it is in a decision's way: while the book is away it tries again and the switch goes on.
  */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { setPriority } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -344,10 +344,10 @@ const desk = new DeskClient({
   },
 });
 
-const newRequestId = (): string => `r_${randomBytes(16).toString('base64url')}`;
+const newRequestId = (): string => `r_${randomUUID()}`;
 
 const doors = new DoorsDesk({
-  doors: start.doors, bookKind: 'databaseUrl' in start.book ? 'server' : 'embedded', registers, desk, switchName: start.switchName,
+  doors: start.doors, newRequestId, bookKind: 'databaseUrl' in start.book ? 'server' : 'embedded', registers, desk, switchName: start.switchName,
   now, elapsed: () => performance.now(), randomBytes, random: Math.random, log,
 });
 
