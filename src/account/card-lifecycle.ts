@@ -131,19 +131,23 @@ export const irreversibleLocks: readonly number[] = [1, 2, 5, 8];
 /** Lock codes that a holder may set. */
 export const holderLocks: readonly number[] = [1, 2, 3, 7];
 
+/** Cards that one account has had at most: its head is read and written whole with every decision. */
+export const cardsMax = 200;
+
 /** Of a card that another one replaces. */
 const replacedLock = 8;
 
 /**
  * The card after the message. Refused with 1018 (no such card), 1810 (it was removed), the reason of the irreversible code that it has,
- * 1019 (a lock code that a holder may not set), 1816 (a card for an account that is closed), 9100 (a lock code, PIN reference, expiry date,
+ * 1019 (a lock code that a holder may not set), 1816 (a card for an account that is closed), 1023 (the account has had as many as it may), 9100 (a lock code, PIN reference, expiry date,
  * set of controls or script that cannot be), 9113 (it is active already, or a script with that id waits already), or 9109 (too many wait).
  */
 export function cardAfter(account: Account, message: CardLifecycleMessage): CardOutcome {
   const index = cardIndex(account, message.kind === 'cardChange' ? message.card.token : message.cardToken);
   const card = account.cards[index];
   if (message.kind === 'cardChange') {
-    if (card === undefined && account.isClosed) return refused('1816');
+    const full = card === undefined ? withoutRoom(account) : undefined;
+    if (full !== undefined) return full;
     return card?.record.state === 'removed' ? refused('1810') : cardChanged(index === -1 ? account.cards.length : index, card, message.card);
   }
   if (card === undefined) return refused('1018');
@@ -182,6 +186,12 @@ export function cardAfter(account: Account, message: CardLifecycleMessage): Card
   }
 }
 
+/** Why the account takes no card more; undefined: it does. */
+function withoutRoom({ isClosed, cards }: Account): CardOutcome | undefined {
+  if (isClosed) return refused('1816');
+  return cards.length >= cardsMax ? refused('1023') : undefined;
+}
+
 function cardChanged(index: number, card: Card | undefined, asked: CardRecord): CardOutcome {
   if (card === undefined) {
     const isKnown = isLockCode(asked.lockCode) && (asked.pin === undefined || isPinReference(asked.pin));
@@ -194,7 +204,8 @@ function cardChanged(index: number, card: Card | undefined, asked: CardRecord): 
 }
 
 function replaced(account: Account, before: number, card: Card, asked: CardRecord): CardOutcome {
-  if (account.isClosed) return refused('1816');
+  const full = withoutRoom(account);
+  if (full !== undefined) return full;
   const added = cardChanged(account.cards.length, undefined, asked);
   const old = irreversibleLocks.includes(card.record.lockCode) ? undefined : locked(before, card, card.record, replacedLock);
   if (added.kind === 'refused' || old?.kind !== 'changed') return added;

@@ -7,6 +7,7 @@ export function refusalOf(reason: Reason): LifecycleRefused {
   switch (reason) {
     case '1018': return new LifecycleRefused(404, 'CARD_NOT_FOUND', 'there is no such card');
     case '1019': return new LifecycleRefused(403, 'LOCK_CODE_NOT_ALLOWED', 'a holder locks a card with code 1, 2, 3 or 7', 'lockCode');
+    case '1023': return new LifecycleRefused(409, 'TOO_MANY_CARDS', 'the balance has had as many cards as it may');
     case '1810': return new LifecycleRefused(409, 'CARD_REMOVED', 'the card was removed');
     case '1801':
     case '1802':

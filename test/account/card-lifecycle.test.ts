@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { cardsMax } from '../../src/account/card-lifecycle.ts';
 import { accountId, cardRecord, dayMs, Ledger, message, rightPin, startMs, wrongPin } from './fixture.ts';
 import type { CardMessage } from './fixture.ts';
 
@@ -118,6 +119,13 @@ describe('the life of a card', () => {
       expect(ledger.totals).toBe('40 0 0');
       ledger.checkReplay();
     }
+  });
+
+  test('a balance has a bounded number of cards, those that were removed among them', () => {
+    const ledger = Ledger.with(0, Array.from({ length: cardsMax }, (_, index) => cardRecord(0, { token: `card-${index}`, state: index === 0 ? 'removed' : 'active' })));
+    expect(ledger.account?.cards).toHaveLength(cardsMax);
+    expect(ledger.play({ ...base, kind: 'cardChange', id: id(), card: cardRecord(2), encryptedPan: 'sealed', maskedPan: undefined }).response.reason).toBe('1023');
+    expect(ledger.play({ ...replace(), cardToken: 'card-1' }).response.reason).toBe('1023');
   });
 
   test('a balance that is closed gets no card', () => {
