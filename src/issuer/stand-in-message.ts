@@ -57,7 +57,7 @@ export interface AskMessage extends OfCard {
   readonly untilMs: number;
   readonly owed?: Owed;
   /** What it names the issuer is to have heard of, whichever switch tells it. */
-  readonly follows?: boolean;
+  readonly inOrder?: boolean;
 }
 
 /** A request that stand-in is to decide. */
@@ -75,6 +75,8 @@ export interface StandInRequest extends OfCard {
   readonly advised: SentReference;
   /** Message id under which it was asked and never ended: it is decided now. */
   readonly follows: string | undefined;
+  /** Of a proposal: what it names the issuer is to have heard of, whichever switch tells it. */
+  readonly inOrder?: boolean;
 }
 
 /** A request, advice or reversal that needs no decision here: the issuer has answered it, or it is passed on whatever it says. */

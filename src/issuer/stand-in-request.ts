@@ -45,7 +45,7 @@ export function applyAsk(head: StandInHead, records: Records, ask: AskMessage, n
     const looked = named(records, message);
     if ('missing' in looked) return { kind: 'read', ids: looked.missing };
     original = looked;
-    if (ask.follows === true && looked.record !== undefined && isUnheard(looked.record)) return { kind: 'decided', answer: { kind: 'ahead' }, change: undefined };
+    if (ask.inOrder === true && looked.record !== undefined && isUnheard(looked.record)) return { kind: 'decided', answer: { kind: 'ahead' }, change: undefined };
   }
   const own = found.asked?.more?.deposit;
   if (order !== undefined && own === undefined && (order.isOutOfReach === true || refusedGuardId === order.guardId)) return depositRefuses(head, records, found, key, ask, order.isOutOfReach === true ? '9112' : '1820', nowMs, journal);
@@ -81,6 +81,7 @@ export function applyRequest(head: StandInHead, records: Records, whole: StandIn
     const looked = named(records, message);
     if ('missing' in looked) return { kind: 'read', ids: looked.missing };
     original = looked;
+    if (whole.inOrder === true && looked.record !== undefined && isUnheard(looked.record)) return { kind: 'decided', answer: { kind: 'ahead' }, change: undefined };
   }
   // What was sent has its deposit; where it is kept is another ledger, which may be out of reach.
   const isReserved = found.asked?.more?.deposit !== undefined || (sent !== undefined && proposesUntilMs === undefined);

@@ -200,21 +200,21 @@ export class HostDesk {
     });
   }
 
-  /** It is on record before it is sent. @param follows what it names, and another switch tells the issuer of, goes first */
-  #record(arrival: HostArrival, pin: OwnValues['pin'], finish: Done, follows = this.#options.hasOthers): void {
+  /** It is on record before it is sent. @param inOrder what it names, and another switch tells the issuer of, goes first */
+  #record(arrival: HostArrival, pin: OwnValues['pin'], finish: Done, inOrder = this.#options.hasOthers): void {
     const way = this.#way(arrival, pin);
     const { sent, untilMs, order } = way;
-    this.#submit(arrival, { ...this.#about(arrival), kind: 'ask', sent, untilMs, follows, owed: this.#telling.owed(arrival, sent, untilMs + overdueMs), deposit: depositOrder(arrival) }, order.deadlineMs, (outcome) => this.#recorded(arrival, way, outcome, finish));
+    this.#submit(arrival, { ...this.#about(arrival), kind: 'ask', sent, untilMs, inOrder, owed: this.#telling.owed(arrival, sent, untilMs + overdueMs), deposit: depositOrder(arrival) }, order.deadlineMs, (outcome) => this.#recorded(arrival, way, outcome, (again) => this.#record(arrival, pin, finish, again), finish));
   }
 
   /** Decided here, and on record as a proposal before it is sent with it: the issuer may decide otherwise. */
-  #propose(arrival: HostArrival, pin: OwnValues['pin'], finish: Done): void {
+  #propose(arrival: HostArrival, pin: OwnValues['pin'], finish: Done, inOrder = this.#options.hasOthers): void {
     const way = this.#way(arrival, pin);
     const { sent, untilMs: proposesUntilMs, order } = way;
     const advised = referenceOf(arrival, this.#options.host.reserveTrace());
     arrival.verified((message) => {
       const facts = standInFacts(arrival, message, 'issuersOption', false, 0);
-      this.#submit(arrival, { ...this.#about(arrival), message, kind: 'request', sent, advised, follows: undefined, facts, proposesUntilMs, owed: this.#telling.owed(arrival, sent, proposesUntilMs + overdueMs), deposit: depositOrder(arrival) }, order.deadlineMs, (outcome) => this.#recorded(arrival, way, outcome, finish));
+      this.#submit(arrival, { ...this.#about(arrival), message, kind: 'request', sent, advised, follows: undefined, inOrder, facts, proposesUntilMs, owed: this.#telling.owed(arrival, sent, proposesUntilMs + overdueMs), deposit: depositOrder(arrival) }, order.deadlineMs, (outcome) => this.#recorded(arrival, way, outcome, (again) => this.#propose(arrival, pin, finish, again), finish));
     });
   }
 
@@ -225,11 +225,12 @@ export class HostDesk {
     return { sent: { ...referenceOf(arrival, trace), function: undefined }, untilMs: now() + Math.max(0, deadlineMs - elapsed()), order: { trace, pin, deadlineMs } };
   }
 
-  #recorded(arrival: HostArrival, { order }: Way, outcome: Outcome<StandInAnswer>, finish: Done): void {
+  /** @param again has it recorded once more, in order or not */
+  #recorded(arrival: HostArrival, { order }: Way, outcome: Outcome<StandInAnswer>, again: (inOrder: boolean) => void, finish: Done): void {
     if (outcome.kind === 'unresolved') finish({ kind: 'silence', why: 'whether it is on record is not known' });
     else if (outcome.kind === 'unavailable') finish(bySwitch(arrival, '9109'));
     else if (outcome.answer.kind === 'ahead') {
-      if (!this.#waits(arrival, () => this.#record(arrival, order.pin, finish), finish, order.deadlineMs)) this.#record(arrival, order.pin, finish, false);
+      if (!this.#waits(arrival, () => again(true), finish, order.deadlineMs)) again(false);
     } else if (outcome.answer.kind === 'go') this.#forward(arrival, { ...order, original: outcome.answer.names, proposal: outcome.answer.proposal }, finish);
     else this.#found(arrival, outcome.answer, finish);
   }
