@@ -333,8 +333,9 @@ export class Office {
         void this.#call(message);
         return;
       case 'desk':
-        // Before the switch serves them, questions go unanswered: whoever asks is told that after a while.
-        this.#desk?.take(message.calls);
+        // Before the switch serves them, nobody can say.
+        if (this.#desk === undefined) this.#tell({ kind: 'deskTold', replies: message.calls.map(({ id }) => ({ id, told: { what: 'failed', of: 'accounts' } })) });
+        else this.#desk.take(message.calls);
         return;
       case 'rowsTold':
         this.#rowsAsked.get(message.id)?.(message.told);
