@@ -37,6 +37,7 @@ export const anyPorts: Variables = {
   LOCUM_STATIONS_DEMO_2003_BINARY_LINK_LISTEN_PORT: '0',
   LOCUM_STATIONS_DEMO_HOST_LINK_LISTEN_PORT: '0',
   LOCUM_HTTP_PORT: '0',
+  LOCUM_DOORS_SECURE_PORT: '0',
 };
 
 export interface LogLine {
