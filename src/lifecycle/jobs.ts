@@ -88,6 +88,7 @@ interface JobRow {
 const columns = 'id, kind, partner, owner, input, state, attempts, lease, result, trouble, made_at as "madeAt", ended_at as "endedAt"';
 const leaseMs = 60_000;
 const claimMax = 8;
+const prunedMax = 1_000;
 const attemptsMaxByDefault = 20;
 const pauses = { firstMs: 1_000, mostMs: 600_000 };
 
@@ -106,6 +107,12 @@ export async function readJob(queries: Queries, jobId: string, whose: { readonly
     throw new LifecycleRefused(404, 'JOB_NOT_FOUND', 'there is no such job', 'jobId');
   }
   return shown(row);
+}
+
+/** Forgets jobs that had their end before a time. @returns how many; @throws BookUnavailable */
+export async function pruneJobs(queries: Queries, beforeMs: number): Promise<number> {
+  const pruned = await queries.query('delete from job where id in (select id from job where ended_at < $1 limit $2) returning id', [new Date(beforeMs), prunedMax]);
+  return pruned.length;
 }
 
 function shown(row: JobRow): JobShown {

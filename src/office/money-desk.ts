@@ -13,7 +13,7 @@ import { requireBalance } from '../lifecycle/balance-rows.ts';
 import { balanceSummary } from '../lifecycle/balance-summary.ts';
 import { BalanceViews } from '../lifecycle/balance-view.ts';
 import { Balances } from '../lifecycle/balances.ts';
-import { readJob } from '../lifecycle/jobs.ts';
+import { pruneJobs, readJob } from '../lifecycle/jobs.ts';
 import type { JobHandler } from '../lifecycle/jobs.ts';
 import { mailJob, openMailer } from '../lifecycle/mail.ts';
 import type { MailSettings } from '../lifecycle/mail.ts';
@@ -57,6 +57,8 @@ const deliverEveryMs = 250;
 const dayMs = 86_400_000;
 /** How long a partner may ask for what it was told. */
 const eventDays = 30;
+/** How long what became of a job can be asked for. */
+const jobDays = 90;
 
 export function composeMoney({ book, desk, settings, now, randomBytes, random, log }: MoneyOutside): Money {
   const balances = new Balances({ book, desk, now, randomBytes });
@@ -90,6 +92,7 @@ export function composeMoney({ book, desk, settings, now, randomBytes, random, l
       { name: 'go on with transfers', everyMs: secondMs, run: async () => await saga.resume() > 0 },
       { name: 'go on with balances', everyMs: 5 * secondMs, run: async () => await balances.resume() < 0 },
       { name: 'watch partners\' balances', everyMs: 10 * secondMs, run: async () => await partnerBalances.watch() < 0 },
+      { name: 'forget old jobs', everyMs: 60 * secondMs, run: async () => await pruneJobs(book, now() - jobDays * dayMs) > 0 },
       { name: 'forget old events', everyMs: 60 * secondMs, run: async () => await webhooks.prune(now() - eventDays * dayMs) > 0 },
     ],
     jobHandlers: mailer === undefined ? {} : { [mailJob]: mailer.handler },

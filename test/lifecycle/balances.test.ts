@@ -95,7 +95,7 @@ describe.each(['embedded', 'server'] as const)('balances over the %s book', (kin
   });
 
   test('a load whose answer was lost is done once by the same call again', async () => {
-    const { balanceId } = await holder(book, { ...desks.desk, apply: async (message) => await desks.desk.apply(message), programs: async () => (await desks.desk.programs()).filter(({ name }) => name === 'demo') }, 0);
+    const { balanceId } = await holder(book, { apply: async (message) => await desks.desk.apply(message), programs: async () => (await desks.desk.programs()).filter(({ name }) => name === 'demo') }, 0);
     const key = newId('k');
     line.how = 'lost';
     await expect(balances.reload({ balanceId }, eur(70), key)).rejects.toMatchObject({ status: 503, code: 'ACCOUNTS_UNREACHABLE' });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Book } from '../../src/book/book.ts';
-import { addJob, Jobs, readJob, type JobHandler, type NewJob } from '../../src/lifecycle/jobs.ts';
+import { addJob, Jobs, pruneJobs, readJob, type JobHandler, type NewJob } from '../../src/lifecycle/jobs.ts';
 import { LifecycleRefused } from '../../src/lifecycle/refusal.ts';
 import { bookFixtures, type BookFixture } from '../book/books.ts';
 
@@ -85,6 +85,17 @@ describe.each(['embedded', 'server'] as const)('jobs in the %s book', (kind) => 
     for (const whose of [{ partner: 'another' }, { partner: 'founder', owner: 'u_2' }]) {
       await expect(readJob(book, job(1).id, whose)).rejects.toMatchObject({ status: 404, code: 'JOB_NOT_FOUND' });
     }
+  });
+
+  test('a job that has its end is forgotten after its time, and one that waits is not', async () => {
+    const book = await books.open();
+    const clock = { ms: startMs };
+    await addJob(book, job(1));
+    await addJob(book, job(2, { atMs: startMs + 1_000 }));
+    expect(await runner(book, async () => await Promise.resolve({ kind: 'done', result: null }), clock).runDue()).toBe(1);
+    expect(await pruneJobs(book, startMs)).toBe(0);
+    expect(await pruneJobs(book, startMs + 1)).toBe(1);
+    expect(await book.query('select id from job')).toEqual([{ id: job(2).id }]);
   });
 
   test('a job that was added in a transaction that failed is not there', async () => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Book } from '../../src/book/book.ts';
 import { verify } from '../../src/book/verify.ts';
 import { balanceSummary } from '../../src/lifecycle/balance-summary.ts';
@@ -22,104 +22,106 @@ let jobs: Jobs;
 const fallen: string[] = [];
 const clock = { ms: 0 };
 
-beforeAll(async () => {
-  books = await bookFixtures.embedded();
-  // The demo's program without the loads of its own.
-  desks = await openDesks(demoTables.map((row) => (row.kind === 'program' ? { ...row, document: { ...row.document, creditLoads: [] } } : row)));
-  mails = await openMailServer();
-  mailer = openMailer({ url: mails.url, from: 'Locum <switch@example.com>' });
-});
-beforeEach(async () => {
-  book = await books.open();
-  clock.ms = Date.now();
-  mails.received.length = 0;
-  mails.refuse(false);
-  const now = (): number => clock.ms;
-  partners = new PartnerBalances({ book, desk: desks.desk, now, fellBelow: (partner, kind) => fallen.push(`${partner} ${kind}`) });
-  jobs = new Jobs({ book, now, random: () => 0.5, handlers: { [mailJob]: mailer.handler } });
-});
-afterAll(async () => {
-  mailer.close();
-  await mails.close();
-  await desks.close();
-  await books.remove();
-});
+describe.each(['embedded', 'server'] as const)('partners’ balances over the %s book', (bookKind) => {
+  beforeAll(async () => {
+    books = await bookFixtures[bookKind]();
+    // The demo's program without the loads of its own.
+    desks = await openDesks(demoTables.map((row) => (row.kind === 'program' ? { ...row, document: { ...row.document, creditLoads: [] } } : row)));
+    mails = await openMailServer();
+    mailer = openMailer({ url: mails.url, from: 'Locum <switch@example.com>' });
+  });
+  beforeEach(async () => {
+    book = await books.open();
+    clock.ms = Date.now();
+    mails.received.length = 0;
+    mails.refuse(false);
+    const now = (): number => clock.ms;
+    partners = new PartnerBalances({ book, desk: desks.desk, now, fellBelow: (partner, kind) => fallen.push(`${partner} ${kind}`) });
+    jobs = new Jobs({ book, now, random: () => 0.5, handlers: { [mailJob]: mailer.handler } });
+  });
+  afterAll(async () => {
+    mailer.close();
+    await mails.close();
+    await desks.close();
+    await books.remove();
+  });
 
-const eur = (amountMinor: number): { readonly amountMinor: number; readonly currency: string } => ({ amountMinor, currency: 'EUR' });
+  const eur = (amountMinor: number): { readonly amountMinor: number; readonly currency: string } => ({ amountMinor, currency: 'EUR' });
 
-test('a partner balance is made once, loaded once for each key, and never taken below nothing', async () => {
-  const made = await partners.create('demo', { kind: 'partner', currency: 'USD' }, 'key');
-  expect(await partners.create('demo', { kind: 'partner', currency: 'USD' }, 'key')).toEqual(made);
-  await expect(partners.create('demo', { kind: 'partner' }, 'other')).rejects.toMatchObject({ status: 409, code: 'PARTNER_BALANCE_EXISTS' });
-  const usd = { amountMinor: 900, currency: 'USD' };
-  const [key, take] = [newId('k'), newId('k')];
-  expect(await partners.reload('demo', 'partner', usd, 1, key)).toMatchObject({ left: usd });
-  expect(await partners.reload('demo', 'partner', usd, 1, key)).toMatchObject({ left: usd });
-  await expect(partners.reload('demo', 'partner', { ...usd, amountMinor: 901 }, 1, key)).rejects.toMatchObject({ code: 'IDEMPOTENCY_CONFLICT' });
-  await expect(partners.reload('demo', 'partner', { ...usd, amountMinor: 901 }, -1, take)).rejects.toMatchObject({ code: 'FUNDS_INSUFFICIENT' });
-  await expect(partners.reload('demo', 'partner', eur(1), 1, newId('k'))).rejects.toMatchObject({ code: 'CURRENCY_MISMATCH' });
-  expect(await partners.reload('demo', 'partner', usd, -1, newId('k'))).toMatchObject({ left: { amountMinor: 0, currency: 'USD' } });
-});
+  test('a partner balance is made once, loaded once for each key, and never taken below nothing', async () => {
+    const made = await partners.create('demo', { kind: 'partner', currency: 'USD' }, 'key');
+    expect(await partners.create('demo', { kind: 'partner', currency: 'USD' }, 'key')).toEqual(made);
+    await expect(partners.create('demo', { kind: 'partner' }, 'other')).rejects.toMatchObject({ status: 409, code: 'PARTNER_BALANCE_EXISTS' });
+    const usd = { amountMinor: 900, currency: 'USD' };
+    const [key, take] = [newId('k'), newId('k')];
+    expect(await partners.reload('demo', 'partner', usd, 1, key)).toMatchObject({ left: usd });
+    expect(await partners.reload('demo', 'partner', usd, 1, key)).toMatchObject({ left: usd });
+    await expect(partners.reload('demo', 'partner', { ...usd, amountMinor: 901 }, 1, key)).rejects.toMatchObject({ code: 'IDEMPOTENCY_CONFLICT' });
+    await expect(partners.reload('demo', 'partner', { ...usd, amountMinor: 901 }, -1, take)).rejects.toMatchObject({ code: 'FUNDS_INSUFFICIENT' });
+    await expect(partners.reload('demo', 'partner', eur(1), 1, newId('k'))).rejects.toMatchObject({ code: 'CURRENCY_MISMATCH' });
+    expect(await partners.reload('demo', 'partner', usd, -1, newId('k'))).toMatchObject({ left: { amountMinor: 0, currency: 'USD' } });
+  });
 
-test('a credit balance is in the currency of the partner’s programs, and there is one of what users spend', async () => {
-  await expect(partners.create('nobody', { kind: 'credit' }, 'k')).rejects.toMatchObject({ status: 404, code: 'PARTNER_NOT_FOUND' });
-  await expect(partners.create('demo', { kind: 'credit', currency: 'USD' }, 'k')).rejects.toMatchObject({ code: 'CURRENCY_MISMATCH' });
-  expect(await partners.create('demo', { kind: 'credit' }, 'k')).toMatchObject({ currency: 'EUR', left: eur(0) });
-  await expect(partners.get('demo', 'deposit')).rejects.toMatchObject({ status: 404 });
-});
+  test('a credit balance is in the currency of the partner’s programs, and there is one of what users spend', async () => {
+    await expect(partners.create('nobody', { kind: 'credit' }, 'k')).rejects.toMatchObject({ status: 404, code: 'PARTNER_NOT_FOUND' });
+    await expect(partners.create('demo', { kind: 'credit', currency: 'USD' }, 'k')).rejects.toMatchObject({ code: 'CURRENCY_MISMATCH' });
+    expect(await partners.create('demo', { kind: 'credit' }, 'k')).toMatchObject({ currency: 'EUR', left: eur(0) });
+    await expect(partners.get('demo', 'deposit')).rejects.toMatchObject({ status: 404 });
+  });
 
-test('whoever looks how often, a partner gets one e-mail for each time that its balance falls below its level', async () => {
-  await partners.create('demo', { kind: 'partner', currency: 'EUR' }, 'k');
-  await partners.reload('demo', 'partner', eur(1_000), 1, newId('k'));
-  await partners.setLevel('demo', 'partner', { levelMinor: 500, notifyEmail: 'treasury@partner.example' });
-  fallen.length = 0;
-  const send = async (): Promise<void> => {
-    while ((await jobs.runDue()) > 0) { /* Until nothing is due. */ }
-  };
-  const lookAll = async (): Promise<void> => void (await Promise.all([partners.watch(), partners.watch(), partners.watch()]));
-  await lookAll();
-  await send();
-  expect(mails.received).toEqual([]);
-  await partners.reload('demo', 'partner', eur(600), -1, newId('k'));
-  await lookAll();
-  await lookAll();
-  await send();
-  expect(mails.received).toHaveLength(1);
-  expect(mails.received[0]).toContain('To: treasury@partner.example');
-  expect(mails.received[0]).toContain('4.00 EUR were left');
-  expect(fallen).toEqual(['demo partner']);
-  await partners.reload('demo', 'partner', eur(600), 1, newId('k'));
-  await lookAll();
-  expect(await partners.get('demo', 'partner')).toMatchObject({ isBelowLevel: false });
-  // The server takes none for a while: it is tried again, under one id.
-  mails.refuse(true);
-  await partners.reload('demo', 'partner', eur(900), -1, newId('k'));
-  await lookAll();
-  await send();
-  expect(mails.received).toHaveLength(1);
-  mails.refuse(false);
-  clock.ms += 60_000;
-  await send();
-  expect(mails.received).toHaveLength(2);
-  expect(new Set(mails.received.map((mail) => /^Message-ID: (.+)$/im.exec(mail)?.[1])).size).toBe(2);
-  await partners.reload('demo', 'partner', eur(100), -1, newId('k'));
-});
+  test('whoever looks how often, a partner gets one e-mail for each time that its balance falls below its level', async () => {
+    await partners.create('demo', { kind: 'partner', currency: 'EUR' }, 'k');
+    await partners.reload('demo', 'partner', eur(1_000), 1, newId('k'));
+    await partners.setLevel('demo', 'partner', { levelMinor: 500, notifyEmail: 'treasury@partner.example' });
+    fallen.length = 0;
+    const send = async (): Promise<void> => {
+      while ((await jobs.runDue()) > 0) { /* Until nothing is due. */ }
+    };
+    const lookAll = async (): Promise<void> => void (await Promise.all([partners.watch(), partners.watch(), partners.watch()]));
+    await lookAll();
+    await send();
+    expect(mails.received).toEqual([]);
+    await partners.reload('demo', 'partner', eur(600), -1, newId('k'));
+    await lookAll();
+    await lookAll();
+    await send();
+    expect(mails.received).toHaveLength(1);
+    expect(mails.received[0]).toContain('To: treasury@partner.example');
+    expect(mails.received[0]).toContain('4.00 EUR were left');
+    expect(fallen).toEqual(['demo partner']);
+    await partners.reload('demo', 'partner', eur(600), 1, newId('k'));
+    await lookAll();
+    expect(await partners.get('demo', 'partner')).toMatchObject({ isBelowLevel: false });
+    // The server takes none for a while: it is tried again, under one id.
+    mails.refuse(true);
+    await partners.reload('demo', 'partner', eur(900), -1, newId('k'));
+    await lookAll();
+    await send();
+    expect(mails.received).toHaveLength(1);
+    mails.refuse(false);
+    clock.ms += 60_000;
+    await send();
+    expect(mails.received).toHaveLength(2);
+    expect(new Set(mails.received.map((mail) => /^Message-ID: (.+)$/im.exec(mail)?.[1])).size).toBe(2);
+    await partners.reload('demo', 'partner', eur(100), -1, newId('k'));
+  });
 
-test('the summary is what the postings sum to: users, what is in transit, partners, and the wallet', async () => {
-  const [one, two] = [await holder(book, desks.desk, 12_300), await holder(book, desks.desk, 700)];
-  const transferId = newId('t');
-  await desks.desk.apply({ kind: 'transferOut', id: `${transferId}.out`, transferId, accountId: one.balanceId, amountMinor: 300, receivedAtMs: clock.ms });
-  await partners.create('demo', { kind: 'credit' }, 'k');
-  await partners.reload('demo', 'credit', eur(50_000), 1, newId('k'));
-  await drainAll(desks.store, book);
-  const [{ users } = { users: 0 }] = await book.query<{ readonly users: number }>(`select sum(amount_minor)::bigint as users from posting where ledger like 'holder:%'`);
-  const [{ counted } = { counted: 0 }] = await book.query<{ readonly counted: number }>(`select sum(balance_minor)::bigint as counted from partner_credit where guard_id = 'credit:demo'`);
-  const { currencies } = await balanceSummary(book, undefined);
-  expect(currencies).toEqual([{ currency: 'EUR', balances: 2, usersMinor: users, heldMinor: 0, inTransitMinor: 300, partnersMinor: counted, walletMinor: users + counted }]);
-  expect(users).toBe(12_700);
-  expect(await balanceSummary(book, 'demo')).toMatchObject({ currencies });
-  expect((await balanceSummary(book, 'another')).currencies).toEqual([]);
-  expect(await verify(book, 10)).toEqual([]);
-  await book.query('update account set ledger_minor = ledger_minor + 5 where account_id = $1', [two.balanceId]);
-  expect((await verify(book, 10)).map(({ check }) => check)).toContain('summaryIsSumOfPostings');
+  test('the summary is what the postings sum to: users, what is in transit, partners, and the wallet', async () => {
+    const [one, two] = [await holder(book, desks.desk, 12_300), await holder(book, desks.desk, 700)];
+    const transferId = newId('t');
+    await desks.desk.apply({ kind: 'transferOut', id: `${transferId}.out`, transferId, accountId: one.balanceId, amountMinor: 300, receivedAtMs: clock.ms });
+    await partners.create('demo', { kind: 'credit' }, 'k');
+    await partners.reload('demo', 'credit', eur(50_000), 1, newId('k'));
+    await drainAll(desks.store, book);
+    const [{ users } = { users: 0 }] = await book.query<{ readonly users: number }>(`select sum(amount_minor)::bigint as users from posting where ledger like 'holder:%'`);
+    const [{ counted } = { counted: 0 }] = await book.query<{ readonly counted: number }>(`select sum(balance_minor)::bigint as counted from partner_credit where guard_id = 'credit:demo'`);
+    const { currencies } = await balanceSummary(book, undefined);
+    expect(currencies).toEqual([{ currency: 'EUR', balances: 2, usersMinor: users, heldMinor: 0, inTransitMinor: 300, partnersMinor: counted, walletMinor: users + counted }]);
+    expect(users).toBe(12_700);
+    expect(await balanceSummary(book, 'demo')).toMatchObject({ currencies });
+    expect((await balanceSummary(book, 'another')).currencies).toEqual([]);
+    expect(await verify(book, 10)).toEqual([]);
+    await book.query('update account set ledger_minor = ledger_minor + 5 where account_id = $1', [two.balanceId]);
+    expect((await verify(book, 10)).map(({ check }) => check)).toContain('summaryIsSumOfPostings');
+  });
 });

@@ -240,6 +240,23 @@ describe.each(['embedded', 'server'] as const)('webhooks over the %s book', (kin
     expect(verdicts).toEqual([[true, true], [false, true]]);
   });
 
+  test('events are forgotten after their time, and those that somebody waits for are not', async () => {
+    const { book, webhooks, clock, deliver } = houseOn(await books.open());
+    await webhooks.create('founder', { url: receiver.url, types: ['transaction.declined'] }, 'key-1');
+    const writer = new AccountWriter('b_1');
+    await record(book, [writer.opened(), writer.declined(1), writer.declined(2)]);
+    receiver.answer(({ event }) => ((event['transaction'] as { amount: number }).amount === 1 ? 200 : 500));
+    await deliver();
+    clock.ms += 2_000;
+    expect(await webhooks.prune(0)).toBe(0);
+    expect(await webhooks.prune(clock.ms)).toBe(1);
+    receiver.answer(200);
+    clock.ms += 60_000;
+    expect(await deliver()).toBe(1);
+    expect(await webhooks.prune(clock.ms)).toBe(1);
+    expect(await book.query('select event_sequence from webhook_delivery')).toEqual([]);
+  });
+
   test('the same call makes one webhook, and another partner sees none of it', async () => {
     const { webhooks } = houseOn(await books.open());
     const made = await webhooks.create('founder', { url: receiver.url }, 'key-1');

@@ -82,6 +82,7 @@ create table job (
   check (state in ('waiting', 'done', 'failed'))
 ) with (fillfactor = 70);
 create index job_due on job (due_at) where state = 'waiting';
+create index job_ended on job (ended_at) where ended_at is not null;
 comment on table job is 'Work that is done after its caller was answered, by whichever process is there: what it does is done once by its id.';
 comment on column job.owner is 'Whom it is for: a user''s id, or empty.';
 comment on column job.input is 'JSON. What is secret in it is sealed.';
