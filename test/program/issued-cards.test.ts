@@ -1,11 +1,12 @@
 /** Cards of the running program: killed with requests under way, again and again, it ends with one card for each request, and with each plastic in one file. */
 import { createPublicKey, randomUUID, X509Certificate } from 'node:crypto';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { compactDecrypt, CompactEncrypt, importPKCS8 } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { withTrailer } from '../../src/lifecycle/personalisation-format.ts';
 import type { CertificateShown } from '../../src/program/operator-certificates.ts';
 import { Openssl } from '../ca/openssl.ts';
 import { locum } from '../cli/locum.ts';
@@ -140,5 +141,15 @@ test('killed in mid-flight, it makes one card for each request, and has each pla
   await eventually(() => orders().length >= physical, 'the plastics are in files', patienceMs);
   expect(new Set(orders()).size).toBe(orders().length);
   expect(orders()).toHaveLength(physical);
+  const confirmation = [{ format: 'locum-confirmation/1', bureau: 'demo-bureau', madeAt: new Date().toISOString() }, ...orders().map((orderId) => ({ orderId, result: 'produced' }))];
+  writeFileSync(join(folder, 'data', 'personalisation', 'from-bureau', 'made.jsonl'), withTrailer(confirmation));
+  const linked = async (): Promise<readonly string[]> => {
+    const { body } = await ask('GET', `${cards}?limit=200`);
+    return (body['items'] as typeof seen).filter(({ kind, state }) => kind === 'physical' && state === 'linked').map(({ cardId }) => cardId);
+  };
+  await eventually(async () => (await linked()).length === physical, 'all are linked', patienceMs);
+  expect(new Set([...(await linked()), ...virtual]).size).toBe(wishes.length);
+  const [first = ''] = await linked();
+  expect(await change('POST', `${cards}/${first}/activate`, {})).toMatchObject({ state: 'active' });
   expect(program.output).not.toMatch(/476173[0-9]{10}/);
 }, 180_000);
