@@ -3,6 +3,7 @@ import { Type } from 'typebox';
 import type { TSchema } from 'typebox';
 import { eventTypes } from '../lifecycle/events.ts';
 import type { JobShown } from '../lifecycle/jobs.ts';
+import { LifecycleRefused } from '../lifecycle/refusal.ts';
 import type { Webhooks } from '../lifecycle/webhooks.ts';
 import { callerOfKind } from './caller-kind.ts';
 import { requestKeyOf } from './request-key.ts';
@@ -81,7 +82,8 @@ export function webhookRoutes({ webhooks }: Pick<WebhookServices, 'webhooks'>): 
       answers: { 202: Type.Object({ replayed: count }) },
       run: async ({ caller, params: { webhookId }, body: { eventIds, since, deadOnly } }) => {
         const sinceMs = since === undefined ? undefined : Date.parse(since);
-        return { status: 202, body: { replayed: await webhooks.replay(partnerOf(caller), webhookId, { eventIds, sinceMs: Number.isNaN(sinceMs) ? undefined : sinceMs, deadOnly }) } };
+        if (Number.isNaN(sinceMs)) throw new LifecycleRefused(400, 'TIME_INVALID', 'must be a time as RFC 3339 writes it', 'since');
+        return { status: 202, body: { replayed: await webhooks.replay(partnerOf(caller), webhookId, { eventIds, sinceMs, deadOnly }) } };
       },
     }),
   ];

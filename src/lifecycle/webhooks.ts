@@ -176,12 +176,13 @@ export class Webhooks {
   /**
    * Sends events again, or for the first time, in their order.
    * @returns how many
-   * @throws LifecycleRefused WEBHOOK_NOT_FOUND
+   * @throws LifecycleRefused WEBHOOK_NOT_FOUND, REPLAY_OF_NOTHING
    */
   async replay(partner: string, webhookId: string, { eventIds, sinceMs, deadOnly = false }: ReplayChoice): Promise<number> {
     const { book, now } = this.#options;
     return await book.transaction(async (queries) => {
       const { types } = await this.#find(queries, partner, webhookId);
+      if (eventIds === undefined && sinceMs === undefined && !deadOnly) throw new LifecycleRefused(400, 'REPLAY_OF_NOTHING', 'one of eventIds, since and deadOnly says what is sent again');
       const rows = await queries.query(
         `insert into webhook_delivery as d (webhook_id, event_sequence, subject, state, due_at)
          select $1, e.sequence, e.subject, 'waiting', $2 from event e

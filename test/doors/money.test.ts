@@ -178,6 +178,7 @@ test('a partner is told at its webhook, whose secret it alone can read, and can 
   expect(shown).toMatchObject({ status: 200, json: { waiting: 0, dead: 0, failures: 0 } });
   expect(`${shown.text}${doors.logged()}`).not.toContain(secret);
   expect(await post(`/secure/webhooks/${webhookId}/replay`, { eventIds: [told[0]!.event.id] })).toMatchObject({ status: 202, json: { replayed: 1 } });
+  for (const body of [{}, { deadOnly: false }, { since: 'yesterday' }, { since: '2026-02-31T25:00:00Z' }]) expect((await post(`/secure/webhooks/${webhookId}/replay`, body)).status).toBe(400);
   await work();
   expect(receiver.received.filter(({ event }) => event.id === told[0]!.event.id)).toHaveLength(2);
   expect((await doors.ask(`/secure/webhooks/${webhookId}/deliveries?state=delivered&limit=1`, { partner })).json).toMatchObject({ items: [{ state: 'delivered', lastStatus: 204 }] });
