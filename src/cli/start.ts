@@ -14,7 +14,7 @@ export const startCommand: Command = {
     'The log goes to standard output, one line of JSON for each event.',
   ],
   options: configOption,
-  examples: [{ line: 'start', about: 'The demo: stations on 8583, 8584 and 8585, health and metrics on 8080, everything it writes in ./data.', needs: 'free ports' }],
+  examples: [{ line: 'start', about: 'The demo: stations on 8583, 8584 and 8585, HTTP on 8080, partners with client certificates on 8443, everything it writes in ./data.', needs: 'free ports' }],
   async run(given, outside) {
     const config = configOf(given, outside);
     for (const warning of config.warnings) outside.complain(`locum start: ${warning}`);

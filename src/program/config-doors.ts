@@ -101,3 +101,8 @@ export function officeDoors({ secure, idempotencyHours, keyOverlapHours, answerM
 function rateOf(perSecond: number): Rate {
   return { perSecond, burst: perSecond * 2 };
 }
+
+/** Whether sessions of cardholders and staff cross a network without TLS. */
+export function isInClear({ host, tls }: { readonly host: string; readonly tls: TlsPlace | undefined }): boolean {
+  return tls === undefined && !/^(?:localhost|127\.[0-9.]+|::1)$/.test(host);
+}

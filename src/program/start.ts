@@ -44,6 +44,7 @@ import { lookAt } from './alert-look.ts';
 import { AlertNotes, AlertWatch } from './alerts.ts';
 import { AcquirerStations } from './acquirers.ts';
 import type { Config } from './config.ts';
+import { isInClear } from './config-doors.ts';
 import { CreditLoads } from './credit-loads.ts';
 import { makeDemoCards } from './demo.ts';
 import { DeskCalls } from './desk-calls.ts';
@@ -143,6 +144,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   const peers = openPeers(config.operator.peers, token, process.env);
   const office = await Office.open({ config, store, log, readable, metrics: metrics.registry, token, now });
   opened.push(() => office.stop(0));
+  if (isInClear(config.http)) log.warning('sessions travel in clear', { host: config.http.host, todo: 'name a certificate (http.tls), or listen on a loopback address behind what ends TLS' });
   const notes = new AlertNotes(elapsed);
   const messages = messageLogOf(config, office, metrics, log, notes, now);
   const newId = (): string => `${config.switchName}x${now().toString(36)}${randomInt(0x7fffffff).toString(36)}`;

@@ -59,7 +59,7 @@ test('a stop reaches the switch itself, and leaves it more time than it may take
 });
 
 test('it publishes the demo’s ports, to this machine only', () => {
-  expect(compose.services.switch.ports).toEqual(['127.0.0.1:8080:8080', '127.0.0.1:8583:8583', '127.0.0.1:8584:8584', '127.0.0.1:8585:8585']);
+  expect(compose.services.switch.ports).toEqual(['127.0.0.1:8080:8080', '127.0.0.1:8443:8443', '127.0.0.1:8583:8583', '127.0.0.1:8584:8584', '127.0.0.1:8585:8585']);
 });
 
 test('every named volume that a service uses is declared', () => {

@@ -6,6 +6,7 @@ import type { RequestOptions } from 'node:https';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { keyWithCertificate } from '../../src/ca/server-certificate.ts';
+import { isInClear } from '../../src/program/config-doors.ts';
 import type { CertificateShown } from '../../src/program/operator-certificates.ts';
 import { Openssl } from '../ca/openssl.ts';
 import { locum } from '../cli/locum.ts';
@@ -102,6 +103,13 @@ test('where the port is taken the start says which setting chooses another', asy
   const second = emptyFolder();
   const started = startProgram(second, { LOCUM_DOORS_SECURE_PORT: String(program.securePort) });
   await expect(started).rejects.toThrow(/partners cannot be served on 127\.0\.0\.1:[0-9]+: .*doors\.secure\.port, or LOCUM_DOORS_SECURE_PORT/);
+});
+
+test('sessions that would cross a network in clear are warned of, and on a loopback address or with TLS they are not', () => {
+  const tls = { certificateFile: 'a.pem', keyFile: 'b.pem' };
+  for (const host of ['127.0.0.1', '127.0.0.53', 'localhost', '::1']) expect(isInClear({ host, tls: undefined })).toBe(false);
+  for (const host of ['0.0.0.0', '::', '10.0.0.1', 'switch.example']) expect([isInClear({ host, tls: undefined }), isInClear({ host, tls })]).toEqual([true, false]);
+  expect(program.of('sessions travel in clear')).toEqual([]);
 });
 
 test('of a certificate and its key both are named, or none', async () => {
