@@ -12,6 +12,7 @@
 import { availableMinor, cardIndex } from '../account/account.ts';
 import type { Account, Card } from '../account/account.ts';
 import { apply } from '../account/apply.ts';
+import { controlOwners } from '../account/controls.ts';
 import type { DecideFacts, Decision } from '../account/decision.ts';
 import type { TransactionEntry } from '../account/journal.ts';
 import { assert } from '../base/assert.ts';
@@ -232,11 +233,12 @@ function knownCard({ record, security }: Card, { listedLock }: ApartFacts): Know
   };
 }
 
-/** What was left of the program's limits is this switch's for its share alone. */
+/** What was left of the program's limits, and of the card's own, is this switch's for its share alone. */
 function sharedLimits(seen: Account, { card: { token }, terms: { limits }, day, month }: CardMessage, switches: number): readonly LimitRule[] {
-  const counters = seen.cards[cardIndex(seen, token)]?.counters;
-  if (switches === 1 || counters === undefined) return limits;
-  return limits.map((rule) => {
+  const card = seen.cards[cardIndex(seen, token)];
+  if (switches === 1 || card === undefined) return limits;
+  const { counters, record: { controls } } = card;
+  return [...limits, ...controlOwners.flatMap((owner) => controls?.[owner]?.limits ?? [])].map((rule) => {
     if (rule.period === 'transaction') return rule;
     const { window, scopes } = counters[rule.period];
     const [count, amountMinor] = window >= (rule.period === 'day' ? day : month) ? (scopes[rule.scope] ?? [0, 0]) : [0, 0];

@@ -189,3 +189,9 @@ describe('an amount in another currency', () => {
     expect(new Apart(seen(1_000)).ask(message('0200', 500, { currency: '840' })).response.reason).toBe('1030');
   });
 });
+
+test.for<[switches: number, approved: number]>([[1, 6], [2, 3], [4, 1]])('of a limit that its holder has for a card, one of %i switches uses its share: %i', ([switches, approved]) => {
+  const limits: readonly LimitRule[] = [{ scope: 'overall', period: 'day', countMax: 6 }];
+  const { account } = Ledger.with(1_000, [cardRecord(0, { controls: { holder: { limits } } })]);
+  expect(new Apart(account, { switches }).shops(8, 1)).toEqual({ approved, refused: [switches === 1 ? '1875' : '1023'] });
+});
