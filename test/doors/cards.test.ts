@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cardRoutes } from '../../src/doors/card-routes.ts';
 import type { CardServices } from '../../src/doors/card-routes.ts';
 import { newId } from '../lifecycle/fixture.ts';
-import { bearer, confirm, keyed, newUser, openSession, pair, said } from './devices.ts';
+import { bearer, confirm, keyed, newColleague, newUser, openSession, pair, said, staffHeaders } from './devices.ts';
 import type { App, UserSession } from './devices.ts';
 import { endDoors, openDoors } from './fixture.ts';
 import type { Doors, Partner, Reply } from './fixture.ts';
@@ -233,6 +233,40 @@ describe('at the holder’s door', () => {
     expect((await ask(me, 'GET', `${path}/state`)).json).toMatchObject({ state: 'removed' });
     expect(await ask(me, 'POST', `${path}/unlock`)).toMatchObject({ status: 409, json: { code: 'CARD_REMOVED' } });
     expect(await doors.book.query(`select state from card_order where card_id = $1`, [card.cardId])).toEqual([{ state: 'cancelled' }]);
+  });
+});
+
+describe('at the staff’s door', () => {
+  test('staff make, lock and remove cards, and never see a full number or a CVC2', async () => {
+    const managing: Who = { headers: await staffHeaders(doors, await newColleague(doors, 'card-manager', 'manager')) };
+    said(await ask(managing, 'PUT', '/admin/encryption_key', { publicKey: spki(own.publicKey) }), 200);
+    const { userId } = await holder();
+    const made = saidCard(await ask(managing, 'POST', `/admin/customers/${userId}/cards/virtual`, {}, true), 201);
+    const path = `/admin/cards/${made.cardId}`;
+    const shown = [made, (await ask(managing, 'GET', path)).json, (await ask(managing, 'POST', `${path}/cvv`, undefined, true)).json];
+    const full = saidCard(await ask({ partner }, 'GET', `/secure/customers/${userId}/cards/${made.cardId}`, undefined, true), 200);
+    for (const each of shown) {
+      expect(each).toMatchObject({ cardId: made.cardId, maskedNumber: full.maskedNumber });
+      expect(each).not.toHaveProperty('cvc2');
+      expect(JSON.stringify(each)).not.toContain(full.cardNumber);
+    }
+    const physical = saidCard(await ask(managing, 'POST', `/admin/customers/${userId}/cards/physical`, { delivery }, true), 201);
+    // Staff see it before it is linked; its partner does not.
+    expect((await ask(managing, 'GET', `/admin/customers/${userId}/cards`)).json).toMatchObject({ items: [{ cardId: physical.cardId, state: 'ordered' }, { cardId: made.cardId }] });
+    expect((await ask({ partner }, 'GET', `/secure/customers/${userId}/cards`)).json).toMatchObject({ items: [{ cardId: made.cardId }] });
+    expect((await ask(managing, 'POST', `${path}/lock`, { lockCode: 4 })).json).toMatchObject({ lockCode: 4 });
+    expect((await ask(managing, 'DELETE', path)).status).toBe(204);
+    expect((await ask(managing, 'GET', path)).json).toMatchObject({ state: 'removed' });
+  });
+
+  test('one who is no manager neither makes a virtual card nor removes one, and may lock it', async () => {
+    const clerk: Who = { headers: await staffHeaders(doors, await newColleague(doors, 'card-clerk', 'employee')) };
+    const { userId } = await holder();
+    const { cardId } = await virtualCard(userId);
+    expect(await ask(clerk, 'POST', `/admin/customers/${userId}/cards/virtual`, {}, true)).toMatchObject({ status: 403 });
+    expect(await ask(clerk, 'DELETE', `/admin/cards/${cardId}`)).toMatchObject({ status: 403 });
+    expect((await ask(clerk, 'POST', `/admin/cards/${cardId}/lock`, { lockCode: 7 })).json).toMatchObject({ lockCode: 7 });
+    expect((await ask(clerk, 'POST', `/admin/cards/${cardId}/unlock`)).json).not.toHaveProperty('lockCode');
   });
 });
 
