@@ -13,7 +13,10 @@ export const staffAddCommand: Command = {
   operands: '<name>',
   about: ['The first admin is made this way; an admin adds others at the administration door.', enrolmentWords],
   options: { role: { type: 'string', value: '<role>', about: `what they may: ${staffRoles.join(', ')}` }, ...operatorOptions },
-  examples: [{ line: 'staff add mia --role admin', about: 'The first one.', needs: 'running demo' }],
+  examples: [
+    { line: 'staff add mia --role admin', about: 'The first one.', needs: 'running demo' },
+    { line: 'staff add tom --role employee', about: 'One who may look and lock.', needs: 'running demo' },
+  ],
   async run(given, outside) {
     const name = operandOf(staffAddCommand, given);
     const role = given.text('role');
@@ -49,7 +52,7 @@ export const staffLockCommand: Command = {
   operands: '<name>',
   about: ['Here at once, and at every other switch on the book a second later. The last active admin is not locked.'],
   options: operatorOptions,
-  examples: [],
+  examples: [{ line: 'staff lock tom', about: 'Out at once.', needs: 'running demo' }],
   async run(given, outside) {
     return await changed(staffLockCommand, 'lock', given, outside);
   },
@@ -61,7 +64,7 @@ export const staffUnlockCommand: Command = {
   operands: '<name>',
   about: ['Wrong tries are forgotten as well.'],
   options: operatorOptions,
-  examples: [],
+  examples: [{ line: 'staff unlock tom', about: 'In again.', needs: 'running demo' }],
   async run(given, outside) {
     return await changed(staffUnlockCommand, 'unlock', given, outside);
   },
@@ -73,7 +76,7 @@ export const staffResetCommand: Command = {
   operands: '<name>',
   about: ['For who has lost the password or the authenticator. Sessions end at once.', enrolmentWords, 'The last active admin is not reset: make another one first.'],
   options: operatorOptions,
-  examples: [],
+  examples: [{ line: 'staff reset tom', about: 'The authenticator is lost.', needs: 'running demo' }],
   async run(given, outside) {
     const name = operandOf(staffResetCommand, given);
     printEnrolment(given, outside, await askSwitch<EnrolmentShown>(given, outside, { method: 'POST', path: `staff/${encodeURIComponent(name)}/reset` }));
