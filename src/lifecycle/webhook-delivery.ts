@@ -32,6 +32,8 @@ export interface DeliveryEvents {
   delivered(webhookId: string): void;
   /** @param isDead it was the last attempt */
   failed(webhookId: string, trouble: string, isDead: boolean): void;
+  /** The book or the keys went away amid it: it goes on when they are back. */
+  interrupted(webhookId: string, error: unknown): void;
 }
 
 interface DueWebhook {
@@ -62,22 +64,47 @@ const troubleCharactersMax = 200;
 
 export class Delivery {
   readonly #options: DeliveryOptions;
+  /** Webhooks that are sent to from here at this moment. */
+  readonly #underWay = new Set<string>();
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
   }
 
-  /** One attempt of what is due now. @returns how many there were; @throws BookUnavailable */
+  /** One attempt of what is due now, to its end. @returns how many there were; @throws BookUnavailable */
   async runDue(): Promise<number> {
-    const { book, now } = this.#options;
-    const due = await book.query<DueWebhook>(
-      `select id, url, secret_sealed as "secretSealed", case when former_until > $1 then former_sealed end as "formerSealed", failures from webhook w
-       where removed_at is null and (resting_until is null or resting_until <= $1)
-         and exists (select from webhook_delivery d where d.webhook_id = w.id and d.state = 'waiting' and d.due_at <= $1)`,
-      [new Date(now())],
-    );
-    const counts = await Promise.all(due.map(async (webhook) => await this.#runWebhook(webhook)));
+    const counts = await Promise.all((await this.#due()).map(async (webhook) => await this.#runWebhook(webhook)));
     return counts.reduce((total, count) => total + count, 0);
+  }
+
+  /** Begins with what is due, and waits for no receiver: each webhook goes on by itself until nothing is due there. @throws BookUnavailable */
+  async beginDue(): Promise<void> {
+    for (const webhook of await this.#due()) {
+      if (this.#underWay.has(webhook.id)) continue;
+      this.#underWay.add(webhook.id);
+      void this.#exhaust(webhook);
+    }
+  }
+
+  async #exhaust(webhook: DueWebhook): Promise<void> {
+    try {
+      let current: DueWebhook | undefined = webhook;
+      while (current !== undefined && (await this.#runWebhook(current)) > 0) [current] = await this.#due(webhook.id);
+    } catch (error) {
+      this.#options.events.interrupted(webhook.id, error);
+    } finally {
+      this.#underWay.delete(webhook.id);
+    }
+  }
+
+  async #due(webhookId: string | null = null): Promise<readonly DueWebhook[]> {
+    const { book, now } = this.#options;
+    return await book.query<DueWebhook>(
+      `select id, url, secret_sealed as "secretSealed", case when former_until > $1 then former_sealed end as "formerSealed", failures from webhook w
+       where removed_at is null and (resting_until is null or resting_until <= $1) and ($2::text is null or id = $2)
+         and exists (select from webhook_delivery d where d.webhook_id = w.id and d.state = 'waiting' and d.due_at <= $1)`,
+      [new Date(now()), webhookId],
+    );
   }
 
   async #runWebhook(webhook: DueWebhook): Promise<number> {

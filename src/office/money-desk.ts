@@ -76,6 +76,7 @@ export function composeMoney({ book, desk, settings, now, randomBytes, random, l
     events: {
       delivered: (webhookId) => log.detail('webhook delivered', { webhookId }),
       failed: (webhookId, trouble, isDead) => (isDead ? log.warning('webhook given up', { webhookId, trouble }) : log.detail('webhook not delivered', { webhookId, trouble })),
+      interrupted: (webhookId, error) => log.detail('webhook waits', { webhookId, error: error instanceof Error ? error.message : String(error) }),
     },
   });
   const mailer = settings.mail === undefined ? undefined : openMailer(settings.mail);
@@ -88,7 +89,13 @@ export function composeMoney({ book, desk, settings, now, randomBytes, random, l
       ...jobRoutes({ job: async (jobId, whose) => await readJob(book, jobId, whose) }),
     ],
     work: [
-      { name: 'deliver to webhooks', everyMs: deliverEveryMs, run: async () => await delivery.runDue() > 0 },
+      {
+        name: 'deliver to webhooks', everyMs: deliverEveryMs,
+        run: async () => {
+          await delivery.beginDue();
+          return false;
+        },
+      },
       { name: 'go on with transfers', everyMs: secondMs, run: async () => await saga.resume() > 0 },
       { name: 'go on with balances', everyMs: 5 * secondMs, run: async () => await balances.resume() < 0 },
       { name: 'watch partners\' balances', everyMs: 10 * secondMs, run: async () => await partnerBalances.watch() < 0 },

@@ -54,7 +54,7 @@ function houseOn(book: Book): House {
   const webhooks = new Webhooks({ book, desk: desks.desk, now, randomBytes, rules: { allowsPrivate: true } });
   const delivery = new Delivery({
     book, desk: desks.desk, post: poster.post, now, random: () => 0.5,
-    events: { delivered: () => {}, failed: (_id, trouble) => failures.push(trouble) },
+    events: { delivered: () => {}, failed: (_id, trouble) => failures.push(trouble), interrupted: (_id, error) => failures.push(String(error)) },
   });
   const deliver = async (): Promise<number> => {
     let total = 0;
@@ -196,11 +196,31 @@ describe.each(['embedded', 'server'] as const)('webhooks over the %s book', (kin
     expect(receiver.received.map(({ event }) => [event.type, (event as unknown as { transaction: { id: string } }).transaction.id])).toEqual([['transaction.stood_in', 'stood-in']]);
   });
 
+  test('a receiver that does not answer is in nobody else’s way', async () => {
+    const { book, webhooks, clock } = houseOn(await books.open());
+    const slow = await openReceiver();
+    for (const [index, url] of [slow.url, receiver.url].entries()) await webhooks.create('founder', { url, types: ['transaction.declined'] }, `key-${index}`);
+    const release = Promise.withResolvers<{ readonly kind: 'answered'; readonly status: number }>();
+    const delivery = new Delivery({
+      book, desk: desks.desk, now: () => clock.ms, random: () => 0.5, events: { delivered: () => {}, failed: () => {}, interrupted: () => {} },
+      post: async (url, headers, body) => (url === slow.url ? await release.promise : await poster.post(url, headers, body)),
+    });
+    const writer = new AccountWriter('b_1');
+    await record(book, [writer.opened(), ...Array.from({ length: 5 }, (_, index) => writer.declined(index + 1))]);
+    await delivery.beginDue();
+    await expect.poll(() => receiver.received.length).toBe(5);
+    await delivery.beginDue();
+    release.resolve({ kind: 'answered', status: 200 });
+    await expect.poll(async () => (await book.query(`select 1 from webhook_delivery where state = 'waiting'`)).length).toBe(0);
+    expect(await book.query('select max(attempts) as most from webhook_delivery')).toEqual([{ most: 1 }]);
+    await slow.close();
+  });
+
   test('an attempt that was killed is made again when its lease is over', async () => {
     const { book, webhooks, clock, deliver } = houseOn(await books.open());
     await webhooks.create('founder', { url: receiver.url, types: ['balance.opened'] }, 'key-1');
     await record(book, [new AccountWriter('b_1').opened()]);
-    const killed = new Delivery({ book, desk: desks.desk, now: () => clock.ms, random: () => 0.5, events: { delivered: () => {}, failed: () => {} }, post: async () => await new Promise(() => {}) });
+    const killed = new Delivery({ book, desk: desks.desk, now: () => clock.ms, random: () => 0.5, events: { delivered: () => {}, failed: () => {}, interrupted: () => {} }, post: async () => await new Promise(() => {}) });
     void killed.runDue();
     await expect.poll(async () => (await book.query('select 1 from webhook_delivery where attempts = 1')).length).toBe(1);
     expect(await deliver()).toBe(0);
