@@ -32,8 +32,6 @@ export interface DoorOptions extends AdmitOptions, ServeOptions {
   readonly elapsed: () => number;
   /** Each request that a route was found for. @param who as `callerName` has it; empty where nobody was admitted */
   readonly answered: (operationId: string, who: string, status: number, requestId: string, elapsedMs: number) => void;
-  /** What must not be: for the log. */
-  readonly failed: (operationId: string, requestId: string, error: unknown) => void;
 }
 
 export const prefixes: Readonly<Record<Door, string>> = { mobile: '/customers/me', server: '/secure', admin: '/admin' };

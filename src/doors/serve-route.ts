@@ -41,6 +41,8 @@ export interface ServeOptions {
   readonly audit: (entry: AuditEntry) => Promise<void>;
   /** How long a service may take; ms. */
   readonly answerMsMax: number;
+  /** What must not be: for the log. */
+  readonly failed: (operationId: string, requestId: string, error: unknown) => void;
 }
 
 /** An answer as it is sent. */
@@ -93,7 +95,7 @@ export class RouteServer {
     else if (body !== undefined && canonicalJson(body) !== '{}') throw new DoorRefused({ status: 400, code: 'BODY_UNEXPECTED', detail: 'this takes no body' });
     const idempotencyKey = this.#isChange ? keyOf(request) : '';
     const call = { caller, params, query, body, idempotencyKey, requestId: request.id, atMs };
-    const sent = await within(this.#options.answerMsMax, this.#isChange ? this.#once(call, responseKey) : this.#done(call, responseKey));
+    const sent = await within(this.#options.answerMsMax, this.#isChange ? this.#once(call, responseKey) : this.#done(call, responseKey), (error) => this.#options.failed(route.operationId, call.requestId, error));
     reply.code(sent.status).headers(sent.headers);
     if (sent.type !== undefined) reply.type(sent.type);
     // Not awaited until it is sent: nobody here waits for that.
@@ -203,14 +205,18 @@ function again({ status, body, headers: { 'content-type': type, ...headers }, se
   return { status, type, text: body, headers: { ...headers, 'idempotency-replayed': 'true' }, sealedFor };
 }
 
-/** @throws DoorRefused where it takes longer; it may be done all the same */
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+/** @param failedLate a fault of what nobody waits for any more @throws DoorRefused where it takes longer; it may be done all the same */
+async function within<T>(ms: number, work: Promise<T>, failedLate: (error: unknown) => void): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new DoorRefused({ status: 503, code: 'TIMED_OUT', detail: 'it was not done in time, or is done later: ask again with the same key', headers: { 'retry-after': '1' } })), ms);
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    reject(new DoorRefused({ status: 503, code: 'TIMED_OUT', detail: 'it was not done in time, or is done later: ask again with the same key', headers: { 'retry-after': '1' } }));
+  }, ms);
   try {
     return await Promise.race([work, promise]);
   } finally {
     clearTimeout(timer);
-    work.catch(() => undefined);
+    if (isLate) work.catch((error: unknown) => (refusalOf(error) === undefined ? failedLate(error) : undefined));
   }
 }

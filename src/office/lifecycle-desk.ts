@@ -82,7 +82,7 @@ export interface BackgroundWork {
   run(): Promise<boolean>;
 }
 
-export interface Lifecycle extends Omit<ServeOptions, 'now'> {
+export interface Lifecycle extends Omit<ServeOptions, 'now' | 'failed'> {
   readonly routes: readonly Route[];
   readonly authenticate: Authenticators;
   readonly admit: (der: Uint8Array) => ReturnType<Admissions['admit']>;

@@ -48,7 +48,7 @@ const routes: Route[] = [
 ];
 
 beforeAll(async () => {
-  doors = await openDoors({ routes });
+  doors = await openDoors({ routes, settings: { answerMsMax: 4_000 } });
   shop = await doors.partner('shop');
 }, 120_000);
 afterAll(endDoors);
@@ -213,6 +213,19 @@ describe('idempotency', () => {
     await expect.poll(() => runs.slow).toBe(before + 1);
     gate.resolve(undefined);
     expect((await Promise.all(both)).map(({ status }) => status)).toEqual([204, 204, 204]);
+    expect(runs.slow).toBe(before + 1);
+    gate = Promise.withResolvers();
+  });
+
+  test('what takes too long is told so, goes on, and answers the same call again when it is done', async () => {
+    const before = runs.slow;
+    const slow = async (): Promise<Reply> => await doors.ask('/secure/slow', { method: 'POST', partner: shop, headers: { 'x-idempotency-key': 'too-long-a-call' } });
+    const first = await slow();
+    expect(problem(first)).toEqual({ status: 503, code: 'TIMED_OUT' });
+    expect(first.headers['retry-after']).toBe('1');
+    const second = slow();
+    gate.resolve(undefined);
+    expect(await second).toMatchObject({ status: 204, headers: { 'idempotency-replayed': 'true' } });
     expect(runs.slow).toBe(before + 1);
     gate = Promise.withResolvers();
   });
