@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { endDoors, openDoors } from './fixture.ts';
 import type { Doors, Partner, Reply } from './fixture.ts';
+import { keyed, newColleague, staffHeaders, userWithSession } from './devices.ts';
 
 let doors: Doors;
 let shops: Partner;
@@ -93,6 +94,25 @@ test('verification is begun by the partner, flagged by it, and what the service 
   expect((await change(shops, 'PUT', `${path}/kyc`, { kyc: 'refused', why: 'forged' })).json).toMatchObject({ kyc: 'refused', kycBy: 'partner' });
   expect((await change(shops, 'PUT', `${path}/kyc`, { kyc: 'verified' })).json).toMatchObject({ kyc: 'verified', kycBy: 'partner' });
   expect((await doors.ask(`${path}/kyc`, { partner: shops })).json).toMatchObject({ items: [{ kyc: 'started', byKind: 'partner', by: 'shops' }, { kyc: 'refused', why: 'forged' }, { kyc: 'verified' }] });
+});
+
+test('a user begins the verification in the app, and staff lock and unlock users and end what their devices do', async () => {
+  const { app, headers } = await userWithSession(doors, shops);
+  const details = { givenName: 'Mia', familyName: 'Nowak', birthDate: '1990-02-28' };
+  expect((await doors.ask('/customers/me/register', { method: 'POST', headers: keyed(headers), body: details })).json).toMatchObject({ userId: app.userId, kyc: 'started', kycBy: 'service' });
+  const staff = await staffHeaders(doors, await newColleague(doors, 'manager', 'manager'));
+  const user = `/admin/customers/${app.userId}`;
+  const act = async (method: string, path: string): Promise<Reply> => await doors.ask(path, { method, headers: keyed(staff) });
+  expect((await act('GET', `${user}/kyc`)).json).toMatchObject({ items: [{ kyc: 'started', byKind: 'user', by: app.userId }] });
+  expect((await act('GET', '/admin/customers?partner=shops&kyc=started')).text).toContain(app.userId);
+  expect((await act('GET', '/admin/customers?partner=banks')).text).not.toContain(app.userId);
+  expect((await act('GET', `${user}/devices`)).json).toMatchObject({ items: [{ deviceId: app.deviceId }] });
+  expect((await act('DELETE', `${user}/sessions`)).json).toEqual({ ended: 1 });
+  expect((await doors.ask('/customers/me', { headers })).status).toBe(401);
+  expect((await act('POST', `${user}/lock`)).json).toMatchObject({ state: 'locked', partner: 'shops' });
+  expect((await act('POST', `${user}/unlock`)).json).toMatchObject({ state: 'active' });
+  expect((await act('DELETE', `${user}/devices/${app.deviceId}`)).status).toBe(204);
+  expect((await act('GET', `${user}/devices`)).json).toMatchObject({ items: [{ deviceId: app.deviceId, retiredWhy: 'revoked' }] });
 });
 
 test('a deleted user is gone, may be registered anew, and leaves no personal datum', async () => {
