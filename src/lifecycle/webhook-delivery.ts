@@ -58,7 +58,7 @@ const hour = 3_600_000;
 export const pausesMs: readonly number[] = [5 * second, 30 * second, 120 * second, 600 * second, 1_800 * second, hour, 2 * hour, 4 * hour, 8 * hour, 12 * hour, 24 * hour, 32 * hour];
 const restMs = { firstMs: 1_000, mostMs: 300_000 };
 /** Longer than an attempt may take. */
-const leaseMs = 30_000;
+const leaseMs = 15_000;
 const atOnceMax = 20;
 const troubleCharactersMax = 200;
 
