@@ -69,14 +69,15 @@ export async function serveHttp({ host, port, readiness, metrics, operator, tls,
   });
   // Bodies are JSON, or nothing.
   server.removeContentTypeParser('text/plain');
-  if (operator !== undefined) openOperatorDoor(server, operator);
-  await open?.(server);
+  // Before anything is awaited, which ends what may be said of the routes above.
   server.setNotFoundHandler(async (request, reply) => {
     return await refuse(reply, 404, `there is nothing at ${request.method} ${request.url.split('?')[0]}; /health, /ready and /metrics are`);
   });
   server.setErrorHandler(async (error, _request, reply) => {
     return await refuse(reply, callersStatus(error) ?? 503, error instanceof Error ? error.message : 'the switch did not answer');
   });
+  if (operator !== undefined) openOperatorDoor(server, operator);
+  await open?.(server);
   server.server.maxConnections = connectionsMax;
   await server.listen({ host, port });
   const address = server.server.address();

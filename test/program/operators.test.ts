@@ -169,7 +169,7 @@ describe('an operator’s orders', () => {
     ['tables set parameter system alerts.windowMs=1', 'parameters.system.alerts.windowMs must be a whole number from 1000 to 86400000, not 1'],
     ['tables set parameter other answerMs=100', 'parameters.other is no row: the only one is system'],
     ['tables remove parameter system', 'parameter system is in the configuration, which would bring it back at the next start; take it out there'],
-    ['tables list issuers', 'kind must be station or program or range or issuer or parameter, not "issuers"'],
+    ['tables list issuers', 'kind must be station or program or range or issuer or rate or parameter, not "issuers"'],
   ])('%s is refused with its sentence', async ([line, sentence]) => {
     const before = await inHistory(program);
     expect(await command(program, line)).toMatchObject({ code: 1, out: '' });
