@@ -80,7 +80,7 @@ export interface CardRenewMessage extends LifecycleBase {
   readonly expiry: string;
 }
 
-/** Adds a card in the place of another, which gets code 8, if it has no irreversible one. */
+/** Adds a card in the place of another, which gets code 8, if it has no irreversible one. What is closed on that is closed on this. */
 export interface CardReplaceMessage extends LifecycleBase {
   readonly kind: 'cardReplace';
   /** Of the card that is replaced. */
@@ -98,6 +98,15 @@ export interface ControlsSetMessage extends LifecycleBase {
   readonly controls: ControlSet;
 }
 
+/** Locks the card until a time, or not any more, beside whatever else the one who asks has closed on it at that moment. */
+export interface CardPauseMessage extends LifecycleBase {
+  readonly kind: 'cardPause';
+  readonly cardToken: string;
+  readonly by: ControlOwner;
+  /** Unix ms; 0: not any more. */
+  readonly untilMs: number;
+}
+
 export interface CardUnlockMessage extends LifecycleBase {
   readonly kind: 'cardUnlock';
   readonly cardToken: string;
@@ -113,7 +122,7 @@ export interface ScriptQueueMessage extends LifecycleBase {
 }
 
 export type CardLifecycleMessage =
-  | CardChangeMessage | CardActivateMessage | CardRemoveMessage | CardRenewMessage | CardReplaceMessage | ControlsSetMessage | PinSetMessage | Cvv2ResetMessage
+  | CardChangeMessage | CardActivateMessage | CardRemoveMessage | CardRenewMessage | CardReplaceMessage | ControlsSetMessage | CardPauseMessage | PinSetMessage | Cvv2ResetMessage
   | CardLockMessage | CardUnlockMessage | ScriptQueueMessage;
 
 export type CardOutcome =
@@ -174,13 +183,8 @@ export function cardAfter(account: Account, message: CardLifecycleMessage): Card
       return irreversibleLocks.includes(record.lockCode) ? refused(reasonOfLock(record.lockCode)) : changed(index, card, { ...record, expiry: message.expiry }, security);
     }
     case 'cardReplace': return replaced(account, index, card, message.card);
-    case 'controlsSet': {
-      const set = controlSetOf(message.controls);
-      if (set === undefined) return refused('9100');
-      const { controls: before, ...rest } = record;
-      const controls = withControls(before, message.by, set);
-      return changed(index, card, controls === undefined ? rest : { ...rest, controls }, security);
-    }
+    case 'controlsSet': return controlled(index, card, message.by, message.controls);
+    case 'cardPause': return controlled(index, card, message.by, { ...record.controls?.[message.by], pausedUntilMs: message.untilMs });
     case 'cardUnlock': return locked(index, card, record, 0);
     case 'scriptQueue': return message.unsent === undefined ? scriptQueued(index, card, message.script) : waitsOn(index, card, message.script.id, message.unsent);
   }
@@ -206,10 +210,22 @@ function cardChanged(index: number, card: Card | undefined, asked: CardRecord): 
 function replaced(account: Account, before: number, card: Card, asked: CardRecord): CardOutcome {
   const full = withoutRoom(account);
   if (full !== undefined) return full;
-  const added = cardChanged(account.cards.length, undefined, asked);
+  // What is closed on the card at this moment, whatever it was when somebody asked.
+  const { controls } = card.record;
+  const { controls: _, ...rest } = asked;
+  const added = cardChanged(account.cards.length, undefined, controls === undefined ? rest : { ...rest, controls });
   const old = irreversibleLocks.includes(card.record.lockCode) ? undefined : locked(before, card, card.record, replacedLock);
   if (added.kind === 'refused' || old?.kind !== 'changed') return added;
   return { ...added, other: { index: before, record: old.record, security: old.security } };
+}
+
+/** The card with one party's set in the place of what it had. */
+function controlled(index: number, card: Card, by: ControlOwner, asked: ControlSet): CardOutcome {
+  const set = controlSetOf(asked);
+  if (set === undefined) return refused('9100');
+  const { controls: before, ...rest } = card.record;
+  const controls = withControls(before, by, set);
+  return changed(index, card, controls === undefined ? rest : { ...rest, controls }, card.security);
 }
 
 /** The record under a lock code, 0 for none, if the code that the card has lets it. */

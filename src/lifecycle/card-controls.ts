@@ -8,7 +8,7 @@ import { channels } from '../account/controls.ts';
 import type { Channel, ControlList, ControlSet } from '../account/controls.ts';
 import type { LimitRule } from '../message/message.ts';
 import { countryNumber } from '../message/country.ts';
-import { timeText } from './json.ts';
+import { timeMsMax, timeText } from './json.ts';
 import { LifecycleRefused } from './refusal.ts';
 
 export { channels };
@@ -55,7 +55,7 @@ function countryOf(code: string): string {
 /** Unix ms. @throws LifecycleRefused 400 */
 export function momentOf(text: string, field: string): number {
   const atMs = Date.parse(text);
-  if (!Number.isSafeInteger(atMs) || atMs < 0) throw new LifecycleRefused(400, 'TIME_INVALID', 'this is no time as RFC 3339 has it', field);
+  if (!Number.isSafeInteger(atMs) || atMs < 0 || atMs > timeMsMax) throw new LifecycleRefused(400, 'TIME_INVALID', 'this is no time as RFC 3339 has it', field);
   return atMs;
 }
 

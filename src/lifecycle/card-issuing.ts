@@ -199,7 +199,6 @@ export class CardIssuing {
       token: row.token, state: row.kind === 'physical' ? 'ordered' : 'active', lockCode: 0, expiry: row.expiry, serviceCode: row.serviceCode, cvv2Generation: 0,
       // Of a digital-first card, whose plastic is to come, the PIN is set when that is linked.
       ...(row.firstPin === null || row.kind !== 'physical' ? { pinVersion: 0, pin: undefined } : { pinVersion: 1, pin: row.firstPin }),
-      ...(before?.controls === undefined ? {} : { controls: before.controls }),
     };
     const base = { id: `card:${row.cardId}`, accountId: row.balanceId, receivedAtMs: this.#options.now(), card, encryptedPan: row.encryptedPan, maskedPan: row.maskedPan };
     return before === undefined ? { ...base, kind: 'cardChange' } : { ...base, kind: 'cardReplace', cardToken: before.token };

@@ -7,6 +7,7 @@
 import type { Param, Queries } from '../book/book.ts';
 import type { PinReference } from '../message/pin.ts';
 import type { CardKind, Plastic } from './card-states.ts';
+import { timeOfPlace } from './json.ts';
 
 export interface CardRow {
   readonly cardId: string;
@@ -89,7 +90,7 @@ export async function cardsOf(queries: Queries, { userId, balanceId, hidden, lim
   const add = (...values: Param[]): string[] => values.map((value) => `$${params.push(value)}`);
   if (userId !== undefined) conditions.push(`c.user_id = ${add(userId).join()}`);
   if (balanceId !== undefined) conditions.push(`c.balance_id = ${add(balanceId).join()}`);
-  if (after !== undefined) conditions.push(`(c.created_at, c.card_id) < (${add(new Date(after[0]), after[1]).join(', ')})`);
+  if (after !== undefined) conditions.push(`(c.created_at, c.card_id) < (${add(timeOfPlace(after[0], 'last'), after[1]).join(', ')})`);
   const where = ['c.stage = \'issued\'', '($1 or c.is_visible)', ...conditions].join(' and ');
   return await queries.query<CardRow>(`select ${cardColumns} from issued_card c where ${where} order by c.created_at desc, c.card_id desc limit $2`, params);
 }

@@ -208,9 +208,7 @@ export class Cards {
   /** Locks it until a time (Unix ms; in the past: not any more), besides whatever else the one who asks has closed. @throws LifecycleRefused */
   async pause(actor: CardActor, cardId: string, untilMs: number, requestKey: string): Promise<CardShown> {
     const before = await this.#allowed(actor, cardId, 'control');
-    const { pausedUntilMs: _, ...rest } = before.card.record.controls?.[ownerOf(actor)] ?? {};
-    const controls = untilMs > this.#options.now() ? { ...rest, pausedUntilMs: untilMs } : rest;
-    await this.#apply({ kind: 'controlsSet', id: requestKey, ...this.#on(before), by: ownerOf(actor), controls });
+    await this.#apply({ kind: 'cardPause', id: requestKey, ...this.#on(before), by: ownerOf(actor), untilMs: untilMs > this.#options.now() ? untilMs : 0 });
     return await this.#after(before);
   }
 

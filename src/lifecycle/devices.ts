@@ -9,6 +9,7 @@ import { Secret } from '../message/secret.ts';
 import { readEncryptionKey, readProofKey } from './device-keys.ts';
 import { newId } from './ids.ts';
 import type { RandomBytes } from './ids.ts';
+import { timeOfPlace } from './json.ts';
 import { pageOf, placeOf } from './page.ts';
 import type { Page, PageChoice } from './page.ts';
 import { requirePerson } from './person-rows.ts';
@@ -119,9 +120,9 @@ export class Devices {
     const [beforeMs, beforeId] = placeOf(cursor, ['number', 'string']) ?? [];
     const { userId } = await requirePerson(this.#options.book, name);
     const rows = await this.#options.book.query<DeviceRow>(
-      `select device_id, name, paired_at, retired_at, retired_why from device where user_id = $1 and ($2::bigint is null or (paired_at, device_id) < (to_timestamp($2::bigint / 1000.0), $3))
+      `select device_id, name, paired_at, retired_at, retired_why from device where user_id = $1 and (paired_at, device_id) < ($2::timestamptz, $3)
        order by paired_at desc, device_id desc limit $4`,
-      [userId, beforeMs ?? null, beforeId ?? '', limit + 1],
+      [userId, timeOfPlace(beforeMs, 'last'), beforeId ?? '', limit + 1],
     );
     return pageOf(rows, limit, ({ paired_at: at, device_id: id }) => [at.getTime(), id], deviceOf);
   }

@@ -17,8 +17,8 @@ export function timeText(at: Date | number): string {
   return new Date(at).toISOString().replace('Z', '+00:00');
 }
 
-/** The end of what dates are written for. */
-const timeMsMax = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+/** The end of what dates are written for; Unix ms. */
+export const timeMsMax = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
 /** The time that a page goes on from, whatever a cursor says. @param ms Unix ms; undefined: the page begins at `otherwise` */
 export function timeOfPlace(ms: string | number | undefined, otherwise: 'first' | 'last'): Date {

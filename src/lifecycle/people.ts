@@ -7,6 +7,7 @@
 import type { Book } from '../book/book.ts';
 import { newId } from './ids.ts';
 import type { RandomBytes } from './ids.ts';
+import { timeOfPlace } from './json.ts';
 import { pageOf, placeOf } from './page.ts';
 import type { Page, PageChoice } from './page.ts';
 import { hasBalance, personColumns, personOf, requirePerson } from './person-rows.ts';
@@ -72,9 +73,9 @@ export class People {
     const [beforeMs, beforeId] = placeOf(cursor, ['number', 'string']) ?? [];
     const rows = await this.#options.book.query<PersonRow>(
       `select ${personColumns} from person where state <> 'deleted' and ($1::text is null or partner = $1) and ($2::text is null or external_id = $2) and ($3::text is null or phone = $3)
-         and ($4::text is null or state = $4) and ($5::text is null or kyc = $5) and ($6::timestamptz is null or (registered_at, user_id) < ($6::timestamptz, $7))
+         and ($4::text is null or state = $4) and ($5::text is null or kyc = $5) and (registered_at, user_id) < ($6::timestamptz, $7)
        order by registered_at desc, user_id desc limit $8`,
-      [partner ?? null, externalId ?? null, phone ?? null, state ?? null, kyc ?? null, beforeMs === undefined ? null : timeOf(beforeMs), beforeId ?? '', limit + 1],
+      [partner ?? null, externalId ?? null, phone ?? null, state ?? null, kyc ?? null, timeOfPlace(beforeMs, 'last'), beforeId ?? '', limit + 1],
     );
     return pageOf(rows, limit, ({ registered_at: at, user_id: id }) => [at.getTime(), id], personOf);
   }
@@ -122,13 +123,6 @@ export class People {
     });
     sessions.userChanged(userId);
   }
-}
-
-/** @throws LifecycleRefused 400 */
-function timeOf(ms: string | number): Date {
-  const time = new Date(ms);
-  if (Number.isNaN(time.getTime())) throw new LifecycleRefused(400, 'CURSOR_INVALID', 'this cursor is of no page', 'cursor');
-  return time;
 }
 
 const taken: Readonly<Record<string, readonly [code: string, detail: string, field: string]>> = {

@@ -121,6 +121,16 @@ describe('the life of a card', () => {
     }
   });
 
+  test('what is closed on a card is closed on the one that replaces it, whatever it was when that was asked for', () => {
+    const controls = { partner: { blocked: ['ecommerce'], pausedUntilMs: startMs + 1 } } as const;
+    const ledger = Ledger.with(100, [cardRecord(0, { controls })]);
+    ledger.play({ ...replace(), card: cardRecord(1, { controls: { holder: { blocked: ['cash'] } } }) });
+    expect(ledger.record(1)).toEqual(cardRecord(1, { controls }));
+    const open = Ledger.with(100);
+    open.play({ ...replace(), card: cardRecord(1, { controls }) });
+    expect(open.record(1)).toEqual(cardRecord(1));
+  });
+
   test('a balance has a bounded number of cards, those that were removed among them', () => {
     const ledger = Ledger.with(0, Array.from({ length: cardsMax }, (_, index) => cardRecord(0, { token: `card-${index}`, state: index === 0 ? 'removed' : 'active' })));
     expect(ledger.account?.cards).toHaveLength(cardsMax);

@@ -48,7 +48,7 @@ function messageOf({ what, card, code, by, owner, hours, expiry }: Step, id: str
     case 'activate': return { ...base, kind: 'cardActivate' };
     case 'remove': return { ...base, kind: 'cardRemove' };
     case 'renew': return { ...base, kind: 'cardRenew', expiry };
-    case 'pause': return { ...base, kind: 'controlsSet', by: owner, controls: hours === 0 ? {} : { pausedUntilMs: startMs + (hour + hours) * hourMs } };
+    case 'pause': return { ...base, kind: 'cardPause', by: owner, untilMs: hours === 0 ? 0 : startMs + (hour + hours) * hourMs };
     case 'replace': return { ...base, kind: 'cardReplace', card: cardRecord(cards, { token: `token-${cards}`, state: 'ordered' }), encryptedPan: 'sealed', maskedPan: '476173******0029' };
     default: return { ...base, kind: 'close' };
   }
@@ -87,7 +87,7 @@ function modelled(step: Step, cards: ModelCard[], hour: number, isClosed: boolea
     case 'replace':
       if (isClosed) return '1816';
       if (!isFixed) card.lockCode = 8;
-      cards.push({ state: 'ordered', lockCode: 0, expiry: '3112', pausedUntil: { holder: 0, partner: 0 } });
+      cards.push({ state: 'ordered', lockCode: 0, expiry: '3112', pausedUntil: { ...card.pausedUntil } });
       return '0000';
     default:
       card.pausedUntil[owner] = hours === 0 ? 0 : hour + hours;

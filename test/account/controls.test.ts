@@ -66,6 +66,18 @@ describe('what is closed on a card', () => {
     expect(ledger.play(message('0200', 1, { receivedAtMs: startMs + 1_000 })).response.reason).toBe('0000');
   });
 
+  test('for a time is beside what else the same one has closed, which it never takes away', () => {
+    const pause = (untilMs: number, id: string) => ({ kind: 'cardPause', id, accountId, receivedAtMs: startMs, cardToken: 'token-0', by: 'partner', untilMs }) as const;
+    const ledger = ledgerWith({ blocked: ['cash'] }, 'partner');
+    ledger.play(set({ blocked: ['stripe'] }));
+    expect(ledger.play(pause(startMs + 1_000, 'pause-1')).response.reason).toBe('0000');
+    expect(ledger.record().controls).toEqual({ holder: { blocked: ['stripe'] }, partner: { blocked: ['cash'], pausedUntilMs: startMs + 1_000 } });
+    expect(ledger.play(pause(-1, 'pause-2')).response.reason).toBe('9100');
+    expect(ledger.play(pause(0, 'pause-3')).response.reason).toBe('0000');
+    expect(ledger.record().controls).toEqual({ holder: { blocked: ['stripe'] }, partner: { blocked: ['cash'] } });
+    ledger.checkReplay();
+  });
+
   test('a completion of what was authorized before is not declined for', () => {
     const ledger = Ledger.with(1_000);
     const held = message('0100', 80, { ...online, purpose: 'preauthorization' });

@@ -163,12 +163,30 @@ describe('at the partner’s door', () => {
     expect((await ask({ partner }, 'PUT', `${card}/temporary_lock`, { until: '2099-01-01T00:00:00+02:00' })).json).toMatchObject({ pausedUntil: '2098-12-31T22:00:00.000+00:00' });
     expect((await ask({ partner }, 'GET', `${card}/controls`)).json).toEqual({ holder: {}, partner: { ...kept, pausedUntil: '2098-12-31T22:00:00.000+00:00' } });
     expect((await ask({ partner }, 'DELETE', `${card}/temporary_lock`)).json).not.toHaveProperty('pausedUntil');
+    for (const until of ['9999-12-31T23:59:59-12:00', '1969-12-31T00:00:00Z']) {
+      expect((await ask({ partner }, 'PUT', `${card}/temporary_lock`, { until })).json).toMatchObject({ status: 400, code: 'TIME_INVALID', field: 'until' });
+      expect((await ask({ partner }, 'PUT', `${card}/controls`, { pausedUntil: until })).json).toMatchObject({ status: 400, code: 'TIME_INVALID', field: 'pausedUntil' });
+    }
     for (const [wrong, code] of [
       [{ countries: { kind: 'allow', names: ['ZZ'] } }, 'COUNTRY_UNKNOWN'], [{ merchants: { kind: 'deny', names: ['toys'] } }, 'MERCHANT_GROUP_UNKNOWN'],
       [{ limits: [{ scope: 'toys', period: 'day', countMax: 1 }] }, 'LIMIT_SCOPE_UNKNOWN'], [{ limits: [{ scope: 'cash', period: 'day' }] }, 'LIMIT_INVALID'],
     ] as const) expect((await ask({ partner }, 'PUT', `${card}/controls`, wrong)).json, code).toMatchObject({ code });
     expect((await ask({ partner }, 'GET', `${card}/controls`)).json).toEqual({ holder: {}, partner: kept });
   });
+});
+
+test('what a partner closes on a card stays closed, whatever else it asks of the card at that moment', async () => {
+  const { userId } = await holder();
+  const { cardId } = await virtualCard(userId);
+  const card = `/secure/customers/${userId}/cards/${cardId}`;
+  for (let round = 0; round < 20; round += 1) {
+    said(await ask({ partner }, 'PUT', `${card}/controls`, {}), 200);
+    const both = await Promise.all([
+      ask({ partner }, 'PUT', `${card}/temporary_lock`, { until: '2099-01-01T00:00:00Z' }), ask({ partner }, 'PUT', `${card}/controls`, { blocked: ['ecommerce'] }),
+    ]);
+    expect(both.map(({ status }) => status)).toEqual([200, 200]);
+    expect((await ask({ partner }, 'GET', `${card}/controls`)).json).toMatchObject({ partner: { blocked: ['ecommerce'] } });
+  }
 });
 
 describe('at the holder’s door', () => {

@@ -154,7 +154,9 @@ function bodiesOf({ body }: Route): readonly Wrong[] {
 }
 
 const texts = ['{', 'null', '"', '[[[[', '{"a":1}}', `${'['.repeat(20_000)}${']'.repeat(20_000)}`, `{"a":"${'x'.repeat(66_000)}"}`, '{"payload":"a.b.c.d.e"}', '{"payload":5}', '\ufeff{}'];
-const queries = ['limit=0', 'limit=201', 'limit=x', 'limit=1&limit=2', 'cursor=%00', 'cursor=AAAA', 'cursor=W10', `cursor=${'A'.repeat(2_000)}`, 'other=1', 'state=nothing', 'a[b]=c', '%', '%ff=%ff', '__proto__=1', 'constructor=1'];
+/** Pages that go on from before the first and after the last moment that a database has. */
+const farCursors = [Number.MAX_SAFE_INTEGER, 253_402_300_800_000, -Number.MAX_SAFE_INTEGER].flatMap((ms) => [[ms], [ms, 'x']]).map((place) => `cursor=${Buffer.from(JSON.stringify(place)).toString('base64url')}`);
+const queries = [...farCursors, 'limit=0', 'limit=201', 'limit=x', 'limit=1&limit=2', 'cursor=%00', 'cursor=AAAA', 'cursor=W10', `cursor=${'A'.repeat(2_000)}`, 'other=1', 'state=nothing', 'a[b]=c', '%', '%ff=%ff', '__proto__=1', 'constructor=1'];
 const parts = ['%00', '%ff', '..%2f..', '%2e%2e', 'x'.repeat(100), 'x'.repeat(3_000), '\'%20or%201=1--', '4761739001010119', '%F0%9F%92%B3', '__proto__', 'undefined', '-1'];
 
 /** What became of each route's calls, for the tests below. */
