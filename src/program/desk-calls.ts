@@ -20,7 +20,7 @@ import { personalised } from './desk-personalisation.ts';
 import type { ProgramRow, Tables } from './tables.ts';
 
 export interface DeskCallsOptions {
-  readonly ledger: Pick<Ledger, 'submit'>;
+  readonly ledger: Pick<Ledger, 'submit' | 'lastKnown'>;
   readonly store: Pick<Store, 'enterAccount'>;
   readonly hsm: Hsm;
   readonly guards: Pick<GuardRoom, 'guardTotal' | 'loadGuard'>;
@@ -105,17 +105,21 @@ export class DeskCalls {
     if (outcome.kind !== 'decided') return { kind: 'unreachable' };
     assert(outcome.answer.kind === 'answer', 'a lifecycle message has nothing to be verified against');
     const { response, note } = outcome.answer;
-    if (response.reason === '0000' && note === undefined) await this.#tellLock(message);
+    if (response.reason === '0000') await this.#tellLock(message, note === 'repeat');
     return { kind: 'applied', reason: response.reason, isRepeat: note === 'repeat' };
   }
 
   /** A call is acknowledged when nobody who can be reached approves against it any more. */
-  async #tellLock(message: LifecycleMessage): Promise<void> {
-    if (message.kind !== 'cardLock' && message.kind !== 'cardUnlock') return;
-    const lockCode = message.kind === 'cardLock' ? message.lockCode : 0;
+  async #tellLock(message: LifecycleMessage, isRepeat: boolean): Promise<void> {
+    if (message.kind !== 'cardLock' && message.kind !== 'cardUnlock' && message.kind !== 'cardReplace' && message.kind !== 'cardRemove') return;
+    const { accountId, cardToken } = message;
+    const record = this.#options.ledger.lastKnown(accountId)?.account?.cards.find((card) => card.record.token === cardToken)?.record;
+    const lockCode = record === undefined ? lockAskedBy(message) : record.state === 'removed' ? removedLock : record.lockCode;
+    // Whoever did it before may have ended before it told; what is open again by now is told by whoever opened it.
+    if (isRepeat && lockCode === 0) return;
     const by = message.kind === 'cardLock' ? (message.by ?? 'system') : 'system';
     // The account has it; what goes wrong with telling it is logged where it goes wrong.
-    const telling = this.#options.tellLock?.(message.cardToken, lockCode, by).catch(() => undefined);
+    const telling = this.#options.tellLock?.(cardToken, lockCode, by).catch(() => undefined);
     await Promise.race([telling, new Promise((resolve) => void setTimeout(resolve, tellMs).unref())]);
   }
 
@@ -185,6 +189,19 @@ export function programFacts({ programs, ranges, issuers }: Pick<Tables, 'progra
     ranges: ranges.filter(({ program }) => program === name).map(({ from, to }) => ({ from, to })),
     hasPin: pin !== undefined, hasChip: chip !== undefined, merchantGroups: Object.keys(merchantGroups),
   }));
+}
+
+const replacedLock = 8;
+/** What a card that was removed is listed with: it is answered as one that is inactive is (C8), and stays so. */
+const removedLock = 5;
+
+function lockAskedBy(message: Extract<LifecycleMessage, { readonly kind: 'cardLock' | 'cardUnlock' | 'cardReplace' | 'cardRemove' }>): number {
+  switch (message.kind) {
+    case 'cardLock': return message.lockCode;
+    case 'cardUnlock': return 0;
+    case 'cardReplace': return replacedLock;
+    case 'cardRemove': return removedLock;
+  }
 }
 
 /** Only a message that adds a card carries its number. */

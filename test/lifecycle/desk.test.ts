@@ -75,6 +75,23 @@ test('a lock that its account has taken is told to all who may stand in before i
   expect([await desk.apply(lock), told()]).toMatchObject([{ reason: '0000', isRepeat: true }, [[7, 'holder'], [0, 'system']]]);
 });
 
+test('a card that is removed or replaced is told of too, and a repeat tells what its account has by then', async () => {
+  const { desk, toldLocks } = desks;
+  const accountId = await openBalance();
+  const base = { accountId, receivedAtMs: Date.now(), encryptedPan: 'sealed', maskedPan: '476173******9996' } as const;
+  const cardOf = (name: string) => ({ token: `${name}-${accountId}`, state: 'active', lockCode: 0, expiry: '3112', serviceCode: '201', cvv2Generation: 0, pinVersion: 0, pin: undefined }) as const;
+  const [lost, old, next, gone] = [cardOf('lost'), cardOf('old'), cardOf('next'), cardOf('gone')];
+  for (const card of [lost, old, gone]) await desk.apply({ ...base, kind: 'cardChange', id: newId('i'), card });
+  const told = (card: { readonly token: string }): unknown => toldLocks.filter(([token]) => token === card.token).map(([, lockCode]) => lockCode);
+  const lock = { ...base, kind: 'cardLock', id: newId('i'), cardToken: lost.token, lockCode: 1 } as const;
+  const replace = { ...base, kind: 'cardReplace', id: newId('i'), cardToken: old.token, card: next } as const;
+  const remove = { ...base, kind: 'cardRemove', id: newId('i'), cardToken: gone.token } as const;
+  for (const message of [lock, replace, remove, lock, replace]) expect(await desk.apply(message)).toMatchObject({ reason: '0000' });
+  await desk.apply({ ...base, kind: 'cardReplace', id: newId('i'), cardToken: lost.token, card: cardOf('found') });
+  // What is lost stays lost.
+  expect([lost, old, next, gone].map(told)).toEqual([[1, 1, 1], [8, 8], [], [5]]);
+});
+
 test('a card number comes back from its seal, and from no other place', async () => {
   const { desk } = desks;
   const sealed = await desk.sealPan(pan, 'c_1');
