@@ -172,7 +172,7 @@ function mobileRoutes(services: CardServices): Route[] {
     ...lockRoutes(services, mobile, one, cardPath, actor),
     route({
       ...common, method: 'POST', path: `${ofUser}/virtual`, operationId: 'createVirtualCardMobile', summary: 'Makes a virtual card', isSealed: true, needsConfirmation: true, params: userPath, body: virtualWish, answers: { 201: cardDataSchema },
-      run: async (call) => ({ status: 201, body: cardDataShown(await cards.dataOfRow(await issuing.createVirtual(wishOf(mobile, 'createVirtualCard', call)))) }),
+      run: async (call) => ({ status: 201, body: cardDataShown(await cards.dataOfMade(await issuing.makeVirtual(wishOf(mobile, 'createVirtualCard', call)))) }),
     }),
     route({
       ...common, method: 'POST', path: `${ofUser}/virtual/async`, operationId: 'createVirtualCardLaterMobile', summary: 'Makes a virtual card later', params: userPath, body: virtualWish, answers: { 202: jobAnswer },
@@ -219,7 +219,7 @@ function serverRoutes(services: CardServices): Route[] {
     route({
       ...common, method: 'POST', path: `${ofUser}/virtual`, operationId: 'createVirtualCard', summary: 'Makes a virtual card', isSealed: true, params: userPath, body: virtualWish, answers: { 201: cardDataSchema },
       about: 'Of a user who is verified, on a balance that is open. It pays at once.',
-      run: async (call) => ({ status: 201, body: cardDataShown(await cards.dataOfRow(await issuing.createVirtual(wishOf(server, 'createVirtualCard', call)))) }),
+      run: async (call) => ({ status: 201, body: cardDataShown(await cards.dataOfMade(await issuing.makeVirtual(wishOf(server, 'createVirtualCard', call)))) }),
     }),
     route({
       ...common, method: 'POST', path: `${ofUser}/virtual/async`, operationId: 'createVirtualCardLater', summary: 'Makes a virtual card later', params: userPath, body: virtualWish, answers: { 202: jobAnswer },

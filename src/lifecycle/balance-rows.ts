@@ -35,16 +35,25 @@ export async function requireBalance(queries: Queries, { balanceId, partner, use
     `select ${balanceColumns} from user_balance where balance_id = $1 and ($2::text is null or partner = $2) and ($3::text is null or user_id = $3)${lock === undefined ? '' : ` for ${lock}`}`,
     [balanceId, partner ?? null, userId ?? null],
   );
-  if (row === undefined) throw new LifecycleRefused(404, 'BALANCE_NOT_FOUND', 'there is no such balance', 'balanceId');
+  if (row === undefined) throw balanceMissing();
   return row;
+}
+
+export function balanceMissing(): LifecycleRefused {
+  return new LifecycleRefused(404, 'BALANCE_NOT_FOUND', 'there is no such balance', 'balanceId');
 }
 
 /** A balance that money may move on and cards may be made for. @throws LifecycleRefused 404, 409 `BALANCE_CLOSED`, `BALANCE_NOT_OPEN` */
 export async function requireOpenBalance(queries: Queries, name: BalanceName, lock?: 'share' | 'update'): Promise<BalanceRow> {
   const row = await requireBalance(queries, name, lock);
-  if (row.state === 'opening') throw new LifecycleRefused(409, 'BALANCE_NOT_OPEN', 'the balance is being opened', 'balanceId');
-  if (row.state !== 'open') throw balanceClosed();
+  refuseNotOpen(row.state);
   return row;
+}
+
+/** @throws LifecycleRefused as `requireOpenBalance` */
+export function refuseNotOpen(state: BalanceState): void {
+  if (state === 'opening') throw new LifecycleRefused(409, 'BALANCE_NOT_OPEN', 'the balance is being opened', 'balanceId');
+  if (state !== 'open') throw balanceClosed();
 }
 
 export function balanceClosed(): LifecycleRefused {

@@ -10,10 +10,12 @@
 import type { CardRecord } from '../account/card.ts';
 import type { CardLifecycleMessage } from '../account/card-lifecycle.ts';
 import type { Book } from '../book/book.ts';
+import type { Pan } from '../message/pan.ts';
 import { Secret } from '../message/secret.ts';
 import type { PinReference } from '../message/pin.ts';
-import { balanceColumns, requireOpenBalance } from './balance-rows.ts';
-import type { BalanceRow } from './balance-rows.ts';
+import { balanceMissing, refuseNotOpen } from './balance-rows.ts';
+import { CardGathering } from './card-gathering.ts';
+import type { CardFacts, CardPlace } from './card-gathering.ts';
 import { cardByRequest, cardsLeftDrawn, enterCard, enterOrder, moveCard, orderByRequest, ordersOf, settleCard } from './card-rows.ts';
 import type { CardRow, NewCardRow, NewOrderRow, OrderReason } from './card-rows.ts';
 import { drawPan, expiryOf } from './card-numbers.ts';
@@ -22,7 +24,7 @@ import type { CardKind } from './card-states.ts';
 import { holderNameOf } from './holder-name.ts';
 import { newId } from './ids.ts';
 import type { RandomBytes } from './ids.ts';
-import { requireVerified } from './person-rows.ts';
+import { personMissing, refuseUnverified, requireVerified } from './person-rows.ts';
 import { unreachable } from './ports.ts';
 import type { AccountDesk, CardDesk, Delivery, ProgramFacts } from './ports.ts';
 import { LifecycleRefused } from './refusal.ts';
@@ -49,6 +51,20 @@ export interface CardWish {
   readonly holderName: string | undefined;
 }
 
+/** A card that was asked for. */
+export interface MadeCard {
+  readonly row: CardRow;
+  /** Undefined: it was made before, and may be otherwise by now. */
+  readonly fresh: FreshCard | undefined;
+}
+
+/** What is known of a card at the moment at which its account took it. */
+export interface FreshCard {
+  readonly record: CardRecord;
+  readonly pan: Pan;
+  readonly cvc2: Secret<string>;
+}
+
 export interface PlasticWish {
   readonly requestKey: string;
   readonly delivery: Delivery;
@@ -66,19 +82,26 @@ interface MadeOrder {
 
 export class CardIssuing {
   readonly #options: CardIssuingOptions;
+  readonly #gathering: CardGathering;
 
   constructor(options: CardIssuingOptions) {
     this.#options = options;
+    this.#gathering = new CardGathering(options.book);
   }
 
   /** @throws LifecycleRefused */
   async createVirtual(wish: CardWish): Promise<CardRow> {
+    return (await this.makeVirtual(wish)).row;
+  }
+
+  /** As `createVirtual`, for whoever tells the holder at once. @throws LifecycleRefused */
+  async makeVirtual(wish: CardWish): Promise<MadeCard> {
     return await this.#issue(wish, 'virtual', undefined, null);
   }
 
   /** A card that is not active before its plastic was made, linked and activated. @throws LifecycleRefused */
   async orderPhysical(wish: CardWish, delivery: Delivery): Promise<CardRow> {
-    return await this.#issue(wish, 'physical', delivery, null);
+    return (await this.#issue(wish, 'physical', delivery, null)).row;
   }
 
   /**
@@ -88,12 +111,12 @@ export class CardIssuing {
   async replace(card: CardRow, { requestKey, delivery }: { readonly requestKey: string; readonly delivery: Delivery | undefined }): Promise<CardRow> {
     if (card.kind !== 'virtual' && delivery === undefined) throw new LifecycleRefused(400, 'DELIVERY_MISSING', 'the new plastic has to be sent somewhere', 'delivery');
     const wish = { requestKey, userId: card.userId, partner: card.partner, balanceId: card.balanceId, holderName: card.holderName === '' ? undefined : card.holderName };
-    return await this.#issue(wish, card.kind, card.kind === 'virtual' ? undefined : delivery, card.cardId);
+    return (await this.#issue(wish, card.kind, card.kind === 'virtual' ? undefined : delivery, card.cardId)).row;
   }
 
   /** Refuses at once what `createVirtual` would. @throws LifecycleRefused */
   async requireVirtual(wish: Omit<CardWish, 'requestKey'>): Promise<void> {
-    await this.#facts(wish, 'virtual');
+    await this.#placed(wish, await this.#gathering.facts({ ...wish, requestKey: '' }), 'virtual');
   }
 
   /** Orders the plastic of a virtual card, which is digital-first from then on. @throws LifecycleRefused */
@@ -131,14 +154,20 @@ export class CardIssuing {
     return finished;
   }
 
-  async #issue(wish: CardWish, kind: CardKind, delivery: Delivery | undefined, replaces: string | null): Promise<CardRow> {
-    const known = await cardByRequest(this.#options.book, wish.requestKey);
-    return await this.#finish(known ?? await this.#draw(wish, kind, delivery, replaces));
+  async #issue(wish: CardWish, kind: CardKind, delivery: Delivery | undefined, replaces: string | null): Promise<MadeCard> {
+    const facts = await this.#gathering.facts(wish);
+    const known = facts.isKnown ? await cardByRequest(this.#options.book, wish.requestKey) : undefined;
+    const drawn = known === undefined ? await this.#draw(wish, facts, kind, delivery, replaces) : { row: known, values: undefined };
+    const { row, isRepeat } = await this.#finish(drawn.row);
+    if (drawn.values === undefined || isRepeat || replaces !== null) return { row, fresh: undefined };
+    return { row, fresh: { ...drawn.values, record: recordOf(drawn.row) } };
   }
 
-  async #facts({ userId, partner, balanceId }: Omit<CardWish, 'requestKey'>, kind: CardKind): Promise<{ readonly name: string | undefined; readonly partner: string; readonly balanceId: string; readonly program: ProgramFacts; readonly programs: readonly ProgramFacts[] }> {
-    const person = await requireVerified(this.#options.book, { partner, userId });
-    const balance = await this.#balance(userId, balanceId);
+  /** What the card will be of. @throws LifecycleRefused */
+  async #placed({ balanceId }: Pick<CardPlace, 'balanceId'>, { person, balances }: CardFacts, kind: CardKind): Promise<{ readonly name: string | undefined; readonly partner: string; readonly balanceId: string; readonly program: ProgramFacts; readonly programs: readonly ProgramFacts[] }> {
+    if (person === undefined) throw personMissing();
+    refuseUnverified(person);
+    const balance = balanceOf(balances, balanceId !== undefined);
     const programs = await this.#options.accounts.programs();
     const program = programs.find(({ name }) => name === balance.program);
     if (program?.isOwn !== true) throw new LifecycleRefused(422, 'PROGRAM_ISSUES_NONE', 'cards of this balance’s program are not issued here');
@@ -146,42 +175,42 @@ export class CardIssuing {
     return { name: holderNameOf(person.givenName, person.familyName), partner: person.partner, balanceId: balance.balanceId, program, programs };
   }
 
-  async #draw(wish: CardWish, kind: CardKind, delivery: Delivery | undefined, replaces: string | null): Promise<CardRow> {
+  async #draw(wish: CardWish, said: CardFacts, kind: CardKind, delivery: Delivery | undefined, replaces: string | null): Promise<{ readonly row: CardRow; readonly values: Omit<FreshCard, 'record'> | undefined }> {
     const { book, accounts, cards, now, randomBytes } = this.#options;
-    const facts = await this.#facts(wish, kind);
+    const facts = await this.#placed(wish, said, kind);
     const { program } = facts;
     const holderName = wish.holderName ?? facts.name;
     if (holderName === undefined && delivery !== undefined) throw new LifecycleRefused(422, 'HOLDER_NAME_MISSING', 'the user’s name cannot be written on a card as it is: holderName says how', 'holderName');
     for (let draw = 0; draw < drawsMax; draw += 1) {
       const pan = drawPan(program.name, facts.programs, randomBytes);
-      const token = await cards.tokenOf(pan);
-      if ((await accounts.accountsOfCards([token])).has(token)) continue;
       const atMs = now();
       const { serviceCode, validMonths } = program.cards;
       const expiry = expiryOf(atMs, validMonths);
+      const { token, encryptedPan, cvv2 } = await cards.newCard({ program: program.name, pan, expiry, needsCvv2: kind === 'virtual' });
+      if ((await accounts.accountsOfCards([token])).has(token)) continue;
       const made = delivery === undefined || kind === 'virtual' ? undefined : await this.#plastic({
         program, pan, token, kind, expiry, serviceCode, cvv2Generation: 0, plastics: 0, holderName: holderName ?? '', reason: 'first',
       }, { requestKey: wish.requestKey, delivery });
       const card: NewCardRow = {
         cardId: newId('card', randomBytes), requestKey: wish.requestKey, userId: wish.userId, balanceId: facts.balanceId, program: program.name, partner: facts.partner, kind,
-        token, encryptedPan: await cards.sealPan(pan, token), maskedPan: pan.masked, expiry, serviceCode, holderName: holderName ?? '', firstPin: made?.firstPin ?? null,
+        token, encryptedPan, maskedPan: pan.masked, expiry, serviceCode, holderName: holderName ?? '', firstPin: made?.firstPin ?? null,
         plastic: made === undefined ? 'none' : 'ordered', isVisible: kind !== 'physical', replaces, createdAt: new Date(atMs),
       };
-      const isEntered = made === undefined ? await enterCard(book, card) : await book.transaction(async (queries) => (
+      const isEntered = made === undefined ? await this.#gathering.enter({ ...card, firstPin: null, plastic: 'none' }) : await book.transaction(async (queries) => (
         await enterCard(queries, card) && await enterOrder(queries, { ...made.order, cardId: card.cardId, state: 'drawn' })
       ));
-      if (isEntered) return { ...card, stage: 'drawn', plasticExpiry: null, replacedBy: null };
+      if (isEntered) return { row: { ...card, stage: 'drawn', plasticExpiry: null, replacedBy: null }, values: cvv2 === undefined ? undefined : { pan, cvc2: cvv2 } };
       // The same request was made meanwhile, the card was replaced before, or the number was drawn.
       const entered = await cardByRequest(book, wish.requestKey);
-      if (entered !== undefined) return entered;
+      if (entered !== undefined) return { row: entered, values: undefined };
       if (replaces !== null && draw > 0) throw new LifecycleRefused(409, 'CARD_REPLACED', 'the card was replaced before');
     }
     throw new LifecycleRefused(422, 'RANGE_EXHAUSTED', 'nearly every number of the program is in use');
   }
 
-  /** Brings a card that was drawn into its account. @throws LifecycleRefused */
-  async #finish(row: CardRow): Promise<CardRow> {
-    if (row.stage === 'issued') return row;
+  /** Brings a card that was drawn into its account, where it may be already. @throws LifecycleRefused */
+  async #finish(row: CardRow): Promise<{ readonly row: CardRow; readonly isRepeat: boolean }> {
+    if (row.stage === 'issued') return { row, isRepeat: true };
     if (row.stage === 'refused') throw new LifecycleRefused(409, 'CARD_REFUSED', 'the account did not take the card; another key asks for another card');
     const outcome = await this.#options.accounts.apply(await this.#adding(row));
     if (outcome.kind === 'unreachable') throw unreachable('accounts');
@@ -189,24 +218,21 @@ export class CardIssuing {
       await this.#settle(row, 'refused');
       throw refusalOf(outcome.reason);
     }
-    return await this.#settle(row, 'issued');
+    return { row: await this.#settle(row, 'issued'), isRepeat: outcome.isRepeat };
   }
 
   /** The message that brings the card into its account, in the place of the one that it replaces. */
   async #adding(row: CardRow): Promise<CardLifecycleMessage> {
     const before = row.replaces === null ? undefined : await this.#recordOf(row.replaces, row.balanceId);
-    const card: CardRecord = {
-      token: row.token, state: row.kind === 'physical' ? 'ordered' : 'active', lockCode: 0, expiry: row.expiry, serviceCode: row.serviceCode, cvv2Generation: 0,
-      // Of a digital-first card, whose plastic is to come, the PIN is set when that is linked.
-      ...(row.firstPin === null || row.kind !== 'physical' ? { pinVersion: 0, pin: undefined } : { pinVersion: 1, pin: row.firstPin }),
-    };
+    const card = recordOf(row);
     const base = { id: `card:${row.cardId}`, accountId: row.balanceId, receivedAtMs: this.#options.now(), card, encryptedPan: row.encryptedPan, maskedPan: row.maskedPan };
     return before === undefined ? { ...base, kind: 'cardChange' } : { ...base, kind: 'cardReplace', cardToken: before.token };
   }
 
   async #settle(row: CardRow, stage: 'issued' | 'refused'): Promise<CardRow> {
     const { book, now } = this.#options;
-    await settleCard(book, row, stage, now());
+    if (row.kind === 'virtual') await this.#gathering.settle({ cardId: row.cardId, stage, atMs: now() });
+    else await settleCard(book, row, stage, now());
     return { ...row, stage, firstPin: row.kind === 'physical' ? null : row.firstPin };
   }
 
@@ -242,7 +268,7 @@ export class CardIssuing {
 
   async #plastic(
     { program, pan, token, kind, expiry, serviceCode, cvv2Generation, plastics, holderName, reason }: {
-      readonly program: ProgramFacts; readonly pan: Parameters<CardDesk['tokenOf']>[0]; readonly token: string; readonly kind: 'physical' | 'digitalFirst'; readonly expiry: string;
+      readonly program: ProgramFacts; readonly pan: Pan; readonly token: string; readonly kind: 'physical' | 'digitalFirst'; readonly expiry: string;
       readonly serviceCode: string; readonly cvv2Generation: number; readonly plastics: number; readonly holderName: string; readonly reason: OrderReason;
     },
     { requestKey, delivery }: PlasticWish,
@@ -259,20 +285,28 @@ export class CardIssuing {
     return { order: { orderId, requestKey, reason, bureau: bureau.key, sealed, orderedAt: new Date(now()) }, firstPin: ready?.reference ?? null };
   }
 
-  async #balance(userId: string, balanceId: string | undefined): Promise<BalanceRow> {
-    const { book } = this.#options;
-    if (balanceId !== undefined) return await requireOpenBalance(book, { balanceId, userId });
-    const [only, another] = await book.query<BalanceRow>(`select ${balanceColumns} from user_balance where user_id = $1 and state = 'open' limit 2`, [userId]);
-    if (another !== undefined) throw new LifecycleRefused(422, 'BALANCE_AMBIGUOUS', 'the user has several balances: balanceId says which', 'balanceId');
-    if (only === undefined) throw new LifecycleRefused(409, 'BALANCE_MISSING', 'the user has no balance that is open', 'balanceId');
-    return only;
-  }
-
   async #program(name: string): Promise<ProgramFacts> {
     const program = (await this.#options.accounts.programs()).find((each) => each.name === name);
     if (program === undefined) throw new LifecycleRefused(422, 'PROGRAM_ISSUES_NONE', 'the program of this card is not there any more');
     return program;
   }
+}
+
+/** @param isNamed did the one who asks say which? */
+function balanceOf([only, another]: CardFacts['balances'], isNamed: boolean): CardFacts['balances'][number] {
+  if (another !== undefined) throw new LifecycleRefused(422, 'BALANCE_AMBIGUOUS', 'the user has several balances: balanceId says which', 'balanceId');
+  if (only === undefined) throw isNamed ? balanceMissing() : new LifecycleRefused(409, 'BALANCE_MISSING', 'the user has no balance that is open', 'balanceId');
+  refuseNotOpen(only.state);
+  return only;
+}
+
+/** As the account gets it. */
+function recordOf(row: CardRow): CardRecord {
+  return {
+    token: row.token, state: row.kind === 'physical' ? 'ordered' : 'active', lockCode: 0, expiry: row.expiry, serviceCode: row.serviceCode, cvv2Generation: 0,
+    // Of a digital-first card, whose plastic is to come, the PIN is set when that is linked.
+    ...(row.firstPin === null || row.kind !== 'physical' ? { pinVersion: 0, pin: undefined } : { pinVersion: 1, pin: row.firstPin }),
+  };
 }
 
 /** Four digits, evenly. */

@@ -6,6 +6,7 @@
  * CVC2 leave here by `dataOf` and `resetCvv` only.
  */
 import type { Account, Card } from '../account/account.ts';
+import type { CardRecord } from '../account/card.ts';
 import type { CardLifecycleMessage } from '../account/card-lifecycle.ts';
 import { irreversibleLocks } from '../account/card-lifecycle.ts';
 import type { ControlOwner } from '../account/controls.ts';
@@ -14,7 +15,7 @@ import type { Pan } from '../message/pan.ts';
 import type { Secret } from '../message/secret.ts';
 import { controlsOf, setShown } from './card-controls.ts';
 import type { ControlsShown, ControlsWish } from './card-controls.ts';
-import type { CardIssuing } from './card-issuing.ts';
+import type { CardIssuing, MadeCard } from './card-issuing.ts';
 import { lastDayOf } from './card-numbers.ts';
 import { refusalOf } from './card-refusals.ts';
 import { cancelOrders, cardById, cardsOf, moveCard, ordersOf } from './card-rows.ts';
@@ -97,12 +98,12 @@ export class Cards {
     const userId = actor.by === 'staff' ? wanted.userId : actor.userId;
     const rows = (await cardsOf(book, { userId, balanceId: wanted.balanceId, hidden: actor.by === 'staff', limit, after })).filter((row) => isTheirs(row, actor));
     const held = await accounts.accounts([...new Set(rows.map(({ balanceId }) => balanceId))]);
-    return pageOf(rows, limit, ({ createdAt, cardId }) => [createdAt.getTime(), cardId], (row) => this.#shown(found(row, held.get(row.balanceId))));
+    return pageOf(rows, limit, ({ createdAt, cardId }) => [createdAt.getTime(), cardId], (row) => this.#shownHeld(found(row, held.get(row.balanceId))));
   }
 
   /** @throws LifecycleRefused 404, 503 */
   async get(actor: CardActor, cardId: string): Promise<CardShown> {
-    return this.#shown(await this.#find(actor, cardId));
+    return this.#shownHeld(await this.#find(actor, cardId));
   }
 
   /** Number, expiry and CVC2, for its holder and partner. @throws LifecycleRefused */
@@ -111,12 +112,14 @@ export class Cards {
   }
 
   /** What of a card that was made just now its holder is told. @throws LifecycleRefused */
-  async dataOfRow(row: CardRow): Promise<CardData> {
-    return await this.#data(await this.#heldBy(row));
+  async dataOfMade({ row, fresh }: MadeCard): Promise<CardData> {
+    if (fresh === undefined) return await this.#data(await this.#heldBy(row));
+    const { record, pan, cvc2 } = fresh;
+    return { card: this.#shown({ row, record, state: stateOf(row.kind, record.state, row.plastic) }), pan, cvc2 };
   }
 
   async shownOfRow(row: CardRow): Promise<CardShown> {
-    return this.#shown(await this.#heldBy(row));
+    return this.#shownHeld(await this.#heldBy(row));
   }
 
   /** The CVC2 of before is wrong from now on; what is on a stripe or a chip stays. @throws LifecycleRefused */
@@ -152,7 +155,7 @@ export class Cards {
   async activate(actor: CardActor, cardId: string): Promise<CardShown> {
     const { book, now } = this.#options;
     const before = await this.#find(actor, cardId);
-    if (before.row.kind === 'physical' && before.state === 'active') return this.#shown(before);
+    if (before.row.kind === 'physical' && before.state === 'active') return this.#shownHeld(before);
     requireAllowed(before, 'activate');
     if (before.card.record.state === 'ordered') await this.#apply({ kind: 'cardActivate', id: `activate:${cardId}`, ...this.#on(before) });
     else await this.#takeNewPlastic(before);
@@ -228,7 +231,7 @@ export class Cards {
     const { issuing, book } = this.#options;
     const before = await this.#find(actor, cardId);
     const isOrdered = (await ordersOf(book, cardId)).some((order) => order.requestKey === requestKey);
-    if (isOrdered) return this.#shown(before);
+    if (isOrdered) return this.#shownHeld(before);
     requireAllowed(before, 'renew');
     const expiry = await issuing.newExpiry(before.row.program);
     if (before.row.kind === 'virtual') {
@@ -285,10 +288,14 @@ export class Cards {
     const { cards } = this.#options;
     const pan = await cards.openPan(row.encryptedPan, row.token);
     const cvc2 = await cards.cvv2({ program: row.program, pan, expiry: record.expiry, generation: record.cvv2Generation });
-    return { card: this.#shown(held), pan, cvc2 };
+    return { card: this.#shownHeld(held), pan, cvc2 };
   }
 
-  #shown({ row, card: { record }, state }: Found): CardShown {
+  #shownHeld({ row, card: { record }, state }: Found): CardShown {
+    return this.#shown({ row, record, state });
+  }
+
+  #shown({ row, record, state }: Pick<Found, 'row' | 'state'> & { readonly record: CardRecord }): CardShown {
     const pausedUntilMs = Math.max(record.controls?.holder?.pausedUntilMs ?? 0, record.controls?.partner?.pausedUntilMs ?? 0);
     return {
       cardId: row.cardId, userId: row.userId, balanceId: row.balanceId, kind: row.kind, state, maskedNumber: row.maskedPan, expiresOn: lastDayOf(record.expiry),

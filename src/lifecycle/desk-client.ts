@@ -1,6 +1,7 @@
 /**
  * The ports over a channel to whoever has the accounts' loop and the keys. Owns which question waits for which reply. Questions of one
- * turn cross together. Invariant: a question has one reply, or is unreachable after its time; a reply that comes later is dropped.
+ * turn cross together, and the programs only where they are others than those that are known here. Invariant: a question has one reply, or is
+ * unreachable after its time; a reply that comes later is dropped.
  */
 import type { Account } from '../account/account.ts';
 import type { LifecycleMessage } from '../account/lifecycle.ts';
@@ -9,7 +10,7 @@ import { Pan } from '../message/pan.ts';
 import { Secret } from '../message/secret.ts';
 import type { DeskAsk, DeskCall, DeskReply, DeskTold } from './desk-wire.ts';
 import { unreachable } from './ports.ts';
-import type { AccountDesk, AppliedOutcome, CardDesk, CreditDesk, NewPinReady, ProgramFacts } from './ports.ts';
+import type { AccountDesk, AppliedOutcome, CardDesk, CreditDesk, NewCardReady, NewPinReady, ProgramFacts } from './ports.ts';
 import { LifecycleRefused } from './refusal.ts';
 
 /** Where accounts and the directory of cards are read. Both throw what a store throws. */
@@ -36,6 +37,10 @@ export class DeskClient implements AccountDesk, CardDesk, CreditDesk {
   readonly #waiting = new Map<number, (told: DeskTold) => void>();
   #gathered: DeskCall[] = [];
   #asked = 0;
+  /** As they were told last: the other side says whether they are the same still. */
+  #programs: { readonly version: number; readonly programs: readonly ProgramFacts[] } | undefined;
+  /** The question that has not crossed yet: whoever asks until then has its answer as well. */
+  #programsAsked: Promise<readonly ProgramFacts[]> | undefined;
 
   constructor(options: DeskClientOptions) {
     this.#options = options;
@@ -60,17 +65,22 @@ export class DeskClient implements AccountDesk, CardDesk, CreditDesk {
   }
 
   async programs(): Promise<readonly ProgramFacts[]> {
-    const told = await this.#ask({ what: 'programs' });
+    return await (this.#programsAsked ??= this.#askPrograms());
+  }
+
+  async #askPrograms(): Promise<readonly ProgramFacts[]> {
+    const known = this.#programs;
+    const told = await this.#ask({ what: 'programs', known: known?.version });
+    if (told?.what === 'programsAsKnown' && known !== undefined) return known.programs;
     if (told?.what !== 'programs') throw unreachable('accounts');
+    this.#programs = told;
     return told.programs;
   }
 
-  async tokenOf(pan: Pan): Promise<string> {
-    return await this.#text({ what: 'token', pan: pan.reveal() });
-  }
-
-  async sealPan(pan: Pan, boundTo: string): Promise<string> {
-    return await this.#text({ what: 'sealPan', pan: pan.reveal(), boundTo });
+  async newCard({ program, pan, expiry, needsCvv2 }: Parameters<CardDesk['newCard']>[0]): Promise<NewCardReady> {
+    const told = await this.#ask({ what: 'newCard', program, pan: pan.reveal(), expiry, needsCvv2 });
+    if (told?.what !== 'newCard') throw unreachable('keys');
+    return { token: told.token, encryptedPan: told.encryptedPan, cvv2: told.cvv2 === undefined ? undefined : new Secret(told.cvv2) };
   }
 
   async openPan(sealed: string, boundTo: string): Promise<Pan> {
@@ -148,6 +158,7 @@ export class DeskClient implements AccountDesk, CardDesk, CreditDesk {
   #send(): void {
     const calls = this.#gathered;
     this.#gathered = [];
+    this.#programsAsked = undefined;
     this.#options.send(calls);
   }
 }

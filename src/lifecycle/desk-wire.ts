@@ -8,9 +8,9 @@ import type { AppliedOutcome, PlasticOrder, ProgramFacts } from './ports.ts';
 
 export type DeskAsk =
   | { readonly what: 'apply'; readonly message: LifecycleMessage }
-  | { readonly what: 'programs' }
-  | { readonly what: 'token'; readonly pan: string }
-  | { readonly what: 'sealPan'; readonly pan: string; readonly boundTo: string }
+  /** `known`: the version that whoever asks has. */
+  | { readonly what: 'programs'; readonly known: number | undefined }
+  | { readonly what: 'newCard'; readonly program: string; readonly pan: string; readonly expiry: string; readonly needsCvv2: boolean }
   | { readonly what: 'openPan'; readonly sealed: string; readonly boundTo: string }
   | { readonly what: 'cvv2'; readonly program: string; readonly pan: string; readonly expiry: string; readonly generation: number }
   | { readonly what: 'newPin'; readonly program: string; readonly pan: string; readonly token: string; readonly pin: string; readonly keyIndex: number | undefined }
@@ -24,8 +24,10 @@ export type DeskAsk =
 
 export type DeskTold =
   | { readonly what: 'applied'; readonly outcome: AppliedOutcome }
-  | { readonly what: 'programs'; readonly programs: readonly ProgramFacts[] }
-  /** A token, a sealed value, a number or a value of cryptography, as was asked. */
+  | { readonly what: 'programs'; readonly version: number; readonly programs: readonly ProgramFacts[] }
+  | { readonly what: 'programsAsKnown' }
+  | { readonly what: 'newCard'; readonly token: string; readonly encryptedPan: string; readonly cvv2: string | undefined }
+  /** A sealed value, a number or a value of cryptography, as was asked. */
   | { readonly what: 'text'; readonly text: string }
   | { readonly what: 'newPin'; readonly reference: PinReference; readonly sealed: string | undefined }
   | { readonly what: 'bytes'; readonly bytes: Uint8Array }

@@ -68,10 +68,14 @@ export async function findPerson(queries: Queries, { partner, userId, externalId
   return row === undefined ? undefined : personOf(row);
 }
 
+export function personMissing(): LifecycleRefused {
+  return new LifecycleRefused(404, 'USER_NOT_FOUND', 'there is no such user');
+}
+
 /** As `findPerson`. @throws LifecycleRefused 404 */
 export async function requirePerson(queries: Queries, name: PersonName, lock?: 'share' | 'update'): Promise<Person> {
   const person = await findPerson(queries, name, lock);
-  if (person === undefined) throw new LifecycleRefused(404, 'USER_NOT_FOUND', 'there is no such user');
+  if (person === undefined) throw personMissing();
   return person;
 }
 
@@ -81,9 +85,14 @@ export async function requirePerson(queries: Queries, name: PersonName, lock?: '
  */
 export async function requireVerified(queries: Queries, name: PersonName): Promise<Person> {
   const person = await requirePerson(queries, name, 'share');
+  refuseUnverified(person);
+  return person;
+}
+
+/** @throws LifecycleRefused as `requireVerified` */
+export function refuseUnverified(person: Pick<Person, 'state' | 'kyc'>): void {
   if (person.state === 'locked') throw new LifecycleRefused(409, 'USER_LOCKED', 'the user is locked');
   if (person.kyc !== 'verified') throw new LifecycleRefused(409, 'USER_NOT_VERIFIED', `the user is not verified: KYC is ${person.kyc}`);
-  return person;
 }
 
 /** Has the user a balance that is not closed? */

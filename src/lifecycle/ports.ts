@@ -85,10 +85,8 @@ export interface BureauRules {
 }
 
 export interface CardDesk {
-  /** What stores know a card by. */
-  tokenOf(pan: Pan): Promise<string>;
-  /** The number at rest, bound to what its row is found by. */
-  sealPan(pan: Pan, boundTo: string): Promise<string>;
+  /** What a new number is known and kept by, in one question. @param card.needsCvv2 is its first CVV2 wanted? @throws LifecycleRefused 503 */
+  newCard(card: { readonly program: string; readonly pan: Pan; readonly expiry: string; readonly needsCvv2: boolean }): Promise<NewCardReady>;
   /** @throws LifecycleRefused 503 where it does not open with this */
   openPan(sealed: string, boundTo: string): Promise<Pan>;
   /** Three digits, of the generation that the card's record has. */
@@ -142,6 +140,15 @@ export interface Delivery {
   readonly town: string;
   /** ISO 3166-1, two letters. */
   readonly country: string;
+}
+
+export interface NewCardReady {
+  /** What stores know the card by. */
+  readonly token: string;
+  /** The number at rest; it opens only together with the token. */
+  readonly encryptedPan: string;
+  /** Three digits; undefined where it was not wanted. */
+  readonly cvv2: Secret<string> | undefined;
 }
 
 export interface NewPinReady {

@@ -148,7 +148,8 @@ export class RememberedAnswers implements AnswerMemory {
 
   async #claimAll(given: readonly Wish[]): Promise<readonly Claim[]> {
     const { book, holder, holdMs } = this.#options;
-    // In one order everywhere, so that no two switches wait for each other.
+    // In one order everywhere, so that no two switches wait for each other. A claim that a crash takes away held up nobody but who would begin it again: it waits for no
+    // disk, and is there once its answer is.
     const wishes = [...given].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
     const columns = columnsOf(wishes);
     const taken = await book.query<AnswerKey>(`
@@ -157,7 +158,7 @@ export class RememberedAnswers implements AnswerMemory {
         from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as w (caller, operation, key, body_digest)
       on conflict (caller, operation, key) do update set holder = excluded.holder, held_until = excluded.held_until
         where r.status is null and r.body_digest = excluded.body_digest and (r.held_until <= now() or r.holder = excluded.holder)
-      returning r.caller, r.operation, r.key`, [...columns, wishes.map(({ digest }) => digest), holder, holdMs]);
+      returning r.caller, r.operation, r.key, set_config('synchronous_commit', 'off', true)`, [...columns, wishes.map(({ digest }) => digest), holder, holdMs]);
     const mine = new Set(taken.map(nameOf));
     const known = mine.size === wishes.length ? [] : await this.#read(wishes.filter((wish) => !mine.has(nameOf(wish))));
     const rows = new Map(known.map((row) => [nameOf(row), row]));

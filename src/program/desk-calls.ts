@@ -43,6 +43,8 @@ const inputFailed: DeskTold = { what: 'failed', of: 'input' };
 
 export class DeskCalls {
   readonly #options: DeskCallsOptions;
+  /** The programs as they were told last, of which tables. */
+  #told: { readonly of: unknown; readonly version: number; readonly programs: readonly ProgramFacts[] } | undefined;
 
   constructor(options: DeskCallsOptions) {
     this.#options = options;
@@ -62,9 +64,8 @@ export class DeskCalls {
     const { hsm, guards } = this.#options;
     switch (ask.what) {
       case 'apply': return { what: 'applied', outcome: await this.#apply(ask.message) };
-      case 'programs': return { what: 'programs', programs: programFacts(this.#options.tables()) };
-      case 'token': return text(hsm.cardToken(panOf(ask.pan)));
-      case 'sealPan': return text(hsm.encryptPan(panOf(ask.pan), ask.boundTo));
+      case 'programs': return this.#programs(ask.known);
+      case 'newCard': return await this.#newCard(ask);
       case 'openPan': {
         const opened = hsm.decryptPan(ask.sealed, ask.boundTo);
         return 'error' in opened ? keysFailed : text(opened.pan.reveal());
@@ -121,6 +122,23 @@ export class DeskCalls {
     // The account has it; what goes wrong with telling it is logged where it goes wrong.
     const telling = this.#options.tellLock?.(cardToken, lockCode, by).catch(() => undefined);
     await Promise.race([telling, new Promise((resolve) => void setTimeout(resolve, tellMs).unref())]);
+  }
+
+  /** @param known the version that whoever asks has: those are not told again */
+  #programs(known: number | undefined): DeskTold {
+    const tables = this.#options.tables();
+    if (this.#told?.of !== tables) this.#told = { of: tables, version: (this.#told?.version ?? 0) + 1, programs: programFacts(tables) };
+    const { version, programs } = this.#told;
+    return known === version ? { what: 'programsAsKnown' } : { what: 'programs', version, programs };
+  }
+
+  async #newCard({ program, pan: digits, expiry, needsCvv2 }: Extract<DeskAsk, { what: 'newCard' }>): Promise<DeskTold> {
+    const { hsm } = this.#options;
+    const pan = panOf(digits);
+    const token = hsm.cardToken(pan);
+    const made = needsCvv2 ? await this.#cvv2({ what: 'cvv2', program, pan: digits, expiry, generation: 0 }) : undefined;
+    if (made?.what === 'failed') return made;
+    return { what: 'newCard', token, encryptedPan: hsm.encryptPan(pan, token), cvv2: made?.what === 'text' ? made.text : undefined };
   }
 
   #program(name: string): ProgramRow | undefined {

@@ -41,6 +41,35 @@ describe('a virtual card', () => {
     expect(await cardsInAccount(balanceId)).toEqual([rows[0]?.token]);
   });
 
+  test('asked for by many at once is each one’s own, and told as it is when it is asked for again', async () => {
+    const users = await Promise.all(Array.from({ length: 6 }, async () => {
+      const userId = await house.user();
+      return { userId, balanceId: await house.balance(userId) };
+    }));
+    const [unverified, poor] = [await house.user('none'), await house.user()];
+    const wishes = [...users, ...users].map(({ userId }) => house.wish(userId));
+    const [made, ...refused] = await Promise.all([
+      Promise.all(wishes.map((wish) => house.issuing.makeVirtual(wish))),
+      expect(house.issuing.makeVirtual(house.wish(unverified))).rejects.toEqual(code('USER_NOT_VERIFIED')),
+      expect(house.issuing.makeVirtual(house.wish(poor))).rejects.toEqual(code('BALANCE_MISSING')),
+    ]);
+    expect(refused).toHaveLength(2);
+    for (const { userId, balanceId } of users) {
+      const theirs = made.filter(({ row }) => row.userId === userId);
+      expect(new Set(await cardsInAccount(balanceId))).toEqual(new Set(theirs.map(({ row }) => row.token)));
+      for (const each of theirs) {
+        expect(each).toMatchObject({ row: { balanceId, stage: 'issued' }, fresh: { record: { state: 'active' } } });
+        const told = await house.cards.dataOfMade(each);
+        expect(told).toEqual(await house.cards.dataOf(holderOf(userId), each.row.cardId));
+        await house.cards.lock(holderOf(userId), each.row.cardId, 7, `lock-${each.row.cardId}`);
+        const again = await house.issuing.makeVirtual({ ...house.wish(userId), requestKey: each.row.requestKey });
+        expect(again).toMatchObject({ row: { cardId: each.row.cardId }, fresh: undefined });
+        const { card, pan } = await house.cards.dataOfMade(again);
+        expect([card.lockCode, pan.equals(told.pan)]).toEqual([7, true]);
+      }
+    }
+  });
+
   test.for([
     ['a user who is not verified', 'USER_NOT_VERIFIED'], ['a user without a balance', 'BALANCE_MISSING'], ['a user with two, of which none is named', 'BALANCE_AMBIGUOUS'],
     ['another’s balance', 'BALANCE_NOT_FOUND'], ['another partner’s user', 'USER_NOT_FOUND'],

@@ -51,9 +51,9 @@ test('questions of one turn about many accounts are answered each with its own',
 test('a card that is added is found by its token, and stays with its account', async () => {
   const { desk } = desks;
   const [accountId, other] = [await openBalance(), await openBalance()];
-  const token = await desk.tokenOf(pan);
+  const { token, encryptedPan } = await desk.newCard({ program: 'demo', pan, expiry: '3112', needsCvv2: false });
   const card = { token, state: 'active', lockCode: 0, expiry: '3112', serviceCode: '201', cvv2Generation: 0, pinVersion: 0, pin: undefined } as const;
-  const message = { kind: 'cardChange', id: newId('i'), receivedAtMs: Date.now(), card, encryptedPan: await desk.sealPan(pan, token), maskedPan: pan.masked } as const;
+  const message = { kind: 'cardChange', id: newId('i'), receivedAtMs: Date.now(), card, encryptedPan, maskedPan: pan.masked } as const;
   expect(await desk.apply({ ...message, accountId })).toMatchObject({ reason: '0000' });
   expect(await desk.apply({ ...message, accountId: other })).toMatchObject({ reason: '9113' });
   expect(await desk.accountsOfCards([token, 'nobody'])).toEqual(new Map([[token, accountId]]));
@@ -94,10 +94,10 @@ test('a card that is removed or replaced is told of too, and a repeat tells what
 
 test('a card number comes back from its seal, and from no other place', async () => {
   const { desk } = desks;
-  const sealed = await desk.sealPan(pan, 'c_1');
-  expect(sealed).not.toContain(pan.reveal());
-  expect((await desk.openPan(sealed, 'c_1')).equals(pan)).toBe(true);
-  await expect(desk.openPan(sealed, 'c_2')).rejects.toMatchObject({ status: 503, code: 'KEYS_UNREACHABLE' });
+  const { token, encryptedPan } = await desk.newCard({ program: 'demo', pan, expiry: '3112', needsCvv2: false });
+  expect(encryptedPan).not.toContain(pan.reveal());
+  expect((await desk.openPan(encryptedPan, token)).equals(pan)).toBe(true);
+  await expect(desk.openPan(encryptedPan, 'c_2')).rejects.toMatchObject({ status: 503, code: 'KEYS_UNREACHABLE' });
 });
 
 test('a verification value changes with the expiry date and with each reset', async () => {
@@ -105,6 +105,8 @@ test('a verification value changes with the expiry date and with each reset', as
   const of = async (expiry: string, generation: number): Promise<string> => (await desk.cvv2({ program: 'demo', pan, expiry, generation })).reveal();
   const values = await Promise.all([of('3112', 0), of('3112', 0), of('3112', 1), of('3012', 0)]);
   expect(values[1]).toBe(values[0]);
+  expect((await desk.newCard({ program: 'demo', pan, expiry: '3112', needsCvv2: true })).cvv2?.reveal()).toBe(values[0]);
+  expect((await desk.newCard({ program: 'demo', pan, expiry: '3112', needsCvv2: false })).cvv2).toBeUndefined();
   expect(new Set(values).size).toBe(3);
   for (const value of values) expect(value).toMatch(/^[0-9]{3}$/);
 });
