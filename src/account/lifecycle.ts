@@ -46,14 +46,18 @@ type MarkedMessage = Exclude<LifecycleMessage, TransferMessage>;
  */
 const markDays = 400;
 const dayMs = 86_400_000;
+const plainMark = '1';
 
-/** Applies a lifecycle message once; the same id again changes nothing. */
+/** Applies a lifecycle message once; the same id again changes nothing, and is no answer for another amount (9113). */
 export function applyLifecycle(account: Account | undefined, message: LifecycleMessage, records: Records): Decision {
   if (isTransfer(message)) return applyTransfer(account, message, records);
   if (isDone(account, message)) return { kind: 'decided', response: plainResponse('0000'), change: undefined, note: 'repeat' };
   const markId = needsMark(account, message) ? `${message.accountId}#${digest(message.id)}` : undefined;
   const mark = markId === undefined ? undefined : records.get(markId);
-  if (typeof mark === 'string') return { kind: 'decided', response: plainResponse('0000'), change: undefined, note: 'repeat' };
+  if (typeof mark === 'string') {
+    if (mark !== plainMark && mark !== markOf(message)) return { kind: 'decided', response: plainResponse('9113'), change: undefined, note: undefined };
+    return { kind: 'decided', response: plainResponse('0000'), change: undefined, note: 'repeat' };
+  }
   const outcome = account === undefined || isOfAccount(message) ? undefined : cardAfter(account, message);
   const refused = outcome?.kind === 'refused' ? outcome.reason : refusal(account, message);
   if (refused !== undefined) {
@@ -66,6 +70,11 @@ export function applyLifecycle(account: Account | undefined, message: LifecycleM
     kind: 'decided', response: plainResponse('0000'), note: undefined,
     change: { entry, account: evolve(account, entry), once: markId === undefined || mark === null ? [] : [markId], guardMayRefuse: true },
   };
+}
+
+/** What the mark of a message's id says of it. */
+function markOf(message: MarkedMessage): string {
+  return message.kind === 'load' ? `load ${message.amountMinor}` : plainMark;
 }
 
 function isOfAccount(message: MarkedMessage): message is OpenMessage | CloseMessage | LoadMessage {
@@ -105,7 +114,7 @@ function entryOf(account: Account | undefined, message: MarkedMessage, outcome: 
   const base = {
     accountId: message.accountId, sequence: (account?.version ?? 0) + 1, id: message.id,
     receivedAtMs: message.receivedAtMs, decidedAtMs: message.receivedAtMs, effects: noEffects,
-    records: markId === undefined ? [] : [{ id: markId, value: '1', keepUntilMs: message.receivedAtMs + markDays * dayMs, dueAtMs: undefined }],
+    records: markId === undefined ? [] : [{ id: markId, value: markOf(message), keepUntilMs: message.receivedAtMs + markDays * dayMs, dueAtMs: undefined }],
   };
   if (message.kind === 'open') {
     const { currency, program, partner } = message;

@@ -16,6 +16,7 @@ export function moneyRefused(reason: Reason): LifecycleRefused {
     case '1010': return new LifecycleRefused(422, 'AMOUNT_OUT_OF_BOUNDS', 'a balance cannot change by this amount', 'amount.amountMinor');
     case '1016': return new LifecycleRefused(409, 'FUNDS_INSUFFICIENT', 'less than this amount is available');
     case '1816': return balanceClosed();
+    case '9113': return new LifecycleRefused(409, 'IDEMPOTENCY_CONFLICT', 'this key was used for another amount', 'X-Idempotency-Key');
     case '1817': return new LifecycleRefused(409, 'BALANCE_NOT_EMPTY', 'a balance is closed when nothing is on it and nothing is held');
     default: return new LifecycleRefused(409, 'ACCOUNT_REFUSED', `the account refuses this with action code ${reason}`);
   }

@@ -71,7 +71,7 @@ export class Balances {
     return row.state === 'opening' ? await this.#open(row) : row;
   }
 
-  /** Money in, from the partner. @throws LifecycleRefused BALANCE_NOT_FOUND, BALANCE_CLOSED, CURRENCY_MISMATCH, AMOUNT_OUT_OF_BOUNDS, ACCOUNTS_UNREACHABLE */
+  /** Money in, from the partner. @throws LifecycleRefused BALANCE_NOT_FOUND, BALANCE_CLOSED, CURRENCY_MISMATCH, AMOUNT_OUT_OF_BOUNDS, IDEMPOTENCY_CONFLICT, ACCOUNTS_UNREACHABLE */
   async reload(name: BalanceName, amount: AmountShown, requestKey: string): Promise<BalanceRow> {
     return await this.#move(name, amount, 1, `load:${requestKey}`);
   }

@@ -31,6 +31,16 @@ describe('lifecycle messages', () => {
     for (const [id, { keepUntilMs }] of ledger.records) if (id.includes('#')) expect(keepUntilMs).toBe(startMs + 400 * dayMs);
   });
 
+  test('the id of a load is no answer for another amount, in or out', () => {
+    const ledger = Ledger.with(0);
+    const load = { ...base, kind: 'load', id: 'load-1', amountMinor: 500 } as const;
+    ledger.play(load);
+    for (const amountMinor of [501, 1, -500]) expect(ledger.play({ ...load, amountMinor })).toMatchObject({ response: { reason: '9113' }, note: undefined, change: undefined });
+    expect(ledger.play(load)).toMatchObject({ response: { reason: '0000' }, note: 'repeat' });
+    expect(ledger.ledgerMinor).toBe(500);
+    ledger.checkReplay();
+  });
+
   test('a load is for an account that there is, is an amount, and takes out no more than is available', () => {
     const load = (ledger: Ledger, amountMinor: number): string => ledger.play({ ...base, kind: 'load', id: `load ${amountMinor} ${ledger.totals}`, amountMinor }).response.reason;
     expect(load(new Ledger(), 5)).toBe('1018');
