@@ -15,7 +15,6 @@ import { pageAnswer, pageChoiceOf, pageQuery, pageSchema } from './shapes.ts';
 export interface BalanceServices {
   readonly balances: Balances;
   readonly views: BalanceViews;
-  readonly find: (name: BalanceName) => Promise<BalanceRow>;
 }
 
 const tag = 'Balances';
@@ -38,7 +37,7 @@ async function answerList({ balances, views }: BalanceServices, whose: { readonl
 }
 
 function ownRoutes(services: BalanceServices): Route[] {
-  const { balances, views, find } = services;
+  const { balances, views } = services;
   const door = 'mobile';
   const base = '/customers/me/balances';
   const userOf = (caller: Caller): string => callerOfKind(caller, 'user').userId;
@@ -53,17 +52,17 @@ function ownRoutes(services: BalanceServices): Route[] {
     }),
     route({
       door, method: 'GET', path: `${base}/{balanceId}`, operationId: 'getBalanceMobile', tag, summary: 'A balance with its cards', params: balancePath, answers: { 200: balanceSchema },
-      run: async ({ caller, params: { balanceId } }) => await answerOne(services, 200, await find({ balanceId, userId: userOf(caller) })),
+      run: async ({ caller, params: { balanceId } }) => await answerOne(services, 200, await balances.get({ balanceId, userId: userOf(caller) })),
     }),
     route({
       door, method: 'GET', path: `${base}/{balanceId}/transactions`, operationId: 'listTransactionsMobile', tag, summary: 'What happened on a balance', about: statementAbout, params: balancePath, query, answers: statementAnswers,
-      run: async ({ caller, params: { balanceId }, query: choice }) => pageAnswer(await views.statement(await find({ balanceId, userId: userOf(caller) }), pageChoiceOf(choice)), (item) => item),
+      run: async ({ caller, params: { balanceId }, query: choice }) => pageAnswer(await views.statement(await balances.get({ balanceId, userId: userOf(caller) }), pageChoiceOf(choice)), (item) => item),
     }),
   ];
 }
 
 function partnerRoutes(services: BalanceServices): Route[] {
-  const { balances, views, find } = services;
+  const { balances, views } = services;
   const door = 'server';
   const base = '/secure/customers/{customerId}/balances';
   const partnerOf = (caller: Caller): string => callerOfKind(caller, 'partner').partner;
@@ -83,11 +82,11 @@ function partnerRoutes(services: BalanceServices): Route[] {
     }),
     route({
       door, method: 'GET', path: `${base}/{balanceId}`, operationId: 'getBalance', tag, summary: 'A balance with its cards', params: userBalancePath, answers: { 200: balanceSchema },
-      run: async ({ caller, params }) => await answerOne(services, 200, await find(named(caller, params))),
+      run: async ({ caller, params }) => await answerOne(services, 200, await balances.get(named(caller, params))),
     }),
     route({
       door, method: 'GET', path: `${base}/{balanceId}/transactions`, operationId: 'listTransactions', tag, summary: 'What happened on a balance', about: statementAbout, params: userBalancePath, query, answers: statementAnswers,
-      run: async ({ caller, params, query: choice }) => pageAnswer(await views.statement(await find(named(caller, params)), pageChoiceOf(choice)), (item) => item),
+      run: async ({ caller, params, query: choice }) => pageAnswer(await views.statement(await balances.get(named(caller, params)), pageChoiceOf(choice)), (item) => item),
     }),
     route({
       door, method: 'POST', path: `${base}/{balanceId}/reload`, operationId: 'reloadBalance', tag, summary: 'Puts money on a balance', params: userBalancePath, body: moveWish, answers: { 200: balanceSchema },
@@ -105,7 +104,7 @@ function partnerRoutes(services: BalanceServices): Route[] {
 }
 
 function staffRoutes(services: BalanceServices): Route[] {
-  const { balances, views, find } = services;
+  const { balances, views } = services;
   const door = 'admin';
   const base = '/admin/customers/{customerId}/balances';
   const roles = ['admin', 'manager'] as const;
@@ -117,11 +116,11 @@ function staffRoutes(services: BalanceServices): Route[] {
     }),
     route({
       door, method: 'GET', path: `${base}/{balanceId}`, operationId: 'getBalanceAdmin', tag, summary: 'A balance with its cards', params: userBalancePath, answers: { 200: balanceSchema },
-      run: async ({ params }) => await answerOne(services, 200, await find(named(params))),
+      run: async ({ params }) => await answerOne(services, 200, await balances.get(named(params))),
     }),
     route({
       door, method: 'GET', path: `${base}/{balanceId}/transactions`, operationId: 'listTransactionsAdmin', tag, summary: 'What happened on a balance', about: statementAbout, params: userBalancePath, query, answers: statementAnswers,
-      run: async ({ params, query: choice }) => pageAnswer(await views.statement(await find(named(params)), pageChoiceOf(choice)), (item) => item),
+      run: async ({ params, query: choice }) => pageAnswer(await views.statement(await balances.get(named(params)), pageChoiceOf(choice)), (item) => item),
     }),
     route({
       door, method: 'POST', path: `${base}/{balanceId}/reload`, operationId: 'reloadBalanceAdmin', tag, roles, summary: 'Puts money on a balance', params: userBalancePath, body: moveWish, answers: { 200: balanceSchema },

@@ -26,7 +26,7 @@ function ofPartner(caller: Caller, { customerId }: { readonly customerId: string
 }
 
 function ownRoutes({ people, kyc }: PeopleServices): Route[] {
-  const own = (caller: Caller): PersonName => ({ partner: undefined, userId: callerOfKind(caller, 'user').userId });
+  const own = (caller: Caller): PersonName & { readonly userId: string } => ({ partner: undefined, userId: callerOfKind(caller, 'user').userId });
   return [
     route({
       door: 'mobile', method: 'GET', path: '/customers/me', operationId: 'getUserMobile', tag, summary: 'The user whose session it is', answers: { 200: userSchema },
@@ -99,7 +99,7 @@ function partnerRoutes({ people, kyc }: PeopleServices): Route[] {
 function staffRoutes({ people, kyc }: PeopleServices): Route[] {
   const door = 'admin';
   const user = '/admin/customers/{customerId}';
-  const named = ({ customerId }: { readonly customerId: string }): PersonName => ({ partner: undefined, userId: customerId });
+  const named = ({ customerId }: { readonly customerId: string }): PersonName & { readonly userId: string } => ({ partner: undefined, userId: customerId });
   return [
     route({
       door, method: 'GET', path: '/admin/customers', operationId: 'listUsersAdmin', tag, summary: 'Users, the last registered first', query: Type.Object({ ...userChoice, partner: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })) }),

@@ -9,11 +9,13 @@ import type { JournalEntry } from '../account/journal.ts';
 import type { Account } from '../account/account.ts';
 import type { Book } from '../book/book.ts';
 import type { BalanceRow } from './balance-rows.ts';
+import type { CardFacts } from './card-rows.ts';
 import { amountShown, timeText } from './json.ts';
 import type { AmountShown } from './json.ts';
 import { pageOf, placeOf } from './page.ts';
 import type { Page, PageChoice } from './page.ts';
 import type { AccountDesk } from './ports.ts';
+import type { ShownRows } from './shown-rows.ts';
 
 export interface BalanceShown {
   readonly balanceId: string;
@@ -69,15 +71,8 @@ export interface StatementTransaction {
 
 export interface BalanceViewsOptions {
   readonly book: Book;
+  readonly rows: Pick<ShownRows, 'cardsOfBalance'>;
   readonly desk: Pick<AccountDesk, 'accounts'>;
-}
-
-interface CardRow {
-  readonly balanceId: string;
-  readonly cardId: string;
-  readonly kind: string;
-  readonly token: string;
-  readonly maskedPan: string;
 }
 
 export class BalanceViews {
@@ -91,15 +86,9 @@ export class BalanceViews {
   async shown(rows: readonly BalanceRow[]): Promise<readonly BalanceShown[]> {
     const ids = rows.map(({ balanceId }) => balanceId);
     if (ids.length === 0) return [];
-    const [accounts, cards] = await Promise.all([
-      this.#options.desk.accounts(ids),
-      this.#options.book.query<CardRow>(
-        `select balance_id as "balanceId", card_id as "cardId", kind, card_token as token, masked_pan as "maskedPan" from issued_card
-         where balance_id = any($1::text[]) and is_visible and stage = 'issued' order by created_at, card_id`,
-        [ids],
-      ),
-    ]);
-    return rows.map((row) => balanceShown(row, accounts.get(row.balanceId), cards.filter(({ balanceId }) => balanceId === row.balanceId)));
+    const { desk, rows: shownRows } = this.#options;
+    const [accounts, cards] = await Promise.all([desk.accounts(ids), Promise.all(ids.map(async (id) => await shownRows.cardsOfBalance(id)))]);
+    return rows.map((row, index) => balanceShown(row, accounts.get(row.balanceId), cards[index]!));
   }
 
   /** One of them. @throws LifecycleRefused ACCOUNTS_UNREACHABLE */
@@ -125,16 +114,18 @@ export class BalanceViews {
   }
 }
 
-function balanceShown(row: BalanceRow, account: Account | undefined, cards: readonly CardRow[]): BalanceShown {
+function balanceShown(row: BalanceRow, account: Account | undefined, cards: readonly CardFacts[]): BalanceShown {
   const { balanceId, userId, name, program, currency, state, createdAt } = row;
   const { ledgerMinor = 0, heldMinor = 0 } = account ?? {};
   const { currency: letters } = amountShown(0, currency);
+  const records = new Map(account?.cards.map(({ record }) => [record.token, record]));
   return {
     balanceId, userId, name, program, currency: letters, state,
     ledger: amountShown(ledgerMinor, currency), held: amountShown(heldMinor, currency), available: amountShown(ledgerMinor - heldMinor, currency),
     createdAt: timeText(createdAt),
-    cards: cards.flatMap(({ cardId, kind, token, maskedPan }) => {
-      const record = account?.cards.find((card) => card.record.token === token)?.record;
+    // They come the last made first, and are shown the first made first.
+    cards: cards.toReversed().flatMap(({ cardId, kind, token, maskedPan }) => {
+      const record = records.get(token);
       return record === undefined || record.state === 'removed' ? [] : [{ cardId, kind, maskedPan, state: record.state, lockCode: record.lockCode }];
     }),
   };

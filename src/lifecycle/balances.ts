@@ -8,7 +8,7 @@
 import type { Book } from '../book/book.ts';
 import { currencyNumber } from '../message/money.ts';
 import { moneyRefused, requireApplied } from './account-reasons.ts';
-import { balanceClosed, balanceColumns, requireBalance, requireOpenBalance } from './balance-rows.ts';
+import { balanceClosed, balanceColumns, balanceMissing, requireBalance, requireOpenBalance } from './balance-rows.ts';
 import type { BalanceName, BalanceRow } from './balance-rows.ts';
 import { newId, type RandomBytes } from './ids.ts';
 import { timeOfPlace } from './json.ts';
@@ -20,9 +20,12 @@ import type { PersonName } from './person-rows.ts';
 import { unreachable } from './ports.ts';
 import type { AccountDesk, ProgramFacts } from './ports.ts';
 import { LifecycleRefused } from './refusal.ts';
+import { isWhole } from './shown-rows.ts';
+import type { ShownRows } from './shown-rows.ts';
 
 export interface BalancesOptions {
   readonly book: Book;
+  readonly rows: Pick<ShownRows, 'balance' | 'balancesOfUser'>;
   readonly desk: Pick<AccountDesk, 'apply' | 'programs'>;
   readonly now: () => number;
   readonly randomBytes: RandomBytes;
@@ -115,13 +118,21 @@ export class Balances {
     return done;
   }
 
-  /** The user's or the partner's, the first made first. @throws LifecycleRefused CURSOR_INVALID */
-  async list(whose: { readonly partner?: string | undefined; readonly userId?: string | undefined }, { limit, cursor }: PageChoice): Promise<Page<BalanceRow>> {
+  /** One of them, as it is shown. @throws LifecycleRefused BALANCE_NOT_FOUND */
+  async get({ balanceId, partner, userId }: BalanceName): Promise<BalanceRow> {
+    const row = await this.#options.rows.balance(balanceId);
+    if (row === undefined || (partner !== undefined && row.partner !== partner) || (userId !== undefined && row.userId !== userId)) throw balanceMissing();
+    return row;
+  }
+
+  /** The user's, the first made first; none to a partner that is not the user's. @throws LifecycleRefused CURSOR_INVALID */
+  async list({ partner, userId }: { readonly partner?: string | undefined; readonly userId: string }, { limit, cursor }: PageChoice): Promise<Page<BalanceRow>> {
     const [afterMs, afterId = ''] = placeOf(cursor, ['number', 'string']) ?? [];
-    const rows = await this.#options.book.query<BalanceRow>(
-      `select ${balanceColumns} from user_balance where ($1::text is null or partner = $1) and ($2::text is null or user_id = $2)
+    const first = cursor === undefined ? await this.#options.rows.balancesOfUser(userId) : undefined;
+    const rows = first !== undefined && (isWhole(first) || first.length > limit) ? first.filter((row) => partner === undefined || row.partner === partner) : await this.#options.book.query<BalanceRow>(
+      `select ${balanceColumns} from user_balance where ($1::text is null or partner = $1) and user_id = $2
          and (created_at, balance_id) > ($3::timestamptz, $4) order by created_at, balance_id limit $5`,
-      [whose.partner ?? null, whose.userId ?? null, timeOfPlace(afterMs, 'first'), String(afterId), limit + 1],
+      [partner ?? null, userId, timeOfPlace(afterMs, 'first'), String(afterId), limit + 1],
     );
     return pageOf(rows, limit, ({ createdAt, balanceId }) => [createdAt.getTime(), balanceId], (row) => row);
   }

@@ -37,6 +37,9 @@ export interface CardRow {
   readonly createdAt: Date;
 }
 
+/** What of a card's row is shown: nothing that its number or PIN could be made of. */
+export type CardFacts = Pick<CardRow, 'cardId' | 'userId' | 'balanceId' | 'partner' | 'kind' | 'stage' | 'token' | 'maskedPan' | 'holderName' | 'plastic' | 'isVisible' | 'replaces' | 'replacedBy' | 'createdAt'>;
+
 export type OrderReason = 'first' | 'print' | 'renewal';
 
 export interface OrderRow {
@@ -57,6 +60,10 @@ const cardColumns = `c.card_id as "cardId", c.request_key as "requestKey", c.use
   c.card_token as token, c.encrypted_pan as "encryptedPan", c.masked_pan as "maskedPan", c.expiry, c.service_code as "serviceCode", c.holder_name as "holderName",
   c.first_pin as "firstPin", c.plastic, c.plastic_expiry as "plasticExpiry", c.is_visible as "isVisible", c.replaces,
   (select r.card_id from issued_card r where r.replaces = c.card_id) as "replacedBy", c.created_at as "createdAt"`;
+
+/** Of `CardFacts`; the table is `issued_card c`. */
+export const cardFactColumns = `c.card_id as "cardId", c.user_id as "userId", c.balance_id as "balanceId", c.partner, c.kind, c.stage, c.card_token as token, c.masked_pan as "maskedPan",
+  c.holder_name as "holderName", c.plastic, c.is_visible as "isVisible", c.replaces, (select r.card_id from issued_card r where r.replaces = c.card_id) as "replacedBy", c.created_at as "createdAt"`;
 
 const orderColumns = `order_id as "orderId", request_key as "requestKey", card_id as "cardId", reason, state, bureau, sealed, file_number as "fileNumber", rejections, ordered_at as "orderedAt"`;
 

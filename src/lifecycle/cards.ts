@@ -19,7 +19,7 @@ import type { CardIssuing, MadeCard } from './card-issuing.ts';
 import { lastDayOf } from './card-numbers.ts';
 import { refusalOf } from './card-refusals.ts';
 import { cancelOrders, cardById, cardsOf, moveCard, ordersOf } from './card-rows.ts';
-import type { CardRow } from './card-rows.ts';
+import type { CardFacts, CardRow } from './card-rows.ts';
 import { mayDo, stateOf } from './card-states.ts';
 import type { CardAction, CardKind, CardState } from './card-states.ts';
 import { timeText } from './json.ts';
@@ -28,6 +28,8 @@ import type { Page, PageChoice } from './page.ts';
 import { unreachable } from './ports.ts';
 import type { AccountDesk, CardDesk, Delivery } from './ports.ts';
 import { LifecycleRefused } from './refusal.ts';
+import { isWhole } from './shown-rows.ts';
+import type { ShownRows } from './shown-rows.ts';
 
 /** Who asks, and whose cards they may see. */
 export type CardActor =
@@ -70,6 +72,7 @@ export interface PinSet {
 
 export interface CardsOptions {
   readonly book: Book;
+  readonly rows: Pick<ShownRows, 'card' | 'cardsOfUser'>;
   readonly accounts: AccountDesk;
   readonly cards: CardDesk;
   readonly issuing: CardIssuing;
@@ -78,8 +81,8 @@ export interface CardsOptions {
 }
 
 /** A card's row with what its account says of it. */
-interface Found {
-  readonly row: CardRow;
+interface Found<Row extends CardFacts = CardRow> {
+  readonly row: Row;
   readonly card: Card;
   readonly state: CardState;
 }
@@ -93,17 +96,29 @@ export class Cards {
 
   /** Cards of a user or of a balance, newest first. @throws LifecycleRefused */
   async list(actor: CardActor, wanted: { readonly userId?: string | undefined; readonly balanceId?: string | undefined }, { limit, cursor }: PageChoice): Promise<Page<CardShown>> {
-    const { book, accounts } = this.#options;
-    const after = placeOf(cursor, ['number', 'string']) as readonly [number, string] | undefined;
-    const userId = actor.by === 'staff' ? wanted.userId : actor.userId;
-    const rows = (await cardsOf(book, { userId, balanceId: wanted.balanceId, hidden: actor.by === 'staff', limit, after })).filter((row) => isTheirs(row, actor));
+    const { accounts } = this.#options;
+    const rows = (await this.#rowsOf(actor, wanted, limit, cursor)).filter((row) => isTheirs(row, actor));
     const held = await accounts.accounts([...new Set(rows.map(({ balanceId }) => balanceId))]);
     return pageOf(rows, limit, ({ createdAt, cardId }) => [createdAt.getTime(), cardId], (row) => this.#shownHeld(found(row, held.get(row.balanceId))));
   }
 
+  /** @returns at least one more than the limit, where there are as many */
+  async #rowsOf(actor: CardActor, wanted: { readonly userId?: string | undefined; readonly balanceId?: string | undefined }, limit: number, cursor: string | undefined): Promise<readonly CardFacts[]> {
+    const { book, rows } = this.#options;
+    const after = placeOf(cursor, ['number', 'string']) as readonly [number, string] | undefined;
+    if (actor.by !== 'staff' && after === undefined) {
+      const first = await rows.cardsOfUser(actor.userId);
+      const shown = wanted.balanceId === undefined ? first : first.filter(({ balanceId }) => balanceId === wanted.balanceId);
+      if (isWhole(first) || shown.length > limit) return shown;
+    }
+    const userId = actor.by === 'staff' ? wanted.userId : actor.userId;
+    return await cardsOf(book, { userId, balanceId: wanted.balanceId, hidden: actor.by === 'staff', limit, after });
+  }
+
   /** @throws LifecycleRefused 404, 503 */
   async get(actor: CardActor, cardId: string): Promise<CardShown> {
-    return this.#shownHeld(await this.#find(actor, cardId));
+    const row = theirs(await this.#options.rows.card(cardId), actor);
+    return this.#shownHeld(await this.#heldBy(row));
   }
 
   /** Number, expiry and CVC2, for its holder and partner. @throws LifecycleRefused */
@@ -251,12 +266,10 @@ export class Cards {
   }
 
   async #find(actor: CardActor, cardId: string): Promise<Found> {
-    const row = await cardById(this.#options.book, cardId);
-    if (row?.stage !== 'issued' || !isTheirs(row, actor)) throw new LifecycleRefused(404, 'CARD_NOT_FOUND', 'there is no such card', 'cardId');
-    return await this.#heldBy(row);
+    return await this.#heldBy(theirs(await cardById(this.#options.book, cardId), actor));
   }
 
-  async #heldBy(row: CardRow): Promise<Found> {
+  async #heldBy<Row extends CardFacts>(row: Row): Promise<Found<Row>> {
     return found(row, (await this.#options.accounts.accounts([row.balanceId])).get(row.balanceId));
   }
 
@@ -291,11 +304,11 @@ export class Cards {
     return { card: this.#shownHeld(held), pan, cvc2 };
   }
 
-  #shownHeld({ row, card: { record }, state }: Found): CardShown {
+  #shownHeld({ row, card: { record }, state }: Found<CardFacts>): CardShown {
     return this.#shown({ row, record, state });
   }
 
-  #shown({ row, record, state }: Pick<Found, 'row' | 'state'> & { readonly record: CardRecord }): CardShown {
+  #shown({ row, record, state }: Pick<Found<CardFacts>, 'row' | 'state'> & { readonly record: CardRecord }): CardShown {
     const pausedUntilMs = Math.max(record.controls?.holder?.pausedUntilMs ?? 0, record.controls?.partner?.pausedUntilMs ?? 0);
     return {
       cardId: row.cardId, userId: row.userId, balanceId: row.balanceId, kind: row.kind, state, maskedNumber: row.maskedPan, expiresOn: lastDayOf(record.expiry),
@@ -311,12 +324,18 @@ function ownerOf(actor: CardActor): ControlOwner {
   return actor.by === 'holder' ? 'holder' : 'partner';
 }
 
-function isTheirs(row: CardRow, actor: CardActor): boolean {
+/** @throws LifecycleRefused 404 */
+function theirs<Row extends CardFacts>(row: Row | undefined, actor: CardActor): Row {
+  if (row?.stage !== 'issued' || !isTheirs(row, actor)) throw new LifecycleRefused(404, 'CARD_NOT_FOUND', 'there is no such card', 'cardId');
+  return row;
+}
+
+function isTheirs(row: CardFacts, actor: CardActor): boolean {
   return actor.by === 'staff' || (row.partner === actor.partner && row.userId === actor.userId && row.isVisible);
 }
 
 /** @throws LifecycleRefused 503: what was issued is in its account */
-function found(row: CardRow, account: Account | undefined): Found {
+function found<Row extends CardFacts>(row: Row, account: Account | undefined): Found<Row> {
   const card = account?.cards.find(({ record }) => record.token === row.token);
   if (card === undefined) throw unreachable('accounts');
   return { row, card, state: stateOf(row.kind, card.record.state, row.plastic) };

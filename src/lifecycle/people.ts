@@ -10,10 +10,11 @@ import type { RandomBytes } from './ids.ts';
 import { timeOfPlace } from './json.ts';
 import { pageOf, placeOf } from './page.ts';
 import type { Page, PageChoice } from './page.ts';
-import { hasBalance, personColumns, personOf, requirePerson } from './person-rows.ts';
+import { hasBalance, personColumns, personOf, requirePerson, personMissing } from './person-rows.ts';
 import type { Kyc, Person, PersonName, PersonRow, PersonState } from './person-rows.ts';
 import { LifecycleRefused } from './refusal.ts';
 import type { SessionKeeper } from './session-keeper.ts';
+import type { ShownRows } from './shown-rows.ts';
 import { endUserSessions, retireDevice } from './user-session-rows.ts';
 
 export interface Identifiers {
@@ -35,6 +36,7 @@ export interface PeopleChoice extends PageChoice {
 
 export interface PeopleOptions {
   readonly book: Book;
+  readonly rows: Pick<ShownRows, 'person'>;
   readonly randomBytes: RandomBytes;
   readonly sessions: Pick<SessionKeeper, 'userChanged'>;
 }
@@ -63,9 +65,11 @@ export class People {
     }));
   }
 
-  /** @throws LifecycleRefused 404 */
-  async get(name: PersonName): Promise<Person> {
-    return await requirePerson(this.#options.book, name);
+  /** As it is shown. @param partner undefined: whosever @throws LifecycleRefused 404 */
+  async get({ partner, userId }: { readonly partner: string | undefined; readonly userId: string }): Promise<Person> {
+    const person = await this.#options.rows.person(userId);
+    if (person === undefined || (partner !== undefined && person.partner !== partner)) throw personMissing();
+    return person;
   }
 
   /** The last registered first. @throws LifecycleRefused */
@@ -111,7 +115,7 @@ export class People {
     const { book, sessions } = this.#options;
     await book.transaction(async (queries) => {
       const [row] = await queries.query<{ readonly state: PersonState }>('select state from person where user_id = $1 and ($2::text is null or partner = $2) for update', [userId, partner ?? null]);
-      if (row === undefined) throw new LifecycleRefused(404, 'USER_NOT_FOUND', 'there is no such user');
+      if (row === undefined) throw personMissing();
       if (row.state === 'deleted') return;
       if (await hasBalance(queries, userId)) throw new LifecycleRefused(409, 'USER_HAS_BALANCE', 'the user has a balance that is not closed');
       await retireDevice(queries, userId, atMs, 'userDeleted');

@@ -1,6 +1,7 @@
 /**
- * Accounts as the store has them, and which account a card leads to, read beside the switch. Questions of one turn go to the store
- * together, one for each partition that is asked. Invariant: what is told was so in the store after it was asked.
+ * Accounts as the store has them, and which account a card leads to, read beside the switch. Questions of one turn, and those that come
+ * while the store is being read, go to it together, one for each partition that is asked. Invariant: what is told was so in the store
+ * after it was asked.
  */
 import { decodeAccount } from '../account/account.ts';
 import type { Account } from '../account/account.ts';
@@ -12,47 +13,27 @@ import type { Store } from '../store/store.ts';
 const idsPerReadMax = 500;
 const attemptsMax = 3;
 
-interface Gathered<Value> {
-  readonly ids: Set<string>;
-  readonly told: Promise<ReadonlyMap<string, Value>>;
-}
-
 export class StoreHeads implements AccountHeads {
   readonly #store: Pick<Store, 'partitions' | 'epochs' | 'heads' | 'findAccounts'>;
-  readonly #atTurnEnd: (work: () => void) => void;
+  readonly #accounts: Asked<Account>;
+  readonly #tokens: Asked<string>;
   #epochs: readonly number[] | undefined;
-  #accounts: Gathered<Account> | undefined;
-  #tokens: Gathered<string> | undefined;
 
+  /** @param atTurnEnd runs at the end of this turn of the event loop */
   constructor(store: Pick<Store, 'partitions' | 'epochs' | 'heads' | 'findAccounts'>, atTurnEnd: (work: () => void) => void) {
     this.#store = store;
-    this.#atTurnEnd = atTurnEnd;
+    this.#accounts = new Asked(atTurnEnd, async (ids) => await this.#readAccounts(ids));
+    this.#tokens = new Asked(atTurnEnd, async (tokens) => await this.#readTokens(tokens));
   }
 
   /** @throws what the store throws */
   async accounts(ids: readonly string[]): Promise<ReadonlyMap<string, Account>> {
-    this.#accounts ??= this.#gather(() => {
-      const { ids: asked } = this.#accounts!;
-      this.#accounts = undefined;
-      return this.#readAccounts([...asked]);
-    });
-    return await answered(this.#accounts, ids);
+    return await this.#accounts.get(ids);
   }
 
   /** @throws what the store throws */
   async accountsOfCards(tokens: readonly string[]): Promise<ReadonlyMap<string, string>> {
-    this.#tokens ??= this.#gather(() => {
-      const { ids: asked } = this.#tokens!;
-      this.#tokens = undefined;
-      return this.#readTokens([...asked]);
-    });
-    return await answered(this.#tokens, tokens);
-  }
-
-  #gather<Value>(read: () => Promise<ReadonlyMap<string, Value>>): Gathered<Value> {
-    const { promise, resolve, reject } = Promise.withResolvers<ReadonlyMap<string, Value>>();
-    this.#atTurnEnd(() => void read().then(resolve, reject));
-    return { ids: new Set(), told: promise };
+    return await this.#tokens.get(tokens);
   }
 
   async #readAccounts(ids: readonly string[]): Promise<ReadonlyMap<string, Account>> {
@@ -97,13 +78,45 @@ export class StoreHeads implements AccountHeads {
   }
 }
 
-async function answered<Value>({ ids, told }: Gathered<Value>, asked: readonly string[]): Promise<ReadonlyMap<string, Value>> {
-  for (const id of asked) ids.add(id);
-  const all = await told;
-  const own = new Map<string, Value>();
-  for (const id of asked) {
-    const value = all.get(id);
-    if (value !== undefined) own.set(id, value);
+/** Questions that wait for a reading, together. Invariant: a question is answered by a reading that began after it. */
+class Asked<Value> {
+  readonly #atTurnEnd: (work: () => void) => void;
+  readonly #read: (keys: readonly string[]) => Promise<ReadonlyMap<string, Value>>;
+  #next: { readonly keys: Set<string>; readonly told: PromiseWithResolvers<ReadonlyMap<string, Value>> } | undefined;
+  #isReading = false;
+
+  constructor(atTurnEnd: (work: () => void) => void, read: (keys: readonly string[]) => Promise<ReadonlyMap<string, Value>>) {
+    this.#atTurnEnd = atTurnEnd;
+    this.#read = read;
   }
-  return own;
+
+  async get(asked: readonly string[]): Promise<ReadonlyMap<string, Value>> {
+    this.#next ??= { keys: new Set(), told: Promise.withResolvers() };
+    const { keys, told } = this.#next;
+    for (const key of asked) keys.add(key);
+    if (!this.#isReading) {
+      this.#isReading = true;
+      this.#atTurnEnd(() => void this.#readAll());
+    }
+    const all = await told.promise;
+    const own = new Map<string, Value>();
+    for (const key of asked) {
+      const value = all.get(key);
+      if (value !== undefined) own.set(key, value);
+    }
+    return own;
+  }
+
+  async #readAll(): Promise<void> {
+    for (let now = this.#next; now !== undefined; now = this.#next) {
+      this.#next = undefined;
+      const { keys, told } = now;
+      await this.#read([...keys]).then(told.resolve, told.reject);
+      // Who is answered now may ask again at once, and goes along.
+      if (this.#next !== undefined) await new Promise<void>((resolve) => {
+        this.#atTurnEnd(resolve);
+      });
+    }
+    this.#isReading = false;
+  }
 }

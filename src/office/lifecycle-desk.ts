@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../base/log.ts';
 import type { Book } from '../book/book.ts';
 import { readCertificateChanges } from '../book/certificates.ts';
+import { WatchedBook } from '../book/watched-book.ts';
 import { Admissions } from '../ca/admission.ts';
 import type { Authenticators } from '../doors/admit.ts';
 import { encryptionRoutes } from '../doors/encryption-routes.ts';
@@ -31,6 +32,7 @@ import { SecretHasher } from '../lifecycle/secret-hash.ts';
 import type { HashCost } from '../lifecycle/secret-hash.ts';
 import { SessionKeeper } from '../lifecycle/session-keeper.ts';
 import { Sessions } from '../lifecycle/sessions.ts';
+import { ShownRows } from '../lifecycle/shown-rows.ts';
 import { Staff } from '../lifecycle/staff.ts';
 import { refusedMsMinDefault, StaffLogIn } from '../lifecycle/staff-log-in.ts';
 import { StaffTotp } from '../lifecycle/staff-totp.ts';
@@ -100,7 +102,9 @@ const pruneEveryMs = 600_000;
 /** Longer than a service may take, so that a claim ends after who has it. */
 const holdMs = 60_000;
 
-export function composeLifecycle({ book, desk, switchName, settings, now, elapsed, randomBytes, random, hashCost, refusedLogInMsMin = refusedMsMinDefault, log }: LifecycleOutside): Lifecycle {
+export function composeLifecycle({ book: outsideBook, desk, switchName, settings, now, elapsed, randomBytes, random, hashCost, refusedLogInMsMin = refusedMsMinDefault, log }: LifecycleOutside): Lifecycle {
+  const book = new WatchedBook(outsideBook);
+  const rows = new ShownRows({ book, elapsed });
   const doorKeys = new DoorKeys({ book, vault: desk, now, elapsed, randomBytes, maker: switchName, overlapMs: settings.keyOverlapHours * hourMs });
   const callerKeys = new CallerKeys({ book, now, elapsed });
   const memory = new RememberedAnswers({ book, digestKey: async () => await doorKeys.digestKey(), holder: switchName, holdMs });
@@ -109,11 +113,11 @@ export function composeLifecycle({ book, desk, switchName, settings, now, elapse
   const audit = new Audit(book);
   const hasher = new SecretHasher(randomBytes, hashCost);
   const sessionMs = settings.sessionMinutes * minuteMs;
-  const people = new People({ book, randomBytes, sessions });
+  const people = new People({ book, rows, randomBytes, sessions });
   const totp = new StaffTotp(desk, randomBytes);
   const staff = { staff: new Staff({ book, randomBytes, hasher, totp, sessions }), logIn: new StaffLogIn({ book, randomBytes, hasher, totp, sessions, sessionMs, elapsed, refusedMsMin: refusedLogInMsMin, pause: async (ms) => await delay(ms) }), audit };
-  const cards = composeCards({ book, desk, switchName, settings, now, randomBytes, log });
-  const money = composeMoney({ book, desk, settings, now, randomBytes, random, log });
+  const cards = composeCards({ book, rows, desk, switchName, settings, now, randomBytes, log });
+  const money = composeMoney({ book, rows, desk, settings, now, randomBytes, random, log });
   const jobs = new Jobs({ book, now, random, handlers: { ...cards.jobHandlers, ...money.jobHandlers } });
   return {
     routes: [

@@ -9,7 +9,6 @@ import { balanceRoutes } from '../doors/balance-routes.ts';
 import type { Route } from '../doors/route.ts';
 import { transferRoutes } from '../doors/transfer-routes.ts';
 import { jobRoutes, webhookRoutes } from '../doors/webhook-routes.ts';
-import { requireBalance } from '../lifecycle/balance-rows.ts';
 import { balanceSummary } from '../lifecycle/balance-summary.ts';
 import { BalanceViews } from '../lifecycle/balance-view.ts';
 import { Balances } from '../lifecycle/balances.ts';
@@ -19,6 +18,7 @@ import { mailJob, openMailer } from '../lifecycle/mail.ts';
 import type { MailSettings } from '../lifecycle/mail.ts';
 import { PartnerBalances } from '../lifecycle/partner-balances.ts';
 import type { AccountDesk, CardDesk, CreditDesk } from '../lifecycle/ports.ts';
+import type { ShownRows } from '../lifecycle/shown-rows.ts';
 import { TransferSaga } from '../lifecycle/transfer-saga.ts';
 import { Transfers } from '../lifecycle/transfers.ts';
 import type { TransferLimits } from '../lifecycle/transfers.ts';
@@ -36,6 +36,7 @@ export interface MoneySettings {
 
 export interface MoneyOutside {
   readonly book: Book;
+  readonly rows: ShownRows;
   readonly desk: AccountDesk & Pick<CardDesk, 'sealMessage' | 'openMessage'> & CreditDesk;
   readonly settings: MoneySettings;
   readonly now: () => number;
@@ -60,8 +61,8 @@ const eventDays = 30;
 /** How long what became of a job can be asked for. */
 const jobDays = 90;
 
-export function composeMoney({ book, desk, settings, now, randomBytes, random, log }: MoneyOutside): Money {
-  const balances = new Balances({ book, desk, now, randomBytes });
+export function composeMoney({ book, rows, desk, settings, now, randomBytes, random, log }: MoneyOutside): Money {
+  const balances = new Balances({ book, rows, desk, now, randomBytes });
   const saga = new TransferSaga({
     book, desk, now, random, stuck: (transferId, reason) => log.failure('transfer stands still', { transferId, reason }),
   });
@@ -82,7 +83,7 @@ export function composeMoney({ book, desk, settings, now, randomBytes, random, l
   const mailer = settings.mail === undefined ? undefined : openMailer(settings.mail);
   return {
     routes: [
-      ...balanceRoutes({ balances, views: new BalanceViews({ book, desk }), find: async (name) => await requireBalance(book, name) }),
+      ...balanceRoutes({ balances, views: new BalanceViews({ book, rows, desk }) }),
       ...transferRoutes(transfers),
       ...partnerMoneyRoutes({ partnerBalances, summary: async (partner) => await balanceSummary(book, partner) }),
       ...webhookRoutes({ webhooks }),

@@ -9,7 +9,7 @@ import { demoTables } from '../../src/program/demo-tables.ts';
 import { bookFixtures, type BookFixture } from '../book/books.ts';
 import { drainAll } from '../book/drains.ts';
 import { cardMessage, nowMs, reasonOf, submit } from '../issuer/fixture.ts';
-import { newId, openDesks, type Desks } from './fixture.ts';
+import { newId, openDesks, type Desks, watched } from './fixture.ts';
 import { holder, person } from './people.ts';
 
 const demoProgram = demoTables.find(({ kind, name }) => kind === 'program' && name === 'demo')!;
@@ -46,7 +46,7 @@ describe.each(['embedded', 'server'] as const)('balances over the %s book', (kin
     book = await books.open();
     desks = await openDesks([...demoTables, inDollars]);
     line = new Line(desks);
-    balances = new Balances({ book, desk: line.desk, now: () => clock.ms, randomBytes });
+    balances = new Balances({ ...watched(book), desk: line.desk, now: () => clock.ms, randomBytes });
   });
   afterAll(async () => {
     await desks.close();
@@ -123,7 +123,7 @@ describe.each(['embedded', 'server'] as const)('balances over the %s book', (kin
     const card = { token, state: 'active', lockCode: 0, expiry: '9912', serviceCode: '201', cvv2Generation: 0, pinVersion: 1, pin: { method: 'pvv', keyIndex: 0, value: '1234' } } as const;
     await desks.desk.apply({ kind: 'cardChange', id: newId('i'), accountId: balanceId, receivedAtMs: nowMs, card, encryptedPan: 'sealed', maskedPan: '476173******0011' });
     expect(reasonOf(await submit(desks.ledger, balanceId, cardMessage(balanceId, { amountMinor: 1_250 })))).toBe('0000');
-    const views = new BalanceViews({ book, desk: desks.desk });
+    const views = new BalanceViews({ ...watched(book), desk: desks.desk });
     const row = await requireBalance(book, { balanceId, userId, partner: 'demo' });
     expect(await views.one(row)).toMatchObject({ ledger: eur(5_000), held: eur(1_250), available: eur(3_750) });
     await drainAll(desks.store, book);

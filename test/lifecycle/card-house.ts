@@ -10,7 +10,7 @@ import { demoTables } from '../../src/program/demo-tables.ts';
 import type { TableDocument } from '../../src/program/tables.ts';
 import { bookFixtures } from '../book/books.ts';
 import type { BookFixture } from '../book/books.ts';
-import { newId, openDesks } from './fixture.ts';
+import { newId, openDesks, watched } from './fixture.ts';
 import type { Desks } from './fixture.ts';
 
 export const delivery: Delivery = { name: 'Ada Lovelace', lines: ['12 St James’s Square'], postalCode: 'SW1Y 4JH', town: 'London', country: 'GB' };
@@ -50,7 +50,7 @@ export class CardHouse {
   servicesOver(accounts: AccountDesk, book: Book = this.book): { readonly issuing: CardIssuing; readonly cards: Cards } {
     const now = (): number => this.nowMs;
     const issuing = new CardIssuing({ book, accounts, cards: this.desks.desk, now, randomBytes });
-    return { issuing, cards: new Cards({ book, accounts, cards: this.desks.desk, issuing, now }) };
+    return { issuing, cards: new Cards({ ...watched(book), accounts, cards: this.desks.desk, issuing, now }) };
   }
 
   /** A user, verified unless it is said otherwise. */

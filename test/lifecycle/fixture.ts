@@ -4,11 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { GuardRoom } from '../../src/issuer/guard-room.ts';
+import type { Book } from '../../src/book/book.ts';
+import { WatchedBook } from '../../src/book/watched-book.ts';
 import type { Ledger } from '../../src/issuer/ledger.ts';
 import { loadKeys } from '../../src/keys/key-store.ts';
 import { MasterKey } from '../../src/keys/master-key.ts';
 import { SoftwareHsm } from '../../src/keys/software-hsm.ts';
 import { DeskClient } from '../../src/lifecycle/desk-client.ts';
+import { staleMsMax } from '../../src/lifecycle/row-memory.ts';
+import { ShownRows } from '../../src/lifecycle/shown-rows.ts';
 import { StoreHeads } from '../../src/office/account-heads.ts';
 import { makeDemoKeys } from '../../src/program/demo-keys.ts';
 import { demoTables } from '../../src/program/demo-tables.ts';
@@ -36,6 +40,17 @@ export interface Desks {
 /** The id of a balance, card or the like: `b_`, `c_` and so on, with 22 letters. */
 export function newId(prefix: string): string {
   return `${prefix}_${randomBytes(16).toString('base64url')}`;
+}
+
+/**
+ * A book as a switch's services have it, with the rows of it that are shown.
+ * @param elapsed monotonic ms; by default a second passes from each look to the next, so that what is shown is always read
+ */
+export function watched(book: Book, elapsed?: () => number): { readonly book: WatchedBook; readonly rows: ShownRows } {
+  const seen = new WatchedBook(book);
+  let atMs = 0;
+  const leaping = (): number => (atMs += staleMsMax);
+  return { book: seen, rows: new ShownRows({ book: seen, elapsed: elapsed ?? leaping }) };
 }
 
 /**

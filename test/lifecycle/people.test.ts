@@ -10,6 +10,7 @@ import type { Kyc } from '../../src/lifecycle/person-rows.ts';
 import { LifecycleRefused } from '../../src/lifecycle/refusal.ts';
 import { bookFixtures } from '../book/books.ts';
 import type { BookFixture } from '../book/books.ts';
+import { watched } from './fixture.ts';
 
 const atMs = Date.UTC(2027, 0, 1);
 const details = { givenName: 'Mia', familyName: 'Nowak', birthDate: '1990-01-31' };
@@ -27,7 +28,7 @@ describe.each(Object.keys(bookFixtures) as (keyof typeof bookFixtures)[])('users
   beforeAll(async () => {
     fixture = await bookFixtures[kind]();
     book = await fixture.open();
-    people = new People({ book, randomBytes, sessions: { userChanged: () => undefined } });
+    people = new People({ ...watched(book), randomBytes, sessions: { userChanged: () => undefined } });
     kyc = new PeopleKyc(book);
   });
   afterAll(async () => {

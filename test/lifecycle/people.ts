@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Book } from '../../src/book/book.ts';
 import { Balances } from '../../src/lifecycle/balances.ts';
 import type { AccountDesk } from '../../src/lifecycle/ports.ts';
-import { newId } from './fixture.ts';
+import { newId, watched } from './fixture.ts';
 
 export interface Holder {
   readonly userId: string;
@@ -28,7 +28,7 @@ export async function person(book: Book, partner = 'demo', kyc = 'verified'): Pr
 /** A verified user with an open balance and money on it. @param amountMinor 0: none */
 export async function holder(book: Book, desk: Pick<AccountDesk, 'apply' | 'programs'>, amountMinor: number): Promise<Holder> {
   const { userId, phone } = await person(book);
-  const balances = new Balances({ book, desk, now: () => Date.now(), randomBytes });
+  const balances = new Balances({ ...watched(book), desk, now: () => Date.now(), randomBytes });
   const { balanceId } = await balances.create({ partner: 'demo', userId }, {}, newId('k'));
   if (amountMinor > 0) await balances.reload({ balanceId }, { amountMinor, currency: 'EUR' }, newId('k'));
   return { userId, balanceId, phone };

@@ -14,6 +14,7 @@ import { secretTriesMax, Sessions } from '../../src/lifecycle/sessions.ts';
 import { Secret } from '../../src/message/secret.ts';
 import { bookFixtures } from '../book/books.ts';
 import type { BookFixture } from '../book/books.ts';
+import { watched } from './fixture.ts';
 
 const sessionMs = 600_000;
 const staleMs = 1_000;
@@ -37,7 +38,7 @@ function switchOn(book: Book, clock: Clock, at: number): Switch {
   const keeper = new SessionKeeper({ book, now, elapsed: now });
   const hasher = new SecretHasher(randomBytes, { memoryKib: 64, passes: 1 });
   return {
-    at, keeper, people: new People({ book, randomBytes, sessions: keeper }), devices: new Devices({ book, randomBytes, hasher, sessions: keeper }),
+    at, keeper, people: new People({ ...watched(book), randomBytes, sessions: keeper }), devices: new Devices({ book, randomBytes, hasher, sessions: keeper }),
     sessions: new Sessions({ book, randomBytes, hasher, sessions: keeper, sessionMs }),
   };
 }

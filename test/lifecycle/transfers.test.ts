@@ -10,7 +10,7 @@ import type { TransferRow } from '../../src/lifecycle/transfer-rows.ts';
 import { Transfers, type TransferWish } from '../../src/lifecycle/transfers.ts';
 import { bookFixtures, type BookFixture } from '../book/books.ts';
 import { drainAll } from '../book/drains.ts';
-import { newId, openDesks, type Desks } from './fixture.ts';
+import { newId, openDesks, type Desks, watched } from './fixture.ts';
 import { holder, person, type Holder } from './people.ts';
 
 let books: BookFixture;
@@ -137,7 +137,7 @@ describe.each(['embedded', 'server'] as const)('transfers over the %s book', (bo
   test('a balance with a transfer under way is not closed, and one that is closed gives the money back', async () => {
     const clock = { ms: Date.now() };
     const [from, to] = [await holder(book, desks.desk, 500), await holder(book, desks.desk, 0)];
-    const balances = new Balances({ book, desk: desks.desk, now: () => clock.ms, randomBytes });
+    const balances = new Balances({ ...watched(book), desk: desks.desk, now: () => clock.ms, randomBytes });
     // Killed when the row is there and nothing has moved: the row is entered by the second call to the book.
     const dead = new Process(clock, { nth: 3, kind: 'before' });
     await expect(dead.transfers.begin(sender(from), wish(from, to, 500), newId('k'))).rejects.toThrow('killed');
