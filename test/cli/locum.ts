@@ -164,7 +164,7 @@ function addresses(lines: readonly LogLine[]): { ports: Record<string, number>; 
 }
 
 /** Tries until `wanted` is true of the result; for what follows soon, such as the book. @throws Error with the last result */
-export async function eventually<T>(attempt: () => Promise<T>, wanted: (result: T) => boolean, withinMs = 20_000): Promise<T> {
+export async function eventually<T>(attempt: () => Promise<T>, wanted: (result: T) => boolean, withinMs = 60_000): Promise<T> {
   const untilMs = performance.now() + withinMs;
   for (;;) {
     const result = await attempt();

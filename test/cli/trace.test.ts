@@ -105,6 +105,8 @@ describe('what is not found', () => {
 
 test('after the switch has stopped, the book is read where it lies', async () => {
   const other = await startDemo();
+  // A book that is not open yet when the switch is stopped has what is in the journal at the next start.
+  await eventually(() => locum(['tables', 'list'], other), ({ code }) => code === 0);
   await locum(['send', 'purchase', '--amount', '1', '--stan', '5000', ...pan], { cwd: other.cwd, env: other.env });
   await other.stop();
   const { code, out } = await locum(['trace', '5000'], { cwd: other.cwd });

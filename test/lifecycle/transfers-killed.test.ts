@@ -17,6 +17,7 @@ import { endsWithUs, goesWithUs } from '../servers/children.ts';
 import { person } from './people.ts';
 import { newId } from './fixture.ts';
 
+const roundsMax = 20;
 const childFile = new URL('transfer-child.ts', import.meta.url).pathname;
 
 /** Sends in a process of its own, which is killed after so many transfers were begun and some milliseconds; what it printed. */
@@ -69,13 +70,17 @@ describe.each([['embedded', [[3, 0], [6, 4], [9, 1]]], ['server', [[3, 0], [5, 2
 
     const args = [file, JSON.stringify(place), JSON.stringify(holders)];
     const printed: string[] = [];
-    for (const [begun, ms] of moments) printed.push(...(await killed([...args, '400'], begun, ms)));
+    // A kill may come before anything was completed, or just when nothing was under way: then it is tried once more.
+    for (let round = 0; round < moments.length || (round < roundsMax && !['completed', 'resumed'].every((line) => printed.includes(line))); round += 1) {
+      const [begun, ms] = moments[round % moments.length]!;
+      printed.push(...(await killed([...args, '400'], begun + round, ms)));
+    }
     // The last one goes on with what is left, and sends nothing.
     const last = await killed([...args, '0'], Infinity, 0);
     expect(last.at(-1)).toBe('ended');
     expect([...printed, ...last].filter((line) => line.startsWith('stuck'))).toEqual([]);
     expect(printed).toContain('completed');
-    expect([...printed, ...last]).toContain('resumed');
+    expect(printed).toContain('resumed');
 
     const book = await openBook(place);
     const store = await SqliteStore.open({ file, partitions: 4, now: Date.now });

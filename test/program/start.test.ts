@@ -44,7 +44,8 @@ test('the demo accepts within ten seconds, answers its health, and says nothing 
   expect(unknown).toMatchObject({ status: 404, type: 'application/problem+json' });
   expect(JSON.parse(unknown.text)).toMatchObject({ type: 'about:blank', status: 404, title: 'Not Found', detail: expect.stringContaining('GET /cards;') as string });
   expect(await program.get('/%zz')).toMatchObject({ status: 400, type: 'application/problem+json' });
-  for (const path of [`/cards/${card}`, `/${card}/%zz`]) expect((await program.get(path)).text).toContain('476173******0011');
+  expect((await program.get(`/cards/${card}`)).text).toContain('476173******0011');
+  expect((await program.get(`/${card}/%zz`)).text).not.toContain(card);
 
   const secrets = await spend(program);
   const { text } = await program.get('/metrics');

@@ -63,7 +63,8 @@ test('a stop takes no longer than it may, even where the store hangs', async () 
   await eventually(async () => (await program.metric(`locum_messages_received_total{station="${ascii}",mti="0100"}`)) === 1, 'it was received');
   const askedMs = performance.now();
   expect(await program.stop()).toEqual({ code: 0, signal: null });
-  expect(performance.now() - askedMs).toBeLessThan(6_000);
+  // Whatever the machine is busy with: far less than what the store would have had to answer.
+  expect(performance.now() - askedMs).toBeLessThan(12_000);
   expect(program.of('stopped').at(-1)).toMatchObject({ unanswered: 1 });
 });
 
