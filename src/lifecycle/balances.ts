@@ -5,6 +5,7 @@
  * amount in another currency, and to close what is not empty or has a transfer under way. Invariants: the balance's id is its account's;
  * a call that was cut off anywhere is done by the same call again, or by whoever is there (`resume`), once.
  */
+import { maskText } from '../base/mask.ts';
 import type { Book } from '../book/book.ts';
 import { currencyNumber } from '../message/money.ts';
 import { moneyRefused, requireApplied } from './account-reasons.ts';
@@ -66,7 +67,7 @@ export class Balances {
       await queries.query(
         `insert into user_balance (balance_id, user_id, partner, program, currency, name, state, request_key, created_at, changed_at)
          values ($1, $2, $3, $4, $5, $6, 'opening', $7, $8, $8) on conflict (request_key) do nothing`,
-        [newId('balance', randomBytes), userId, partner, program.name, program.currency, wish.name ?? '', requestKey, new Date(now())],
+        [newId('balance', randomBytes), userId, partner, program.name, program.currency, maskText(wish.name ?? ''), requestKey, new Date(now())],
       );
       return await find();
     });

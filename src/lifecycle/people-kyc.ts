@@ -7,6 +7,7 @@
  * Refuses a partner's flag against a decision of the service's own process, and a decision of the service on what nobody began. Invariant: each change is
  * in the history, with who and why; how it stands is the last of it.
  */
+import { maskText } from '../base/mask.ts';
 import type { Book, Queries } from '../book/book.ts';
 import { requirePerson } from './person-rows.ts';
 import type { Kyc, Person, PersonName } from './person-rows.ts';
@@ -91,7 +92,7 @@ async function change(queries: Queries, userId: string, kyc: Kyc, kycBy: 'partne
   await queries.query(
     `insert into kyc_history (user_id, place, changed_at, kyc, by_kind, by_name, why)
      values ($1, 1 + (select count(*) from kyc_history where user_id = $1), $2, $3, $4, $5, $6)`,
-    [userId, new Date(atMs), kyc, by.kind, by.name, why],
+    [userId, new Date(atMs), kyc, by.kind, by.name, maskText(why)],
   );
 }
 

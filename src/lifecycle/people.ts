@@ -120,6 +120,8 @@ export class People {
       if (await hasBalance(queries, userId)) throw new LifecycleRefused(409, 'USER_HAS_BALANCE', 'the user has a balance that is not closed');
       await retireDevice(queries, userId, atMs, 'userDeleted');
       await queries.query('delete from pairing_code where user_id = $1', [userId]);
+      await queries.query(`update issued_card set holder_name = '' where user_id = $1`, [userId]);
+      await queries.query(`update user_balance set name = '' where user_id = $1`, [userId]);
       await queries.query(
         `update person set state = 'deleted', external_id = null, phone = null, email = null, given_name = null, family_name = null, birth_date = null, changed_at = $2 where user_id = $1`,
         [userId, new Date(atMs)],

@@ -2,8 +2,10 @@
  * Transfers between users of one partner: begun, seen, listed.
  *
  * Refuses a sender who is not verified, a receiver who is not found or has no balance in the currency (both are told alike), more than a
- * transfer or a day may come to. Invariants: a transfer is a row before any money moves; the same call again finds the same transfer.
+ * transfer or a day may come to. Invariants: a transfer is a row before any money moves; the same call again finds the same transfer;
+ * a card number that somebody writes into a note is masked before it is kept.
  */
+import { maskText } from '../base/mask.ts';
 import type { Book, Queries } from '../book/book.ts';
 import { currencyNumber } from '../message/money.ts';
 import { moneyRefused } from './account-reasons.ts';
@@ -113,7 +115,7 @@ export class Transfers {
     const transferId = newId('transfer', randomBytes);
     const row = {
       transferId, partner, senderUser: from.userId, senderBalance: from.balanceId, receiverUser: to.userId, receiverBalance: to.balanceId,
-      amountMinor: wish.amount.amountMinor, currency, note: wish.note ?? '', startedAt: new Date(atMs),
+      amountMinor: wish.amount.amountMinor, currency, note: maskText(wish.note ?? ''), startedAt: new Date(atMs),
     };
     await enterTransfer(queries, row, requestKey, new Date(atMs + aloneMs));
     return { ...row, state: 'started', reason: null, attempts: 0, endedAt: null };

@@ -117,11 +117,21 @@ test('a user begins the verification in the app, and staff lock and unlock users
 
 test('a deleted user is gone, may be registered anew, and leaves no personal datum', async () => {
   const userId = await registered(shops, { externalId: 'gone', phone: '+48600100203', email: 'gone@example.org', givenName: 'Gone', familyName: 'Away' });
+  await doors.book.query(
+    `insert into user_balance (balance_id, user_id, partner, program, currency, name, state, request_key, created_at, changed_at) values ($1, $2, 'shops', 'p', '978', 'of Gone Away', 'closed', $1, now(), now())`,
+    [`b_${userId.slice(2)}`, userId],
+  );
+  await doors.book.query(
+    `insert into issued_card (card_id, request_key, user_id, balance_id, program, partner, kind, stage, card_token, encrypted_pan, masked_pan, expiry, service_code, holder_name, is_visible, created_at, changed_at)
+     values ($1, $1, $2, $3, 'p', 'shops', 'virtual', 'issued', $1, 'sealed', '476173******0011', '3112', '201', 'GONE AWAY', true, now(), now())`,
+    [`c_${userId.slice(2)}`, userId, `b_${userId.slice(2)}`],
+  );
   expect((await change(shops, 'DELETE', `/secure/customers/${userId}`)).status).toBe(204);
   expect((await doors.ask(`/secure/customers/${userId}`, { partner: shops })).status).toBe(404);
   expect((await change(shops, 'DELETE', `/secure/customers/${userId}`)).status).toBe(204);
   const [row] = await doors.book.query<Record<string, unknown>>('select external_id, phone, email, given_name, family_name, birth_date, state from person where user_id = $1', [userId]);
   expect(row).toEqual({ external_id: null, phone: null, email: null, given_name: null, family_name: null, birth_date: null, state: 'deleted' });
+  expect(await doors.book.query('select holder_name as name from issued_card where user_id = $1 union all select name from user_balance where user_id = $1', [userId])).toEqual([{ name: '' }, { name: '' }]);
   expect(await registered(shops, { externalId: 'gone', phone: '+48600100203' })).not.toBe(userId);
 });
 

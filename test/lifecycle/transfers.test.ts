@@ -106,6 +106,16 @@ describe.each(['embedded', 'server'] as const)('transfers over the %s book', (bo
     expect((await transfers.list({ userId: to.userId }, { limit: 10 })).items).toHaveLength(3);
   });
 
+  test('a card number that somebody writes into a note is kept nowhere', async () => {
+    const { transfers } = new Process({ ms: Date.now() });
+    const [from, to] = [await holder(book, desks.desk, 10_000), await holder(book, desks.desk, 0)];
+    const { transferId, note } = await transfers.begin(sender(from), { ...wish(from, to, 100), note: 'from 4761 7300 0000 0011, rent' }, newId('k'));
+    expect(note).toBe('from 476173******0011, rent');
+    const rows = await book.query('select to_jsonb(t)::text as kept from transfer t where transfer_id = $1', [transferId]);
+    expect(rows).toHaveLength(1);
+    expect(JSON.stringify(rows)).not.toMatch(/4761 ?7300 ?0000 ?0011/);
+  });
+
   test('who cannot be sent to is told alike, and nothing moves', async () => {
     const clock = { ms: Date.now() };
     const { transfers } = new Process(clock);
