@@ -7,12 +7,15 @@ import { eventually, locum } from '../test/cli/locum.ts';
 import type { RunningProgram } from './program.ts';
 import { readFileSync } from 'node:fs';
 
+const cardUsers = 100;
+
 export interface Callers {
   /** Of the cardholders' door. */
   readonly url: string;
   readonly secureUrl: string;
-  readonly userId: string;
   readonly balanceId: string;
+  /** Users with a balance each, for cards to be made for: an account takes no more than so many. */
+  readonly cardUserIds: readonly string[];
   /** Of the app's session. */
   readonly token: string;
   /** PEM. */
@@ -41,11 +44,16 @@ export async function makeCallers({ httpPort, securePort }: RunningProgram, fold
     if (status >= 300) throw new Error(`${method} ${path}: ${status} ${text}`);
     return JSON.parse(text) as Readonly<Record<string, string>>;
   };
-  const { userId = '' } = await call('POST', '/secure/customers', { externalId: 'bench', givenName: 'Ada', familyName: 'Lovelace' });
-  await call('PUT', `/secure/customers/${userId}/kyc`, { kyc: 'verified' });
-  const { balanceId = '' } = await call('POST', `/secure/customers/${userId}/balances`, {});
+  const user = async (externalId: string): Promise<{ readonly userId: string; readonly balanceId: string }> => {
+    const { userId = '' } = await call('POST', '/secure/customers', { externalId, givenName: 'Ada', familyName: 'Lovelace' });
+    await call('PUT', `/secure/customers/${userId}/kyc`, { kyc: 'verified' });
+    const { balanceId = '' } = await call('POST', `/secure/customers/${userId}/balances`, {});
+    return { userId, balanceId };
+  };
+  const { userId, balanceId } = await user('bench');
+  const others = await Promise.all(Array.from({ length: cardUsers }, async (_, index) => await user(`bench-${index}`)));
   const { code = '' } = await call('POST', `/secure/customers/${userId}/pairing_codes`);
   const mobile = new DoorClient(url, {});
   const app = await AppFile.pair(join(folder, 'app.json'), mobile, { code, name: 'bench', secret: 'for a benchmark' });
-  return { url, secureUrl, userId, balanceId, token: await app.token(mobile, Date.now()), tls };
+  return { url, secureUrl, balanceId, cardUserIds: others.map((other) => other.userId), token: await app.token(mobile, Date.now()), tls };
 }

@@ -40,6 +40,8 @@ interface Time {
 }
 
 const callersAtOnce = 16;
+/** Of new cards: what of them waits for a disk waits together. */
+const makersAtOnce = 64;
 const noRate = { LOCUM_DOORS_USER_RATE: '1000000', LOCUM_DOORS_PARTNER_RATE: '1000000', LOCUM_DOORS_STRANGER_RATE: '1000000' };
 
 async function read(url: string, headers: Readonly<Record<string, string>>, { warmUpS, durationS }: Time): Promise<number> {
@@ -85,14 +87,20 @@ function rsaPerSecond(durationMs: number): number {
 }
 
 /** The caller's own work is left out: its request is encrypted once, and what it is answered it does not open. */
-async function makeCardsFor({ secureUrl, userId, tls }: Callers, durationS: number): Promise<{ readonly made: number; readonly refused: number }> {
+async function makeCardsFor({ secureUrl, cardUserIds, tls }: Callers, durationS: number): Promise<{ readonly made: number; readonly refused: number }> {
   const client = new DoorClient(secureUrl, { certificate: tls.cert, key: tls.key, trusted: tls.ca });
   const { kid, jwk } = JSON.parse((await client.call({ method: 'GET', path: '/secure/public_key' })).text) as { readonly kid: string; readonly jwk: JWK };
   const payload = await new CompactEncrypt(Buffer.from('{}')).setProtectedHeader({ alg: 'RSA-OAEP-256', enc: 'A256GCM', kid }).encrypt(await importJWK(jwk, 'RSA-OAEP-256'));
   const headers = { 'content-type': 'application/json', 'encrypted-request': 'true', 'public-key': new X509Certificate(tls.cert).publicKey.export({ type: 'spki', format: 'der' }).toString('base64') };
+  let turn = 0;
   const result = await autocannon({
-    url: `${secureUrl}/secure/customers/${userId}/cards/virtual`, connections: callersAtOnce, duration: durationS, method: 'POST', body: JSON.stringify({ payload }), tlsOptions: { ...tls, servername: 'localhost' },
-    requests: [{ setupRequest: (request) => ({ ...request, headers: { ...headers, 'x-idempotency-key': randomUUID() } }) }],
+    url: secureUrl, connections: makersAtOnce, duration: durationS, method: 'POST', body: JSON.stringify({ payload }), tlsOptions: { ...tls, servername: 'localhost' },
+    requests: [{
+      setupRequest: (request) => {
+        turn += 1;
+        return { ...request, path: `/secure/customers/${cardUserIds[turn % cardUserIds.length]}/cards/virtual`, headers: { ...headers, 'x-idempotency-key': randomUUID() } };
+      },
+    }],
   });
   return { made: result['2xx'] / result.duration, refused: result.non2xx + result.errors };
 }

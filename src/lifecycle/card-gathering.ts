@@ -44,6 +44,7 @@ interface FactsRow {
 interface Settled {
   readonly cardId: string;
   readonly stage: 'issued' | 'refused';
+  /** Unix ms; of those that are settled together the latest counts. */
   readonly atMs: number;
 }
 
@@ -113,12 +114,12 @@ export class CardGathering {
   }
 
   async #settleAll(settled: readonly Settled[]): Promise<readonly undefined[]> {
-    await this.#book.query(`
-      update issued_card c set stage = w.stage, changed_at = w.changed_at
-        from unnest($1::text[], $2::text[], $3::timestamptz[]) as w (card_id, stage, changed_at)
-        where c.card_id = w.card_id and c.stage = 'drawn' returning set_config('synchronous_commit', 'off', true)`, [
-      settled.map(({ cardId }) => cardId), settled.map(({ stage }) => stage), settled.map(({ atMs }) => new Date(atMs).toISOString()),
-    ]);
+    for (const [stage, cards] of Map.groupBy(settled, (each) => each.stage)) {
+      await this.#book.query(`
+        update issued_card set stage = $2, changed_at = $3 where card_id = any($1) and stage = 'drawn' returning set_config('synchronous_commit', 'off', true)`, [
+        cards.map(({ cardId }) => cardId), stage, new Date(Math.max(...cards.map(({ atMs }) => atMs))),
+      ]);
+    }
     return settled.map(() => undefined);
   }
 }
