@@ -9,6 +9,9 @@
 /** What a statement may be given. Arrays become PostgreSQL arrays; an object has to be JSON text already. */
 export type Param = string | number | boolean | null | Date | readonly (string | number | boolean | null)[];
 
+/** A function is asked for them once, when the statement has its turn: what came while it waited may go along. */
+export type Params = readonly Param[] | (() => readonly Param[]);
+
 export interface Queries {
   /**
    * One statement, with `$1` … for its parameters.
@@ -16,7 +19,7 @@ export interface Queries {
    * @throws BookUnavailable where no connection could be had or it broke (a statement that changes something may have taken
    *   effect); any other error is the statement's own, with PostgreSQL's SQLSTATE as `code`
    */
-  query<Row extends object = Readonly<Record<string, unknown>>>(text: string, params?: readonly Param[]): Promise<readonly Row[]>;
+  query<Row extends object = Readonly<Record<string, unknown>>>(text: string, params?: Params): Promise<readonly Row[]>;
 
   /** Several statements without parameters or results. */
   script(text: string): Promise<void>;

@@ -10,11 +10,11 @@ import { fsyncSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { PGlite, type Transaction } from '@electric-sql/pglite';
 import { NodeFS } from '@electric-sql/pglite/nodefs';
-import { BookRefused, BookUnavailable, type Book, type Param, type Queries } from './book.ts';
+import { BookRefused, BookUnavailable, type Book, type Params, type Queries } from './book.ts';
 import { FolderLock } from './folder-lock.ts';
 import { Gate } from './gate.ts';
 import { BookSocket } from './socket.ts';
-import { wireParam } from './wire.ts';
+import { wireParams } from './wire.ts';
 
 export class EmbeddedBook implements Book {
   readonly kind = 'embedded';
@@ -49,7 +49,7 @@ export class EmbeddedBook implements Book {
     }
   }
 
-  async query<Row extends object>(text: string, params: readonly Param[] = []): Promise<readonly Row[]> {
+  async query<Row extends object>(text: string, params: Params = []): Promise<readonly Row[]> {
     return await this.#use((database) => new PgliteQueries(database).query<Row>(text, params));
   }
 
@@ -116,8 +116,8 @@ class PgliteQueries implements Queries {
     this.#session = session;
   }
 
-  async query<Row extends object>(text: string, params: readonly Param[] = []): Promise<readonly Row[]> {
-    const result = await this.#session.query<Row>(text, params.map(wireParam));
+  async query<Row extends object>(text: string, params: Params = []): Promise<readonly Row[]> {
+    const result = await this.#session.query<Row>(text, wireParams(params));
     return result.rows;
   }
 

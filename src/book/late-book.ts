@@ -3,7 +3,7 @@
  * from then on. It owns nothing: who opened the book closes it.
  */
 import { BookUnavailable } from './book.ts';
-import type { Book, Param, Queries } from './book.ts';
+import type { Book, Params, Queries } from './book.ts';
 
 export class LateBook implements Book {
   readonly kind: Book['kind'];
@@ -19,7 +19,7 @@ export class LateBook implements Book {
     this.#book = book;
   }
 
-  async query<Row extends object = Readonly<Record<string, unknown>>>(text: string, params?: readonly Param[]): Promise<readonly Row[]> {
+  async query<Row extends object = Readonly<Record<string, unknown>>>(text: string, params?: Params): Promise<readonly Row[]> {
     return await this.#opened.query<Row>(text, params);
   }
 

@@ -3,9 +3,9 @@
  * carry no names, so that a pooler or the embedded book may stand between. A connection that failed is never used again.
  */
 import { Pool, types, type PoolClient, type QueryResultRow } from 'pg';
-import { BookUnavailable, type Book, type Param, type Queries } from './book.ts';
+import { BookUnavailable, type Book, type Params, type Queries } from './book.ts';
 import { CopyIn } from './copy-in.ts';
-import { wireParam } from './wire.ts';
+import { wireParams } from './wire.ts';
 
 export interface ServerBookOptions {
   readonly connection: { readonly connectionString: string } | { readonly host: string };
@@ -38,7 +38,7 @@ export class ServerBook implements Book {
     this.#pool.on('error', () => {});
   }
 
-  async query<Row extends object>(text: string, params: readonly Param[] = []): Promise<readonly Row[]> {
+  async query<Row extends object>(text: string, params: Params = []): Promise<readonly Row[]> {
     return await this.transaction((queries) => queries.query<Row>(text, params));
   }
 
@@ -94,8 +94,8 @@ class ClientQueries implements Queries {
     this.#client = client;
   }
 
-  async query<Row extends object>(text: string, params: readonly Param[] = []): Promise<readonly Row[]> {
-    const result = await outageNamed(this.#client.query<Row & QueryResultRow>(text, params.map(wireParam)));
+  async query<Row extends object>(text: string, params: Params = []): Promise<readonly Row[]> {
+    const result = await outageNamed(this.#client.query<Row & QueryResultRow>(text, wireParams(params)));
     return result.rows;
   }
 

@@ -2,7 +2,11 @@
  * Values as PostgreSQL reads them in text: parameters, arrays, and rows for COPY. One way for both kinds of book, so that they
  * cannot differ in it.
  */
-import type { Param } from './book.ts';
+import type { Param, Params } from './book.ts';
+
+export function wireParams(params: Params): (string | null)[] {
+  return (typeof params === 'function' ? params() : params).map(wireParam);
+}
 
 /** A parameter in PostgreSQL's text form. */
 export function wireParam(param: Param): string | null {

@@ -61,9 +61,9 @@ export class CardGathering {
 
   constructor(book: Book) {
     this.#book = book;
-    this.#facts = new Gathered(statementItemsMax, async (places) => await this.#readAll(places));
-    this.#entered = new Gathered(statementItemsMax, async (cards) => await this.#enterAll(cards));
-    this.#settled = new Gathered(statementItemsMax, async (settled) => await this.#settleAll(settled));
+    this.#facts = new Gathered(statementItemsMax, async (take) => await this.#readAll(take));
+    this.#entered = new Gathered(statementItemsMax, async (take) => await this.#enterAll(take));
+    this.#settled = new Gathered(statementItemsMax, async (take) => await this.#settleAll(take));
   }
 
   async facts(place: CardPlace): Promise<CardFacts> {
@@ -80,7 +80,8 @@ export class CardGathering {
     await this.#settled.add(settled);
   }
 
-  async #readAll(places: readonly CardPlace[]): Promise<readonly CardFacts[]> {
+  async #readAll(take: () => readonly CardPlace[]): Promise<readonly CardFacts[]> {
+    let places: readonly CardPlace[] = [];
     const rows = await this.#book.query<FactsRow>(`
       select w.place::int, exists (select from issued_card c where c.request_key = w.request_key) as is_known, p.partner, p.given_name, p.family_name, p.state, p.kyc,
           b.balance_id, b.program, b.state as balance_state
@@ -88,14 +89,16 @@ export class CardGathering {
         left join person p on p.user_id = w.user_id and p.state <> 'deleted' and (w.partner is null or p.partner = w.partner)
         left join lateral (
           select * from user_balance u where u.user_id = w.user_id and case when w.balance_id is null then u.state = 'open' else u.balance_id = w.balance_id end limit 2
-        ) b on true`, [
-      places.map(({ requestKey }) => requestKey), places.map(({ userId }) => userId), places.map(({ partner }) => partner ?? null), places.map(({ balanceId }) => balanceId ?? null),
-    ]);
+        ) b on true`, () => {
+      places = take();
+      return [places.map(({ requestKey }) => requestKey), places.map(({ userId }) => userId), places.map(({ partner }) => partner ?? null), places.map(({ balanceId }) => balanceId ?? null)];
+    });
     const byPlace = Map.groupBy(rows, ({ place }) => place);
     return places.map((_, index) => factsOf(byPlace.get(index + 1) ?? []));
   }
 
-  async #enterAll(cards: readonly NewVirtualRow[]): Promise<readonly boolean[]> {
+  async #enterAll(take: () => readonly NewVirtualRow[]): Promise<readonly boolean[]> {
+    let cards: readonly NewVirtualRow[] = [];
     const column = <Value extends string | boolean | null>(of: (card: NewVirtualRow) => Value): Value[] => cards.map(of);
     const rows = await this.#book.query<{ readonly card_id: string }>(`
       insert into issued_card (card_id, request_key, user_id, balance_id, program, partner, kind, card_token, encrypted_pan, masked_pan, expiry, service_code, holder_name,
@@ -103,23 +106,28 @@ export class CardGathering {
         select w.*, w.created_at, 'drawn' from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],
             $12::text[], $13::text[], $14::bool[], $15::text[], $16::timestamptz[])
           as w (card_id, request_key, user_id, balance_id, program, partner, kind, card_token, encrypted_pan, masked_pan, expiry, service_code, holder_name, is_visible, replaces, created_at)
-        on conflict do nothing returning card_id`, [
-      column(({ cardId }) => cardId), column(({ requestKey }) => requestKey), column(({ userId }) => userId), column(({ balanceId }) => balanceId), column(({ program }) => program),
-      column(({ partner }) => partner), column(({ kind }) => kind), column(({ token }) => token), column(({ encryptedPan }) => encryptedPan), column(({ maskedPan }) => maskedPan),
-      column(({ expiry }) => expiry), column(({ serviceCode }) => serviceCode), column(({ holderName }) => holderName), column(({ isVisible }) => isVisible), column(({ replaces }) => replaces),
-      column(({ createdAt }) => createdAt.toISOString()),
-    ]);
+        on conflict do nothing returning card_id`, () => {
+      cards = take();
+      return [
+        column(({ cardId }) => cardId), column(({ requestKey }) => requestKey), column(({ userId }) => userId), column(({ balanceId }) => balanceId), column(({ program }) => program),
+        column(({ partner }) => partner), column(({ kind }) => kind), column(({ token }) => token), column(({ encryptedPan }) => encryptedPan), column(({ maskedPan }) => maskedPan),
+        column(({ expiry }) => expiry), column(({ serviceCode }) => serviceCode), column(({ holderName }) => holderName), column(({ isVisible }) => isVisible), column(({ replaces }) => replaces),
+        column(({ createdAt }) => createdAt.toISOString()),
+      ];
+    });
     const entered = new Set(rows.map(({ card_id: cardId }) => cardId));
     return cards.map(({ cardId }) => entered.has(cardId));
   }
 
-  async #settleAll(settled: readonly Settled[]): Promise<readonly undefined[]> {
-    for (const [stage, cards] of Map.groupBy(settled, (each) => each.stage)) {
-      await this.#book.query(`
-        update issued_card set stage = $2, changed_at = $3 where card_id = any($1) and stage = 'drawn' returning set_config('synchronous_commit', 'off', true)`, [
-        cards.map(({ cardId }) => cardId), stage, new Date(Math.max(...cards.map(({ atMs }) => atMs))),
-      ]);
-    }
+  async #settleAll(take: () => readonly Settled[]): Promise<readonly undefined[]> {
+    let settled: readonly Settled[] = [];
+    await this.#book.query(`
+      update issued_card set stage = case when card_id = any($2) then 'refused' else 'issued' end, changed_at = $3
+        where card_id = any($1) and stage = 'drawn' returning set_config('synchronous_commit', 'off', true)`, () => {
+      settled = take();
+      const refused = settled.filter(({ stage }) => stage === 'refused');
+      return [settled.map(({ cardId }) => cardId), refused.map(({ cardId }) => cardId), new Date(Math.max(...settled.map(({ atMs }) => atMs)))];
+    });
     return settled.map(() => undefined);
   }
 }

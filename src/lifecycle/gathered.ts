@@ -1,12 +1,17 @@
-/** Statements of many callers as one: while one is under way, what comes waits together and goes next. Invariant: an item is in one statement only. */
+/**
+ * Statements of many callers as one: while one is under way, what comes waits together and goes next. Invariant: an item is in one statement only.
+ */
 export class Gathered<Item, Result> {
-  readonly #run: (items: readonly Item[]) => Promise<readonly Result[]>;
+  readonly #run: (take: () => readonly Item[]) => Promise<readonly Result[]>;
   readonly #itemsMax: number;
-  #waiting: { readonly item: Item; readonly resolve: (result: Result) => void; readonly reject: (error: unknown) => void }[] = [];
+  #waiting: Waiting<Item, Result>[] = [];
   #isRunning = false;
 
-  /** @param run results in the order of the items, one for each */
-  constructor(itemsMax: number, run: (items: readonly Item[]) => Promise<readonly Result[]>) {
+  /**
+   * @param run takes the items once, as late as it can, since what comes until then goes along; results in their order, one for each. What it does
+   *   not take before it throws is refused with it
+   */
+  constructor(itemsMax: number, run: (take: () => readonly Item[]) => Promise<readonly Result[]>) {
     this.#itemsMax = itemsMax;
     this.#run = run;
   }
@@ -24,14 +29,21 @@ export class Gathered<Item, Result> {
     // Whoever comes in the same turn of the event loop goes along.
     await Promise.resolve();
     while (this.#waiting.length > 0) {
-      const now = this.#waiting.splice(0, this.#itemsMax);
+      let taken: readonly Waiting<Item, Result>[] | undefined;
+      const take = (): readonly Waiting<Item, Result>[] => (taken ??= this.#waiting.splice(0, this.#itemsMax));
       try {
-        const results = await this.#run(now.map(({ item }) => item));
-        for (const [index, { resolve }] of now.entries()) resolve(results[index]!);
+        const results = await this.#run(() => take().map(({ item }) => item));
+        for (const [index, { resolve }] of take().entries()) resolve(results[index]!);
       } catch (error) {
-        for (const { reject } of now) reject(error);
+        for (const { reject } of take()) reject(error);
       }
     }
     this.#isRunning = false;
   }
+}
+
+interface Waiting<Item, Result> {
+  readonly item: Item;
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: unknown) => void;
 }

@@ -11,7 +11,7 @@
  * the hold is over: services do under one key what they do once. Invariants: no two of one key are under way in this process; bodies are kept as digests under a key.
  */
 import { createHmac } from 'node:crypto';
-import type { Book } from '../book/book.ts';
+import type { Book, Param } from '../book/book.ts';
 import { Gathered } from './gathered.ts';
 
 export interface AnswerKey {
@@ -95,8 +95,8 @@ export class RememberedAnswers implements AnswerMemory {
 
   constructor(options: RememberedAnswersOptions) {
     this.#options = options;
-    this.#claims = new Gathered(statementItemsMax, async (wishes) => await this.#claimAll(wishes));
-    this.#ends = new Gathered(statementItemsMax, async (ends) => await this.#endAll(ends));
+    this.#claims = new Gathered(statementItemsMax, async (take) => await this.#claimAll(take));
+    this.#ends = new Gathered(statementItemsMax, async (take) => await this.#endAll(take));
   }
 
   async digest(text: string): Promise<string> {
@@ -146,21 +146,25 @@ export class RememberedAnswers implements AnswerMemory {
     underWay?.end(answer);
   }
 
-  async #claimAll(given: readonly Wish[]): Promise<readonly Claim[]> {
+  async #claimAll(take: () => readonly Wish[]): Promise<readonly Claim[]> {
     const { book, holder, holdMs } = this.#options;
     // In one order everywhere, so that no two switches wait for each other. A claim that a crash takes away held up nobody but who would begin it again: it waits for no
     // disk, and is there once its answer is.
-    const wishes = [...given].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
-    const columns = columnsOf(wishes);
+    let given: readonly Wish[] = [];
+    const columns = (): Param[] => {
+      given = take();
+      const wishes = [...given].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+      return [...columnsOf(wishes), wishes.map(({ digest }) => digest), holder, holdMs];
+    };
     const taken = await book.query<AnswerKey>(`
       insert into remembered_answer as r (caller, operation, key, body_digest, holder, held_until)
       select caller, operation, key, body_digest, $5, now() + $6 * interval '1 millisecond'
         from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as w (caller, operation, key, body_digest)
       on conflict (caller, operation, key) do update set holder = excluded.holder, held_until = excluded.held_until
         where r.status is null and r.body_digest = excluded.body_digest and (r.held_until <= now() or r.holder = excluded.holder)
-      returning r.caller, r.operation, r.key, set_config('synchronous_commit', 'off', true)`, [...columns, wishes.map(({ digest }) => digest), holder, holdMs]);
+      returning r.caller, r.operation, r.key, set_config('synchronous_commit', 'off', true)`, columns);
     const mine = new Set(taken.map(nameOf));
-    const known = mine.size === wishes.length ? [] : await this.#read(wishes.filter((wish) => !mine.has(nameOf(wish))));
+    const known = mine.size === given.length ? [] : await this.#read(given.filter((wish) => !mine.has(nameOf(wish))));
     const rows = new Map(known.map((row) => [nameOf(row), row]));
     return given.map((wish) => {
       const name = nameOf(wish);
@@ -175,16 +179,20 @@ export class RememberedAnswers implements AnswerMemory {
         from unnest($1::text[], $2::text[], $3::text[]) as w (caller, operation, key) join remembered_answer r using (caller, operation, key)`, columnsOf(keys));
   }
 
-  async #endAll(ends: readonly Ended[]): Promise<readonly undefined[]> {
+  async #endAll(take: () => readonly Ended[]): Promise<readonly undefined[]> {
+    let ends: readonly Ended[] = [];
     await this.#options.book.query(`
       update remembered_answer r
         set status = w.status, headers = w.headers, body = w.body, sealed_for = w.sealed_for,
           held_until = case when w.status is null then now() end, answered_at = case when w.status is null then null else now() end
         from unnest($1::text[], $2::text[], $3::text[], $4::smallint[], $5::text[], $6::text[], $7::text[]) as w (caller, operation, key, status, headers, body, sealed_for)
-        where r.caller = w.caller and r.operation = w.operation and r.key = w.key and r.holder = $8 and r.status is null`, [
-      ...columnsOf(ends), ends.map(({ answer }) => answer?.status ?? null), ends.map(({ answer }) => (answer === undefined ? null : JSON.stringify(answer.headers))),
-      ends.map(({ answer }) => answer?.body ?? null), ends.map(({ answer }) => answer?.sealedFor ?? null), this.#options.holder,
-    ]);
+        where r.caller = w.caller and r.operation = w.operation and r.key = w.key and r.holder = $8 and r.status is null`, () => {
+      ends = take();
+      return [
+        ...columnsOf(ends), ends.map(({ answer }) => answer?.status ?? null), ends.map(({ answer }) => (answer === undefined ? null : JSON.stringify(answer.headers))),
+        ends.map(({ answer }) => answer?.body ?? null), ends.map(({ answer }) => answer?.sealedFor ?? null), this.#options.holder,
+      ];
+    });
     return ends.map(() => undefined);
   }
 }
