@@ -162,7 +162,12 @@ export class Cards {
   async remove(actor: CardActor, cardId: string, requestKey: string): Promise<void> {
     const { book, now } = this.#options;
     const before = await this.#find(actor, cardId);
-    if (before.state !== 'removed') await this.#apply({ kind: 'cardRemove', id: requestKey, ...this.#on(before) });
+    try {
+      // Of one that is removed too: whoever did it may have been cut off before all who stand in were told.
+      await this.#apply({ kind: 'cardRemove', id: requestKey, ...this.#on(before) });
+    } catch (error) {
+      if (!(error instanceof LifecycleRefused) || error.code !== 'CARD_REMOVED') throw error;
+    }
     await cancelOrders(book, cardId, now());
   }
 
