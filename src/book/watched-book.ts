@@ -5,7 +5,7 @@
  * a statement that names a table after `insert into`, `update` or `delete from` has written it, whatever it found. What writes otherwise (a trigger, a
  * cascade, another process) is not seen here.
  */
-import type { Book, Param, Queries } from './book.ts';
+import type { Book, Params, Queries } from './book.ts';
 
 const writes = /\b(?:insert\s+into|update|delete\s+from|merge\s+into|truncate(?:\s+table)?)\s+(?:only\s+)?([a-z_]+)/gi;
 
@@ -26,7 +26,7 @@ export class WatchedBook implements Book {
     else watchers.push(written);
   }
 
-  async query<Row extends object = Readonly<Record<string, unknown>>>(text: string, params?: readonly Param[]): Promise<readonly Row[]> {
+  async query<Row extends object = Readonly<Record<string, unknown>>>(text: string, params?: Params): Promise<readonly Row[]> {
     return await this.#telling([text], async () => await this.#book.query<Row>(text, params));
   }
 
@@ -41,7 +41,7 @@ export class WatchedBook implements Book {
   async transaction<T>(work: (queries: Queries) => Promise<T>): Promise<T> {
     const texts: string[] = [];
     return await this.#telling(texts, async () => await this.#book.transaction(async (queries) => await work({
-      query: async <Row extends object>(text: string, params?: readonly Param[]) => {
+      query: async <Row extends object>(text: string, params?: Params) => {
         texts.push(text);
         return await queries.query<Row>(text, params);
       },

@@ -99,11 +99,18 @@ async function partnerOf(request: FastifyRequest, admit: AdmitOptions['admit']):
   return { kind: 'partner', partner: admission.partner, serial: admission.serial };
 }
 
+/** The certificates' keys, taken once per connection as well. */
+const certificateKeys = new WeakMap<TLSSocket, Buffer | undefined>();
+
 /** The RSA key of the client certificate, SPKI in DER; undefined: it is of another kind, or there is none. */
 export function certificateKeyOf(request: FastifyRequest): Buffer | undefined {
   const socket: unknown = request.raw.socket;
-  const key = socket instanceof TLSSocket ? socket.getPeerX509Certificate()?.publicKey : undefined;
-  return key?.asymmetricKeyType === 'rsa' ? key.export({ type: 'spki', format: 'der' }) : undefined;
+  if (!(socket instanceof TLSSocket)) return undefined;
+  if (!certificateKeys.has(socket)) {
+    const key = socket.getPeerX509Certificate()?.publicKey;
+    certificateKeys.set(socket, key?.asymmetricKeyType === 'rsa' ? key.export({ type: 'spki', format: 'der' }) : undefined);
+  }
+  return certificateKeys.get(socket);
 }
 
 /** Who calls, as limits, idempotency and the log name them. */

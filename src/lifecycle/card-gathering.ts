@@ -20,7 +20,7 @@ export interface CardPlace {
   readonly balanceId: string | undefined;
 }
 
-export interface CardFacts {
+export interface PlaceFacts {
   /** Was the request made before? */
   readonly isKnown: boolean;
   /** Undefined: there is none, or it is another partner's. */
@@ -55,7 +55,7 @@ const statementItemsMax = 100;
 
 export class CardGathering {
   readonly #book: Book;
-  readonly #facts: Gathered<CardPlace, CardFacts>;
+  readonly #facts: Gathered<CardPlace, PlaceFacts>;
   readonly #entered: Gathered<NewVirtualRow, boolean>;
   readonly #settled: Gathered<Settled, undefined>;
 
@@ -66,7 +66,7 @@ export class CardGathering {
     this.#settled = new Gathered(statementItemsMax, async (take) => await this.#settleAll(take));
   }
 
-  async facts(place: CardPlace): Promise<CardFacts> {
+  async facts(place: CardPlace): Promise<PlaceFacts> {
     return await this.#facts.add(place);
   }
 
@@ -80,7 +80,7 @@ export class CardGathering {
     await this.#settled.add(settled);
   }
 
-  async #readAll(take: () => readonly CardPlace[]): Promise<readonly CardFacts[]> {
+  async #readAll(take: () => readonly CardPlace[]): Promise<readonly PlaceFacts[]> {
     let places: readonly CardPlace[] = [];
     const rows = await this.#book.query<FactsRow>(`
       select w.place::int, exists (select from issued_card c where c.request_key = w.request_key) as is_known, p.partner, p.given_name, p.family_name, p.state, p.kyc,
@@ -132,7 +132,7 @@ export class CardGathering {
   }
 }
 
-function factsOf(rows: readonly FactsRow[]): CardFacts {
+function factsOf(rows: readonly FactsRow[]): PlaceFacts {
   const [row] = rows;
   if (row === undefined) return { isKnown: false, person: undefined, balances: [] };
   const { is_known: isKnown, partner, given_name: givenName, family_name: familyName, state, kyc } = row;

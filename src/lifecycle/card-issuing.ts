@@ -15,7 +15,7 @@ import { Secret } from '../message/secret.ts';
 import type { PinReference } from '../message/pin.ts';
 import { balanceMissing, refuseNotOpen } from './balance-rows.ts';
 import { CardGathering } from './card-gathering.ts';
-import type { CardFacts, CardPlace } from './card-gathering.ts';
+import type { PlaceFacts, CardPlace } from './card-gathering.ts';
 import { cardByRequest, cardsLeftDrawn, enterCard, enterOrder, moveCard, orderByRequest, ordersOf, settleCard } from './card-rows.ts';
 import type { CardRow, NewCardRow, NewOrderRow, OrderReason } from './card-rows.ts';
 import { drawPan, expiryOf } from './card-numbers.ts';
@@ -164,7 +164,7 @@ export class CardIssuing {
   }
 
   /** What the card will be of. @throws LifecycleRefused */
-  async #placed({ balanceId }: Pick<CardPlace, 'balanceId'>, { person, balances }: CardFacts, kind: CardKind): Promise<{ readonly name: string | undefined; readonly partner: string; readonly balanceId: string; readonly program: ProgramFacts; readonly programs: readonly ProgramFacts[] }> {
+  async #placed({ balanceId }: Pick<CardPlace, 'balanceId'>, { person, balances }: PlaceFacts, kind: CardKind): Promise<{ readonly name: string | undefined; readonly partner: string; readonly balanceId: string; readonly program: ProgramFacts; readonly programs: readonly ProgramFacts[] }> {
     if (person === undefined) throw personMissing();
     refuseUnverified(person);
     const balance = balanceOf(balances, balanceId !== undefined);
@@ -175,7 +175,7 @@ export class CardIssuing {
     return { name: holderNameOf(person.givenName, person.familyName), partner: person.partner, balanceId: balance.balanceId, program, programs };
   }
 
-  async #draw(wish: CardWish, said: CardFacts, kind: CardKind, delivery: Delivery | undefined, replaces: string | null): Promise<{ readonly row: CardRow; readonly values: Omit<FreshCard, 'record'> | undefined }> {
+  async #draw(wish: CardWish, said: PlaceFacts, kind: CardKind, delivery: Delivery | undefined, replaces: string | null): Promise<{ readonly row: CardRow; readonly values: Omit<FreshCard, 'record'> | undefined }> {
     const { book, accounts, cards, now, randomBytes } = this.#options;
     const facts = await this.#placed(wish, said, kind);
     const { program } = facts;
@@ -293,7 +293,7 @@ export class CardIssuing {
 }
 
 /** @param isNamed did the one who asks say which? */
-function balanceOf([only, another]: CardFacts['balances'], isNamed: boolean): CardFacts['balances'][number] {
+function balanceOf([only, another]: PlaceFacts['balances'], isNamed: boolean): PlaceFacts['balances'][number] {
   if (another !== undefined) throw new LifecycleRefused(422, 'BALANCE_AMBIGUOUS', 'the user has several balances: balanceId says which', 'balanceId');
   if (only === undefined) throw isNamed ? balanceMissing() : new LifecycleRefused(409, 'BALANCE_MISSING', 'the user has no balance that is open', 'balanceId');
   refuseNotOpen(only.state);
