@@ -41,7 +41,7 @@ export async function callerOf(route: Route, request: FastifyRequest, { authenti
   if (door === 'server') return await partnerOf(request, admit);
   if (isPublic === true) return nobody;
   const token = tokenOf(request.headers.authorization);
-  const ask = async (isFresh: boolean): Promise<UserCaller | StaffCaller | undefined> => (token === undefined ? undefined : await (door === 'mobile' ? authenticate.user(token, isFresh) : authenticate.staff(token, isFresh)));
+  const ask = (isFresh: boolean): Promise<UserCaller | StaffCaller | undefined> | undefined => (token === undefined ? undefined : door === 'mobile' ? authenticate.user(token, isFresh) : authenticate.staff(token, isFresh));
   let caller = await ask(false);
   // The confirmation may have come through another switch a moment ago.
   if (caller !== undefined && lacksConfirmation(route, caller, atMs)) caller = await ask(true);

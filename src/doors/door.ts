@@ -52,6 +52,13 @@ interface State {
   atMs: number;
 }
 
+const stateKey = Symbol('door');
+
+/** Null: no route was found for it. */
+function stateOf(request: FastifyRequest): State | null {
+  return request.getDecorator<State | null>(stateKey);
+}
+
 /** The id that a request gets: the caller's own, where it is one. */
 export function requestIdOf(header: string | string[] | undefined, make: () => string): string {
   return typeof header === 'string' && requestIdForm.test(header) && maskText(header) === header ? header : make();
@@ -63,19 +70,19 @@ export async function openDoor(server: FastifyInstance, door: Door, options: Doo
   const routes = options.routes.filter((route) => route.door === door);
   for (const { path, operationId } of routes) if (path !== prefix && !path.startsWith(`${prefix}/`)) throw new Error(`${operationId} is of the door ${door}, whose paths begin with ${prefix}`);
   await server.register(async (scope) => {
-    const states = new WeakMap<FastifyRequest, State>();
+    scope.decorateRequest(stateKey, null);
     // Hooks that wait for nothing are no promises: they are in every request's way.
     scope.addHook('onRequest', (request, reply, done) => {
       reply.headers(sentWithAll).header('x-request-id', request.id);
       done();
     });
     scope.addHook('onResponse', (request, reply, done) => {
-      const state = states.get(request);
-      if (state !== undefined) options.answered(state.operationId, state.caller.kind === 'nobody' ? '' : callerName(state.caller), reply.statusCode, request.id, options.elapsed() - state.atMs);
+      const state = stateOf(request);
+      if (state !== null) options.answered(state.operationId, state.caller.kind === 'nobody' ? '' : callerName(state.caller), reply.statusCode, request.id, options.elapsed() - state.atMs);
       done();
     });
     readJsonBodies(scope);
-    scope.setErrorHandler(async (error, request, reply) => await refuse(error, request, reply, states.get(request)?.operationId ?? '', options));
+    scope.setErrorHandler(async (error, request, reply) => await refuse(error, request, reply, stateOf(request)?.operationId ?? '', options));
     scope.setNotFoundHandler(async (request, reply) => {
       takeStranger(options, request);
       return await say(new DoorRefused({ status: 404, code: 'ROUTE_NOT_FOUND', detail: `there is nothing at ${request.method} ${request.url.split('?')[0]}` }), request, reply);
@@ -86,10 +93,10 @@ export async function openDoor(server: FastifyInstance, door: Door, options: Doo
         method: route.method, url: fastifyPath(route.path.slice(prefix.length)), bodyLimit: bodyBytesMax,
         onRequest: async (request) => {
           const state: State = { caller: { kind: 'nobody' }, operationId: route.operationId, atMs: options.elapsed() };
-          states.set(request, state);
+          request.setDecorator(stateKey, state);
           state.caller = await admitted(route, request, options);
         },
-        handler: async (request, reply) => await serves.serve(request, reply, states.get(request)!.caller),
+        handler: async (request, reply) => await serves.serve(request, reply, stateOf(request)!.caller),
       });
     }
     for (const [path, allowed] of methodsByPath(routes)) {

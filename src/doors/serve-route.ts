@@ -207,14 +207,15 @@ function again({ status, body, headers: { 'content-type': type, ...headers }, se
 
 /** @param failedLate a fault of what nobody waits for any more @throws DoorRefused where it takes longer; it may be done all the same */
 async function within<T>(ms: number, work: Promise<T>, failedLate: (error: unknown) => void): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  work.then(resolve, reject);
   let isLate = false;
   const timer = setTimeout(() => {
     isLate = true;
     reject(new DoorRefused({ status: 503, code: 'TIMED_OUT', detail: 'it was not done in time, or is done later: ask again with the same key', headers: { 'retry-after': '1' } }));
   }, ms);
   try {
-    return await Promise.race([work, promise]);
+    return await promise;
   } finally {
     clearTimeout(timer);
     if (isLate) work.catch((error: unknown) => (refusalOf(error) === undefined ? failedLate(error) : undefined));

@@ -88,13 +88,14 @@ export class BalanceViews {
     if (ids.length === 0) return [];
     const { desk, rows: shownRows } = this.#options;
     const [accounts, cards] = await Promise.all([desk.accounts(ids), Promise.all(ids.map(async (id) => await shownRows.cardsOfBalance(id)))]);
-    return rows.map((row, index) => balanceShown(row, accounts.get(row.balanceId), cards[index]!));
+    return rows.map((row, index) => balanceShown(row, accounts.get(row.balanceId), cards[index] ?? []));
   }
 
   /** One of them. @throws LifecycleRefused ACCOUNTS_UNREACHABLE */
   async one(row: BalanceRow): Promise<BalanceShown> {
-    const [shown] = await this.shown([row]);
-    return shown!;
+    const { desk, rows } = this.#options;
+    const accounts = await desk.accounts([row.balanceId]);
+    return balanceShown(row, accounts.get(row.balanceId), await rows.cardsOfBalance(row.balanceId) ?? []);
   }
 
   /** What happened, the latest first. @throws LifecycleRefused CURSOR_INVALID */

@@ -129,7 +129,7 @@ export class Balances {
   /** The user's, the first made first; none to a partner that is not the user's. @throws LifecycleRefused CURSOR_INVALID */
   async list({ partner, userId }: { readonly partner?: string | undefined; readonly userId: string }, { limit, cursor }: PageChoice): Promise<Page<BalanceRow>> {
     const [afterMs, afterId = ''] = placeOf(cursor, ['number', 'string']) ?? [];
-    const first = cursor === undefined ? await this.#options.rows.balancesOfUser(userId) : undefined;
+    const first = cursor === undefined ? await this.#options.rows.balancesOfUser(userId) ?? [] : undefined;
     const rows = first !== undefined && (isWhole(first) || first.length > limit) ? first.filter((row) => partner === undefined || row.partner === partner) : await this.#options.book.query<BalanceRow>(
       `select ${balanceColumns} from user_balance where ($1::text is null or partner = $1) and user_id = $2
          and (created_at, balance_id) > ($3::timestamptz, $4) order by created_at, balance_id limit $5`,

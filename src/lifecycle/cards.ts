@@ -107,7 +107,7 @@ export class Cards {
     const { book, rows } = this.#options;
     const after = placeOf(cursor, ['number', 'string']) as readonly [number, string] | undefined;
     if (actor.by !== 'staff' && after === undefined) {
-      const first = await rows.cardsOfUser(actor.userId);
+      const first = await rows.cardsOfUser(actor.userId) ?? [];
       const shown = wanted.balanceId === undefined ? first : first.filter(({ balanceId }) => balanceId === wanted.balanceId);
       if (isWhole(first) || shown.length > limit) return shown;
     }

@@ -57,7 +57,12 @@ export class DeskClient implements AccountDesk, CardDesk, CreditDesk {
   }
 
   async accounts(ids: readonly string[]): Promise<ReadonlyMap<string, Account>> {
-    return await read(() => this.#options.heads.accounts(ids));
+    try {
+      return await this.#options.heads.accounts(ids);
+    } catch {
+      // The store's own events say why.
+      throw unreachable('accounts');
+    }
   }
 
   async accountsOfCards(tokens: readonly string[]): Promise<ReadonlyMap<string, string>> {

@@ -14,7 +14,7 @@ export function amountShown(amountMinor: number, currency: string): AmountShown 
 
 /** RFC 3339 with its offset. @param at a Date, or Unix ms */
 export function timeText(at: Date | number): string {
-  return new Date(at).toISOString().replace('Z', '+00:00');
+  return `${new Date(at).toISOString().slice(0, -1)}+00:00`;
 }
 
 /** The end of what dates are written for; Unix ms. */

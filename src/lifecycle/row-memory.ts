@@ -47,8 +47,8 @@ export class RowMemory<Row> {
     return this.#known.size;
   }
 
-  /** @throws what the reading throws */
-  async get(key: string): Promise<Row | undefined> {
+  /** At once where it is known: a promise for each look would cost more than the look. @throws what the reading throws */
+  get(key: string): Row | undefined | Promise<Row | undefined> {
     const known = this.#known.get(key);
     if (known !== undefined && this.#options.elapsed() - known.readAtMs < staleMsMax) return known.row;
     let waiting = this.#wanted.get(key);
@@ -57,7 +57,7 @@ export class RowMemory<Row> {
       this.#wanted.set(key, waiting);
       if (!this.#isReading) void this.#readAll();
     }
-    return await waiting.promise;
+    return waiting.promise;
   }
 
   /** Nothing that is known, or being read, holds for whoever asks from now on. */

@@ -38,13 +38,13 @@ export class SessionKeeper {
    * @param isFresh asks the book, as where a second confirmation is missed that another switch may have taken a moment ago
    * @returns undefined: there is no such session, or no longer @throws BookUnavailable
    */
-  async authenticateUser(token: string, isFresh = false): Promise<UserSession | undefined> {
-    return await this.#users.get(token, isFresh);
+  authenticateUser(token: string, isFresh = false): Promise<UserSession | undefined> {
+    return this.#users.get(token, isFresh);
   }
 
   /** As `authenticateUser`. */
-  async authenticateStaff(token: string, isFresh = false): Promise<StaffSession | undefined> {
-    return await this.#staff.get(token, isFresh);
+  authenticateStaff(token: string, isFresh = false): Promise<StaffSession | undefined> {
+    return this.#staff.get(token, isFresh);
   }
 
   /** After sessions of the user ended, or were confirmed, in the book. */

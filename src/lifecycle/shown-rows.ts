@@ -21,6 +21,9 @@ export interface ShownRowsOptions {
   readonly elapsed: () => number;
 }
 
+/** What is remembered is there at once, and the rest when it is read; undefined: there is none. */
+export type Remembered<Row> = Row | undefined | Promise<Row | undefined>;
+
 /** The beginning of a list, as long as a page can be and one more. */
 const listRowsMax = 201;
 /** Lists are longer than rows. */
@@ -49,33 +52,33 @@ export class ShownRows {
   }
 
   /** One that is not deleted. @throws BookUnavailable */
-  async person(userId: string): Promise<Person | undefined> {
-    return await this.#people.get(userId);
+  person(userId: string): Remembered<Person> {
+    return this.#people.get(userId);
   }
 
   /** @throws BookUnavailable */
-  async balance(balanceId: string): Promise<BalanceRow | undefined> {
-    return await this.#balances.get(balanceId);
+  balance(balanceId: string): Remembered<BalanceRow> {
+    return this.#balances.get(balanceId);
   }
 
   /** The first made first: all, or the first 201 of more. @throws BookUnavailable */
-  async balancesOfUser(userId: string): Promise<readonly BalanceRow[]> {
-    return await this.#balancesOfUsers.get(userId) ?? [];
+  balancesOfUser(userId: string): Remembered<readonly BalanceRow[]> {
+    return this.#balancesOfUsers.get(userId);
   }
 
   /** Of any stage. @throws BookUnavailable */
-  async card(cardId: string): Promise<CardFacts | undefined> {
-    return await this.#cards.get(cardId);
+  card(cardId: string): Remembered<CardFacts> {
+    return this.#cards.get(cardId);
   }
 
   /** Those that were issued and that their holder sees, the last made first: all, or the first 201 of more. @throws BookUnavailable */
-  async cardsOfUser(userId: string): Promise<readonly CardFacts[]> {
-    return await this.#cardsOfUsers.get(userId) ?? [];
+  cardsOfUser(userId: string): Remembered<readonly CardFacts[]> {
+    return this.#cardsOfUsers.get(userId);
   }
 
   /** As `cardsOfUser`. @throws BookUnavailable */
-  async cardsOfBalance(balanceId: string): Promise<readonly CardFacts[]> {
-    return await this.#cardsOfBalances.get(balanceId) ?? [];
+  cardsOfBalance(balanceId: string): Remembered<readonly CardFacts[]> {
+    return this.#cardsOfBalances.get(balanceId);
   }
 }
 

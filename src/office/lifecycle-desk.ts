@@ -129,8 +129,8 @@ export function composeLifecycle({ book: outsideBook, desk, switchName, settings
       ...money.routes,
     ],
     authenticate: {
-      user: async (token, isFresh) => await sessions.authenticateUser(token, isFresh),
-      staff: async (token, isFresh) => await sessions.authenticateStaff(token, isFresh),
+      user: (token, isFresh) => sessions.authenticateUser(token, isFresh),
+      staff: (token, isFresh) => sessions.authenticateStaff(token, isFresh),
     },
     admit: async (der) => await admissions.admit(der),
     memory,
