@@ -34,8 +34,9 @@ describe.each(['embedded', 'server'] as const)('an account’s own steps in the 
     expect(await book.query('select ledger_minor, last_sequence, closed_at from account')).toEqual([
       { ledger_minor: 0, last_sequence: ledger.entries.length, closed_at: new Date(startMs) },
     ]);
+    const controls = { holder: { blocked: ['cash'] } };
     expect(await book.query('select card_token, lock_code, controls from card order by card_index')).toEqual([
-      { card_token: 'token-0', lock_code: 8, controls: { holder: { blocked: ['cash'] } } }, { card_token: 'token-1', lock_code: 0, controls: null },
+      { card_token: 'token-0', lock_code: 8, controls }, { card_token: 'token-1', lock_code: 0, controls },
     ]);
     expect(await book.query('select ledger, sum(amount_minor)::bigint as total from posting group by ledger order by ledger')).toEqual([
       { ledger: 'funding:bank', total: -25 }, { ledger: `holder:${accountId}`, total: 0 }, { ledger: 'transit:978', total: 25 },

@@ -63,7 +63,7 @@ test.for(['main', 'rejection', 'store'] as const)('a fault in the thread %s ends
   program.child.kill('SIGUSR2');
   expect(await program.ended).toEqual({ code: 1, signal: null });
   const last = program.lines.at(-1);
-  expect(last).toMatchObject({ level: 'error', event: thread === 'store' ? expect.stringMatching(/^(?:store|advice file) lost$/) as string : 'own fault' });
+  expect(last).toMatchObject({ level: 'error', event: thread === 'store' ? expect.stringMatching(/^(?:store|advice file|negative list) lost$/) as string : 'own fault' });
   expect(String(last?.['error'])).toContain('a fault while card 476173******0011 was decided');
   expect(program.output).not.toContain(card);
   expect(program.errors).toBe('');
