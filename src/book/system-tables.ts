@@ -4,30 +4,8 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { BookUnavailable, type Book } from './book.ts';
-import { readTableCache, writeTableCache, CacheRefused } from './table-cache.ts';
-
-export const systemTableKinds = ['station', 'program', 'binRange', 'issuer', 'rate', 'parameter'] as const;
-
-export type SystemTableKind = (typeof systemTableKinds)[number];
-
-/** One row. What the document has to look like is its reader's business; it never holds a secret (names of keys only). */
-export interface SystemTableRow {
-  readonly kind: SystemTableKind;
-  readonly name: string;
-  readonly document: Readonly<Record<string, unknown>>;
-  /** `configuration`: written by `seed` at start. `operator`: changed since, and left alone by `seed`. */
-  readonly source: 'configuration' | 'operator';
-}
-
-export interface SystemTableSnapshot {
-  /** Rises with every change in the book. */
-  readonly revision: number;
-  readonly rows: readonly SystemTableRow[];
-  /** Where it was read. */
-  readonly from: 'book' | 'cache';
-  /** When the book gave it, Unix ms. */
-  readonly readAtMs: number;
-}
+import { CacheRefused, readTableCache, writeTableCache } from './table-cache.ts';
+import type { SystemTableKind, SystemTableRow, SystemTableSnapshot } from './table-row.ts';
 
 /** What the configuration says a row is. */
 export interface SystemTableSeed {

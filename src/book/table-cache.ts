@@ -6,7 +6,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { SystemTableSnapshot } from './system-tables.ts';
+import type { SystemTableSnapshot } from './table-row.ts';
 
 const format = 'locum system tables 1';
 

@@ -7,7 +7,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Book, Queries } from './book.ts';
-import type { SystemTableKind, SystemTableRow } from './system-tables.ts';
+import type { SystemTableKind, SystemTableRow } from './table-row.ts';
 
 export type TableDocument = SystemTableRow['document'];
 

@@ -14,7 +14,7 @@ import { Cards } from '../lifecycle/cards.ts';
 import type { JobHandler } from '../lifecycle/jobs.ts';
 import type { AccountDesk, CardDesk } from '../lifecycle/ports.ts';
 import type { ShownRows } from '../lifecycle/shown-rows.ts';
-import type { BackgroundWork } from './lifecycle-desk.ts';
+import type { BackgroundWork } from './background-work.ts';
 
 export interface CardSettings {
   /** Where files for the bureau are written, and its own looked for; undefined: not by this switch. */

@@ -17,7 +17,8 @@ import { openApiOf, openApiText } from '../doors/openapi.ts';
 import { openReference } from '../doors/reference.ts';
 import { serveSecureDoor } from '../doors/server.ts';
 import { composeLifecycle } from './lifecycle-desk.ts';
-import type { BackgroundWork, Lifecycle, LifecycleOutside } from './lifecycle-desk.ts';
+import type { BackgroundWork } from './background-work.ts';
+import type { Lifecycle, LifecycleOutside } from './lifecycle-desk.ts';
 import type { Operation } from './operation.ts';
 import type { OfficeDoors } from './protocol.ts';
 

@@ -36,6 +36,7 @@ import { ShownRows } from '../lifecycle/shown-rows.ts';
 import { Staff } from '../lifecycle/staff.ts';
 import { refusedMsMinDefault, StaffLogIn } from '../lifecycle/staff-log-in.ts';
 import { StaffTotp } from '../lifecycle/staff-totp.ts';
+import type { BackgroundWork } from './background-work.ts';
 import { composeCards } from './card-desk.ts';
 import type { CardSettings } from './card-desk.ts';
 import { composeMoney } from './money-desk.ts';
@@ -74,14 +75,6 @@ export interface LifecycleOutside {
   readonly hashCost?: HashCost;
   /** How long a log-in that is refused takes at least; ms. `refusedMsMinDefault` where not given. */
   readonly refusedLogInMsMin?: number;
-}
-
-/** Work that goes on beside the calls, again and again; it has to be the same whoever else on the book does it. */
-export interface BackgroundWork {
-  readonly name: string;
-  readonly everyMs: number;
-  /** @returns whether there is more to do at once */
-  run(): Promise<boolean>;
 }
 
 export interface Lifecycle extends Omit<ServeOptions, 'now' | 'failed'> {

@@ -25,7 +25,7 @@ import type { TransferLimits } from '../lifecycle/transfers.ts';
 import { Delivery } from '../lifecycle/webhook-delivery.ts';
 import { openPoster } from '../lifecycle/webhook-post.ts';
 import { Webhooks } from '../lifecycle/webhooks.ts';
-import type { BackgroundWork } from './lifecycle-desk.ts';
+import type { BackgroundWork } from './background-work.ts';
 
 export interface MoneySettings {
   /** Undefined: no e-mail is sent. */

@@ -3,7 +3,7 @@
  */
 import type { LogLevel } from '../base/log.ts';
 import type { MessagePort } from 'node:worker_threads';
-import type { SystemTableKind } from '../book/system-tables.ts';
+import type { SystemTableKind } from '../book/table-row.ts';
 import type { TableHistoryEntry, TableRowNow, TableWish } from '../book/table-changes.ts';
 import type { DeskCall, DeskReply } from '../lifecycle/desk-wire.ts';
 import type { DoorRates } from '../doors/door.ts';

@@ -8,7 +8,7 @@ import { Worker } from 'node:worker_threads';
 import { join } from 'node:path';
 import type { Registry } from 'prom-client';
 import type { Log } from '../base/log.ts';
-import type { SystemTableRow } from '../book/system-tables.ts';
+import type { SystemTableRow } from '../book/table-row.ts';
 import { readTableCache } from '../book/table-cache.ts';
 import { measureLag } from '../office/drain-lag.ts';
 import type { Lag } from '../office/drain-lag.ts';

@@ -10,7 +10,7 @@ import { changesOf, withValueAt } from '../base/document-path.ts';
 import type { PlaceChange } from '../base/document-path.ts';
 import { ConfigError, readBySchema } from '../base/schema.ts';
 import type { ObjectSchema, TextSchema } from '../base/schema.ts';
-import type { SystemTableKind } from '../book/system-tables.ts';
+import type { SystemTableKind } from '../book/table-row.ts';
 import type { TableDocument, TableHistoryEntry, TableRowNow, TableWish } from '../book/table-changes.ts';
 import { OperationRefused } from '../office/operation.ts';
 import type { Operation, OperationInput } from '../office/operation.ts';

@@ -6,7 +6,7 @@
  * place, what is wrong in itself or does not fit: a range of a program that is not there, two ranges that are none's exception, a
  * format whose file is missing or wrong. Invariant: what `readTables` returns can be routed by and run on.
  */
-import type { SystemTableKind, SystemTableRow } from '../book/system-tables.ts';
+import type { SystemTableKind, SystemTableRow } from '../book/table-row.ts';
 import { ConfigError, readBySchema } from '../base/schema.ts';
 import { readLinkConfig } from '../link/config.ts';
 import type { LinkConfig } from '../link/config.ts';
