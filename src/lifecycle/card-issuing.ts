@@ -257,13 +257,18 @@ export class CardIssuing {
       program, pan, token: card.token, kind: card.kind === 'physical' ? 'physical' : 'digitalFirst', expiry: expiry ?? record.expiry, serviceCode: card.serviceCode,
       cvv2Generation: record.cvv2Generation, plastics: (await ordersOf(book, card.cardId)).length, holderName: card.holderName, reason,
     }, { requestKey, delivery });
-    const isOrdered = await book.transaction(async (queries) => {
-      const isMoved = await moveCard(queries, card.cardId, 'none', {
-        plastic: 'ordered', plasticExpiry: expiry ?? null, firstPin: made.firstPin, ...(reason === 'print' ? { kind: 'digitalFirst' as const } : {}),
-      }, now());
-      return isMoved && await enterOrder(queries, { ...made.order, cardId: card.cardId, state: 'waiting' });
-    });
-    if (!isOrdered && (await orderByRequest(book, requestKey)) === undefined) throw new LifecycleRefused(409, 'PLASTIC_UNDER_WAY', 'a plastic of this card is under way already');
+    try {
+      // Both or neither: a plastic is under way where there is an order for it.
+      await book.transaction(async (queries) => {
+        const isMoved = await moveCard(queries, card.cardId, 'none', {
+          plastic: 'ordered', plasticExpiry: expiry ?? null, firstPin: made.firstPin, ...(reason === 'print' ? { kind: 'digitalFirst' as const } : {}),
+        }, now());
+        const isOrdered = isMoved && await enterOrder(queries, { ...made.order, cardId: card.cardId, state: 'waiting' });
+        if (!isOrdered) throw new LifecycleRefused(409, 'PLASTIC_UNDER_WAY', 'a plastic of this card is under way already');
+      });
+    } catch (error) {
+      if (!(error instanceof LifecycleRefused) || (await orderByRequest(book, requestKey)) === undefined) throw error;
+    }
   }
 
   async #plastic(

@@ -56,14 +56,17 @@ export interface OrderRow {
   readonly orderedAt: Date;
 }
 
+/** A card is replaced by one that its account has taken. The table is `issued_card c`. */
+const replacedByColumn = `(select r.card_id from issued_card r where r.replaces = c.card_id and r.stage = 'issued') as "replacedBy"`;
+
 const cardColumns = `c.card_id as "cardId", c.request_key as "requestKey", c.user_id as "userId", c.balance_id as "balanceId", c.program, c.partner, c.kind, c.stage,
   c.card_token as token, c.encrypted_pan as "encryptedPan", c.masked_pan as "maskedPan", c.expiry, c.service_code as "serviceCode", c.holder_name as "holderName",
   c.first_pin as "firstPin", c.plastic, c.plastic_expiry as "plasticExpiry", c.is_visible as "isVisible", c.replaces,
-  (select r.card_id from issued_card r where r.replaces = c.card_id) as "replacedBy", c.created_at as "createdAt"`;
+  ${replacedByColumn}, c.created_at as "createdAt"`;
 
 /** Of `CardFacts`; the table is `issued_card c`. */
 export const cardFactColumns = `c.card_id as "cardId", c.user_id as "userId", c.balance_id as "balanceId", c.partner, c.kind, c.stage, c.card_token as token, c.masked_pan as "maskedPan",
-  c.holder_name as "holderName", c.plastic, c.is_visible as "isVisible", c.replaces, (select r.card_id from issued_card r where r.replaces = c.card_id) as "replacedBy", c.created_at as "createdAt"`;
+  c.holder_name as "holderName", c.plastic, c.is_visible as "isVisible", c.replaces, ${replacedByColumn}, c.created_at as "createdAt"`;
 
 const orderColumns = `order_id as "orderId", request_key as "requestKey", card_id as "cardId", reason, state, bureau, sealed, file_number as "fileNumber", rejections, ordered_at as "orderedAt"`;
 
@@ -104,7 +107,7 @@ export async function cardsOf(queries: Queries, { userId, balanceId, hidden, lim
 
 export type NewCardRow = Omit<CardRow, 'stage' | 'plasticExpiry' | 'replacedBy'>;
 
-/** @returns whether the row is new: the request was not made, the number not drawn, and the card not replaced before */
+/** @returns whether the row is new: the request was not made, the number not drawn, and no other card is or may yet be in the place of the same one */
 export async function enterCard(queries: Queries, card: NewCardRow): Promise<boolean> {
   const entered = await queries.query(
     `insert into issued_card (card_id, request_key, user_id, balance_id, program, partner, kind, stage, card_token, encrypted_pan, masked_pan, expiry, service_code, holder_name,

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { unreachable } from '../../src/lifecycle/ports.ts';
 import type { AccountDesk } from '../../src/lifecycle/ports.ts';
 import { CardHouse, delivery, holderOf, staff, tablesWith } from './card-house.ts';
+import { newId } from './fixture.ts';
 
 let house: CardHouse;
 beforeAll(async () => {
@@ -150,6 +152,81 @@ describe('a replacement', () => {
     const after = await house.cards.replace(holderOf(userId), cardId, { requestKey: 'replace-lost', delivery: undefined });
     expect(await house.cards.get(holderOf(userId), cardId)).toMatchObject({ lockCode: 1 });
     expect(await house.cards.controls(holderOf(userId), after.cardId)).toEqual({ holder: { blocked: ['ecommerce'] }, partner: {} });
+  });
+});
+
+/** Accounts that take no card: the balance has had as many as it may. */
+function full(desk: AccountDesk): AccountDesk {
+  return {
+    accounts: (ids) => desk.accounts(ids), accountsOfCards: (tokens) => desk.accountsOfCards(tokens), programs: () => desk.programs(),
+    apply: async () => await Promise.resolve({ kind: 'applied', reason: '1023', isRepeat: false }),
+  };
+}
+
+describe('a replacement that the account does not take', () => {
+  test('leaves the card as it was, in nobody’s place: the next one is refused for the same reason, and not for having been replaced', async () => {
+    const userId = await house.user();
+    const balanceId = await house.balance(userId);
+    const { cardId } = await house.issuing.createVirtual(house.wish(userId, balanceId));
+    const before = await house.cards.get(holderOf(userId), cardId);
+    // The account is closed a moment before the balance's row says so.
+    for (const each of [{ kind: 'load', amountMinor: -10_000 }, { kind: 'close' }] as const) await house.apply({ ...each, id: newId('i'), accountId: balanceId, receivedAtMs: house.nowMs });
+    for (const requestKey of [newId('k'), newId('k')]) {
+      await expect(house.cards.replace(holderOf(userId), cardId, { requestKey, delivery: undefined })).rejects.toEqual(code('BALANCE_CLOSED'));
+      expect(await house.cards.get(holderOf(userId), cardId)).toEqual(before);
+    }
+  });
+
+  test.for(['virtual', 'physical', 'digitalFirst'] as const)('is no reason against the one after it: a %s card has its one replacement still', async (kind) => {
+    const userId = await house.user();
+    const balanceId = await house.balance(userId);
+    const wish = house.wish(userId, balanceId);
+    const { cardId } = kind === 'physical' ? await house.issuing.orderPhysical(wish, delivery) : await house.issuing.createVirtual(wish);
+    if (kind === 'digitalFirst') await house.cards.print(staff, cardId, { requestKey: newId('k'), delivery });
+    if (kind === 'physical') await house.book.query(`update issued_card set plastic = 'linked', is_visible = true where card_id = $1`, [cardId]);
+    const { cards } = house.servicesOver(full(house.desks.desk));
+    const asked = { requestKey: newId('k'), delivery };
+    await expect(cards.replace(staff, cardId, asked)).rejects.toEqual(code('TOO_MANY_CARDS'));
+    await expect(cards.replace(staff, cardId, asked)).rejects.toEqual(code('CARD_REFUSED'));
+    expect((await house.cards.get(staff, cardId)).replacedBy).toBeUndefined();
+    const next = await house.cards.replace(staff, cardId, { requestKey: newId('k'), delivery });
+    expect(await house.cards.get(staff, cardId)).toMatchObject({ lockCode: 8, replacedBy: next.cardId });
+    await expect(house.cards.replace(staff, cardId, { requestKey: newId('k'), delivery })).rejects.toEqual(code('CARD_REPLACED'));
+    expect(await cardsInAccount(balanceId)).toHaveLength(2);
+  });
+});
+
+describe('what is refused uses nothing up', () => {
+  test.for(['virtual', 'digitalFirst'] as const)('of the renewal of a %s card: it is renewed when it may be', async (kind) => {
+    const userId = await house.user();
+    const { cardId } = await house.issuing.createVirtual(house.wish(userId, await house.balance(userId)));
+    if (kind === 'digitalFirst') {
+      await house.cards.print(staff, cardId, { requestKey: newId('k'), delivery });
+      await house.book.query(`update card_order set state = 'cancelled' where card_id = $1`, [cardId]);
+      await house.book.query(`update issued_card set plastic = 'none' where card_id = $1`, [cardId]);
+    }
+    const early = { requestKey: newId('k'), delivery };
+    for (const wish of [early, early, { ...early, requestKey: newId('k') }]) await expect(house.cards.renew(staff, cardId, wish)).rejects.toEqual(code('RENEWAL_TOO_EARLY'));
+    const before = await house.cards.get(staff, cardId);
+    house.nowMs += 62 * 86_400_000;
+    const after = await house.cards.renew(staff, cardId, { requestKey: newId('k'), delivery });
+    if (kind === 'virtual') expect(after.expiresOn > before.expiresOn).toBe(true);
+    else expect(after).toMatchObject({ state: 'printing', expiresOn: before.expiresOn });
+  });
+
+  test('of a print: the card is virtual as it was, and printed when the accounts answer', async () => {
+    const userId = await house.user();
+    const { cardId } = await house.issuing.createVirtual(house.wish(userId, await house.balance(userId)));
+    const { desk } = house.desks;
+    let looks = 0;
+    // The first look is that of `print` itself, the second for what the plastic is made of.
+    const away = house.servicesOver({
+      apply: (message) => desk.apply(message), accountsOfCards: (tokens) => desk.accountsOfCards(tokens), programs: () => desk.programs(),
+      accounts: async (ids) => await ((looks += 1) === 1 ? desk.accounts(ids) : Promise.reject(unreachable('accounts'))),
+    });
+    await expect(away.cards.print(staff, cardId, { requestKey: newId('k'), delivery })).rejects.toEqual(code('ACCOUNTS_UNREACHABLE'));
+    expect(await house.cards.get(staff, cardId)).toMatchObject({ kind: 'virtual', state: 'active' });
+    expect(await house.cards.print(staff, cardId, { requestKey: newId('k'), delivery })).toMatchObject({ kind: 'digitalFirst', state: 'printing' });
   });
 });
 
