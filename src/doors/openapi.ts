@@ -6,6 +6,7 @@ import type { TSchema } from 'typebox';
 import { prefixes } from './door.ts';
 import { payloadCharactersMax } from './jwe.ts';
 import type { Door, Route } from './route.ts';
+import { sealedWords } from './sealed-words.ts';
 import { closedAnswer, closedInput } from './validate.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -13,6 +14,12 @@ type Json = Readonly<Record<string, unknown>>;
 /** Of what callers see, not of the program. */
 const apiVersion = '1.0.0';
 
+/** The chapters of the page, in this order. */
+const chapters: Readonly<Record<Door, { readonly title: string; readonly who: string }>> = {
+  mobile: { title: 'Mobile: cardholder\'s app', who: 'For the cardholder\'s app, with a session of its paired device.' },
+  server: { title: 'Server: partner\'s back end', who: 'For the partner\'s back end, with its client certificate.' },
+  admin: { title: 'Administration: staff', who: 'For staff, with a session and a role.' },
+};
 const schemes: Readonly<Record<Door, string>> = { mobile: 'deviceSession', admin: 'staffSession', server: 'clientCertificate' };
 const successWords: Readonly<Record<string, string>> = { 200: 'Done', 201: 'Made', 202: 'Taken: it will be done', 204: 'Done; there is nothing to say' };
 
@@ -37,10 +44,23 @@ export function openApiOf(routes: readonly Route[]): Json {
       description: 'Cards, balances and the people who hold them, at three doors: `/customers/me` for the cardholder\'s app, `/secure` for the partner\'s back end, `/admin` for staff. docs/api.md has what all calls have in common.',
     },
     servers: [{ url: 'http://127.0.0.1:8080', description: 'The doors of cardholders and staff' }],
-    tags: [...new Set(sorted.map(({ tag }) => tag))].sort(compare).map((name) => ({ name })),
+    tags: doors.flatMap((door) => tagsOf(sorted, door).map((tag) => ({ name: tagName(door, tag), 'x-displayName': tag, description: chapters[door].who }))),
+    'x-tagGroups': doors.map((door) => ({ name: chapters[door].title, tags: tagsOf(sorted, door).map((tag) => tagName(door, tag)) })),
     paths,
     components: { securitySchemes, schemas: { Problem: problemSchema }, parameters, responses: problemResponses() },
   }) as Json;
+}
+
+const doors = Object.keys(chapters) as readonly Door[];
+
+/** Of one door's routes, in the alphabet's order. */
+function tagsOf(routes: readonly Route[], door: Door): string[] {
+  return [...new Set(routes.filter((each) => each.door === door).map(({ tag }) => tag))].sort(compare);
+}
+
+/** Of a door's own: what a cardholder may do with a card stands apart from what staff may. */
+function tagName(door: Door, tag: string): string {
+  return `${door}: ${tag}`;
 }
 
 /** The document as it is served and checked in. */
@@ -81,7 +101,7 @@ function operationOf(each: Route): Json {
   const isAnswerSealed = isSealed && answers.some(([, schema]) => schema !== null && schema !== undefined);
   const headers = ['RequestId', ...(isKeyed ? ['IdempotencyKey'] : []), ...(isAnswerSealed ? ['PublicKey'] : []), ...(isSealed && each.body !== undefined ? ['EncryptedRequest'] : [])];
   return {
-    operationId: each.operationId, summary: each.summary, tags: [each.tag],
+    operationId: each.operationId, summary: each.summary, tags: [tagName(each.door, each.tag)],
     description: aboutOf(each),
     security: each.isPublic === true && each.door !== 'server' ? [] : [{ [schemes[each.door]]: [] }],
     parameters: [...pathParameters(each), ...queryParameters(each), ...headers.map((name) => ({ $ref: `#/components/parameters/${name}` }))],
@@ -113,10 +133,13 @@ function aboutOf({ about, roles, needsConfirmation, isSealed, door, path }: Rout
   return all === '' ? undefined : all;
 }
 
+/** The form of one: nobody has its key. */
+const payloadExample = 'eyJhbGciOiJSU0EtT0FFUC0yNTYiLCJlbmMiOiJBMjU2R0NNIiwia2lkIjoi...';
+
 function sealedSchema(content: TSchema): Json {
   return {
     type: 'object', required: ['payload'], additionalProperties: false,
-    properties: { payload: { type: 'string', description: 'JWE in compact form (RFC 7516)', maxLength: payloadCharactersMax, contentMediaType: 'application/json', contentSchema: content } },
+    properties: { payload: { type: 'string', description: `JWE in compact form (RFC 7516) of this JSON:\n\n${sealedWords(content)}`, maxLength: payloadCharactersMax, contentMediaType: 'application/json', contentSchema: content, examples: [payloadExample] } },
   };
 }
 

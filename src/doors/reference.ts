@@ -21,7 +21,16 @@ interface Part {
   readonly text: string;
 }
 
+/** In the page itself, so that no browser asks for one. */
+const icon = '<link rel="icon" href="data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22 viewBox=%220 0 16 16%22%3E%3Crect y=%223%22 width=%2216%22 height=%2210%22 rx=%222%22/%3E%3C/svg%3E" />';
+
 const scriptPath = '/reference/js/scalar.js';
+
+/** What the program of the page offers beside the document is either another host's, or a call that needs more than a browser has (a certificate, JWE). */
+const configuration = {
+  url: '/openapi.json', pageTitle: 'Locum', withDefaultFonts: false, telemetry: false,
+  hideClientButton: true, hideTestRequestButton: true, showDeveloperTools: 'never', agent: { disabled: true }, mcp: { disabled: true },
+} as const;
 
 /** Adds both to the server. @param document the text of OpenAPI */
 export function openReference(server: FastifyInstance, document: string): void {
@@ -38,7 +47,7 @@ export function openReference(server: FastifyInstance, document: string): void {
     scope.get('/reference/', async (_request, reply) => {
       const { type, text } = await part('/reference/');
       const inline = [...text.matchAll(/<script(?: type="text\/javascript")?>([\s\S]*?)<\/script>/g)].map((match) => match[1]!);
-      return await reply.type(type).header('content-security-policy', policyOf(inline)).send(text);
+      return await reply.type(type).header('content-security-policy', policyOf(inline)).send(text.replace('</head>', `${icon}</head>`));
     });
     scope.get(scriptPath, async (_request, reply) => {
       const { type, text } = await part(scriptPath);
@@ -50,6 +59,6 @@ export function openReference(server: FastifyInstance, document: string): void {
 async function pageServer(): Promise<FastifyInstance> {
   const { default: page } = await import('@scalar/fastify-api-reference');
   const inner = fastify({ logger: false });
-  await inner.register(page, { routePrefix: '/reference', configuration: { url: '/openapi.json', pageTitle: 'Locum', withDefaultFonts: false, telemetry: false, hideClientButton: true } });
+  await inner.register(page, { routePrefix: '/reference', configuration });
   return inner;
 }
