@@ -4,8 +4,8 @@
  *   none ──begin──> started ──the service decides──> verified <──> refused
  *     └────────────────┴────── the partner's flag ──────┘
  *
- * Refuses a partner's flag against a decision of the service's own process, and a decision of the service on what nobody began. Invariant: each change is
- * in the history, with who and why; how it stands is the last of it.
+ * Refuses a partner's flag against a decision of the service's own process, also where that has been begun anew since, and a decision of the service on what
+ * nobody began. Invariant: each change is in the history, with who and why; how it stands is the last of it.
  */
 import { maskText } from '../base/mask.ts';
 import type { Book, Queries } from '../book/book.ts';
@@ -59,8 +59,8 @@ export class PeopleKyc {
     return await this.#book.transaction(async (queries) => {
       const person = await requirePerson(queries, name, 'update');
       if (person.kyc === kyc) return person;
-      const isServices = person.kycBy === 'service' && (person.kyc === 'verified' || person.kyc === 'refused');
-      if (isServices) throw new LifecycleRefused(409, 'KYC_DECIDED', `the service's own process has decided: ${person.kyc}`);
+      const decided = person.kycBy === 'service' ? await decidedByService(queries, person.userId) : undefined;
+      if (decided !== undefined) throw new LifecycleRefused(409, 'KYC_DECIDED', `the service's own process has decided: ${decided}`);
       await change(queries, person.userId, kyc, 'partner', { kind: 'partner', name: partner }, why, atMs);
       return await requirePerson(queries, { partner: name.partner, userId: person.userId });
     });
@@ -85,6 +85,12 @@ export class PeopleKyc {
     );
     return rows.map(({ changed_at: at, kyc, by_kind: byKind, by_name: by, why }) => ({ atMs: at.getTime(), kyc, byKind, by, why }));
   }
+}
+
+/** What the service's own process has decided last; undefined: nothing. A process that was begun anew has not taken that back. */
+async function decidedByService(queries: Queries, userId: string): Promise<Kyc | undefined> {
+  const [last] = await queries.query<{ readonly kyc: Kyc }>(`select kyc from kyc_history where user_id = $1 and by_kind = 'staff' order by place desc limit 1`, [userId]);
+  return last?.kyc;
 }
 
 async function change(queries: Queries, userId: string, kyc: Kyc, kycBy: 'partner' | 'service', by: KycActor, why: string, atMs: number): Promise<void> {

@@ -54,8 +54,8 @@ describe.each(Object.keys(bookFixtures) as (keyof typeof bookFixtures)[])('users
       const { userId } = await people.register('shops', {}, newKey(), atMs);
       const name = { partner: 'shops', userId };
       let model: { kyc: Kyc; by: 'partner' | 'service' | undefined } = { kyc: 'none', by: undefined };
+      let isDecidedByService = false;
       for (const each of wishes) {
-        const isDecidedByService = model.by === 'service' && (model.kyc === 'verified' || model.kyc === 'refused');
         let isAllowed: boolean;
         let work: Promise<unknown>;
         if (each.by === 'begin') {
@@ -70,6 +70,7 @@ describe.each(Object.keys(bookFixtures) as (keyof typeof bookFixtures)[])('users
           isAllowed = model.kyc !== 'none';
           work = kyc.decide(name, each.kyc, 's_1', '', atMs);
           if (isAllowed) model = { kyc: each.kyc, by: 'service' };
+          isDecidedByService ||= isAllowed;
         }
         const refused = await work.then(() => undefined, (error: unknown) => error);
         if (isAllowed) expect(refused).toBeUndefined();
@@ -80,6 +81,16 @@ describe.each(Object.keys(bookFixtures) as (keyof typeof bookFixtures)[])('users
       expect(history.at(-1)?.kyc ?? 'none').toBe(model.kyc);
       expect((await people.get(name)).kycBy).toBe(model.by);
     }), { numRuns: 20 });
+  });
+
+  test('a partner that begins the service\'s process anew after its refusal cannot decide it by its own flag', async () => {
+    const { userId } = await people.register('shops', {}, newKey(), atMs);
+    const name = { partner: 'shops', userId };
+    await kyc.begin(name, details, { kind: 'partner', name: 'shops' }, atMs);
+    await kyc.decide(name, 'refused', 's_1', '', atMs);
+    expect(await kyc.begin(name, details, { kind: 'partner', name: 'shops' }, atMs)).toMatchObject({ kyc: 'started' });
+    await expect(kyc.flag(name, 'verified', 'shops', '', atMs)).rejects.toMatchObject({ status: 409, code: 'KYC_DECIDED' });
+    expect(await kyc.decide(name, 'verified', 's_1', '', atMs)).toMatchObject({ kyc: 'verified', kycBy: 'service' });
   });
 
   test('who may have a balance is verified, not locked, and the partner\'s own', async () => {
