@@ -4,7 +4,7 @@
  * Invariants: an entry is told to the partner whose account or card range it concerns, and to no other; what it says is made of what
  * the book has, so that it names cards and balances as the doors do, and a card number by its last four digits at most.
  */
-import type { CardEntry, JournalEntry, TransactionEntry } from '../account/journal.ts';
+import type { CardRecord, JournalEntry, TransactionEntry } from '../account/journal.ts';
 import { currencyName } from '../message/money.ts';
 import type { Queries } from './book.ts';
 import { eventId, partnersTold, recordEvents, type BookedEvent, type EventType } from './events.ts';
@@ -45,16 +45,12 @@ export async function recordJournalEvents(queries: Queries, entries: readonly Jo
   const partners = await partnersTold(queries);
   if (partners.size === 0) return;
   const known = await knownOf(queries, entries);
-  const events = entries.flatMap((entry) => {
-    const event = eventOf(entry, known);
-    return event !== undefined && partners.has(event.partner) ? [event] : [];
-  });
-  await recordEvents(queries, events);
+  await recordEvents(queries, entries.flatMap((entry) => eventsOf(entry, known)).filter(({ partner }) => partners.has(partner)));
 }
 
 async function knownOf(queries: Queries, entries: readonly JournalEntry[]): Promise<Known> {
   const accountIds = [...new Set(entries.map(({ accountId }) => accountId).filter((id) => id !== ''))];
-  const tokens = [...new Set(entries.flatMap(tokenOf))];
+  const tokens = [...new Set(entries.flatMap(tokensOf))];
   const accounts = await queries.query<AccountRow>('select account_id as "accountId", partner, currency from account where account_id = any($1::text[])', [accountIds]);
   const ids = await queries.query<{ readonly token: string; readonly cardId: string }>(
     'select card_token as token, card_id as "cardId" from issued_card where card_token = any($1::text[])', [tokens],
@@ -71,9 +67,11 @@ async function knownOf(queries: Queries, entries: readonly JournalEntry[]): Prom
   };
 }
 
-function tokenOf(entry: JournalEntry): readonly string[] {
-  if (entry.kind === 'card') return [entry.card.token];
-  return entry.kind === 'transaction' && entry.cardToken !== '' ? [entry.cardToken] : [];
+function tokensOf(entry: JournalEntry): readonly string[] {
+  const { card } = entry.effects;
+  const changed = card?.record === undefined ? [] : [card.record.token];
+  if (entry.kind === 'card') return [entry.card.token, ...changed];
+  return entry.kind === 'transaction' && entry.cardToken !== '' ? [entry.cardToken, ...changed] : changed;
 }
 
 /** A decision about a card that an issuer elsewhere has. */
@@ -100,15 +98,15 @@ function partnerOfRange(maskedPan: string, ranges: readonly RangeRow[]): string 
   return partners.size === 1 ? [...partners][0] : undefined;
 }
 
-function eventOf(entry: JournalEntry, known: Known): BookedEvent | undefined {
+/** Each of another type. */
+function eventsOf(entry: JournalEntry, known: Known): readonly BookedEvent[] {
   const account = known.accounts.get(entry.accountId);
   const partner = account?.partner ?? (isOfRange(entry) ? partnerOfRange(entry.maskedPan, known.ranges) : undefined);
-  if (partner === undefined) return undefined;
-  const told = toldOf(entry, account, known);
-  if (told === undefined) return undefined;
-  const { type, subject, content } = told;
-  const id = eventId(entry.accountId, entry.id, type);
-  return { id, partner, type, subject, occurredAtMs: entry.decidedAtMs, body: JSON.stringify({ id, type, date: timeOf(entry.decidedAtMs), ...content }) };
+  if (partner === undefined) return [];
+  return [...toldOf(entry, account, known), ...besideTold(entry, known)].map(({ type, subject, content }) => {
+    const id = eventId(entry.accountId, entry.id, type);
+    return { id, partner, type, subject, occurredAtMs: entry.decidedAtMs, body: JSON.stringify({ id, type, date: timeOf(entry.decidedAtMs), ...content }) };
+  });
 }
 
 interface Told {
@@ -117,44 +115,51 @@ interface Told {
   readonly content: Readonly<Record<string, unknown>>;
 }
 
-function toldOf(entry: JournalEntry, account: AccountRow | undefined, known: Known): Told | undefined {
+function toldOf(entry: JournalEntry, account: AccountRow | undefined, known: Known): readonly Told[] {
   switch (entry.kind) {
-    case 'transaction': {
-      const { card } = entry.effects;
-      if (card?.record !== undefined) noteCard(known, entry.accountId, card.index, card.record);
-      return transactionTold(entry, account, known);
-    }
+    case 'transaction':
+      return [transactionTold(entry, account, known)];
     case 'expiry': {
       const transaction = { id: entry.originalId, balanceId: entry.accountId, status: 'EXPIRED' };
-      return { type: 'transaction.expired', subject: entry.accountId, content: { status: 'SUCCESS', description: 'EXPIRED', transaction } };
+      return [{ type: 'transaction.expired', subject: entry.accountId, content: { status: 'SUCCESS', description: 'EXPIRED', transaction } }];
     }
     case 'opened':
-      return balanceTold('balance.opened', entry, { currency: currencyName(entry.currency) });
+      return [balanceTold('balance.opened', entry, { currency: currencyName(entry.currency) })];
     case 'loaded':
-      return balanceTold(entry.amountMinor > 0 ? 'balance.loaded' : 'balance.withdrawn', entry, {
+      return [balanceTold(entry.amountMinor > 0 ? 'balance.loaded' : 'balance.withdrawn', entry, {
         amount: Math.abs(entry.amountMinor), currency: currencyName(account?.currency ?? ''),
-      });
+      })];
     case 'closed':
-      return balanceTold('balance.closed', entry, {});
+      return [balanceTold('balance.closed', entry, {})];
     case 'card': {
-      const before = known.cards.get(`${entry.accountId}/${entry.index}`);
-      noteCard(known, entry.accountId, entry.index, entry.card);
-      return cardTold(entry, before, known);
+      const before = noteCard(known, entry.accountId, entry.index, entry.card);
+      return [cardTold(entry.accountId, entry.card, before, known)];
     }
     default:
-      return undefined;
+      return [];
   }
+}
+
+/** What a transaction did to its card besides, such as the lock of the last wrong PIN; and the card that another one replaces. */
+function besideTold({ accountId, effects: { card } }: JournalEntry, known: Known): readonly Told[] {
+  if (card?.record === undefined) return [];
+  const before = noteCard(known, accountId, card.index, card.record);
+  return before === undefined ? [] : [cardTold(accountId, card.record, before, known)];
 }
 
 function balanceTold(type: EventType, entry: JournalEntry, of: Readonly<Record<string, unknown>>): Told {
   return { type, subject: entry.accountId, content: { balance: { id: entry.accountId, ...of } } };
 }
 
-function noteCard({ cards }: Known, accountId: string, index: number, { state, lockCode }: CardRow): void {
-  cards.set(`${accountId}/${index}`, { state, lockCode });
+/** @returns the card as it was before */
+function noteCard({ cards }: Known, accountId: string, index: number, { state, lockCode }: CardRow): CardRow | undefined {
+  const place = `${accountId}/${index}`;
+  const before = cards.get(place);
+  cards.set(place, { state, lockCode });
+  return before;
 }
 
-function cardTold({ accountId, card }: CardEntry, before: CardRow | undefined, { cardIds }: Known): Told {
+function cardTold(accountId: string, card: CardRecord, before: CardRow | undefined, { cardIds }: Known): Told {
   const { token, state, lockCode } = card;
   const content = { card: { id: cardIds.get(token) ?? null, balanceId: accountId, state: state.toUpperCase(), lockCode } };
   return { type: cardChangeOf(before, card), subject: token, content };

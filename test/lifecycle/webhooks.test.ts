@@ -13,7 +13,7 @@ import { MemoryStore } from '../../src/store/memory.ts';
 import { FaultyStore } from '../fault/faulty-store.ts';
 import { bookFixtures, journal, type BookFixture } from '../book/books.ts';
 import { drainAll } from '../book/drains.ts';
-import { AccountWriter, accountLife, declinedUnknownCard } from '../book/entries.ts';
+import { AccountWriter, accountLife, declinedUnknownCard, noEffects } from '../book/entries.ts';
 import { openDesks, type Desks } from './fixture.ts';
 import { openReceiver, type Receiver } from './receiver.ts';
 
@@ -106,6 +106,28 @@ describe.each(['embedded', 'server'] as const)('webhooks over the %s book', (kin
       expect(body).not.toContain('tok-1');
     }
     expect(await deliver()).toBe(0);
+  });
+
+  test('a card that a wrong PIN locks, one that is replaced, and a PIN that is changed at a terminal are told as every other lock and change is', async () => {
+    const { book, webhooks, deliver } = houseOn(await books.open());
+    await webhooks.create('founder', { url: receiver.url }, 'key-1');
+    const writer = new AccountWriter('b_1');
+    const added = writer.card(0, 'tok-1');
+    const withCard = <Entry extends JournalEntry>(entry: Entry, change: Partial<typeof added.card>): Entry => ({ ...entry, effects: { ...noEffects, card: { index: 0, record: { ...added.card, ...change }, security: undefined } } });
+    const opened = { ...writer.opened(), sequence: 1 };
+    await record(book, [opened, ...[
+      added, withCard({ ...writer.declined(5), cardToken: 'tok-1', reason: '1806' }, { lockCode: 6 }), writer.card(0, 'tok-1', { lockCode: 0 }, false),
+      withCard({ ...writer.authorized(0), hold: undefined, cardToken: 'tok-1' }, { pinVersion: 1 }), withCard(writer.card(1, 'tok-2'), { pinVersion: 1, lockCode: 8 }),
+    ].map((entry, index) => ({ ...entry, sequence: index + 2 }))]);
+    await deliver();
+    const told = receiver.received.map(({ event }) => event);
+    const ofCards = told.filter(({ type }) => type.startsWith('card.'));
+    expect(ofCards.map(({ type }) => type).toSorted()).toEqual(['card.added', 'card.added', 'card.changed', 'card.locked', 'card.locked', 'card.unlocked']);
+    expect(ofCards.filter(({ type }) => type === 'card.locked')).toMatchObject([{ card: { balanceId: 'b_1', state: 'ACTIVE', lockCode: 6 } }, { card: { balanceId: 'b_1', state: 'ACTIVE', lockCode: 8 } }]);
+    const at = (type: string): number => told.findIndex((event) => event.type === type);
+    expect(at('transaction.declined')).toBeLessThan(at('card.locked'));
+    expect(at('card.locked')).toBeLessThan(at('card.unlocked'));
+    expect(at('card.unlocked')).toBeLessThan(at('card.changed'));
   });
 
   test('a webhook is told of the types it wants, and a partner of its own only', async () => {
