@@ -104,19 +104,23 @@ export class Envelope {
 
   async #decrypted(payload: string): Promise<unknown> {
     const { header, keyBytes } = partsOf(payload);
-    for (const { privateKeys } of await this.#candidates(header, keyBytes)) {
-      const opened = await this.#openedWith(payload, privateKeys[header.alg]);
-      if (opened !== undefined) return this.#jsonOf(opened);
+    const tried = new Set<string>();
+    // Another switch may have put a key to use a moment ago, and what was encrypted to it need not name it.
+    for (const isFresh of [false, true]) {
+      for (const { published: { kid }, privateKeys } of await this.#candidates(header, keyBytes, isFresh)) {
+        if (tried.has(kid)) continue;
+        tried.add(kid);
+        const opened = await this.#openedWith(payload, privateKeys[header.alg]);
+        if (opened !== undefined) return this.#jsonOf(opened);
+      }
+      if (header.kid !== undefined && tried.size > 0) break;
     }
     throw refused('CANT_DECRYPT_PAYLOAD', 'no key of this service opens the payload; GET …/public_key has the one to encrypt to', 'payload');
   }
 
   /** The keys that it may be for: the one that it names, or each where it names none. */
-  async #candidates({ kid }: Header, keyBytes: number): Promise<readonly DecryptionKey[]> {
-    const fit = (keys: readonly DecryptionKey[]): readonly DecryptionKey[] => keys.filter(({ published, modulusBytes }) => modulusBytes === keyBytes && (kid === undefined || kid === published.kid));
-    const found = fit(await this.#options.decryptionKeys(false));
-    // Another switch may have put a key to use a moment ago.
-    return found.length > 0 || kid === undefined ? found : fit(await this.#options.decryptionKeys(true));
+  async #candidates({ kid }: Header, keyBytes: number, isFresh: boolean): Promise<readonly DecryptionKey[]> {
+    return (await this.#options.decryptionKeys(isFresh)).filter(({ published, modulusBytes }) => modulusBytes === keyBytes && (kid === undefined || kid === published.kid));
   }
 
   async #openedWith(payload: string, key: webcrypto.CryptoKey): Promise<Uint8Array | undefined> {

@@ -35,7 +35,7 @@ const bitsMax = 4_096;
 const exponentMin = 65_537n;
 const exponentMax = 0xffff_ffffn;
 const knownMax = 10_000;
-/** What other switches changed counts here after that. */
+/** What other switches ended counts here after that. */
 const readEveryMs = 1_000;
 
 /**
@@ -101,8 +101,8 @@ export class CallerKeys {
     const nowMs = this.#options.now();
     const isGood = (keys: readonly RegisteredKey[]): boolean => keys.some((key) => key.digest === digest && (key.endsAtMs === undefined || nowMs < key.endsAtMs));
     const known = this.#known.get(caller);
-    if (known !== undefined && this.#options.elapsed() - known.atMs < readEveryMs) return isGood(known.keys);
-    return isGood(await this.keys(caller));
+    // One that is not known here may have been registered at another switch a moment ago.
+    return (known !== undefined && this.#options.elapsed() - known.atMs < readEveryMs && isGood(known.keys)) || isGood(await this.keys(caller));
   }
 
   /** Those that are good now, that in use first. */

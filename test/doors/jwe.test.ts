@@ -8,6 +8,7 @@ import { Type } from 'typebox';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { route } from '../../src/doors/route.ts';
 import type { Route } from '../../src/doors/route.ts';
+import { CallerKeys } from '../../src/lifecycle/caller-keys.ts';
 import { DoorKeys } from '../../src/lifecycle/door-keys.ts';
 import { LifecycleRefused } from '../../src/lifecycle/refusal.ts';
 import { endDoors, openDoors } from './fixture.ts';
@@ -157,6 +158,15 @@ describe('the caller\'s key', () => {
     expect((await register(weak)).json).toMatchObject({ status: 400, code: 'PUBLIC_KEY_INVALID', field: 'publicKey' });
   });
 
+  test('a key that was registered at another switch is good here at once', async () => {
+    const another = new CallerKeys({ book: doors.book, now: () => doors.now(), elapsed: () => performance.now() });
+    const next = generateKeyPairSync('rsa', { modulusLength: 2_048 });
+    expect((await send({ payload: await sealed({ name: 'Mia' }) })).status).toBe(201);
+    await another.register('partner:shop', spki(next.publicKey), 3_600_000, 'test');
+    expect((await send({ payload: await sealed({ name: 'Mia' }) }, { headers: { 'public-key': spki(next.publicKey) } })).status).toBe(201);
+    await register(own.publicKey, { keepPreviousHours: 0 });
+  });
+
   test('a key that was replaced is good for as long as its owner said, and no longer', async () => {
     const next = generateKeyPairSync('rsa', { modulusLength: 2_048 });
     expect(((await register(next.publicKey, { keepPreviousHours: 1 })).json as { readonly keys: readonly { readonly endsAt?: string }[] }).keys.map(({ endsAt }) => endsAt !== undefined)).toEqual([false, true]);
@@ -233,11 +243,14 @@ test('the service\'s keys overlap, also where another switch changes them: one t
   doors.pass(25 * 3_600_000);
   expect(codeOf(await send({ payload: await sealed({ name: 'Mia' }, { kid }, former) }))).toBe('CANT_DECRYPT_PAYLOAD');
   expect((await published()).keys.map((key) => key.kid)).toEqual([next.kid]);
+  // Nor does it have to be named by what was encrypted to it.
+  const third = await another.rotate(next.kid, 'test');
+  expect((await send({ payload: await sealed({ name: 'Mia' }, {}, createPublicKey({ key: { ...third }, format: 'jwk' })) })).status).toBe(201);
 });
 
 test('private keys are sealed in the book, and the digests\' key is', async () => {
   const rows = await doors.book.query<{ readonly sealed: string; readonly purpose: string }>('select * from door_key');
-  expect(rows.map(({ purpose }) => purpose).sort()).toEqual(['digest', 'encryption', 'encryption']);
+  expect(rows.map(({ purpose }) => purpose).sort()).toEqual(['digest', 'encryption', 'encryption', 'encryption']);
   for (const { sealed: text } of rows) expect(text).toMatch(/^[a-z0-9.-]+\/[0-9]+:/);
 });
 
