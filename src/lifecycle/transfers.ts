@@ -69,13 +69,13 @@ export class Transfers {
    * @param requestKey of caller and call: the same one again finds the same transfer
    * @returns where it is then; without an end it comes to one by itself
    * @throws LifecycleRefused USER_NOT_FOUND, USER_NOT_VERIFIED, USER_LOCKED, BALANCE_NOT_FOUND, BALANCE_CLOSED, CURRENCY_MISMATCH, RECEIVER_NOT_FOUND,
-   *   RECEIVER_IS_SENDER, TRANSFER_TOO_LARGE, TRANSFERS_OF_DAY_TOO_LARGE, TRANSFERS_OF_DAY_TOO_MANY, FUNDS_INSUFFICIENT
+   *   RECEIVER_IS_SENDER, TRANSFER_TOO_LARGE, TRANSFERS_OF_DAY_TOO_LARGE, TRANSFERS_OF_DAY_TOO_MANY, FUNDS_INSUFFICIENT, IDEMPOTENCY_CONFLICT
    */
   async begin(sender: { readonly partner: string; readonly userId: string }, wish: TransferWish, requestKey: string): Promise<TransferRow> {
     const { book, saga } = this.#options;
     const before = await transferByRequest(book, requestKey);
     const row = before ?? (await book.transaction(async (queries) => await this.#enter(queries, sender, wish, requestKey)));
-    if (row.senderUser !== sender.userId) throw new LifecycleRefused(409, 'IDEMPOTENCY_CONFLICT', 'this key was used for another user');
+    refuseOther(row, sender, wish);
     const after = await saga.advance(row);
     if (after.state === 'refused' && after.reason !== null) throw moneyRefused(after.reason);
     return after;
@@ -130,6 +130,13 @@ export class Transfers {
       throw new LifecycleRefused(422, 'TRANSFERS_OF_DAY_TOO_LARGE', `transfers of a balance within 24 hours come to ${dayAmountMinorMax} minor units at most`, 'amount.amountMinor');
     }
   }
+}
+
+/** A key is for one transfer, also when the doors have forgotten what they answered. @throws LifecycleRefused 409 `IDEMPOTENCY_CONFLICT` */
+function refuseOther(row: TransferRow, sender: { readonly userId: string }, { senderBalance, receiver: { userId = row.receiverUser }, amount }: TransferWish): void {
+  const isSame = row.senderUser === sender.userId && row.senderBalance === senderBalance && row.receiverUser === userId &&
+    row.amountMinor === amount.amountMinor && row.currency === currencyNumber(amount.currency);
+  if (!isSame) throw new LifecycleRefused(409, 'IDEMPOTENCY_CONFLICT', 'this key was used for another transfer', 'X-Idempotency-Key');
 }
 
 /** The receiver's balance. Who is not found, not verified, locked, or has none in the currency, is told alike. */

@@ -106,6 +106,19 @@ describe.each(['embedded', 'server'] as const)('transfers over the %s book', (bo
     expect((await transfers.list({ userId: to.userId }, { limit: 10 })).items).toHaveLength(3);
   });
 
+  test('the key of a transfer is no answer for another one, however long ago that was', async () => {
+    const { transfers } = new Process({ ms: Date.now() });
+    const [from, to, other] = [await holder(book, desks.desk, 10_000), await holder(book, desks.desk, 0), await holder(book, desks.desk, 10_000)];
+    const key = newId('k');
+    await transfers.begin(sender(from), wish(from, to, 100), key);
+    const conflict = { status: 409, code: 'IDEMPOTENCY_CONFLICT', field: 'X-Idempotency-Key' };
+    await expect(transfers.begin(sender(from), wish(from, to, 200), key)).rejects.toMatchObject(conflict);
+    await expect(transfers.begin(sender(from), wish(other, to, 100), key)).rejects.toMatchObject(conflict);
+    await expect(transfers.begin(sender(from), { ...wish(from, to, 100), receiver: { userId: other.userId } }, key)).rejects.toMatchObject(conflict);
+    await expect(transfers.begin(sender(other), wish(from, to, 100), key)).rejects.toMatchObject(conflict);
+    expect(await ledgers([from, to, other])).toEqual([9_900, 100, 10_000]);
+  });
+
   test('a card number that somebody writes into a note is kept nowhere', async () => {
     const { transfers } = new Process({ ms: Date.now() });
     const [from, to] = [await holder(book, desks.desk, 10_000), await holder(book, desks.desk, 0)];
