@@ -121,12 +121,12 @@ test('types check', () => {
   const run = spawnSync(join(root, 'node_modules/.bin/tsc'), ['--noEmit'], { cwd: root, encoding: 'utf8' });
   expect(run.stdout + run.stderr).toBe('');
   expect(run.status).toBe(0);
-});
+}, 600_000);
 
 test('the linter finds nothing', () => {
   const run = spawnSync(join(root, 'node_modules/.bin/oxlint'), ['--type-aware', '--format', 'unix'], { cwd: root, encoding: 'utf8' });
   expect(run.status, run.stdout + run.stderr).toBe(0);
-});
+}, 600_000);
 
 /** Lines of code without comments. */
 function code(file: string): { line: number; text: string }[] {
