@@ -5,6 +5,7 @@
  * transaction is done if that was committed, whatever is killed; at most one process has its lease; a handler may be begun again after
  * it was killed, so that what it does it does once by the job's id.
  */
+import { BookUnavailable } from '../book/book.ts';
 import type { Book, Queries } from '../book/book.ts';
 import { eventId } from '../book/events.ts';
 import { backoffMs } from './backoff.ts';
@@ -40,8 +41,8 @@ export interface Job {
 export type JobEnd =
   /** @property result shown to whom the job is for, and told: no card number, CVV or PIN */
   | { readonly kind: 'done'; readonly result: unknown }
-  /** It may succeed later. @property trouble a sentence */
-  | { readonly kind: 'again'; readonly trouble: string }
+  /** It may succeed later. @property trouble a sentence @property waits for what is away: it is tried for as long as that is */
+  | { readonly kind: 'again'; readonly trouble: string; readonly waits?: true }
   | { readonly kind: 'failed'; readonly trouble: string };
 
 /** Does one job in less than the lease, 60 s. What it throws counts as `again`. */
@@ -66,7 +67,7 @@ export interface JobsOptions {
   /** Between 0 and 1. */
   readonly random: () => number;
   readonly handlers: Readonly<Record<string, JobHandler>>;
-  /** Of one job, by its id; 20 where not given. */
+  /** Of one job, unless it waits for what is away; 20 where not given. */
   readonly attemptsMax?: number;
 }
 
@@ -149,7 +150,7 @@ export class Jobs {
   async #run(row: JobRow): Promise<void> {
     const { attemptsMax = attemptsMaxByDefault } = this.#options;
     let end = await this.#attempt(row);
-    if (end.kind === 'again' && row.attempts >= attemptsMax) end = { kind: 'failed', trouble: end.trouble };
+    if (end.kind === 'again' && end.waits !== true && row.attempts >= attemptsMax) end = { kind: 'failed', trouble: end.trouble };
     await (end.kind === 'again' ? this.#postpone(row, end.trouble) : this.#end(row, end));
   }
 
@@ -160,9 +161,10 @@ export class Jobs {
     try {
       return await handler({ id, kind, partner: partner ?? undefined, owner, input: JSON.parse(row.input) as unknown, attempt: attempts });
     } catch (error) {
-      // What is refused by a rule stays refused; what could not be asked is asked again.
+      // What is refused by a rule stays refused. What could not be asked is asked again, and may have been done already: that it failed is not to be said.
       if (error instanceof LifecycleRefused && error.status !== 503) return { kind: 'failed', trouble: `${error.code}: ${error.message}` };
-      return { kind: 'again', trouble: error instanceof Error ? error.message : String(error) };
+      const isAway = error instanceof LifecycleRefused || error instanceof BookUnavailable;
+      return { kind: 'again', trouble: error instanceof Error ? error.message : String(error), ...(isAway ? { waits: true } : {}) };
     }
   }
 

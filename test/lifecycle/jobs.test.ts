@@ -79,6 +79,25 @@ describe.each(['embedded', 'server'] as const)('jobs in the %s book', (kind) => 
     expect(await readJob(book, job(2).id, { partner: 'founder' })).toMatchObject({ state: 'failed', attempts: 1, trouble: 'BALANCE_CLOSED: the balance is closed' });
   });
 
+  test('what is away is waited for, for as long as that is: a job that may have been done is not said to have failed', async () => {
+    const book = await books.open();
+    const clock = { ms: startMs };
+    await addJob(book, job(1));
+    let isAway = true;
+    const jobs = runner(book, async () => {
+      if (isAway) throw new LifecycleRefused(503, 'ACCOUNTS_UNREACHABLE', 'the accounts cannot be reached');
+      return await Promise.resolve({ kind: 'done', result: null });
+    }, clock, 3);
+    for (let attempt = 1; attempt <= 10; attempt += 1) {
+      expect(await jobs.runDue()).toBe(1);
+      clock.ms += 900_000;
+    }
+    expect(await readJob(book, job(1).id, { partner: 'founder' })).toMatchObject({ state: 'waiting', attempts: 10, trouble: 'the accounts cannot be reached' });
+    isAway = false;
+    expect(await jobs.runDue()).toBe(1);
+    expect(await readJob(book, job(1).id, { partner: 'founder' })).toMatchObject({ state: 'done' });
+  });
+
   test('a job is shown to whom it is for, and to nobody else', async () => {
     const book = await books.open();
     await addJob(book, job(1));
