@@ -109,6 +109,11 @@ test('files are named in kebab case, and nothing is left for later in them', () 
   expect(left).toEqual([]);
 });
 
+test('migrations of the book have the numbers that they are applied by: each the next one, so that a book that is there goes on from where it is', () => {
+  const names = readdirSync(join(root, 'src/book/migrations')).sort();
+  expect(names.map((name) => name.slice(0, 5))).toEqual(names.map((_, index) => `${String(index + 1).padStart(4, '0')}-`));
+});
+
 test('the project names no registry, no path of a machine and nothing outside itself', () => {
   const wrong = tracked().filter((file) => {
     const text = readFileSync(join(root, file), 'utf8');
