@@ -40,6 +40,20 @@ export function maskText(text: string): string {
   return bounded.replace(ebcdicRun, '[masked]').replace(digitRun, maskRun);
 }
 
+/** A number alone, or in the groups that are printed on a card, with no further digit beside it. */
+const cardForm = /(?<!\d)(?:\d{13,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{4}|\d{4}([ -])\d{6}\2\d{5})(?!\d)/g;
+/** A UUID or a digest in hex has long runs of digits by chance. */
+const hexId = /^[0-9A-F-]{32,}$/i;
+
+/**
+ * Is there a card number in the text: 13 to 19 digits that pass Luhn? It says no where `maskText` masks for caution's sake: of parts of longer numbers, and
+ * of numbers that begin with 0 or 1, which no payment card's does, but every time in milliseconds and many a counter's.
+ */
+export function holdsCardNumber(text: string): boolean {
+  if (text.length < cardDigitsMin || hexId.test(text)) return false;
+  return (text.match(cardForm) ?? []).some((form) => form[0]! >= '2' && luhnValid(form.replace(/\D/g, '')));
+}
+
 function maskRun(run: string): string {
   const digits = run.replace(/\D/g, '');
   return couldHoldCard(digits) ? maskDigits(digits) : run;

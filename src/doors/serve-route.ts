@@ -93,8 +93,7 @@ export class RouteServer {
     refuseUnwholesome(body);
     if (this.#checkBody !== undefined) this.#checkBody(body);
     else if (body !== undefined && canonicalJson(body) !== '{}') throw new DoorRefused({ status: 400, code: 'BODY_UNEXPECTED', detail: 'this takes no body' });
-    const idempotencyKey = this.#isChange ? keyOf(request) : '';
-    const call = { caller, params, query, body, idempotencyKey, requestId: request.id, atMs };
+    const call = { caller, params, query, body, idempotencyKey: this.#isChange ? keyOf(request) : '', requestId: request.id, atMs };
     const sent = await within(this.#options.answerMsMax, this.#isChange ? this.#once(call, responseKey) : this.#done(call, responseKey), (error) => this.#options.failed(route.operationId, call.requestId, error));
     reply.code(sent.status).headers(sent.headers);
     if (sent.type !== undefined) reply.type(sent.type);
@@ -108,11 +107,13 @@ export class RouteServer {
     return await this.#options.envelope.responseKey(request.headers['public-key'], caller, () => certificateKeyOf(request));
   }
 
-  async #once(call: UntypedCall, responseKey: ResponseKey | undefined): Promise<Sent> {
+  async #once(asked: UntypedCall, responseKey: ResponseKey | undefined): Promise<Sent> {
     const { memory } = this.#options;
-    const digest = await memory.digest(canonicalJson([call.params, call.query, call.body ?? null]));
-    const caller = call.caller.kind === 'nobody' ? `nobody:${digest}` : callerName(call.caller);
-    const key: AnswerKey = { caller, operation: this.#route.operationId, key: call.idempotencyKey };
+    const digest = await memory.digest(canonicalJson([asked.params, asked.query, asked.body ?? null]));
+    const caller = asked.caller.kind === 'nobody' ? `nobody:${digest}` : callerName(asked.caller);
+    const named = { caller, operation: this.#route.operationId };
+    const call = { ...asked, idempotencyKey: await memory.keyFor({ ...named, key: asked.idempotencyKey }) };
+    const key: AnswerKey = { ...named, key: call.idempotencyKey };
     const claim = await memory.claim(key, digest);
     if (claim.kind === 'conflict') throw new DoorRefused({ status: 409, code: 'IDEMPOTENCY_CONFLICT', detail: 'this key was used for another request', field: 'X-Idempotency-Key' });
     if (claim.kind === 'underWay') throw new DoorRefused({ status: 409, code: 'IDEMPOTENCY_UNDER_WAY', detail: 'the request with this key is still under way', field: 'X-Idempotency-Key', headers: { 'retry-after': String(claim.retryAfterS) } });

@@ -7,6 +7,7 @@
  * no gap; no secret and no personal datum is in an entry, only ids, codes and times.
  */
 import { createHash } from 'node:crypto';
+import { holdsCardNumber, maskText } from '../base/mask.ts';
 import type { Book, Queries } from '../book/book.ts';
 import { pageOf, placeOf } from './page.ts';
 import type { Page, PageChoice } from './page.ts';
@@ -130,8 +131,13 @@ export async function verifyAudit(book: Queries): Promise<AuditVerdict> {
 }
 
 function rowOf({ actor, role, action, target, outcome, requestId, atMs }: AuditFact): Omit<EntryRow, 'number' | 'digest'> {
-  const sorted = Object.entries(target).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => [name, value.slice(0, textMax)]);
+  const sorted = Object.entries(target).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => [name, textOf(value)]);
   return { at: new Date(atMs), actor: actor.slice(0, textMax), role, action, target: JSON.stringify(Object.fromEntries(sorted)), outcome, request_id: requestId.slice(0, textMax) };
+}
+
+/** What is no id may have been written by anybody; an id that looks like a number of a card by chance stays what it is. */
+function textOf(value: string): string {
+  return (holdsCardNumber(value) ? maskText(value) : value).slice(0, textMax);
 }
 
 function digestOf(before: string, { number, at, actor, role, action, target, outcome, request_id: requestId }: Omit<EntryRow, 'digest'>): string {

@@ -4,6 +4,7 @@
  * Refuses a code that is used, over or nobody's, all alike. Invariants: a user has one device at most; with a new one the former is retired and its sessions
  * end; a code pairs one device, and the same app with the same code and key gets the same answer again.
  */
+import { maskText } from '../base/mask.ts';
 import type { Book, Queries } from '../book/book.ts';
 import { Secret } from '../message/secret.ts';
 import { readEncryptionKey, readProofKey } from './device-keys.ts';
@@ -90,6 +91,7 @@ export class Devices {
   /** @throws LifecycleRefused 400 `KEY_INVALID`, 403 `PAIRING_REFUSED`, 429 */
   async pair(wish: PairingWish, atMs: number): Promise<Device> {
     const { book, randomBytes, hasher, sessions } = this.#options;
+    const name = maskText(wish.name);
     const proofKey = readProofKey(wish.proofKey);
     const encryptionKey = readEncryptionKey(wish.encryptionKey);
     const digest = digestOf(readCode(wish.code.reveal()));
@@ -106,10 +108,10 @@ export class Devices {
       const deviceId = newId('device', randomBytes);
       await queries.query(
         `insert into device (device_id, user_id, name, proof_key, proof_key_digest, encryption_key, secret_hash, paired_at) values ($1, $2, $3, $4, $5, $6, $7, $8)`,
-        [deviceId, user.userId, wish.name, proofKey.jwk, proofKey.thumbprint, encryptionKey, secretHash, new Date(atMs)],
+        [deviceId, user.userId, name, proofKey.jwk, proofKey.thumbprint, encryptionKey, secretHash, new Date(atMs)],
       );
       await queries.query('update pairing_code set used_by = $2 where user_id = $1', [user.userId, deviceId]);
-      return { userId: user.userId, device: { deviceId, name: wish.name, pairedAtMs: atMs, retiredAtMs: undefined, retiredWhy: undefined } };
+      return { userId: user.userId, device: { deviceId, name, pairedAtMs: atMs, retiredAtMs: undefined, retiredWhy: undefined } };
     });
     sessions.userChanged(userId);
     return device;

@@ -15,7 +15,7 @@ import { amountShown, timeText } from './json.ts';
 import type { AmountShown } from './json.ts';
 import { mailJob, type Mail } from './mail.ts';
 import type { AccountDesk, CreditDesk, ProgramFacts } from './ports.ts';
-import { LifecycleRefused } from './refusal.ts';
+import { LifecycleRefused, refuseCardNumbers } from './refusal.ts';
 
 export const partnerBalanceKinds = ['partner', 'credit', 'deposit'] as const;
 export type PartnerBalanceKind = (typeof partnerBalanceKinds)[number];
@@ -119,6 +119,7 @@ export class PartnerBalances {
   /** @throws LifecycleRefused PARTNER_BALANCE_NOT_FOUND */
   async setLevel(partner: string, kind: PartnerBalanceKind, { levelMinor, notifyEmail }: LevelWish): Promise<PartnerBalanceShown> {
     const { book, now } = this.#options;
+    refuseCardNumbers({ notifyEmail });
     await this.#require(partner, kind);
     // Whoever changes the level is told anew.
     await book.query(

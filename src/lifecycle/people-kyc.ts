@@ -11,7 +11,7 @@ import { maskText } from '../base/mask.ts';
 import type { Book, Queries } from '../book/book.ts';
 import { requirePerson } from './person-rows.ts';
 import type { Kyc, Person, PersonName } from './person-rows.ts';
-import { LifecycleRefused } from './refusal.ts';
+import { LifecycleRefused, refuseCardNumbers } from './refusal.ts';
 
 /** Who wants it changed. */
 export type KycActor =
@@ -45,6 +45,7 @@ export class PeopleKyc {
   /** Begins the service's own process, or begins it again after a refusal. One that is begun stays as it is, with these details. @throws LifecycleRefused 404, 409 `KYC_DECIDED` */
   async begin(name: PersonName, { givenName, familyName, birthDate }: PersonDetails, by: KycActor, atMs: number): Promise<Person> {
     if (!isPastDate(birthDate, atMs)) throw new LifecycleRefused(400, 'FIELD_INVALID', 'a date of birth is a day in the past', 'birthDate');
+    refuseCardNumbers({ givenName, familyName });
     return await this.#book.transaction(async (queries) => {
       const person = await requirePerson(queries, name, 'update');
       if (person.kyc === 'verified') throw new LifecycleRefused(409, 'KYC_DECIDED', 'the user is verified already');

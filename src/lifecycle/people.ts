@@ -12,7 +12,7 @@ import { pageOf, placeOf } from './page.ts';
 import type { Page, PageChoice } from './page.ts';
 import { hasBalance, personColumns, personOf, requirePerson, personMissing } from './person-rows.ts';
 import type { Kyc, Person, PersonName, PersonRow, PersonState } from './person-rows.ts';
-import { LifecycleRefused } from './refusal.ts';
+import { LifecycleRefused, refuseCardNumbers } from './refusal.ts';
 import type { SessionKeeper } from './session-keeper.ts';
 import type { ShownRows } from './shown-rows.ts';
 import { endUserSessions, retireDevice } from './user-session-rows.ts';
@@ -50,9 +50,10 @@ export class People {
     this.#options = options;
   }
 
-  /** Once for each key. @throws LifecycleRefused 409 `EXTERNAL_ID_TAKEN`, `PHONE_TAKEN` */
+  /** Once for each key. @throws LifecycleRefused 400 `CARD_NUMBER_REFUSED`, 409 `EXTERNAL_ID_TAKEN`, `PHONE_TAKEN` */
   async register(partner: string, { externalId, phone, email, givenName, familyName }: Identifiers, key: string, atMs: number): Promise<Person> {
     const { book, randomBytes } = this.#options;
+    refuseCardNumbers({ externalId, email, givenName, familyName });
     return await unlessTaken(async () => await book.transaction(async (queries) => {
       await queries.query(
         `insert into person (user_id, partner, external_id, phone, email, given_name, family_name, state, kyc, request_key, registered_at, changed_at)
@@ -86,6 +87,7 @@ export class People {
 
   /** What is given takes the place of what was there; what is not given stays. @throws LifecycleRefused 404, 409 as `register` */
   async change(name: PersonName, { externalId, phone, email, givenName, familyName }: Identifiers, atMs: number): Promise<Person> {
+    refuseCardNumbers({ externalId, email, givenName, familyName });
     return await unlessTaken(async () => await this.#options.book.transaction(async (queries) => {
       const { userId } = await requirePerson(queries, name, 'update');
       await queries.query(

@@ -8,9 +8,11 @@
  *         -> underWay                  another switch does it
  *
  * A call whose twin is under way in this process waits for it. After a crash in between, the switch that did it begins again at once, any other when
- * the hold is over: services do under one key what they do once. Invariants: no two of one key are under way in this process; bodies are kept as digests under a key.
+ * the hold is over: services do under one key what they do once. Invariants: no two of one key are under way in this process; bodies are kept as digests under a key, and so are keys
+ * that a card number may be in: no table, journal or log has one from there.
  */
 import { createHmac } from 'node:crypto';
+import { maskText } from '../base/mask.ts';
 import type { Book, Param } from '../book/book.ts';
 import { Gathered } from './gathered.ts';
 
@@ -39,6 +41,12 @@ export type Claim =
 export interface AnswerMemory {
   /** What tells one body from another. */
   digest(text: string): Promise<string>;
+  /**
+   * What a call is known by in place of the key that it came with: the key itself, or a keyed digest of one that a card number may be in, unless an answer
+   * is kept under that already.
+   * @throws BookUnavailable
+   */
+  keyFor(key: AnswerKey): Promise<string>;
   /** @throws BookUnavailable */
   claim(key: AnswerKey, digest: string): Promise<Claim>;
   /** Of a claim that is mine. @throws BookUnavailable: it may be kept or not */
@@ -101,6 +109,13 @@ export class RememberedAnswers implements AnswerMemory {
 
   async digest(text: string): Promise<string> {
     return createHmac('sha256', await this.#options.digestKey()).update(text).digest('base64url');
+  }
+
+  async keyFor({ caller, operation, key }: AnswerKey): Promise<string> {
+    if (maskText(key) === key) return key;
+    // What was kept under the key itself before there were digests of such keys is answered from there, as long as it is kept.
+    const [kept] = await this.#options.book.query('select from remembered_answer where caller = $1 and operation = $2 and key = $3', [caller, operation, key]);
+    return kept === undefined ? `digest:${await this.digest(key)}` : key;
   }
 
   async claim(key: AnswerKey, digest: string): Promise<Claim> {

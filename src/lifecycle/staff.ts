@@ -13,7 +13,7 @@ import { newId } from './ids.ts';
 import type { RandomBytes } from './ids.ts';
 import { pageOf, placeOf } from './page.ts';
 import type { Page, PageChoice } from './page.ts';
-import { LifecycleRefused } from './refusal.ts';
+import { LifecycleRefused, refuseCardNumbers } from './refusal.ts';
 import type { SecretHasher } from './secret-hash.ts';
 import { digestOf } from './session-cache.ts';
 import type { SessionKeeper } from './session-keeper.ts';
@@ -82,6 +82,7 @@ export class Staff {
   /** Once for each key. @param key unique over all who add @throws LifecycleRefused 409 `STAFF_NAME_TAKEN` */
   async add({ name, role }: { readonly name: string; readonly role: StaffRole }, by: string, key: string, atMs: number): Promise<StaffMember> {
     const { book, randomBytes } = this.#options;
+    refuseCardNumbers({ name });
     await book.query(
       `insert into staff (staff_id, name, role, state, request_key, made_at, made_by, changed_at) values ($1, $2, $3, 'invited', $4, $5, $6, $5) on conflict do nothing`,
       [newId('staff', randomBytes), name, role, key, new Date(atMs), by],

@@ -8,7 +8,7 @@ import { lookup as resolveName } from 'node:dns';
 import type { LookupAddress } from 'node:dns';
 import { BlockList, isIP } from 'node:net';
 import type { LookupFunction } from 'node:net';
-import { LifecycleRefused } from './refusal.ts';
+import { LifecycleRefused, refuseCardNumbers } from './refusal.ts';
 
 export interface AddressRules {
   /** `http://` too, and addresses that are not of the open internet: for a partner on the same network, and for trying it out. */
@@ -43,13 +43,14 @@ export function isPublicAddress(address: string): boolean {
 
 /**
  * The address of a webhook in its normal form.
- * @throws LifecycleRefused 400 `URL_INVALID`, 422 `URL_NOT_ALLOWED`
+ * @throws LifecycleRefused 400 `URL_INVALID`, `CARD_NUMBER_REFUSED`, 422 `URL_NOT_ALLOWED`
  */
 export function webhookUrl(text: string, { allowsPrivate }: AddressRules): string {
   const url = text.length <= urlCharactersMax ? URL.parse(text) : null;
   if (url === null || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '' || url.hash !== '') {
     throw new LifecycleRefused(400, 'URL_INVALID', `must be an https address without credentials and fragment, of ${urlCharactersMax} characters at most`, 'url');
   }
+  refuseCardNumbers({ url: text });
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const isPrivate = isIP(host) === 0 ? /^localhost\.?$|\.(?:localhost|local|internal)\.?$/.test(host) : !isPublicAddress(host);
   if (!allowsPrivate && (url.protocol !== 'https:' || isPrivate)) {

@@ -95,7 +95,7 @@ export class Webhooks {
     this.#options = options;
   }
 
-  /** @throws LifecycleRefused URL_INVALID, URL_NOT_ALLOWED, WEBHOOKS_TOO_MANY */
+  /** @throws LifecycleRefused URL_INVALID, URL_NOT_ALLOWED, CARD_NUMBER_REFUSED, WEBHOOKS_TOO_MANY */
   async create(partner: string, wish: { readonly url: string; readonly types?: readonly EventType[] | undefined }, requestKey: string): Promise<WebhookMade> {
     const { book, desk, now, randomBytes, rules } = this.#options;
     const url = webhookUrl(wish.url, rules);
