@@ -56,8 +56,8 @@ function sessionRoutes({ staff, logIn }: StaffServices): Route[] {
       about: 'The answer has the secret of one-time codes, this once: put it into an authenticator.',
       body: Type.Object({ code: Type.String({ minLength: 16, maxLength: 24 }), password: newPassword }),
       answers: { 201: Type.Object({ staffId: idSchema('staff'), name: Type.String(), role, totpSecret: Type.String({ description: 'Base32.' }), totpUri: Type.String({ description: 'otpauth://…, for a QR code.' }) }) },
-      run: async ({ body, atMs }) => {
-        const { staffId, name, role: own, totpSecret, totpUri } = await staff.enrol(new Secret(body.code), new Secret(body.password), atMs);
+      run: async ({ body, requestId, atMs }) => {
+        const { staffId, name, role: own, totpSecret, totpUri } = await staff.enrol(new Secret(body.code), new Secret(body.password), requestId, atMs);
         return { status: 201, body: { staffId, name, role: own, totpSecret: totpSecret.reveal(), totpUri: totpUri.reveal() } };
       },
     }),

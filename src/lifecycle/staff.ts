@@ -8,6 +8,7 @@
  */
 import type { Book, Queries } from '../book/book.ts';
 import { Secret } from '../message/secret.ts';
+import { enterAudit } from './audit.ts';
 import { codeLength, codeOf, readCode } from './devices.ts';
 import { newId } from './ids.ts';
 import type { RandomBytes } from './ids.ts';
@@ -119,8 +120,8 @@ export class Staff {
     return { member, code: new Secret(code), expiresAtMs };
   }
 
-  /** Sets the password, and makes the secret of one-time codes. @throws LifecycleRefused 400 `PASSWORD_TOO_WEAK`, 403 `ENROLMENT_REFUSED`, 429, 503 */
-  async enrol(code: Secret<string>, password: Secret<string>, atMs: number): Promise<Enrolled> {
+  /** Sets the password, and makes the secret of one-time codes; the audit log has it. @throws LifecycleRefused 400 `PASSWORD_TOO_WEAK`, 403 `ENROLMENT_REFUSED`, 429, 503 */
+  async enrol(code: Secret<string>, password: Secret<string>, requestId: string, atMs: number): Promise<Enrolled> {
     const { book, hasher, totp } = this.#options;
     const digest = digestOf(readCode(code.reveal()));
     const [invited] = await book.query<StaffRow>(`select ${columns} from staff where enrolment_digest = $1 and enrolment_expires_at > $2 and state = 'invited'`, [digest, new Date(atMs)]);
@@ -128,12 +129,15 @@ export class Staff {
     const { staff_id: staffId, name, role } = invited;
     refuseWeak(password.reveal(), name);
     const [passwordHash, { secret, uri, sealed }] = await Promise.all([hasher.hash(password), totp.make(staffId, name)]);
-    const done = await book.query(
-      `update staff set state = 'active', password_hash = $3, totp_sealed = $4, totp_step = 0, enrolment_digest = null, enrolment_expires_at = null, changed_at = $5
-       where staff_id = $1 and enrolment_digest = $2 and state = 'invited' returning staff_id`,
-      [staffId, digest, passwordHash, sealed, new Date(atMs)],
-    );
-    if (done.length === 0) throw enrolmentRefused();
+    await book.transaction(async (queries) => {
+      const done = await queries.query(
+        `update staff set state = 'active', password_hash = $3, totp_sealed = $4, totp_step = 0, enrolment_digest = null, enrolment_expires_at = null, changed_at = $5
+         where staff_id = $1 and enrolment_digest = $2 and state = 'invited' returning staff_id`,
+        [staffId, digest, passwordHash, sealed, new Date(atMs)],
+      );
+      if (done.length === 0) throw enrolmentRefused();
+      await enterAudit(queries, { actor: staffId, role, action: 'enrolStaff', target: { staffId }, outcome: 'done', requestId, atMs });
+    });
     return { staffId, name, role, totpSecret: secret, totpUri: uri };
   }
 

@@ -216,6 +216,7 @@ test('the audit log has who did what to whom, also what was refused, and no secr
   const log = async (query: string): Promise<{ readonly items: readonly Record<string, unknown>[] }> => (await doors.ask(`/admin/audit?${query}`, { headers })).json as { items: Record<string, unknown>[] };
   expect((await log(`target=${mia.staffId}`)).items).toMatchObject([
     { actor: root.staffId, role: 'admin', action: 'lockStaff', outcome: 'done' }, { actor: root.staffId, action: 'lockStaff', outcome: 'begun' },
+    { actor: mia.staffId, role: 'employee', action: 'enrolStaff', outcome: 'done' },
     { actor: 'operator:tests', role: 'operator', action: 'addStaff', outcome: 'done' },
   ]);
   expect((await log(`target=${mia.name}`)).items).toMatchObject([{ actor: 'operator:tests', action: 'addStaff', outcome: 'begun' }]);

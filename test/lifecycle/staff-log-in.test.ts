@@ -60,7 +60,7 @@ async function member({ staff }: House): Promise<Member> {
   const name = `colleague-${count}`;
   await staff.add({ name, role: 'admin' }, 'operator:tests', name, clock.atMs);
   const { code } = await staff.newEnrolment({ name }, clock.atMs);
-  const { staffId, totpSecret } = await staff.enrol(code, new Secret(password), clock.atMs);
+  const { staffId, totpSecret } = await staff.enrol(code, new Secret(password), 'test', clock.atMs);
   return { name, staffId, code: () => new Secret(new TOTP({ secret: TotpSecret.fromBase32(totpSecret.reveal()) }).generate({ timestamp: clock.atMs })) };
 }
 
@@ -142,7 +142,7 @@ describe.each(Object.keys(bookFixtures) as (keyof typeof bookFixtures)[])('log-i
     const name = `colleague-${count}`;
     await staff.add({ name, role: 'employee' }, 'operator:tests', name, clock.atMs);
     const { code } = await staff.newEnrolment({ name }, clock.atMs);
-    const { totpSecret } = await staff.enrol(code, new Secret('zażółć gęślą jaźń'.normalize('NFD')), clock.atMs);
+    const { totpSecret } = await staff.enrol(code, new Secret('zażółć gęślą jaźń'.normalize('NFD')), 'test', clock.atMs);
     const oneTime = new Secret(new TOTP({ secret: TotpSecret.fromBase32(totpSecret.reveal()) }).generate({ timestamp: clock.atMs }));
     expect(await logIn.open({ name, password: new Secret('zażółć gęślą jaźń'.normalize('NFC')), code: oneTime }, 'r_1', clock.atMs)).toMatchObject({ role: 'employee' });
   });
