@@ -29,15 +29,21 @@ export interface DeliveryOptions {
 
 /** Called synchronously; they must not throw. */
 export interface DeliveryEvents {
-  delivered(webhookId: string): void;
+  delivered(webhook: ToldWebhook): void;
   /** @param isDead it was the last attempt */
-  failed(webhookId: string, trouble: string, isDead: boolean): void;
+  failed(webhook: ToldWebhook, trouble: string, isDead: boolean): void;
   /** The book or the keys went away amid it: it goes on when they are back. */
   interrupted(webhookId: string, error: unknown): void;
 }
 
+export interface ToldWebhook {
+  readonly webhookId: string;
+  readonly partner: string;
+}
+
 interface DueWebhook {
   readonly id: string;
+  readonly partner: string;
   readonly url: string;
   readonly secretSealed: string;
   readonly formerSealed: string | null;
@@ -100,7 +106,7 @@ export class Delivery {
   async #due(webhookId: string | null = null): Promise<readonly DueWebhook[]> {
     const { book, now } = this.#options;
     return await book.query<DueWebhook>(
-      `select id, url, secret_sealed as "secretSealed", case when former_until > $1 then former_sealed end as "formerSealed", failures from webhook w
+      `select id, partner, url, secret_sealed as "secretSealed", case when former_until > $1 then former_sealed end as "formerSealed", failures from webhook w
        where removed_at is null and (resting_until is null or resting_until <= $1) and ($2::text is null or id = $2)
          and exists (select from webhook_delivery d where d.webhook_id = w.id and d.state = 'waiting' and d.due_at <= $1)`,
       [new Date(now()), webhookId],
@@ -139,7 +145,7 @@ export class Delivery {
     );
   }
 
-  async #attempt({ url }: DueWebhook, secrets: readonly Secret<string>[], claimed: Claimed): Promise<void> {
+  async #attempt({ url, partner }: DueWebhook, secrets: readonly Secret<string>[], claimed: Claimed): Promise<void> {
     const { post, now } = this.#options;
     const { eventId, body } = claimed;
     const headers = {
@@ -147,10 +153,11 @@ export class Delivery {
     };
     const posted = await post(url, headers, body);
     const isTaken = posted.kind === 'answered' && posted.status >= 200 && posted.status <= 299;
-    await (isTaken ? this.#delivered(claimed, posted.status) : this.#failed(claimed, posted));
+    const webhook = { webhookId: claimed.webhookId, partner };
+    await (isTaken ? this.#delivered(webhook, claimed, posted.status) : this.#failed(webhook, claimed, posted));
   }
 
-  async #delivered({ webhookId, sequence, attempts }: Claimed, status: number): Promise<void> {
+  async #delivered(webhook: ToldWebhook, { webhookId, sequence, attempts }: Claimed, status: number): Promise<void> {
     const { book, now, events } = this.#options;
     await book.transaction(async (queries) => {
       // Of two processes that were at it, the one that was told that it is taken is right.
@@ -161,10 +168,10 @@ export class Delivery {
       );
       await queries.query('update webhook set failures = 0, resting_until = null where id = $1 and failures > 0', [webhookId]);
     });
-    events.delivered(webhookId);
+    events.delivered(webhook);
   }
 
-  async #failed({ webhookId, sequence, attempts }: Claimed, posted: Posted): Promise<void> {
+  async #failed(webhook: ToldWebhook, { webhookId, sequence, attempts }: Claimed, posted: Posted): Promise<void> {
     const { book, now, random, events } = this.#options;
     const atMs = now();
     const pauseMs = pausesMs[attempts - 1];
@@ -184,6 +191,6 @@ export class Delivery {
         [webhookId, new Date(atMs), restMs.mostMs, restMs.firstMs, 0.8 + 0.4 * random()],
       );
     });
-    events.failed(webhookId, trouble, pauseMs === undefined);
+    events.failed(webhook, trouble, pauseMs === undefined);
   }
 }

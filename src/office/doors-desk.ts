@@ -16,19 +16,25 @@ import type { DoorOptions } from '../doors/door.ts';
 import { openApiOf, openApiText } from '../doors/openapi.ts';
 import { openReference } from '../doors/reference.ts';
 import { serveSecureDoor } from '../doors/server.ts';
+import type { TlsWatchOutside } from '../doors/tls.ts';
+import type { WebhookBacklog } from '../lifecycle/webhook-backlog.ts';
 import { composeLifecycle } from './lifecycle-desk.ts';
 import type { BackgroundWork } from './background-work.ts';
 import type { Lifecycle, LifecycleOutside } from './lifecycle-desk.ts';
 import type { Operation } from './operation.ts';
 import type { OfficeDoors } from './protocol.ts';
+import { watchWebhooks } from './webhook-watch.ts';
 
-export interface DoorsDeskOptions extends Omit<LifecycleOutside, 'book' | 'settings'> {
+export interface DoorsDeskOptions extends Omit<LifecycleOutside, 'book' | 'settings' | 'webhookWatch'> {
   readonly doors: OfficeDoors;
   /** What the book will be. */
   readonly bookKind: Book['kind'];
   readonly registers: Registry[];
   /** Unique, and no secret. */
   readonly newRequestId: () => string;
+  readonly tlsWatch: TlsWatchOutside;
+  /** How far partners are behind what they are told, every few seconds. */
+  readonly webhooksLooked: (backlog: readonly WebhookBacklog[]) => void;
 }
 
 /** Of one kind of trouble a line is enough for a while. */
@@ -48,7 +54,7 @@ export class DoorsDesk {
     const { doors, bookKind, registers, log, now, elapsed, newRequestId } = options;
     this.#options = options;
     this.#book = new LateBook(bookKind);
-    this.#lifecycle = composeLifecycle({ ...options, book: this.#book, settings: doors });
+    this.#lifecycle = composeLifecycle({ ...options, book: this.#book, settings: doors, webhookWatch: watchWebhooks(registers, options.webhooksLooked) });
     const requests = new Counter({ name: 'locum_door_requests_total', help: 'Calls at the doors of cardholders, staff and partners', labelNames: ['operation', 'status'], registers });
     const seconds = new Histogram({ name: 'locum_door_seconds', help: 'From a call\'s arrival to its answer', labelNames: ['operation'], registers, buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10] });
     this.#door = {
@@ -80,7 +86,7 @@ export class DoorsDesk {
     const { secure: { host, port, tls, folder }, connectionsMax } = this.#options.doors;
     const names = ['localhost', '127.0.0.1', '::1', host].filter((name, index, all) => name !== '0.0.0.0' && name !== '::' && all.indexOf(name) === index);
     try {
-      const served = await serveSecureDoor({ host, port, tls: tls ?? keyWithCertificate(folder, names, this.#options), connectionsMax, door: this.#door });
+      const served = await serveSecureDoor({ host, port, tls: tls ?? keyWithCertificate(folder, names, this.#options), tlsWatch: this.#options.tlsWatch, connectionsMax, door: this.#door });
       this.#secure = served.server;
       return served.port;
     } catch (error) {

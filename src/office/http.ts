@@ -5,8 +5,8 @@
 import fastify from 'fastify';
 import type { FastifyHttpsOptions, FastifyInstance, FastifyServerOptions } from 'fastify';
 import type { Server } from 'node:https';
-import { tlsOf } from '../doors/server.ts';
-import type { TlsFiles } from '../doors/server.ts';
+import { keepTls, tlsOf } from '../doors/tls.ts';
+import type { TlsFiles, TlsWatchOutside } from '../doors/tls.ts';
 import { transportOf } from '../doors/transport.ts';
 import { openOperatorDoor, refuse } from './operator-door.ts';
 import type { OperatorDoorOptions } from './operator-door.ts';
@@ -27,6 +27,8 @@ export interface HttpOptions {
   readonly operator?: OperatorDoorOptions;
   /** Undefined: in clear. */
   readonly tls?: TlsFiles | undefined;
+  /** Undefined: its files are read once. */
+  readonly tlsWatch?: TlsWatchOutside;
   /** At once; `connectionsMaxDefault` where not given. */
   readonly connectionsMax?: number;
   readonly newRequestId: () => string;
@@ -45,15 +47,22 @@ function callersStatus(error: unknown): number | undefined {
   return error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number' && error.statusCode >= 400 && error.statusCode < 500 ? error.statusCode : undefined;
 }
 
+function secured(options: FastifyServerOptions, tls: TlsFiles, tlsWatch: TlsWatchOutside | undefined): FastifyInstance {
+  const terms = tlsOf(tls);
+  const server = fastify({ ...(options as unknown as FastifyHttpsOptions<Server>), https: { ...terms, ...timing } });
+  if (tlsWatch !== undefined) keepTls(server.server, tls, terms, tlsWatch);
+  return server as unknown as FastifyInstance;
+}
+
 /**
  * Listens; resolves with the server and the port that it took.
  * @throws the system's error where the port cannot be listened on
  */
-export async function serveHttp({ host, port, readiness, metrics, operator, tls, connectionsMax = connectionsMaxDefault, newRequestId, open }: HttpOptions): Promise<{ readonly server: FastifyInstance; readonly port: number }> {
+export async function serveHttp({ host, port, readiness, metrics, operator, tls, tlsWatch, connectionsMax = connectionsMaxDefault, newRequestId, open }: HttpOptions): Promise<{ readonly server: FastifyInstance; readonly port: number }> {
   const options: FastifyServerOptions = {
     logger: false, forceCloseConnections: true, requestTimeout: requestMsMax, ...transportOf(newRequestId),
   };
-  const server: FastifyInstance = tls === undefined ? fastify({ ...options, http: timing }) : fastify({ ...(options as unknown as FastifyHttpsOptions<Server>), https: { ...tlsOf(tls), ...timing } });
+  const server: FastifyInstance = tls === undefined ? fastify({ ...options, http: timing }) : secured(options, tls, tlsWatch);
   server.addHook('onSend', (_request, reply, _payload, done) => {
     reply.header('x-content-type-options', 'nosniff').header('cache-control', 'no-store');
     done();

@@ -43,6 +43,7 @@ import { composeMoney } from './money-desk.ts';
 import type { MoneySettings } from './money-desk.ts';
 import type { Operation } from './operation.ts';
 import { staffOperations } from './staff-operations.ts';
+import type { WebhookWatch } from './webhook-watch.ts';
 
 /** What a lifecycle is told by its configuration. */
 export interface LifecycleSettings extends MoneySettings, CardSettings {
@@ -52,8 +53,10 @@ export interface LifecycleSettings extends MoneySettings, CardSettings {
   readonly keyOverlapHours: number;
   /** How long a service may take; ms. */
   readonly answerMsMax: number;
-  /** How long a session lives. */
+  /** How long a session of a cardholder lives. */
   readonly sessionMinutes: number;
+  /** How long one of the staff's lives. */
+  readonly staffSessionMinutes: number;
 }
 
 export interface LifecycleOutside {
@@ -71,6 +74,8 @@ export interface LifecycleOutside {
   /** Between 0 and 1. */
   readonly random: () => number;
   readonly log: Log;
+  /** Told of what becomes of webhooks; nobody where not given. */
+  readonly webhookWatch?: WebhookWatch;
   /** Of passwords and app secrets; `hashCost` where not given. */
   readonly hashCost?: HashCost;
   /** How long a log-in that is refused takes at least; ms. `refusedMsMinDefault` where not given. */
@@ -88,6 +93,7 @@ export interface Lifecycle extends Omit<ServeOptions, 'now' | 'failed'> {
   readonly operations: readonly Operation[];
 }
 
+const unwatched: WebhookWatch = { attempted: () => undefined, looked: () => undefined };
 const secondMs = 1_000;
 const minuteMs = 60_000;
 const hourMs = 3_600_000;
@@ -95,7 +101,7 @@ const pruneEveryMs = 600_000;
 /** Longer than a service may take, so that a claim ends after who has it. */
 const holdMs = 60_000;
 
-export function composeLifecycle({ book: outsideBook, desk, switchName, settings, now, elapsed, randomBytes, random, hashCost, refusedLogInMsMin = refusedMsMinDefault, log }: LifecycleOutside): Lifecycle {
+export function composeLifecycle({ book: outsideBook, desk, switchName, settings, now, elapsed, randomBytes, random, hashCost, refusedLogInMsMin = refusedMsMinDefault, log, webhookWatch = unwatched }: LifecycleOutside): Lifecycle {
   const book = new WatchedBook(outsideBook);
   const rows = new ShownRows({ book, elapsed });
   const doorKeys = new DoorKeys({ book, vault: desk, now, elapsed, randomBytes, maker: switchName, overlapMs: settings.keyOverlapHours * hourMs });
@@ -105,18 +111,17 @@ export function composeLifecycle({ book: outsideBook, desk, switchName, settings
   const sessions = new SessionKeeper({ book, now, elapsed });
   const audit = new Audit(book);
   const hasher = new SecretHasher(randomBytes, hashCost);
-  const sessionMs = settings.sessionMinutes * minuteMs;
   const people = new People({ book, rows, randomBytes, sessions });
   const totp = new StaffTotp(desk, randomBytes);
-  const staff = { staff: new Staff({ book, randomBytes, hasher, totp, sessions }), logIn: new StaffLogIn({ book, randomBytes, hasher, totp, sessions, sessionMs, elapsed, refusedMsMin: refusedLogInMsMin, pause: async (ms) => await delay(ms) }), audit };
+  const staff = { staff: new Staff({ book, randomBytes, hasher, totp, sessions }), logIn: new StaffLogIn({ book, randomBytes, hasher, totp, sessions, sessionMs: settings.staffSessionMinutes * minuteMs, elapsed, refusedMsMin: refusedLogInMsMin, pause: async (ms) => await delay(ms) }), audit };
   const cards = composeCards({ book, rows, desk, switchName, settings, now, randomBytes, log });
-  const money = composeMoney({ book, rows, desk, settings, now, randomBytes, random, log });
+  const money = composeMoney({ book, rows, desk, settings, now, randomBytes, random, log, webhookWatch });
   const jobs = new Jobs({ book, now, random, handlers: { ...cards.jobHandlers, ...money.jobHandlers } });
   return {
     routes: [
       ...encryptionRoutes({ doorKeys, callerKeys }),
       ...peopleRoutes({ people, kyc: new PeopleKyc(book) }),
-      ...sessionRoutes({ devices: new Devices({ book, randomBytes, hasher, sessions }), sessions: new Sessions({ book, randomBytes, hasher, sessions, sessionMs }) }),
+      ...sessionRoutes({ devices: new Devices({ book, randomBytes, hasher, sessions }), sessions: new Sessions({ book, randomBytes, hasher, sessions, sessionMs: settings.sessionMinutes * minuteMs }) }),
       ...staffRoutes(staff),
       ...cards.routes,
       ...money.routes,

@@ -24,8 +24,10 @@ import { Transfers } from '../lifecycle/transfers.ts';
 import type { TransferLimits } from '../lifecycle/transfers.ts';
 import { Delivery } from '../lifecycle/webhook-delivery.ts';
 import { openPoster } from '../lifecycle/webhook-post.ts';
+import { readWebhookBacklog } from '../lifecycle/webhook-backlog.ts';
 import { Webhooks } from '../lifecycle/webhooks.ts';
 import type { BackgroundWork } from './background-work.ts';
+import type { WebhookWatch } from './webhook-watch.ts';
 
 export interface MoneySettings {
   /** Undefined: no e-mail is sent. */
@@ -43,6 +45,7 @@ export interface MoneyOutside {
   readonly randomBytes: (count: number) => Buffer;
   readonly random: () => number;
   readonly log: Log;
+  readonly webhookWatch: WebhookWatch;
 }
 
 export interface Money {
@@ -61,7 +64,7 @@ const eventDays = 30;
 /** How long what became of a job can be asked for. */
 const jobDays = 90;
 
-export function composeMoney({ book, rows, desk, settings, now, randomBytes, random, log }: MoneyOutside): Money {
+export function composeMoney({ book, rows, desk, settings, now, randomBytes, random, log, webhookWatch }: MoneyOutside): Money {
   const balances = new Balances({ book, rows, desk, now, randomBytes });
   const saga = new TransferSaga({
     book, desk, now, random, stuck: (transferId, reason) => log.failure('transfer stands still', { transferId, reason }),
@@ -75,8 +78,15 @@ export function composeMoney({ book, rows, desk, settings, now, randomBytes, ran
   const delivery = new Delivery({
     book, desk, post: poster.post, now, random,
     events: {
-      delivered: (webhookId) => log.detail('webhook delivered', { webhookId }),
-      failed: (webhookId, trouble, isDead) => (isDead ? log.warning('webhook given up', { webhookId, trouble }) : log.detail('webhook not delivered', { webhookId, trouble })),
+      delivered: ({ webhookId, partner }) => {
+        webhookWatch.attempted(partner, 'delivered');
+        log.detail('webhook delivered', { webhookId });
+      },
+      failed: ({ webhookId, partner }, trouble, isDead) => {
+        webhookWatch.attempted(partner, isDead ? 'dead' : 'failed');
+        if (isDead) log.warning('webhook given up', { webhookId, partner, trouble });
+        else log.detail('webhook not delivered', { webhookId, trouble });
+      },
       interrupted: (webhookId, error) => log.detail('webhook waits', { webhookId, error: error instanceof Error ? error.message : String(error) }),
     },
   });
@@ -94,6 +104,14 @@ export function composeMoney({ book, rows, desk, settings, now, randomBytes, ran
         name: 'deliver to webhooks', everyMs: deliverEveryMs,
         run: async () => {
           await delivery.beginDue();
+          return false;
+        },
+      },
+      {
+        name: 'look at webhooks', everyMs: 5 * secondMs,
+        run: async () => {
+          const atMs = now();
+          webhookWatch.looked(await readWebhookBacklog(book, atMs), atMs);
           return false;
         },
       },

@@ -25,6 +25,7 @@ import type { Store } from '../store/store.ts';
 import { StoreHeads } from './account-heads.ts';
 import { certificatesTold } from './certificate-desk.ts';
 import type { CertificatesAsk, CertificatesTold } from './certificate-desk.ts';
+import type { TlsWatchOutside } from '../doors/tls.ts';
 import { DoorsDesk } from './doors-desk.ts';
 import { Drain } from './drain.ts';
 import { measureLag } from './drain-lag.ts';
@@ -312,12 +313,25 @@ async function watchLag(store: Store, until: AbortSignal): Promise<void> {
   }
 }
 
+const tlsEveryMs = 2_000;
+
+function tlsWatch(listener: string): TlsWatchOutside {
+  return {
+    every: (look) => {
+      const timer = setInterval(look, tlsEveryMs);
+      return () => clearInterval(timer);
+    },
+    changed: ({ fingerprint256, validToDate }) => log.event('certificate read again', { listener, fingerprint: fingerprint256, until: validToDate.toISOString() }),
+    refused: (why) => log.warning('certificate not taken', { listener, why }),
+  };
+}
+
 /** @throws Error with a sentence */
 async function serve(): ReturnType<typeof serveHttp> {
   const { host, port: wanted } = start.http;
   try {
     return await serveHttp({
-      host, port: wanted, tls: start.http.tls, connectionsMax: start.doors.connectionsMax, newRequestId, open: async (server) => await doors.openOn(server), readiness, metrics, operator: { tokenDigest: start.tokenDigest, forms: () => (offered === undefined ? undefined : [...offered, ...doors.operations]), run: operate, asked: operationAsked },
+      host, port: wanted, tls: start.http.tls, tlsWatch: tlsWatch('http'), connectionsMax: start.doors.connectionsMax, newRequestId, open: async (server) => await doors.openOn(server), readiness, metrics, operator: { tokenDigest: start.tokenDigest, forms: () => (offered === undefined ? undefined : [...offered, ...doors.operations]), run: operate, asked: operationAsked },
     });
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
@@ -349,7 +363,7 @@ const newRequestId = (): string => `r_${randomUUID()}`;
 
 const doors = new DoorsDesk({
   doors: start.doors, newRequestId, bookKind: 'databaseUrl' in start.book ? 'server' : 'embedded', registers, desk, switchName: start.switchName,
-  now, elapsed: () => performance.now(), randomBytes, random: Math.random, log,
+  now, elapsed: () => performance.now(), randomBytes, random: Math.random, log, tlsWatch: tlsWatch('partners'), webhooksLooked: (backlog) => tell({ kind: 'webhooks', backlog }),
 });
 
 async function run(): Promise<void> {

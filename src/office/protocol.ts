@@ -5,9 +5,10 @@ import type { LogLevel } from '../base/log.ts';
 import type { MessagePort } from 'node:worker_threads';
 import type { SystemTableKind } from '../book/table-row.ts';
 import type { TableHistoryEntry, TableRowNow, TableWish } from '../book/table-changes.ts';
+import type { WebhookBacklog } from '../lifecycle/webhook-backlog.ts';
 import type { DeskCall, DeskReply } from '../lifecycle/desk-wire.ts';
 import type { DoorRates } from '../doors/door.ts';
-import type { TlsFiles } from '../doors/server.ts';
+import type { TlsFiles } from '../doors/tls.ts';
 import type { CertificatesAsk, CertificatesTold } from './certificate-desk.ts';
 import type { Readiness } from './http.ts';
 import type { LifecycleSettings } from './lifecycle-desk.ts';
@@ -79,6 +80,8 @@ export type FromOffice =
   | { readonly kind: 'desk'; readonly calls: readonly DeskCall[] }
   /** What became of a batch of message log lines. */
   | { readonly kind: 'messagesSettled'; readonly id: number; readonly isKept: boolean }
+  /** How far partners are behind what they are told. */
+  | { readonly kind: 'webhooks'; readonly backlog: readonly WebhookBacklog[] }
   | { readonly kind: 'stopped' };
 
 export type ToOffice =

@@ -6,6 +6,7 @@
  */
 import type { Condition } from '../base/alerts.ts';
 import type { Unavailability } from '../host/circuit.ts';
+import type { WebhookBacklog } from '../lifecycle/webhook-backlog.ts';
 import type { SessionState } from '../link/session.ts';
 import type { AlertThresholds } from './parameters.ts';
 
@@ -24,6 +25,8 @@ export const alertKinds = {
   answersRefused: 'refused answers',
   adviceFileTrouble: 'advice file trouble',
   messageLogLost: 'message log lost',
+  webhookBehind: 'webhook behind',
+  webhookDead: 'webhook given up',
 } as const;
 
 export type AlertKind = keyof typeof alertKinds;
@@ -72,6 +75,7 @@ export interface Watched {
   /** Why it does not answer; undefined: it does. For people. */
   readonly storeTrouble: string | undefined;
   readonly bookTrouble: string | undefined;
+  readonly webhooks: readonly WebhookBacklog[];
   readonly events: readonly WatchedEvents[];
 }
 
@@ -112,6 +116,14 @@ export function conditionsOf(watched: Watched, thresholds: AlertThresholds, isOn
   }
   if (watched.storeTrouble !== undefined) add('storeUnreachable', 'store', watched.storeTrouble, thresholds.storeMs);
   if (watched.bookTrouble !== undefined) add('bookUnreachable', 'book', watched.bookTrouble, thresholds.bookMs);
+  for (const { webhookId, partner, waiting, oldestAtMs, dead } of watched.webhooks) {
+    const ageMs = oldestAtMs === undefined ? 0 : Math.max(0, watched.nowMs - oldestAtMs);
+    const subject = `${partner}/${webhookId}`;
+    if ((waiting > 0 && ageMs >= thresholds.webhookAgeMs) || reaches('webhookBehind', subject, waiting, thresholds.webhookEvents)) {
+      add('webhookBehind', subject, `${waiting} ${waiting === 1 ? 'event waits' : 'events wait'}, the oldest for ${seconds(ageMs)} s`);
+    }
+    if (dead > 0) add('webhookDead', subject, `${dead} were given up within a day`);
+  }
   for (const { kind, subject, count, last } of watched.events) {
     if (reaches(kind, subject, count, mostOf(kind, thresholds))) add(kind, subject, `${count} within ${seconds(thresholds.windowMs)} s${last === '' ? '' : `; the last: ${last}`}`);
   }

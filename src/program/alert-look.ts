@@ -18,7 +18,7 @@ export interface LookOutside {
   /** Of what waits for the acquirer at a station; undefined: it is none. */
   readonly acquirer: (station: string) => DeliveryStatus | undefined;
   readonly own: () => { readonly delivery: DeliveryStatus; /** Accounts that something waits for. */ readonly waiting: number };
-  readonly office: { readonly lag: Watched['journal']; readonly storeTrouble: string | undefined; readonly bookTrouble: string | undefined };
+  readonly office: { readonly lag: Watched['journal']; readonly storeTrouble: string | undefined; readonly bookTrouble: string | undefined; readonly webhooks: Watched['webhooks'] };
   readonly storeAnswers: () => boolean;
   readonly notes: Pick<AlertNotes, 'stationTrouble' | 'storeTrouble'>;
 }
@@ -36,7 +36,7 @@ export function lookAt({ tables, network, issuers, acquirer, own, office, storeA
     })),
     issuers: [...hosts.map(watchedHost), ...rows.flatMap((row) => watchedOwn(row, storeTrouble !== undefined || waiting > 0))],
     advices: [...hosts.map(({ row, delivery: of }) => watchedAdvices(row.name, of)), watchedAdvices(ownDestination, delivery), ...stations.flatMap(({ name }) => watchedAcquirer(name, acquirer(name)))],
-    journal: office.lag, storeTrouble, bookTrouble: office.bookTrouble,
+    journal: office.lag, storeTrouble, bookTrouble: office.bookTrouble, webhooks: office.webhooks,
   };
 }
 

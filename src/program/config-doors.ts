@@ -14,6 +14,7 @@ export interface TlsPlace {
 export interface DoorsConfig {
   readonly secure: { readonly host: string; readonly port: number; /** Undefined: made at the first start, in the data folder. */ readonly tls: TlsPlace | undefined };
   readonly sessionMinutes: number;
+  readonly staffSessionMinutes: number;
   readonly idempotencyHours: number;
   readonly keyOverlapHours: number;
   readonly answerMsMax: number;
@@ -65,7 +66,8 @@ export const doorsSchema: ObjectSchema = {
         keyFile: text('its private key; PEM. By default secure-door.key in dataDir'),
       },
     },
-    sessionMinutes: count('how long a session of a cardholder or of staff lives; minutes', 1, 1_440, 10),
+    sessionMinutes: count('how long a session of a cardholder lives; minutes', 1, 1_440, 10),
+    staffSessionMinutes: count('how long a session of one of the staff lives; minutes', 1, 1_440, 10),
     idempotencyHours: count('how long an answer is kept for the same call again; hours', 1, 720, 24),
     keyOverlapHours: count('how long a key that was replaced opens what was encrypted to it; hours', 1, 720, 24),
     answerMsMax: count('how long a call may take; milliseconds', 100, 50_000, 10_000),
@@ -91,9 +93,9 @@ export function tlsPlaceOf({ certificateFile, keyFile }: TlsJson, path: string):
 }
 
 /** What the office's thread is told of it. @param port of the partners' door, which stays the one that was drawn @param folder where a certificate is made */
-export function officeDoors({ secure, idempotencyHours, keyOverlapHours, answerMsMax, sessionMinutes, connectionsMax, partnerRate, userRate, staffRate, strangerRate }: DoorsConfig, port: number, folder: string): Omit<OfficeDoors, keyof MoneySettings> {
+export function officeDoors({ secure, idempotencyHours, keyOverlapHours, answerMsMax, sessionMinutes, staffSessionMinutes, connectionsMax, partnerRate, userRate, staffRate, strangerRate }: DoorsConfig, port: number, folder: string): Omit<OfficeDoors, keyof MoneySettings> {
   return {
-    secure: { host: secure.host, port, tls: secure.tls, folder }, idempotencyHours, keyOverlapHours, answerMsMax, sessionMinutes, connectionsMax,
+    secure: { host: secure.host, port, tls: secure.tls, folder }, idempotencyHours, keyOverlapHours, answerMsMax, sessionMinutes, staffSessionMinutes, connectionsMax,
     rates: { partner: rateOf(partnerRate), user: rateOf(userRate), staff: rateOf(staffRate), stranger: rateOf(strangerRate) },
   };
 }

@@ -17,6 +17,7 @@ import type { Readiness } from '../office/http.ts';
 import { refusalOf } from '../office/operation.ts';
 import type { Operation } from '../office/operation.ts';
 import type { Called, FromOffice, OfficeRow, OfficeStart, OfficeStore, RowsAsk, RowsTold, ToOffice } from '../office/protocol.ts';
+import type { WebhookBacklog } from '../lifecycle/webhook-backlog.ts';
 import { SqliteStore } from '../store/sqlite.ts';
 import type { Store } from '../store/store.ts';
 import type { StationStatus } from '../switch/switch.ts';
@@ -69,6 +70,7 @@ export class Office {
   #isMeasuring = false;
   #storeTrouble: string | undefined;
   #bookTrouble: string | undefined;
+  #webhooks: readonly WebhookBacklog[] = [];
   /** Why partitions' journals stand still, by partition, since the thread started. */
   readonly #journalStops = new Map<number, string>();
   #measuring: NodeJS.Timeout | undefined;
@@ -144,6 +146,11 @@ export class Office {
   /** Why the book does not answer, as the thread knows; undefined: it does, or was not asked yet. */
   get bookTrouble(): string | undefined {
     return this.#bookTrouble;
+  }
+
+  /** How far partners are behind what they are told, as the thread last saw. */
+  get webhooks(): readonly WebhookBacklog[] {
+    return this.#webhooks;
   }
 
   /**
@@ -345,6 +352,9 @@ export class Office {
         return;
       case 'messagesSettled':
         this.#messages?.settled(message.id, message.isKept);
+        return;
+      case 'webhooks':
+        this.#webhooks = message.backlog;
         return;
       case 'stopped':
         this.#stopped.resolve();

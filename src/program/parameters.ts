@@ -17,6 +17,8 @@ export interface AlertThresholds {
   readonly journalAgeMs: number;
   readonly storeMs: number;
   readonly bookMs: number;
+  readonly webhookEvents: number;
+  readonly webhookAgeMs: number;
   readonly late: number;
   readonly unmatched: number;
   readonly refused: number;
@@ -57,6 +59,8 @@ const alertsSchema: ObjectSchema = {
     journalAgeMs: afterMs('the oldest of them is so old', 60_000),
     storeMs: afterMs('so long the store does not answer', 0),
     bookMs: afterMs('so long the book does not answer', 10_000),
+    webhookEvents: count('so many events wait for one webhook; the alert ends at half as many', 1, 1_000_000_000, 10_000),
+    webhookAgeMs: afterMs('the oldest event that waits for a webhook is so old', 900_000),
     late: count('so many answers of one issuer come late within the window; the alert ends at half as many', 1, 1_000_000, 10),
     unmatched: count('so many answers at one station that answer nothing of ours; likewise', 1, 1_000_000, 10),
     refused: count('so many answers of one issuer that are at odds with their requests; likewise', 1, 1_000_000, 10),

@@ -28,6 +28,7 @@ import { serveSecureDoor } from '../../src/doors/server.ts';
 import { transportOf } from '../../src/doors/transport.ts';
 import { composeLifecycle } from '../../src/office/lifecycle-desk.ts';
 import type { Lifecycle, LifecycleOutside } from '../../src/office/lifecycle-desk.ts';
+import type { TableDocument } from '../../src/program/tables.ts';
 import { bookFixtures } from '../book/books.ts';
 import type { BookFixture } from '../book/books.ts';
 import { openDesks } from '../lifecycle/fixture.ts';
@@ -87,6 +88,8 @@ export interface DoorsWish {
   readonly routes?: readonly Route[];
   readonly rates?: Partial<DoorRates>;
   readonly settings?: Partial<LifecycleOutside['settings']>;
+  /** System tables; the demo's where not given. */
+  readonly tables?: readonly TableDocument[];
 }
 
 const many = { perSecond: 100_000, burst: 100_000 };
@@ -97,11 +100,11 @@ export async function endDoors(): Promise<void> {
   for (const close of opened.splice(0).reverse()) await close();
 }
 
-export async function openDoors({ routes = [], rates = {}, settings = {} }: DoorsWish = {}): Promise<Doors> {
+export async function openDoors({ routes = [], rates = {}, settings = {}, tables }: DoorsWish = {}): Promise<Doors> {
   const fixture: BookFixture = await bookFixtures.embedded();
   opened.push(async () => await fixture.remove());
   const book = await fixture.open();
-  const desks = await openDesks();
+  const desks = await openDesks(tables);
   opened.push(async () => await desks.close());
   let passedMs = 0;
   const now = (): number => Date.now() + passedMs;
@@ -110,7 +113,7 @@ export async function openDoors({ routes = [], rates = {}, settings = {} }: Door
   const log = createLog({ destination: { write: (line) => void lines.push(line) }, level: 'debug', nowMs: now });
   const lifecycle = composeLifecycle({
     book, desk: desks.desk, switchName: 'test', now, elapsed, randomBytes, random: Math.random, log, hashCost: { memoryKib: 1_024, passes: 1 }, refusedLogInMsMin: 0,
-    settings: { idempotencyHours: 24, keyOverlapHours: 24, answerMsMax: 10_000, sessionMinutes: 10, mail: undefined, webhooks: { allowsPrivate: true }, transfers: { amountMinorMax: 1_000_000, dayAmountMinorMax: 2_000_000, dayCountMax: 50 }, ...settings },
+    settings: { idempotencyHours: 24, keyOverlapHours: 24, answerMsMax: 10_000, sessionMinutes: 10, staffSessionMinutes: 10, mail: undefined, webhooks: { allowsPrivate: true }, transfers: { amountMinorMax: 1_000_000, dayAmountMinorMax: 2_000_000, dayCountMax: 50 }, ...settings },
   });
   const failures: unknown[] = [];
   const all = [...lifecycle.routes, ...routes];

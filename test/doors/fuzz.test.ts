@@ -33,7 +33,7 @@ const staff = {} as Record<Role, Colleague>;
 const staffTokens = new Map<Role, string>();
 
 beforeAll(async () => {
-  doors = await openDoors({ settings: { sessionMinutes: 1_440 } });
+  doors = await openDoors({ settings: { sessionMinutes: 1_440, staffSessionMinutes: 1_440 } });
   [shop, stranger] = [await doors.partner('demo'), await doors.partner('stranger')];
   for (const partner of [shop, stranger]) said(await doors.ask('/secure/encryption_key', { method: 'PUT', partner, headers: keyed(), body: { publicKey: ownKey } }), 200);
   serviceKey = createPublicKey(said(await doors.ask('/secure/public_key', { partner: shop }), 200)['pem']!);

@@ -14,7 +14,7 @@ import { composeLifecycle } from '../../src/office/lifecycle-desk.ts';
 const { routes } = composeLifecycle({
   book: new LateBook('embedded'), switchName: 'test', now: () => 0, elapsed: () => 0, randomBytes, random: () => 0,
   desk: new DeskClient({ send: () => undefined, heads: { accounts: async () => await Promise.resolve(new Map()), accountsOfCards: async () => await Promise.resolve(new Map()) }, atTurnEnd: () => undefined, after: () => ({ cancel: () => undefined }) }),
-  settings: { idempotencyHours: 24, keyOverlapHours: 24, answerMsMax: 1_000, sessionMinutes: 10, mail: undefined, webhooks: { allowsPrivate: false }, transfers: { amountMinorMax: 1, dayAmountMinorMax: 1, dayCountMax: 1 } },
+  settings: { idempotencyHours: 24, keyOverlapHours: 24, answerMsMax: 1_000, sessionMinutes: 10, staffSessionMinutes: 10, mail: undefined, webhooks: { allowsPrivate: false }, transfers: { amountMinorMax: 1, dayAmountMinorMax: 1, dayCountMax: 1 } },
   log: createLog({ destination: { write: () => undefined }, level: 'silent', nowMs: () => 0 }),
 });
 const text = openApiText(openApiOf(routes));

@@ -47,6 +47,16 @@ test('one of the staff sets a password with a code, logs in with a one-time code
   expect((await doors.ask('/admin/me', { headers: bearer(session['token']!) })).status).toBe(401);
 });
 
+test('a session of staff lives for a time of its own, and not for a cardholder’s', async () => {
+  const house = await openDoors({ settings: { sessionMinutes: 1, staffSessionMinutes: 3 } });
+  const { token = '', expiresAt = '' } = said(await logIn(house, await newColleague(house, 'mia', 'admin')), 201);
+  expect(Date.parse(expiresAt) - house.now()).toBeGreaterThan(2 * 60_000);
+  house.pass(100_000);
+  expect((await house.ask('/admin/me', { headers: bearer(token) })).status).toBe(200);
+  house.pass(100_000);
+  expect((await house.ask('/admin/me', { headers: bearer(token) })).status).toBe(401);
+}, 180_000);
+
 test('whatever is wrong, the answer is the same', async () => {
   const mia = await colleague();
   const told = [await logIn(doors, mia, { password: 'another password' }), await logIn(doors, mia, { code: '000000' }), await logIn(doors, { ...mia, name: 'nobody' }), await logIn(doors, { ...mia, name: 'Not a name\u00e9' })];

@@ -7,6 +7,7 @@ import { Delivery, pausesMs } from '../../src/lifecycle/webhook-delivery.ts';
 import { openPoster, type Poster } from '../../src/lifecycle/webhook-post.ts';
 import { isSigned } from '../../src/lifecycle/webhook-signature.ts';
 import { guardedLookup, isPublicAddress, webhookUrl } from '../../src/lifecycle/webhook-address.ts';
+import { readWebhookBacklog } from '../../src/lifecycle/webhook-backlog.ts';
 import { Webhooks } from '../../src/lifecycle/webhooks.ts';
 import { LifecycleRefused } from '../../src/lifecycle/refusal.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
@@ -167,6 +168,27 @@ describe.each(['embedded', 'server'] as const)('webhooks over the %s book', (kin
     expect(await webhooks.get('founder', webhookId)).toMatchObject({ waiting: 0, dead: 0, failures: 0 });
     expect(await webhooks.replay('founder', webhookId, { sinceMs: 0 })).toBe(1);
     expect(await deliver()).toBe(1);
+  });
+
+  test('how far a partner is behind is seen: what waits, since when, and what was given up within a day', async () => {
+    const { book, webhooks, clock, deliver } = houseOn(await books.open());
+    const { webhookId } = await webhooks.create('founder', { url: receiver.url, types: ['balance.opened'] }, 'key-1');
+    const removed = await webhooks.create('founder', { url: receiver.url }, 'key-2');
+    await webhooks.remove('founder', removed.webhookId);
+    const own = { webhookId, partner: 'founder' };
+    expect(await readWebhookBacklog(book, clock.ms)).toEqual([{ ...own, waiting: 0, oldestAtMs: undefined, dead: 0 }]);
+    const [first, second] = [new AccountWriter('b_1').opened(), new AccountWriter('b_2').opened()];
+    await record(book, [first, second]);
+    expect(await readWebhookBacklog(book, clock.ms)).toEqual([{ ...own, waiting: 2, oldestAtMs: first.decidedAtMs, dead: 0 }]);
+    receiver.answer(({ body }) => (body.includes('b_1') ? 200 : 500));
+    for (let attempt = 0; attempt <= pausesMs.length; attempt += 1) {
+      await deliver();
+      clock.ms += (pausesMs[attempt] ?? 0) + 300_000;
+    }
+    expect(await readWebhookBacklog(book, clock.ms)).toEqual([{ ...own, waiting: 0, oldestAtMs: undefined, dead: 1 }]);
+    expect(await readWebhookBacklog(book, clock.ms + 86_400_000)).toMatchObject([{ dead: 0 }]);
+    await webhooks.replay('founder', webhookId, { deadOnly: true });
+    expect(await readWebhookBacklog(book, clock.ms)).toMatchObject([{ waiting: 1, oldestAtMs: second.decidedAtMs, dead: 0 }]);
   });
 
   test('of one card nothing overtakes what waits; other cards are not held up', async () => {

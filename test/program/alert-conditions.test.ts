@@ -8,7 +8,7 @@ const { parameters: { alerts: thresholds } } = readTables([], 0);
 const well: Watched = {
   nowMs: 1_000_000, stations: [{ name: 'pos', state: 'down', isExpected: false, trouble: '' }, { name: 'host', state: 'signedOn', isExpected: true, trouble: 'peer' }],
   issuers: [{ name: 'bank', why: undefined, hasStandIn: true }], advices: [{ issuer: 'bank', count: 0, oldestAtMs: undefined, setAside: 0 }],
-  journal: { entries: 0, seconds: 0, stopped: undefined }, storeTrouble: undefined, bookTrouble: undefined, events: [],
+  journal: { entries: 0, seconds: 0, stopped: undefined }, storeTrouble: undefined, bookTrouble: undefined, webhooks: [{ webhookId: 'w_1', partner: 'demo', waiting: 0, oldestAtMs: undefined, dead: 0 }], events: [],
 };
 
 type Row = readonly [what: string, now: Partial<Watched>, expected: readonly string[], on?: AlertKind];
@@ -35,6 +35,12 @@ test.for<Row>([
   ['one that stands still', { journal: { entries: 1, seconds: 0, stopped: '1 of 4 partitions stand still: a gap' } }, ['journalLag journal +0: the book is 1 entries behind, the oldest 0 s old; 1 of 4 partitions stand still: a gap']],
   ['a store that is away', { storeTrouble: 'ECONNREFUSED' }, ['storeUnreachable store +0: ECONNREFUSED']],
   ['a book that is away', { bookTrouble: 'ECONNREFUSED' }, ['bookUnreachable book +10000: ECONNREFUSED']],
+  ['events that wait for a webhook, few and young', { webhooks: [{ webhookId: 'w_1', partner: 'demo', waiting: 9_999, oldestAtMs: 999_000, dead: 0 }] }, []],
+  ['many', { webhooks: [{ webhookId: 'w_1', partner: 'demo', waiting: 10_000, oldestAtMs: 999_000, dead: 0 }] }, ['webhookBehind demo/w_1 +0: 10000 events wait, the oldest for 1 s']],
+  ['still more than half as many', { webhooks: [{ webhookId: 'w_1', partner: 'demo', waiting: 5_001, oldestAtMs: 999_000, dead: 0 }] }, ['webhookBehind demo/w_1 +0: 5001 events wait, the oldest for 1 s'], 'webhookBehind'],
+  ['half as many', { webhooks: [{ webhookId: 'w_1', partner: 'demo', waiting: 5_000, oldestAtMs: 999_000, dead: 0 }] }, [], 'webhookBehind'],
+  ['one that is old', { webhooks: [{ webhookId: 'w_1', partner: 'demo', waiting: 1, oldestAtMs: 100_000, dead: 0 }] }, ['webhookBehind demo/w_1 +0: 1 event waits, the oldest for 900 s']],
+  ['events that were given up', { webhooks: [{ webhookId: 'w_1', partner: 'demo', waiting: 0, oldestAtMs: undefined, dead: 2 }] }, ['webhookDead demo/w_1 +0: 2 were given up within a day']],
   ['late answers, few', { events: [{ kind: 'answersLate', subject: 'bank', count: 9, last: '5 ms' }] }, []],
   ['late answers, many', { events: [{ kind: 'answersLate', subject: 'bank', count: 10, last: '5 ms' }] }, ['answersLate bank +0: 10 within 60 s; the last: 5 ms']],
   ['unmatched answers, still some', { events: [{ kind: 'answersUnmatched', subject: 'bank', count: 6, last: '' }] }, ['answersUnmatched bank +0: 6 within 60 s'], 'answersUnmatched'],

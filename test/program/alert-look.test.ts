@@ -12,7 +12,7 @@ const idle: DeliveryStatus = { state: 'idle', pausedBy: [], perSecond: 1, inFlig
 function looked(rows: readonly TableDocument[], more: Partial<LookOutside> = {}): ReturnType<typeof lookAt> {
   return lookAt({
     tables: () => readTables([...demoTables, ...rows], 0), network: () => undefined, issuers: () => [], acquirer: () => undefined, own: () => ({ delivery: idle, waiting: 0 }),
-    office: { lag: { entries: 0, seconds: 0, stopped: undefined }, storeTrouble: undefined, bookTrouble: undefined }, storeAnswers: () => true, notes: { stationTrouble: () => '', storeTrouble: 'it does not answer' }, ...more,
+    office: { lag: { entries: 0, seconds: 0, stopped: undefined }, storeTrouble: undefined, bookTrouble: undefined, webhooks: [] }, storeAnswers: () => true, notes: { stationTrouble: () => '', storeTrouble: 'it does not answer' }, ...more,
   });
 }
 
@@ -39,6 +39,6 @@ test('advices of own accounts are looked at, and messages that wait for the acqu
 test('the store is away where its decisions say so or its journal cannot be read, and the own issuer is stood in for until its accounts know all', () => {
   expect(looked([])).toMatchObject({ storeTrouble: undefined, issuers: [] });
   expect(looked([], { storeAnswers: () => false })).toMatchObject({ storeTrouble: 'it does not answer', issuers: [{ name: 'own', why: 'storeUnreachable' }] });
-  expect(looked([], { office: { lag: { entries: 0, seconds: 0, stopped: undefined }, storeTrouble: 'ECONNREFUSED', bookTrouble: undefined } })).toMatchObject({ storeTrouble: 'ECONNREFUSED' });
+  expect(looked([], { office: { lag: { entries: 0, seconds: 0, stopped: undefined }, storeTrouble: 'ECONNREFUSED', bookTrouble: undefined, webhooks: [] } })).toMatchObject({ storeTrouble: 'ECONNREFUSED' });
   expect(looked([], { own: () => ({ delivery: idle, waiting: 3 }) })).toMatchObject({ storeTrouble: undefined, issuers: [{ name: 'own', why: 'storeUnreachable' }] });
 });

@@ -1,9 +1,11 @@
 /** The doors of the running program: TLS at both addresses, a partner whose certificate `locum ca` signed and revoked, and what a restart and a crash leave as it was. */
-import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { request } from 'node:https';
+import { randomBytes, X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { Agent, request } from 'node:https';
 import type { RequestOptions } from 'node:https';
 import { join } from 'node:path';
+import { connect } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { keyWithCertificate } from '../../src/ca/server-certificate.ts';
 import { isInClear } from '../../src/program/config-doors.ts';
@@ -92,6 +94,39 @@ test('what was answered before a crash is answered alike after it, by the same k
   expect(await secure('/secure/public_key')).toEqual(key);
   expect(readFileSync(join(folder, 'data', 'secure-door.crt'), 'utf8')).toBe(certificate);
 }, 90_000);
+
+test('certificates and keys of both addresses are read again when they are replaced, without a restart; what is wrong is told of, and what was there stays', async () => {
+  const served = async (port: number): Promise<string> => {
+    const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false });
+    await once(socket, 'secureConnect');
+    const { fingerprint256 } = socket.getPeerCertificate();
+    socket.destroy();
+    return fingerprint256;
+  };
+  const standing = new Agent({ keepAlive: true, maxSockets: 1, maxCachedSessions: 0 });
+  const trusted = readFileSync(join(folder, 'data', 'secure-door.crt'));
+  expect(await secure('/secure/public_key', { agent: standing, ca: trusted })).toMatchObject({ status: 200 });
+  const places = [
+    { port: program.securePort, certificateFile: join(folder, 'data', 'secure-door.crt'), keyFile: join(folder, 'data', 'secure-door.key') },
+    { port: program.httpPort, certificateFile: env['LOCUM_HTTP_TLS_CERTIFICATE_FILE']!, keyFile: env['LOCUM_HTTP_TLS_KEY_FILE']! },
+  ];
+  for (const [index, { port, certificateFile, keyFile }] of places.entries()) {
+    const before = await served(port);
+    const next = keyWithCertificate(emptyFolder(), ['switch.example', 'localhost'], { now: () => Date.now(), randomBytes });
+    renameSync(next.certificateFile, certificateFile);
+    await eventually(() => program.of('certificate not taken').length > index, 'a certificate without its key is told of');
+    expect(program.of('certificate not taken').at(-1)).toMatchObject({ listener: index === 0 ? 'partners' : 'http', why: 'the key is not the certificate\'s' });
+    expect(await served(port)).toBe(before);
+    renameSync(next.keyFile, keyFile);
+    const expected = new X509Certificate(readFileSync(certificateFile)).fingerprint256;
+    await eventually(async () => (await served(port)) === expected, 'the new one is shown');
+    expect(program.of('certificate read again').at(-1)).toMatchObject({ fingerprint: expected });
+  }
+  // Who had come before the change goes on without the new one, and whoever trusts that comes in.
+  expect(await secure('/secure/public_key', { agent: standing, ca: trusted })).toMatchObject({ status: 200 });
+  expect(await secure('/secure/public_key')).toMatchObject({ status: 200 });
+  standing.destroy();
+});
 
 test('a revoked certificate is refused within seconds, on connections that are there as on new ones', async () => {
   await ca(['revoke', partner.serial, '--why', 'lost']);

@@ -62,6 +62,29 @@ afterAll(async () => {
 
 const transactionOf = ({ event }: Received): string => (event['transaction'] as { readonly id: string }).id;
 
+async function alerts(): Promise<readonly { readonly kind: string; readonly subject: string; readonly reason: string; readonly end?: string }[]> {
+  return JSON.parse((await locum(['alerts', '--all', '--json'], { cwd: folder, env: { LOCUM_HTTP_PORT: String(program.httpPort) } })).out) as Awaited<ReturnType<typeof alerts>>;
+}
+
+test('a receiver that takes nothing is an alert with its reason, which ends when it takes what waited; the metrics count both', async () => {
+  const set = await locum(['tables', 'set', 'parameter', 'system', 'alerts.webhookEvents=1', 'alerts.settleMs=0'], { cwd: folder, env: { LOCUM_HTTP_PORT: String(program.httpPort) } });
+  expect(set.err).toBe('');
+  receiver.answer(500);
+  const shoppers = new Shoppers(() => program.port(ascii), { connections: 1, inFlight: 1, firstStan: 900_000 });
+  await shoppers.approves(3);
+  await shoppers.stop();
+  await eventually(async () => (await alerts()).some(({ kind }) => kind === 'webhookBehind'), 'the alert is on', patienceMs);
+  const [alert] = (await alerts()).filter(({ kind }) => kind === 'webhookBehind');
+  expect(alert).toMatchObject({ subject: `demo/${webhookId}`, reason: expect.stringMatching(/^[0-9]+ events? waits?, the oldest for [0-9]+ s$/) as string });
+  const waiting = 'locum_webhook_events_waiting{partner="demo"}';
+  expect(await program.metric(waiting)).toBeGreaterThan(0);
+  expect(await program.metric('locum_webhook_attempts_total{partner="demo",outcome="failed"}')).toBeGreaterThan(0);
+  receiver.answer(204);
+  await eventually(async () => (await program.metric(waiting)) === 0, 'what waited was taken', patienceMs);
+  await eventually(async () => (await alerts()).every(({ kind, end }) => kind !== 'webhookBehind' || end !== undefined), 'the alert has ended', patienceMs);
+  expect(await program.metric('locum_webhook_attempts_total{partner="demo",outcome="delivered"}')).toBeGreaterThanOrEqual(3);
+}, 300_000);
+
 test('each purchase that was approved is told under one id, though the program is killed while they are made and told', async () => {
   let approvals = 0;
   for (const [round, afterMs] of [0, 40, undefined].entries()) {
