@@ -180,6 +180,26 @@ export async function cancelOrders(queries: Queries, cardId: string, atMs: numbe
   await queries.query(`update card_order set state = 'cancelled', changed_at = $2 where card_id = $1 and state in ('drawn', 'waiting')`, [cardId, new Date(atMs)]);
 }
 
+/** What the bureau needs to make a plastic has no use any more; but a file that may not be there whole is written again with all that was in it. */
+const isOfNoFile = 'not exists (select from personalisation_file f where f.number = card_order.file_number and f.written_at is null)';
+
+/** The bureau has made the plastic. @returns whether it was for this call to note */
+export async function orderProduced(queries: Queries, orderId: string, atMs: number): Promise<boolean> {
+  const made = await queries.query(
+    `update card_order set state = 'produced', sealed = case when ${isOfNoFile} then '' else sealed end, changed_at = $2 where order_id = $1 and state = 'filed' returning order_id`, [orderId, new Date(atMs)],
+  );
+  return made.length === 1;
+}
+
+/** Of a user who is deleted: orders that are in no file go into none, and where plastics were sent is not kept, unless the bureau has one under way. */
+export async function forgetOrders(queries: Queries, userId: string, atMs: number): Promise<void> {
+  await queries.query(
+    `update card_order set state = case when state = 'produced' then state else 'cancelled' end, sealed = '', changed_at = $2
+     where state <> 'filed' and ${isOfNoFile} and card_id in (select card_id from issued_card where user_id = $1)`,
+    [userId, new Date(atMs)],
+  );
+}
+
 function pinParam(pin: PinReference | null): string | null {
   return pin === null ? null : JSON.stringify(pin);
 }

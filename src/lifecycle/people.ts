@@ -5,6 +5,7 @@
  * the partner's who registered it; of a deleted one no personal datum is left; a locked or deleted one has no session.
  */
 import type { Book } from '../book/book.ts';
+import { forgetOrders } from './card-rows.ts';
 import { newId } from './ids.ts';
 import type { RandomBytes } from './ids.ts';
 import { timeOfPlace } from './json.ts';
@@ -122,7 +123,10 @@ export class People {
       if (await hasBalance(queries, userId)) throw new LifecycleRefused(409, 'USER_HAS_BALANCE', 'the user has a balance that is not closed');
       await retireDevice(queries, userId, atMs, 'userDeleted');
       await queries.query('delete from pairing_code where user_id = $1', [userId]);
+      await queries.query(`update device set name = '' where user_id = $1`, [userId]);
       await queries.query(`update issued_card set holder_name = '' where user_id = $1`, [userId]);
+      await forgetOrders(queries, userId, atMs);
+      await queries.query(`update job set input = '{}' where owner = $1 and state <> 'waiting'`, [userId]);
       await queries.query(`update user_balance set name = '' where user_id = $1`, [userId]);
       await queries.query(
         `update person set state = 'deleted', external_id = null, phone = null, email = null, given_name = null, family_name = null, birth_date = null, changed_at = $2 where user_id = $1`,

@@ -95,6 +95,10 @@ export function refuseUnverified(person: Pick<Person, 'state' | 'kyc'>): void {
   if (person.kyc !== 'verified') throw new LifecycleRefused(409, 'USER_NOT_VERIFIED', `the user is not verified: KYC is ${person.kyc}`);
 }
 
+export async function isDeleted(queries: Queries, userId: string): Promise<boolean> {
+  return (await queries.query(`select user_id from person where user_id = $1 and state = 'deleted'`, [userId])).length > 0;
+}
+
 /** Has the user a balance that is not closed? */
 export async function hasBalance(queries: Queries, userId: string): Promise<boolean> {
   const rows = await queries.query(`select balance_id from user_balance where user_id = $1 and state <> 'closed' limit 1`, [userId]);

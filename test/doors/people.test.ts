@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { endDoors, openDoors } from './fixture.ts';
 import type { Doors, Partner, Reply } from './fixture.ts';
-import { keyed, newColleague, staffHeaders, userWithSession } from './devices.ts';
+import { keyed, newColleague, pair, staffHeaders, userWithSession } from './devices.ts';
 
 let doors: Doors;
 let shops: Partner;
@@ -126,12 +126,21 @@ test('a deleted user is gone, may be registered anew, and leaves no personal dat
      values ($1, $1, $2, $3, 'p', 'shops', 'virtual', 'issued', $1, 'sealed', '476173******0011', '3112', '201', 'GONE AWAY', true, now(), now())`,
     [`c_${userId.slice(2)}`, userId, `b_${userId.slice(2)}`],
   );
+  await pair(doors, shops, userId);
+  await doors.book.query(`update device set name = 'Gone''s telephone' where user_id = $1`, [userId]);
+  const orders = ['waiting', 'produced', 'cancelled'];
+  await doors.book.query(`with file as (insert into personalisation_file (bureau, writer, made_at, written_at) values ('b', 'here', now(), now()) returning number)
+    insert into card_order (order_id, request_key, card_id, reason, state, bureau, sealed, file_number, ordered_at, changed_at)
+    select 'o_' || state || $1, state || $1, 'c_' || $1, 'first', state, 'b', 'to Gone Away', case when state = 'produced' then file.number end, now(), now() from file, unnest($2::text[]) as s (state)`, [userId.slice(2), orders]);
+  await doors.book.query(`insert into job (id, kind, partner, owner, input, state, due_at, made_at, ended_at) values ($1, 'cardCreation', 'shops', $2, '{"holderName":"GONE AWAY"}', 'done', now(), now(), now())`, [`j_${userId.slice(2)}`, userId]);
   expect((await change(shops, 'DELETE', `/secure/customers/${userId}`)).status).toBe(204);
   expect((await doors.ask(`/secure/customers/${userId}`, { partner: shops })).status).toBe(404);
   expect((await change(shops, 'DELETE', `/secure/customers/${userId}`)).status).toBe(204);
   const [row] = await doors.book.query<Record<string, unknown>>('select external_id, phone, email, given_name, family_name, birth_date, state from person where user_id = $1', [userId]);
   expect(row).toEqual({ external_id: null, phone: null, email: null, given_name: null, family_name: null, birth_date: null, state: 'deleted' });
   expect(await doors.book.query('select holder_name as name from issued_card where user_id = $1 union all select name from user_balance where user_id = $1', [userId])).toEqual([{ name: '' }, { name: '' }]);
+  expect(await doors.book.query(`select name from device where user_id = $1 union all select state || sealed from card_order where card_id = $2 union all select input from job where owner = $1 order by 1`, [userId, `c_${userId.slice(2)}`]))
+    .toEqual(['', 'cancelled', 'cancelled', 'produced', '{}'].map((name) => ({ name })));
   expect(await registered(shops, { externalId: 'gone', phone: '+48600100203' })).not.toBe(userId);
 });
 

@@ -168,6 +168,7 @@ describe('the bureau’s confirmation', () => {
     const told = await house.book.query<{ readonly body: string }>(`select body from event where type = 'card.linked' and body like $1`, [`%${cardId}%`]);
     expect(told.map(({ body }) => JSON.parse(body) as unknown)).toMatchObject([{ type: 'card.linked', card: { id: cardId, balanceId, kind: 'physical' } }]);
     expect(await house.cards.get(holderOf(userId), cardId)).toMatchObject({ state: 'linked', hasPin: true });
+    expect(await house.book.query('select state, sealed from card_order where card_id = $1', [cardId])).toEqual([{ state: 'produced', sealed: '' }]);
     const stateNow = async (): Promise<string | undefined> => (await house.desks.desk.accounts([balanceId])).get(balanceId)?.cards[0]?.record.state;
     expect(await stateNow()).toBe('ordered');
     expect(await house.cards.activate(holderOf(userId), cardId)).toMatchObject({ state: 'active' });
@@ -220,6 +221,19 @@ describe('the bureau’s confirmation', () => {
     });
     expect(readdirSync(join(folder, 'from-bureau', 'refused')).filter((file) => file.endsWith('.jsonl')).sort()).toEqual(Object.keys(texts).sort());
     expect(await house.cards.get(staff, cardId)).toMatchObject({ state: 'ordered' });
+  });
+
+  test('that a plastic could not be made makes no other for a user who was deleted meanwhile, and what it was to be is kept no longer', async () => {
+    const { userId, cardId } = await ordered();
+    const [name = ''] = await bureau.writeFiles();
+    const [plastic] = await opened(name);
+    // As a deletion leaves the row.
+    await house.book.query(`update person set state = 'deleted' where user_id = $1`, [userId]);
+    await bureau.takeConfirmations();
+    confirm('rejected-late.jsonl', [{ orderId: plastic?.orderId, result: 'rejected', why: 'no such town' }]);
+    expect(await bureau.takeConfirmations()).toMatchObject([{ rejected: 1, wrong: [] }]);
+    expect(await house.book.query('select state, sealed from card_order where card_id = $1', [cardId])).toEqual([{ state: 'cancelled', sealed: '' }]);
+    expect(await bureau.writeFiles()).toEqual([]);
   });
 
   test('of a plastic that could not be made puts it into the next file', async () => {
