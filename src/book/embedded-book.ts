@@ -8,13 +8,13 @@
  */
 import { fsyncSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { PGlite, type Transaction } from '@electric-sql/pglite';
+import { PGlite } from '@electric-sql/pglite';
 import { NodeFS } from '@electric-sql/pglite/nodefs';
 import { BookRefused, BookUnavailable, type Book, type Params, type Queries } from './book.ts';
+import { EmbeddedSession } from './embedded-session.ts';
 import { FolderLock } from './folder-lock.ts';
 import { Gate } from './gate.ts';
 import { BookSocket } from './socket.ts';
-import { wireParams } from './wire.ts';
 
 export class EmbeddedBook implements Book {
   readonly kind = 'embedded';
@@ -22,6 +22,7 @@ export class EmbeddedBook implements Book {
   readonly #lock: FolderLock;
   readonly #folder: string;
   #database: PGlite;
+  #session: EmbeddedSession;
   #socket: BookSocket | undefined;
   #closed = false;
 
@@ -29,6 +30,7 @@ export class EmbeddedBook implements Book {
     this.#lock = lock;
     this.#folder = folder;
     this.#database = database;
+    this.#session = new EmbeddedSession(database);
   }
 
   /** @throws BookRefused (`inUse`) where another process has the folder */
@@ -50,19 +52,19 @@ export class EmbeddedBook implements Book {
   }
 
   async query<Row extends object>(text: string, params: Params = []): Promise<readonly Row[]> {
-    return await this.#use((database) => new PgliteQueries(database).query<Row>(text, params));
+    return await this.#use((session) => session.query<Row>(text, params));
   }
 
   async script(text: string): Promise<void> {
-    await this.#use((database) => new PgliteQueries(database).script(text));
+    await this.#use((session) => session.script(text));
   }
 
   async copyIn(table: string, columns: readonly string[], rows: string): Promise<void> {
-    await this.#use((database) => new PgliteQueries(database).copyIn(table, columns, rows));
+    await this.#use((session) => session.copyIn(table, columns, rows));
   }
 
   async transaction<T>(work: (queries: Queries) => Promise<T>): Promise<T> {
-    return await this.#use((database) => database.transaction((within) => work(new PgliteQueries(within))));
+    return await this.#use((session) => session.transaction(work));
   }
 
   async close(): Promise<void> {
@@ -77,15 +79,20 @@ export class EmbeddedBook implements Book {
 
   /** Protocol bytes of another process's connection, which has entered the gate. */
   async #exchange(bytes: Uint8Array): Promise<Uint8Array> {
+    // There is one session: what one user of it discards is gone for all.
+    if (/discard|deallocate/i.test(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1'))) this.#session.forget();
     return await this.#database.execProtocolRaw(bytes);
   }
 
-  async #use<T>(work: (database: PGlite) => Promise<T>): Promise<T> {
+  async #use<T>(work: (session: EmbeddedSession) => Promise<T>): Promise<T> {
     return await this.#gate.pass(async () => {
       if (this.#closed) throw new BookUnavailable('the book is closed');
       try {
-        if (this.#database.closed) this.#database = await openDatabase(this.#folder);
-        return await work(this.#database);
+        if (this.#database.closed) {
+          this.#database = await openDatabase(this.#folder);
+          this.#session = new EmbeddedSession(this.#database);
+        }
+        return await work(this.#session);
       } catch (error) {
         if (!isCrash(error)) throw error;
         await this.#discard();
@@ -107,27 +114,6 @@ export class EmbeddedBook implements Book {
 /** WebAssembly that trapped or left; every error of a statement is PostgreSQL's own, with a severity. */
 function isCrash(error: unknown): boolean {
   return error instanceof Error && (error.name === 'RuntimeError' || error.name === 'ExitStatus');
-}
-
-class PgliteQueries implements Queries {
-  readonly #session: Pick<Transaction, 'query' | 'exec'>;
-
-  constructor(session: Pick<Transaction, 'query' | 'exec'>) {
-    this.#session = session;
-  }
-
-  async query<Row extends object>(text: string, params: Params = []): Promise<readonly Row[]> {
-    const result = await this.#session.query<Row>(text, wireParams(params));
-    return result.rows;
-  }
-
-  async script(text: string): Promise<void> {
-    await this.#session.exec(text);
-  }
-
-  async copyIn(table: string, columns: readonly string[], rows: string): Promise<void> {
-    await this.#session.query(`copy ${table} (${columns.join(', ')}) from '/dev/blob'`, [], { blob: new Blob([rows]) });
-  }
 }
 
 /** PGlite's file system on this machine's, with the flush that it leaves out. */
