@@ -39,7 +39,7 @@ export interface DrainOptions {
   readonly events: DrainEvents;
   /** Entries of one PostgreSQL transaction at most; 1000 where not given. */
   readonly batchMax?: number;
-  /** How long an empty journal rests before it is looked at again; 20 where not given. */
+  /** How long an empty journal rests before it is looked at again, and at least one that was read to its end; 20 where not given. */
   readonly idleMs?: number;
   /** How often the lag is measured; 250 where not given. */
   readonly lagEveryMs?: number;
@@ -54,6 +54,9 @@ export interface PartitionStatus {
 }
 
 const retryMsMin = 50;
+/** How many times as long as a batch took the next one waits to become larger: so few entries are written for less than a third of the thread's time. */
+const restsPerStep = 2;
+const restMsMax = 100;
 
 interface PartitionRun {
   readonly drain: PartitionDrain;
@@ -154,7 +157,7 @@ export class Drain {
     if (step.kind !== 'busy') run.empty = (step.kind === 'empty' || !step.full) && asked === this.#asked;
     if (step.kind === 'drained' && step.full) return;
     if (run.empty) this.#noteEmpty();
-    await this.#sleep(idleMs, this.#stopping.signal);
+    await this.#sleep(step.kind === 'drained' ? Math.max(idleMs, Math.min(restMsMax, (now() - startedAtMs) * restsPerStep)) : idleMs, this.#stopping.signal);
   }
 
   async #fail(run: PartitionRun, cause: unknown): Promise<void> {
