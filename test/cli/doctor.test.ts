@@ -35,10 +35,15 @@ function wrongOf({ findings }: Diagnosis): readonly Finding[] {
   return findings.filter(({ state }) => state === 'wrong');
 }
 
+/** The stations are there first, the book a little later. */
+async function bookOpened({ lines }: RunningLocum): Promise<void> {
+  await eventually(async () => await Promise.resolve(lines.some(({ event }) => event === 'book opened')), (open) => open);
+}
+
 /** Ports that nobody else has by accident. */
 const drawn = {
   LOCUM_HTTP_PORT: '0', LOCUM_STATIONS_DEMO_1987_ASCII_LINK_LISTEN_PORT: '0', LOCUM_STATIONS_DEMO_1987_BINARY_LINK_LISTEN_PORT: '0', LOCUM_STATIONS_DEMO_2003_BINARY_LINK_LISTEN_PORT: '0',
-  LOCUM_STATIONS_DEMO_HOST_LINK_LISTEN_PORT: '0',
+  LOCUM_STATIONS_DEMO_HOST_LINK_LISTEN_PORT: '0', LOCUM_DOORS_SECURE_PORT: '0',
 };
 
 test('before the first start nothing is wrong, and nothing is made by asking', async () => {
@@ -54,8 +59,7 @@ describe('beside a running switch', () => {
   let demo: RunningLocum;
   beforeAll(async () => {
     demo = await startDemo({ cwd: folder() });
-    // The stations are there first, the book a little later.
-    await eventually(async () => await Promise.resolve(demo.lines.some(({ event }) => event === 'book opened')), (open) => open);
+    await bookOpened(demo);
   });
   afterAll(async () => {
     await demo.stop();
@@ -84,7 +88,9 @@ describe('beside a running switch', () => {
 
 test('a book that has another store’s journal is found beside the running switch, though that is ready', async () => {
   const cwd = folder();
-  await (await startDemo({ cwd })).stop();
+  const first = await startDemo({ cwd });
+  await bookOpened(first);
+  await first.stop();
   // The demo’s accounts are opened again, under other times.
   const demo = await startDemo({ cwd, env: { LOCUM_STORE_FILE: join(cwd, 'other.sqlite') } });
   try {
@@ -105,6 +111,7 @@ test('a switch whose environment has another store is not told of as if it had t
   const cwd = folder();
   const demo = await startDemo({ cwd, env: { LOCUM_STORE_FILE: join(cwd, 'other.sqlite') } });
   try {
+    await bookOpened(demo);
     const { findings } = await diagnosis({ ...demo, env: { ...demo.env, LOCUM_STORE_FILE: '' } });
     expect(findings.filter(({ check }) => check === 'store')).toEqual([{
       check: 'store', state: 'note', text: `A switch runs here whose store answers, and it is not ${join(cwd, 'data', 'store.sqlite')}, which is not there.`,
@@ -119,7 +126,9 @@ describe('after a stop', () => {
   let cwd: string;
   beforeAll(async () => {
     cwd = folder();
-    await (await startDemo({ cwd })).stop();
+    const demo = await startDemo({ cwd });
+    await bookOpened(demo);
+    await demo.stop();
   });
 
   test('store, book, keys and the copy of the system tables are looked at where they lie', async () => {

@@ -60,7 +60,7 @@ async function starts(program: ProgramProcess, kind: string, subject: string, ti
   await eventually(() => of(program, 'alert', kind, subject).length >= times, `${kind} of ${subject} starts`);
   expect(of(program, 'alert', kind, subject)).toHaveLength(times);
   expect(of(program, 'alert', kind, subject).at(-1)).toMatchObject({ level: 'warn' });
-  expect(await program.metric(`locum_alerts{kind="${kind}",subject="${subject}"}`)).toBe(1);
+  await eventually(async () => (await program.metric(`locum_alerts{kind="${kind}",subject="${subject}"}`)) === 1, `${kind} of ${subject} is counted`);
   const [listed, ...more] = (await alerts(program)).filter((alert) => alert.kind === kind && alert.subject === subject);
   expect([listed, more]).toMatchObject([{ kind, subject }, []]);
   expect(listed).not.toHaveProperty('end');

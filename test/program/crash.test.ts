@@ -29,6 +29,7 @@ test('a switch that is killed under load has lost nothing that it approved and d
   await shoppers.stop();
   expect(shoppers.refusals).toEqual({});
   expect(await answeredOtherwise(program, shoppers.approved)).toEqual([]);
+  await program.said('book opened');
   expect(await program.stop()).toEqual({ code: 0, signal: null });
   const book = await openNeighbour({ dataDir: bookFolder(folder) });
   expect(await wrongIn(book, shoppers.answered)).toEqual([]);
