@@ -1,7 +1,7 @@
 /**
  * The routes of one door on a fastify: who may, how often, what is not there, and what is said no with.
  *
- * Before a byte of a body is read the caller is known and has room. Every answer has the request's id and says that nobody keeps it. Refused as problem
+ * Before a byte of a body is read the caller is known and has room; one whose body came slowly is asked for again before anything is done. Every answer has the request's id and says that nobody keeps it. Refused as problem
  * documents: a path that is not there (404), one that is for other methods (405), a body that is too long, no JSON or no UTF-8. Invariant: what was
  * thrown and is no refusal is told as 500 without its words, and logged.
  */
@@ -43,6 +43,8 @@ const sentWithAll = {
   'cache-control': 'no-store', 'content-security-policy': 'default-src \'none\';frame-ancestors \'none\'', 'cross-origin-resource-policy': 'same-origin', 'referrer-policy': 'no-referrer',
   'strict-transport-security': 'max-age=31536000; includeSubDomains', 'x-content-type-options': 'nosniff', 'x-frame-options': 'DENY',
 } as const;
+/** Whose body takes longer is looked at again when it is there: a session or certificate may have ended meanwhile. */
+const admittedMsMax = 1_000;
 const requestIdForm = /^[A-Za-z0-9][A-Za-z0-9._~-]{7,63}$/;
 const everyMethod: readonly HTTPMethods[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
@@ -96,7 +98,11 @@ export async function openDoor(server: FastifyInstance, door: Door, options: Doo
           request.setDecorator(stateKey, state);
           state.caller = await admitted(route, request, options);
         },
-        handler: async (request, reply) => await serves.serve(request, reply, stateOf(request)!.caller),
+        handler: async (request, reply) => {
+          const state = stateOf(request)!;
+          if (state.caller.kind !== 'nobody' && options.elapsed() - state.atMs > admittedMsMax) state.caller = await callerOf(route, request, options, options.now());
+          return await serves.serve(request, reply, state.caller);
+        },
       });
     }
     for (const [path, allowed] of methodsByPath(routes)) {
