@@ -1,5 +1,6 @@
 /** Routes of staff: enrolment, log-in, confirmation, who they are, and the audit log of what they did. */
 import { Type } from 'typebox';
+import { searchedPerCall, verifiedPerCall } from '../lifecycle/audit.ts';
 import type { Audit, AuditEntry } from '../lifecycle/audit.ts';
 import { passwordLengthMax, passwordLengthMin, staffNamePattern } from '../lifecycle/staff.ts';
 import type { Staff, StaffMember } from '../lifecycle/staff.ts';
@@ -153,19 +154,22 @@ function auditRoutes({ audit }: StaffServices): Route[] {
   const id = Type.Optional(Type.String({ minLength: 1, maxLength: 200 }));
   return [
     route({
-      door, method: 'GET', path: '/admin/audit', operationId: 'listAudit', tag: 'Audit', summary: 'What staff and operators did, the last first', roles: ['admin'], query: Type.Object({ ...pageQuery, actor: id, target: id, action: id }),
+      door, method: 'GET', path: '/admin/audit', operationId: 'listAudit', tag: 'Audit', summary: 'What staff and operators did, the last first', roles: ['admin'],
+      about: `With actor, target or action a page goes through ${searchedPerCall} entries at most: it may have fewer than limit, or none, and there are more as long as it has a nextCursor.`,
+      query: Type.Object({ ...pageQuery, actor: id, target: id, action: id }),
       answers: { 200: pageSchema(auditSchema) }, run: async ({ query }) => pageAnswer(await audit.list({ ...query, ...pageChoiceOf(query) }), entryShown),
     }),
     route({
-      door, method: 'GET', path: '/admin/audit/verification', operationId: 'verifyAudit', tag: 'Audit', summary: 'Whether the audit log is as it was written', roles: ['admin'],
-      about: 'Goes through all of it. Write the digest down elsewhere: as long as the entry of that number has it, nothing before was changed.',
+      door, method: 'GET', path: '/admin/audit/verification', operationId: 'verifyAudit', tag: 'Audit', summary: 'Whether the audit log is as it was written', roles: ['admin'], query: Type.Object({ cursor: pageQuery.cursor }),
+      about: `Goes through ${verifiedPerCall} entries at most, and on from there with nextCursor, until there is none. Write the digest down elsewhere: as long as the entry of that number has it, nothing before was changed.`,
       answers: { 200: Type.Object({
-        isIntact: Type.Boolean(), entries: Type.Integer({ minimum: 0, description: 'How many are right.' }), digest: Type.String({ description: 'Of the last entry.' }),
+        isIntact: Type.Boolean({ description: 'As far as it was looked at.' }), entries: Type.Integer({ minimum: 0, description: 'How many are right, from the first on.' }), digest: Type.String({ description: 'Of the last entry.' }),
         broken: Type.Optional(Type.Object({ number: Type.Integer(), why: Type.Union([Type.Literal('changed'), Type.Literal('missing'), Type.Literal('head')]) })),
+        nextCursor: Type.Optional(Type.String({ description: 'There is more to look at.' })),
       }) },
-      run: async () => {
-        const { entries, broken, digest } = await audit.verify();
-        return { status: 200, body: present({ isIntact: broken === undefined, entries, digest, broken }) };
+      run: async ({ query: { cursor } }) => {
+        const { broken, ...verdict } = await audit.verify(cursor);
+        return { status: 200, body: present({ isIntact: broken === undefined, ...verdict, broken }) };
       },
     }),
   ];

@@ -50,6 +50,8 @@ interface FileRow {
 
 export class CardBureau {
   readonly #options: CardBureauOptions;
+  /** One writes at a time: what two write at once would be one file twice. */
+  #writing: Promise<unknown> = Promise.resolve();
 
   constructor(options: CardBureauOptions) {
     this.#options = options;
@@ -57,6 +59,12 @@ export class CardBureau {
 
   /** Puts orders that wait into files, and writes those that were not written. @returns the names of those written */
   async writeFiles(): Promise<readonly string[]> {
+    const written = this.#writing.then(async () => await this.#writeFiles());
+    this.#writing = written.catch(() => undefined);
+    return await written;
+  }
+
+  async #writeFiles(): Promise<readonly string[]> {
     const { book, switchName, now } = this.#options;
     await book.transaction(async (queries) => {
       const bureaus = await queries.query<{ readonly bureau: string }>(`select distinct bureau from card_order where state = 'waiting' order by bureau`);

@@ -30,7 +30,12 @@ export function pageOf<Row, Item>(rows: readonly Row[], limit: number, placeOf: 
   const last = shown.at(-1);
   const items = shown.map(itemOf);
   if (rows.length <= limit || last === undefined) return { items };
-  return { items, nextCursor: Buffer.from(JSON.stringify(placeOf(last))).toString('base64url') };
+  return { items, nextCursor: cursorOf(placeOf(last)) };
+}
+
+/** What a page that goes on after this place is asked for by. */
+export function cursorOf(place: Place): string {
+  return Buffer.from(JSON.stringify(place)).toString('base64url');
 }
 
 /**

@@ -4,6 +4,7 @@
 import { mkdir } from 'node:fs/promises';
 import type { Log } from '../base/log.ts';
 import type { Book } from '../book/book.ts';
+import { bureauRoutes } from '../doors/bureau-routes.ts';
 import { cardRoutes } from '../doors/card-routes.ts';
 import type { Route } from '../doors/route.ts';
 import { CardBureau } from '../lifecycle/card-bureau.ts';
@@ -52,20 +53,23 @@ export function composeCards({ book, rows, desk, switchName, settings: { persona
   const cards = new Cards({ book, rows, accounts: desk, cards: desk, issuing, now });
   const jobs = new CardJobs({ book, issuing, now });
   const work: BackgroundWork[] = [{ name: 'finish cards', everyMs: finishEveryMs, run: async () => await issuing.finishDrawn() > 0 }];
+  let writeFiles: (() => Promise<readonly string[]>) | undefined;
   if (personalisation !== undefined) {
     const bureau = new CardBureau({ book, linking: new CardLinking({ book, cards, now }), folder: personalisation.folder, switchName, now });
+    writeFiles = async () => await filesWritten(bureau, personalisation.folder, log);
     work.push(
-      { name: 'write personalisation files', everyMs: personalisation.everySeconds * 1_000, run: async () => await filesWritten(bureau, personalisation.folder, log) },
+      { name: 'write personalisation files', everyMs: personalisation.everySeconds * 1_000, run: async () => (await filesWritten(bureau, personalisation.folder, log)).length < 0 },
       { name: 'take confirmations in', everyMs: confirmationsEveryMs, run: async () => await confirmationsTaken(bureau, log) },
     );
   }
-  return { routes: cardRoutes({ cards, issuing, jobs }), jobHandlers: { [cardCreationJob]: jobs.handler }, work };
+  return { routes: [...cardRoutes({ cards, issuing, jobs }), ...bureauRoutes({ writeFiles })], jobHandlers: { [cardCreationJob]: jobs.handler }, work };
 }
 
-async function filesWritten(bureau: CardBureau, folder: string, log: Log): Promise<boolean> {
+async function filesWritten(bureau: CardBureau, folder: string, log: Log): Promise<readonly string[]> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  for (const file of await bureau.writeFiles()) log.event('personalisation file written', { file });
-  return false;
+  const files = await bureau.writeFiles();
+  for (const file of files) log.event('personalisation file written', { file });
+  return files;
 }
 
 async function confirmationsTaken(bureau: CardBureau, log: Log): Promise<boolean> {

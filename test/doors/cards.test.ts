@@ -1,8 +1,12 @@
 /** Cards over the doors: C7's actions at the doors that have them, who sees what of a number, and whom a card is hidden from. */
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { CompactEncrypt, compactDecrypt } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { bureauRoutes } from '../../src/doors/bureau-routes.ts';
 import { cardRoutes } from '../../src/doors/card-routes.ts';
 import type { CardServices } from '../../src/doors/card-routes.ts';
 import { newId } from '../lifecycle/fixture.ts';
@@ -26,9 +30,11 @@ let partner: Partner;
 let stranger: Partner;
 let own: { readonly publicKey: KeyObject; readonly privateKey: KeyObject };
 let servicePem = '';
+let folder: string;
 
 beforeAll(async () => {
-  doors = await openDoors();
+  folder = mkdtempSync(join(tmpdir(), 'locum-bureau-'));
+  doors = await openDoors({ settings: { personalisation: { folder, everySeconds: 3_600 } } });
   [partner, stranger] = await Promise.all([doors.partner('demo'), doors.partner('stranger')]);
   own = generateKeyPairSync('rsa', { modulusLength: 2_048 });
   for (const each of [partner, stranger]) {
@@ -36,7 +42,10 @@ beforeAll(async () => {
   }
   servicePem = said(await doors.ask('/secure/public_key', { partner }), 200)['pem'] ?? '';
 }, 120_000);
-afterAll(endDoors);
+afterAll(async () => {
+  await endDoors();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 function spki(key: KeyObject): string {
   return key.export({ type: 'spki', format: 'der' }).toString('base64');
@@ -288,6 +297,35 @@ describe('at the staff’s door', () => {
     expect((await ask(clerk, 'POST', `/admin/cards/${cardId}/lock`, { lockCode: 7 })).json).toMatchObject({ lockCode: 7 });
     expect((await ask(clerk, 'POST', `/admin/cards/${cardId}/unlock`)).json).not.toHaveProperty('lockCode');
   });
+});
+
+test('staff have orders written into a file for the bureau now, once for each call, and it is in the audit log', async () => {
+  const path = '/admin/personalisation_files';
+  const managing: Who = { headers: await staffHeaders(doors, await newColleague(doors, 'file-manager', 'manager')) };
+  const { userId } = await holder();
+  // What others have ordered before is out of the way.
+  await ask(managing, 'POST', path);
+  saidCard(await ask({ partner }, 'POST', `/secure/customers/${userId}/cards/physical`, { delivery }, true), 201);
+  const again: Who = { headers: { ...managing.headers, ...keyed() } };
+  const made = await ask(again, 'POST', path);
+  const { files } = made.json as { readonly files: readonly string[] };
+  expect([made.status, files.length]).toEqual([200, 1]);
+  expect(JSON.parse(readFileSync(join(folder, 'to-bureau', files[0]!), 'utf8').trim().split('\n').at(-1)!)).toMatchObject({ records: 1 });
+  const there = readdirSync(join(folder, 'to-bureau'));
+  expect((await ask(again, 'POST', path)).text).toBe(made.text);
+  const atOnce = await Promise.all([ask(managing, 'POST', path), ask(managing, 'POST', path)]);
+  expect(atOnce.map(({ status, json }) => [status, json])).toEqual([[200, { files: [] }], [200, { files: [] }]]);
+  expect(readdirSync(join(folder, 'to-bureau'))).toEqual(there);
+  const clerk: Who = { headers: await staffHeaders(doors, await newColleague(doors, 'file-clerk', 'employee')) };
+  expect(await ask(clerk, 'POST', path)).toMatchObject({ status: 403, json: { code: 'ROLE_REFUSED' } });
+  const admin = await staffHeaders(doors, await newColleague(doors, 'file-admin', 'admin'));
+  const { items } = (await doors.ask('/admin/audit?action=writePersonalisationFiles', { headers: admin })).json as { readonly items: readonly { readonly outcome: string }[] };
+  expect(new Set(items.map(({ outcome }) => outcome))).toEqual(new Set(['begun', 'done']));
+});
+
+test('a switch that writes no files says so', async () => {
+  const [route] = bureauRoutes({ writeFiles: undefined });
+  await expect(route!.run({} as never)).rejects.toThrow('this switch writes no files for the bureau');
 });
 
 test('the routes are those of C7, with these paths', () => {

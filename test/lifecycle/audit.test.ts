@@ -1,4 +1,5 @@
 /** The audit log on real books: a chain without a gap, whoever writes at once, and every way of changing it shows. */
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Book } from '../../src/book/book.ts';
 import { Audit, verifyAudit } from '../../src/lifecycle/audit.ts';
@@ -10,6 +11,30 @@ const atMs = Date.UTC(2027, 0, 1);
 
 function fact(more: Partial<AuditFact> = {}): AuditFact {
   return { actor: 's_1', role: 'admin', action: 'lockStaff', target: { staffId: 's_2' }, outcome: 'done', requestId: 'r_1', atMs, ...more };
+}
+
+const longCount = 60_000;
+const rareAt = 100;
+
+/** As the log's description says: each digest is over the one before it and the entry. */
+async function fill(book: Book): Promise<void> {
+  const entries: { readonly actor: string; readonly digest: string }[] = [];
+  let digest = '';
+  for (let number = 1; number <= longCount; number += 1) {
+    const actor = number === rareAt ? 's_rare' : 's_1';
+    digest = createHash('sha256').update(digest).update(JSON.stringify([number, new Date(atMs).toISOString(), actor, 'admin', 'lockStaff', '{}', 'done', ''])).digest('hex');
+    entries.push({ actor, digest });
+  }
+  await book.transaction(async (queries) => {
+    await queries.script('alter table audit_entry disable trigger user');
+    await queries.query(
+      `insert into audit_entry (number, at, actor, role, action, target, outcome, request_id, digest)
+       select ordinality, $3, actor, 'admin', 'lockStaff', '{}', 'done', '', digest from unnest($1::text[], $2::text[]) with ordinality as t (actor, digest, ordinality)`,
+      [entries.map(({ actor }) => actor), entries.map((each) => each.digest), new Date(atMs)],
+    );
+    await queries.query('update audit_head set number = $1, digest = $2', [longCount, digest]);
+    await queries.script('alter table audit_entry enable trigger user');
+  });
 }
 
 describe.each(Object.keys(bookFixtures) as (keyof typeof bookFixtures)[])('the audit log in the %s book', (kind) => {
@@ -53,6 +78,29 @@ describe.each(Object.keys(bookFixtures) as (keyof typeof bookFixtures)[])('the a
     expect((await audit.list({ limit: 10, actor: 's_1' })).items.map(({ number }) => number)).toEqual([6, 4, 2]);
     expect((await audit.list({ limit: 10, target: 'u_2' })).items.map(({ number }) => number)).toEqual([6, 3]);
   });
+
+  test('a long log is gone through in calls that each look at so many, and what was changed is found in the call that comes to it', async () => {
+    await fill(book);
+    const verdicts = async (by = audit): Promise<Awaited<ReturnType<Audit['verify']>>[]> => {
+      const all: Awaited<ReturnType<Audit['verify']>>[] = [];
+      do all.push(await by.verify(all.at(-1)?.nextCursor)); while (all.at(-1)?.nextCursor !== undefined);
+      return all;
+    };
+    const whole = await verdicts();
+    expect(whole.map(({ entries, broken }) => [entries, broken])).toEqual([10_000, 20_000, 30_000, 40_000, 50_000, longCount].map((entries) => [entries, undefined]));
+    expect(await verifyAudit(book)).toEqual({ entries: longCount, digest: whole.at(-1)?.digest, broken: undefined });
+    await book.transaction(async (queries) => await queries.script(`alter table audit_entry disable trigger user; update audit_entry set outcome = 'refused' where number = 42000; alter table audit_entry enable trigger user`));
+    expect((await verdicts()).map(({ entries, broken }) => [entries, broken])).toEqual([[10_000, undefined], [20_000, undefined], [30_000, undefined], [40_000, undefined], [41_999, { number: 42_000, why: 'changed' }]]);
+    await expect(audit.verify('AAAA')).rejects.toThrow('this cursor is of no page');
+    // Who looks for something rare comes to it page by page, though the first has none.
+    const first = await audit.list({ actor: 's_rare', limit: 10 });
+    expect(first).toEqual({ items: [], nextCursor: expect.any(String) as string });
+    const second = await audit.list({ actor: 's_rare', limit: 10, cursor: first.nextCursor });
+    expect([second.items.map(({ number }) => number), second.nextCursor]).toEqual([[rareAt], undefined]);
+    // What stands at the next place is known by the digest that it was left with.
+    const forged = Buffer.from(JSON.stringify([10_000, 'x'])).toString('base64url');
+    expect((await audit.verify(forged)).broken).toEqual({ number: 10_001, why: 'changed' });
+  }, 120_000);
 
   test('the table takes no change, no removal, and no entry that does not continue it', async () => {
     await audit.record(fact());
