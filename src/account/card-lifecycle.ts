@@ -50,7 +50,9 @@ export interface Cvv2ResetMessage extends LifecycleBase {
 }
 
 /** Who asks. `network`: a scheme, or an acquirer; by default the system itself. */
-export type AskedBy = 'holder' | 'partner' | 'staff' | 'system' | 'network';
+export const askers = ['holder', 'partner', 'staff', 'system', 'network'] as const;
+
+export type AskedBy = (typeof askers)[number];
 
 export interface CardLockMessage extends LifecycleBase {
   readonly kind: 'cardLock';

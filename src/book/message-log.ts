@@ -19,6 +19,8 @@ export interface MessageLogFilter {
   /** Id of the transaction. */
   readonly messageId?: string | undefined;
   readonly outcome?: string | undefined;
+  /** Message class, `file`, `network` or `other`. */
+  readonly class?: string | undefined;
 }
 
 export interface MessageLogLine {
@@ -69,6 +71,7 @@ export async function readMessageLog(queries: Queries, filter: MessageLogFilter,
   want(`rrn = ? and rrn <> ''`, filter.rrn);
   want('message_id = ?', filter.messageId);
   want('outcome = ?', filter.outcome);
+  want('class = ?', filter.class);
   params.push(most);
   const where = parts.length === 0 ? '' : ` where ${parts.join(' and ')}`;
   const rows = await queries.query<Row>(`select ${messageLogColumns.join(', ')} from message_log${where} order by received_at desc limit $${params.length}`, params);

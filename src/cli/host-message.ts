@@ -6,8 +6,9 @@
  */
 import { compositeText, twelveDigits } from '../dialect/amounts.ts';
 import type { Dialect } from '../dialect/dialect.ts';
+import { typeSentAgain } from '../dialect/mti.ts';
 import { writePlace } from '../dialect/places.ts';
-import { passedKinds, typeSentAgain } from '../dialect/to-acquirer.ts';
+import { passedKinds } from '../dialect/to-acquirer.ts';
 import type { PassedKind } from '../dialect/to-acquirer.ts';
 import type { Codec } from '../iso8583/codec.ts';
 import { Draft } from '../iso8583/draft.ts';

@@ -79,9 +79,9 @@ function outcomeWords(response: Message, dialect: Dialect): string {
   return `${responseCode}: ${words}${approvalCode === undefined || approvalCode === '' ? '' : `, approval code ${approvalCode}`}.`;
 }
 
-/** 1987 answers reversals and network management with the code of an approval. */
+/** 1987 answers reversals, file actions and network management with the code of an approval. */
 function wordsFor({ mti }: Message, { action, text }: { readonly action: string; readonly text: string }): string {
-  return action === '0000' && (mti[1] === '4' || mti[1] === '8') ? 'Accepted' : text;
+  return action === '0000' && '348'.includes(mti[1] ?? '') ? 'Accepted' : text;
 }
 
 /** As the answer says it. A code of several reasons names all of them. */
@@ -90,10 +90,10 @@ function responderWords({ code, names }: ToldResponder): string {
   return `stand-in, ${names.map(standInWords).join(', or ')} (${code})`;
 }
 
-/** What `--original` takes for this message; undefined of network management. */
+/** What `--original` takes for this message; undefined of file actions and network management. */
 function originalWords(request: Message, { version }: Dialect): string | undefined {
   const [stan, at] = [request.text(11), request.text(version === '1987' ? 7 : 12)];
-  if (stan === undefined || at === undefined || request.mti[1] === '8') return undefined;
+  if (stan === undefined || at === undefined || '38'.includes(request.mti[1] ?? '')) return undefined;
   // A repeat is no other message than the first one.
   const type = `${request.mti.slice(1, 3)}0`;
   return [...(type === '100' ? [] : [type]), stan, at].join(',');

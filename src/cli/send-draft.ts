@@ -13,9 +13,11 @@ import type { Amount } from '../message/money.ts';
 import { UsageError } from './command.ts';
 import { setPresented } from './send-draft-card.ts';
 import type { Presented } from './send-draft-card.ts';
+import { fileActionType, setFileAction } from './send-file-action.ts';
+import type { FileActionWish } from './send-file-action.ts';
 
 export const kinds = [
-  'purchase', 'cash', 'refund', 'balance', 'verify', 'pinchange', 'preauth', 'increment', 'completion', 'reversal', 'advice', 'echo', 'signon', 'signoff', 'raw',
+  'purchase', 'cash', 'refund', 'balance', 'verify', 'pinchange', 'preauth', 'increment', 'completion', 'reversal', 'advice', 'fileaction', 'echo', 'signon', 'signoff', 'raw',
 ] as const;
 
 export type Kind = (typeof kinds)[number];
@@ -40,6 +42,8 @@ export interface Wish {
   readonly category: string;
   readonly partial: boolean;
   readonly times: Times;
+  /** Of a file action; absent otherwise. */
+  readonly fileAction?: FileActionWish | undefined;
   /** Field number to text; empty: the field is taken away. */
   readonly fields: ReadonlyMap<number, string>;
 }
@@ -61,7 +65,7 @@ export interface Times {
 
 const types: Readonly<Record<Kind, string>> = {
   purchase: '100', cash: '100', refund: '100', balance: '100', verify: '100', pinchange: '100', preauth: '100', increment: '100',
-  completion: '220', reversal: '400', advice: '120', echo: '800', signon: '800', signoff: '800', raw: '',
+  completion: '220', reversal: '400', advice: '120', fileaction: '', echo: '800', signon: '800', signoff: '800', raw: '',
 };
 
 const processingCodes: Readonly<Partial<Record<Kind, string>>> = { cash: '010000', refund: '200000', balance: '310000' };
@@ -80,6 +84,10 @@ export function draftOf(wish: Wish, dialect: Dialect, spec: Spec): Draft {
   } else if (wish.kind === 'raw') {
     if (wish.type === undefined) throw new UsageError('a raw message needs --mti');
     draft.clear(editionDigits[dialect.version] + wish.type);
+  } else if (wish.fileAction !== undefined) {
+    draft.clear(editionDigits[dialect.version] + (wish.type ?? fileActionType(dialect)));
+    setTrace(draft, wish, dialect);
+    setFileAction(draft, wish.fileAction, dialect, spec);
   } else {
     draft.clear(editionDigits[dialect.version] + (wish.type ?? types[wish.kind]));
     setTransaction(draft, wish, dialect);
@@ -102,17 +110,25 @@ function appendElement(draft: Draft, field: number, skip: number, element: strin
 }
 
 function setTransaction(draft: Draft, wish: Wish, dialect: Dialect): void {
-  const { kind, times, amount } = wish;
+  const { kind, amount } = wish;
   const { version } = dialect;
-  draft.set(3, processingCodeOf(kind, dialect)).set(7, times.transmitted).set(11, wish.stan.padStart(version === '2003' ? 12 : 6, '0'));
-  if (version === '1987') draft.set(12, times.local.slice(8)).set(13, times.local.slice(4, 8)).set(25, condition(wish));
-  else draft.set(12, version === '1993' ? times.local.slice(2) : times.local).set(24, functionCode(wish, draft.mti));
-  draft.set(version === '1987' ? 18 : 26, wish.category).set(32, wish.acquirer).set(37, wish.rrn);
+  draft.set(3, processingCodeOf(kind, dialect));
+  setTrace(draft, wish, dialect);
+  if (version === '1987') draft.set(25, condition(wish));
+  else draft.set(24, functionCode(wish, draft.mti));
+  draft.set(version === '1987' ? 18 : 26, wish.category).set(37, wish.rrn);
   if (wish.approvalCode !== undefined) draft.set(38, wish.approvalCode);
   if (draft.mti[2] === '2' && draft.mti[1] !== '4') draft.set(39, dialect.reasons.responseCode('0000'));
   draft.set(41, wish.terminal).set(42, wish.merchant);
   if (amount !== undefined) setAmount(draft, amount, dialect);
   if (wish.partial && version === '1987') allowPartial(draft, dialect);
+}
+
+/** Who sends it when under which number. */
+function setTrace(draft: Draft, { times, stan, acquirer }: Wish, { version }: Dialect): void {
+  draft.set(7, times.transmitted).set(11, stan.padStart(version === '2003' ? 12 : 6, '0')).set(32, acquirer);
+  if (version === '1987') draft.set(12, times.local.slice(8)).set(13, times.local.slice(4, 8));
+  else draft.set(12, version === '1993' ? times.local.slice(2) : times.local);
 }
 
 /** DE3 in the dialect's words: of a PIN change networks have different codes. */

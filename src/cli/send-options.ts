@@ -38,6 +38,9 @@ export const sendOptions: Options = {
   actual: { type: 'string', value: '<5.00>', about: 'reversal: what the transaction came to after all; the rest is given back' },
   original: { type: 'string', value: '<[type,]stan,time>', about: 'the message that this one refers to: its type if it is not the x100, its STAN, and its DE7 (1987) or DE12 (1993, 2003)' },
   'approval-code': { type: 'string', value: '<code>', about: 'DE38 of a completion, advice or reversal' },
+  action: { type: 'string', value: '<word>', about: 'fileaction: add, change, delete, replace or inquire; add by default' },
+  code: { type: 'string', value: '<1 to 8>', about: 'fileaction: the lock code, sent as the reason that the dialect has for it' },
+  file: { type: 'string', value: '<name>', about: 'fileaction: the file (DE101); the stop list by default' },
   stan: { type: 'string', value: '<digits>', about: 'the trace number; drawn by default' },
   rrn: { type: 'string', value: '<12 characters>', about: 'the retrieval reference number; made from day, hour and STAN by default' },
   at: { type: 'string', value: '<MMDDhhmmss>', about: 'DE7; now by default' },
@@ -73,6 +76,8 @@ export const sendExamples: readonly Example[] = [
   { line: 'send pinchange --pan 4761730000001068 --pin 4321 --new-pin 1234 --key-serial FFFF9876543210E00001', about: 'The first one again, from a terminal that derives its keys; this chip will be told when it is there.', needs: 'running demo' },
   { line: 'send preauth --pan 4761730000001019 --amount 80 --stan 4217 --at 1122080512', about: 'Holds 80.00 …', needs: 'running demo' },
   { line: 'send completion --pan 4761730000001019 --amount 64.20 --original 4217,1122080512', about: '… of which 64.20 is taken, and the rest given back.', needs: 'running demo' },
+  { line: 'send fileaction --pan 4761730000001076 --code 7 --station demo-2003-binary', about: 'As a network that suspects fraud: the card is locked …', needs: 'running demo' },
+  { line: 'send fileaction --pan 4761730000001076 --action delete --station demo-2003-binary', about: '… and unlocked.', needs: 'running demo' },
   { line: 'send balance --pan 4761730000000011 --json', about: 'What a program reads.', needs: 'running demo' },
   { line: 'send echo --station 127.0.0.1:8585 --spec iso8583-2003-binary --framing 2', about: 'To any address, in any format.', needs: 'running demo' },
 ];

@@ -8,6 +8,7 @@ import { UsageError } from './command.ts';
 import type { Given, Outside } from './command.ts';
 import { kinds } from './send-draft.ts';
 import type { Kind, Original, Times, Wish } from './send-draft.ts';
+import { fileActionOf } from './send-file-action.ts';
 
 /** @throws UsageError */
 export function wishOf(given: Given, outside: Outside, dialect: Dialect): Omit<Wish, 'presented'> {
@@ -32,6 +33,7 @@ export function wishOf(given: Given, outside: Outside, dialect: Dialect): Omit<W
     partial: given.has('partial'),
     times,
     fields: fieldsOf(given.texts('field')),
+    fileAction: kind === 'fileaction' ? fileActionOf(given) : undefined,
   };
   return isOfCard(kind) ? cardWish(wish, given) : wish;
 }
@@ -44,9 +46,9 @@ function kindOf(given: Given): Kind {
   return kind;
 }
 
-/** Is it about a card? */
+/** Is a card presented? */
 export function isOfCard(kind: Kind): boolean {
-  return kind !== 'raw' && kind !== 'echo' && kind !== 'signon' && kind !== 'signoff';
+  return kind !== 'raw' && kind !== 'fileaction' && kind !== 'echo' && kind !== 'signon' && kind !== 'signoff';
 }
 
 /** What a card message needs. */

@@ -22,7 +22,7 @@ export const sendCommand: Command = {
   summary: 'Sends one message as an acquirer would, and prints it and its answer field by field, masked',
   operands: `<${kinds.join(' | ')}>`,
   about: [
-    'The message is built for the station\'s edition of ISO 8583: purchase, cash, refund, balance, verify, pinchange, preauth and increment are requests for authorization (x100), completion is a financial advice (x220), reversal an x400, advice an x120; --mti takes another type. raw has the fields of --field alone.',
+    'The message is built for the station\'s edition of ISO 8583: purchase, cash, refund, balance, verify, pinchange, preauth and increment are requests for authorization (x100), completion is a financial advice (x220), reversal an x400, advice an x120, fileaction what the station\'s dialect names first (0302, x304); --mti takes another type. raw has the fields of --field alone.',
     'The line that begins with "original:" is what --original takes in a later reversal, increment or completion.',
     'Tracks, CVV2, PIN blocks, cryptograms and the like are made for the demo\'s cards, and for any card whose program\'s keys are in the configuration\'s key file. Each can be made wrong: another --cvv2, --pin or --cavv, a --forged-tag, --field 64=0000000000000000, an --atc that was used. What was done with which key is in the key file\'s access log.',
     'The exit code is 0 where there was an answer, a decline as well as an approval, and 1 where there was none.',

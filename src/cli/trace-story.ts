@@ -3,6 +3,7 @@
  *
  * Owns the words. Nothing here is card data: the book's own columns are masked.
  */
+import type { MessageLogLine } from '../book/message-log.ts';
 import { formatAmount } from '../message/money.ts';
 import { reasons } from '../message/reason.ts';
 import { standInWords } from './stand-in-words.ts';
@@ -18,6 +19,16 @@ export function storyLines(story: Story): string[] {
   if (story.holds.length > 0) lines.push('');
   for (const hold of story.holds) lines.push(holdSentence(hold));
   return lines;
+}
+
+/** Of a file action, as the log of messages has it. */
+export function fileActionLines({ atMs, mti, what, maskedPan, station, acquirer, stan, messageId, answerMti, responseCode, detail, elapsedMs }: MessageLogLine): string[] {
+  const from = [`From station ${station}`, ...(acquirer === '' ? [] : [`acquirer ${acquirer}`]), `STAN ${stan}`];
+  return [
+    `${timeWords(atMs)}: ${mti}, ${what}, card ${maskedPan}`,
+    `  ${from.join(', ')}${messageId === undefined || messageId === '' ? '' : `; here ${messageId}`}.`,
+    `  Answered ${answerMti ?? ''} ${responseCode}${elapsedMs === undefined ? '' : ` after ${durationWords(elapsedMs)}`}: ${detail}.`,
+  ];
 }
 
 function transactionLines(transaction: TracedTransaction, before: TracedTransaction | undefined): string[] {

@@ -1,11 +1,13 @@
 /** `locum trace`: one transaction's story, from the book. */
+import type { Queries } from '../book/book.ts';
+import type { MessageLogFilter, MessageLogLine } from '../book/message-log.ts';
 import type { Story, TraceBy } from '../book/trace.ts';
 import { Failure, exitFailed, UsageError } from './command.ts';
 import type { Command, Given } from './command.ts';
 import { bookName, bookOptionsOf, opensSoon } from './book-of.ts';
 import { configOf, configOption } from './configured.ts';
 import { runningSwitch } from './doctor-ports.ts';
-import { storyLines } from './trace-story.ts';
+import { fileActionLines, storyLines } from './trace-story.ts';
 
 const byWords = { rrn: 'rrn', stan: 'stan', 'approval-code': 'approvalCode', id: 'id' } as const satisfies Record<string, TraceBy>;
 
@@ -15,6 +17,7 @@ export const traceCommand: Command = {
   operands: '<RRN | STAN | approval code | id>',
   about: [
     'What belongs together is told together: an authorization with its increments, completion and reversals. Where a name was used more than once, the latest stories come first.',
+    'A file action of the network is told by its STAN or its id, from the log of messages.',
     'The book is a little behind the switch; what was answered a moment ago may take a second to be there. Exit code 1 where nothing is found.',
   ],
   options: {
@@ -36,19 +39,23 @@ export const traceCommand: Command = {
     const { trace } = await import('../book/trace.ts');
     const book = await openNeighbour(options);
     let found: { readonly by: TraceBy; readonly stories: readonly Story[] } | undefined;
+    let fileActions: readonly MessageLogLine[] = [];
     try {
       for (const by of kinds) {
         const stories = await trace(book, by, name, most).catch(tableMissing);
         if (stories.length > 0) found = { by, stories };
         if (found !== undefined) break;
       }
+      fileActions = await fileActionsNamed(book, kinds, name, most);
     } finally {
       await book.close();
     }
     if (given.has('json')) {
-      outside.print(JSON.stringify({ name, by: found?.by ?? null, stories: found?.stories ?? [] }));
-      return found === undefined ? exitFailed : 0;
+      outside.print(JSON.stringify({ name, by: found?.by ?? null, stories: found?.stories ?? [], fileActions }));
+      return found === undefined && fileActions.length === 0 ? exitFailed : 0;
     }
+    for (const line of fileActions.flatMap(fileActionLines)) outside.print(line);
+    if (found === undefined && fileActions.length > 0) return 0;
     if (found === undefined) {
       throw new Failure(`the book (${bookName(options)}) has no transaction with the ${kinds.map((by) => kindWords[by]).join(', ')} ${name}; one that was answered just now may not be there yet (locum doctor says how far it is behind)`);
     }
@@ -59,6 +66,14 @@ export const traceCommand: Command = {
     return 0;
   },
 };
+
+/** Of what has no transaction: the log's lines of file actions, latest first. */
+async function fileActionsNamed(book: Queries, kinds: readonly TraceBy[], name: string, most: number): Promise<readonly MessageLogLine[]> {
+  const { readMessageLog } = await import('../book/message-log.ts');
+  const named = kinds.flatMap((by): MessageLogFilter[] => (by === 'stan' ? [{ stan: name }] : by === 'id' ? [{ messageId: name }] : []));
+  const lines = await Promise.all(named.map(async (filter) => await readMessageLog(book, { ...filter, class: 'file' }, most)));
+  return lines.flat().reverse();
+}
 
 const kindWords: Readonly<Record<TraceBy, string>> = { rrn: 'RRN', stan: 'STAN', approvalCode: 'approval code', id: 'id' };
 

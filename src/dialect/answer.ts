@@ -48,7 +48,7 @@ export interface ChipAnswer {
  */
 export function draftAnswer(request: Message, response: Response, dialect: Dialect, draft: Draft, rrn: string, chip?: ChipAnswer): Draft {
   const { fields } = request.codec.spec;
-  begin(request, draft);
+  beginAnswer(request, draft);
   for (const field of dialect.answer.echo) draft.copy(request, field);
   // A reversal's DE4 is what its original claimed, or (1993, 2003) what it came to: echoed, it is right in either case.
   if (response.amount !== undefined && cardClassOfMti(request.mti) !== 'reversal') writeAmounts(request, response, response.amount, dialect, draft);
@@ -70,7 +70,7 @@ export function draftAnswer(request: Message, response: Response, dialect: Diale
  * @param checkValue of a key that was taken, hexadecimal: told where the dialect has a place for it; empty: none
  */
 export function draftNetworkAnswer(request: Message, reason: Reason | undefined, dialect: Dialect, draft: Draft, checkValue = ''): Draft {
-  begin(request, draft);
+  beginAnswer(request, draft);
   for (const field of dialect.answer.networkEcho) draft.copy(request, field);
   const { confirmation } = dialect.keyChange;
   if (checkValue !== '' && confirmation !== undefined) writePlace(draft, request.codec.spec, confirmation, checkValue, 'hex');
@@ -79,7 +79,7 @@ export function draftNetworkAnswer(request: Message, reason: Reason | undefined,
 
 /** The answer to a request of any type that is not taken, mostly 9102 or 9100. To be asked for only where `answerMti` has a type. */
 export function draftRefusal(request: Message, reason: Reason, dialect: Dialect, draft: Draft): Draft {
-  begin(request, draft);
+  beginAnswer(request, draft);
   for (const field of dialect.answer.echo) draft.copy(request, field);
   return draft.set(39, dialect.reasons.responseCode(reason));
 }
@@ -89,7 +89,7 @@ export const takenActions: Readonly<Record<PassedKind, '4000' | '6000' | '7000'>
 
 /** The answer to a message of an issuer to an acquirer, from whoever took it. @param action of ISO 8583:2003 */
 export function draftTaken(request: Message, action: '4000' | '6000' | '7000', dialect: Dialect, draft: Draft): Draft {
-  begin(request, draft);
+  beginAnswer(request, draft);
   for (const field of dialect.answer.echo) draft.copy(request, field);
   return draft.set(39, dialect.reasons.responseCodeOfAction(action)!);
 }
@@ -123,7 +123,8 @@ function codeOf(what: NetworkFunction, dialect: Dialect): string | undefined {
   return undefined;
 }
 
-function begin(request: Message, draft: Draft): void {
+/** The type that answers, under the header that came: all that an answer begins with. */
+export function beginAnswer(request: Message, draft: Draft): void {
   const { header } = request;
   draft.clear(answerMti(request.mti) ?? request.mti);
   if (header !== undefined) draft.header = header;

@@ -4,6 +4,7 @@
  */
 import type { EntryMode, MessageClass, Purpose, Version } from '../message/message.ts';
 import type { Condition } from './conditions.ts';
+import type { FileActionRules } from './file-action.ts';
 import type { ForwardRules } from './forward-rules.ts';
 import type { CarriedKey, CarriedPin, NetworkFunction } from './meaning.ts';
 import type { ReasonMap } from './reason-map.ts';
@@ -155,4 +156,6 @@ export interface Dialect {
   readonly forward: ForwardRules;
   /** Of an issuer's messages to acquirers. */
   readonly toAcquirer: ToAcquirerRules;
+  /** Of the network to the switch; undefined: none is understood. */
+  readonly fileAction: FileActionRules | undefined;
 }

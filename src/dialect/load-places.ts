@@ -90,8 +90,12 @@ function readFormat(node: JsonNode): PinFormat {
   return format === 2 ? node.fail('format 2 is for chips, and does not travel') : (format as PinFormat);
 }
 
-function readCodes<T>(node: JsonNode, read: (value: JsonNode) => T): CodePlace<T> {
-  const place = readPlace(node, 'codes');
+/**
+ * A place whose values stand for something; at least one.
+ * @param also names of members that go with it and are read elsewhere
+ */
+export function readCodes<T>(node: JsonNode, read: (value: JsonNode) => T, ...also: string[]): CodePlace<T> {
+  const place = readPlace(node, 'codes', ...also);
   const codes = new Map(node.at('codes').members().map(([code, value]) => [code, read(value)]));
   return codes.size === 0 ? node.at('codes').fail('at least one is needed') : { place, codes };
 }

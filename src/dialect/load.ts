@@ -4,6 +4,7 @@ import type { EntryMode, MessageClass, Purpose, Version } from '../message/messa
 import { readConditions, readMask } from './conditions.ts';
 import { functionMeanings } from './dialect.ts';
 import type { AmountForm, AnswerRules, Dialect, Entry, EntryModes, FunctionMeaning, TrackValue } from './dialect.ts';
+import { readFileActionRules } from './file-action.ts';
 import { readForward } from './forward-rules.ts';
 import { DialectError, JsonNode } from './json.ts';
 import { readAuthentication, readCvv2Places, readKeyChange, readPin, secretFields } from './load-places.ts';
@@ -37,7 +38,7 @@ export function loadDialect(json: unknown, file: string, reasons: ReasonMap): Di
   const root = new JsonNode(json, file).only(
     'name', 'version', 'about', 'required', 'amounts', 'processingCodes', 'functionCodes', 'preauthorization', 'completion',
     'approvalCodeCompletes', 'partialApproval', 'cardNotPresent', 'entryModes', 'cvv2', 'pin', 'authentication', 'tracks',
-    'merchant', 'network', 'keyChange', 'fingerprint', 'answer', 'forward', 'toAcquirer',
+    'merchant', 'network', 'keyChange', 'fingerprint', 'answer', 'forward', 'toAcquirer', 'fileAction',
   );
   const version = root.at('version').oneOf(versions);
   if (reasons.version !== version) root.at('version').fail(`the reason map ${reasons.name} is one of ${reasons.version}`);
@@ -77,6 +78,7 @@ export function loadDialect(json: unknown, file: string, reasons: ReasonMap): Di
     answer: readAnswer(root.at('answer'), isSecret),
     forward: readForward(root.at('forward'), isSecret),
     toAcquirer: readToAcquirer(root.at('toAcquirer'), version),
+    fileAction: readFileActionRules(root.at('fileAction'), version, isSecret),
   };
 }
 

@@ -30,6 +30,16 @@ export function isRepeat(mti: string): boolean {
   return digit === 49 || digit === 51 || digit === 53;
 }
 
+/** 0423 → 0422, 1620 → 1620. */
+export function typeSentFirst(mti: string): string {
+  return mti.slice(0, 3) + String.fromCharCode(mti.charCodeAt(3) & ~1);
+}
+
+/** The same type, as it is sent again. */
+export function typeSentAgain(mti: string): string {
+  return mti.slice(0, 3) + String.fromCharCode(mti.charCodeAt(3) | 1);
+}
+
 /** The type that answers: 0100 and 0101 → 0110, 0421 → 0430, 1804 → 1814. Undefined where nothing is answered: notifications, answers. */
 export function answerMti(mti: string): string | undefined {
   if (mti.length !== 4 || !isRequest(mti)) return undefined;

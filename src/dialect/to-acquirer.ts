@@ -15,7 +15,7 @@ import { institution, isDigits, trimmed, withoutZeros } from './digits.ts';
 import { Faults } from './faults.ts';
 import type { JsonNode } from './json.ts';
 import { readPlace } from './load-places.ts';
-import { isRepeat, versionOfMti } from './mti.ts';
+import { isRepeat, typeSentFirst, versionOfMti } from './mti.ts';
 import { readOriginal } from './original.ts';
 import { placeText } from './places.ts';
 import { isTransmissionTime } from './times.ts';
@@ -97,16 +97,6 @@ export function readPassed(message: Message, dialect: Dialect): PassedMeaning | 
     localAt: dialect.version === '1987' ? (message.text(13) ?? '') + (message.text(12) ?? '') : (message.text(12) ?? ''),
     acquirer: institution(message.text(32)), terminal: trimmed(message.text(41)), rrn: trimmed(message.text(37)), pan, amount, billing, original, text, fault: faults.first,
   };
-}
-
-/** 0423 → 0422, 1620 → 1620. */
-function typeSentFirst(mti: string): string {
-  return mti.slice(0, 3) + String.fromCharCode(mti.charCodeAt(3) & ~1);
-}
-
-/** The same type, as it is sent again. */
-export function typeSentAgain(mti: string): string {
-  return mti.slice(0, 3) + String.fromCharCode(mti.charCodeAt(3) | 1);
 }
 
 export function readToAcquirer(node: JsonNode, version: Dialect['version']): ToAcquirerRules {

@@ -1,5 +1,5 @@
 /**
- * This node's negative list: what operators ordered of cards' locks, for while the accounts' store is away. It owns the last order of each
+ * This node's negative list: what operators and the network ordered of cards' locks, for while the accounts' store is away. It owns the last order of each
  * card, on this node's disk.
  *
  *   n.<token>  the card's last order, due, so that it is found again at a start and not forgotten before its time
@@ -7,11 +7,12 @@
  * An order stays until its account has had it for longer than anything that was seen of an account before can count. Refuses an order that
  * is older than the one that is there. Invariant: what `put` called listed is found again after a crash.
  */
+import type { AskedBy } from '../account/card-lifecycle.ts';
 import { assert } from '../base/assert.ts';
 import { calling } from '../store/calling.ts';
 import type { CommitItem, PartitionEpoch, Store } from '../store/store.ts';
 
-/** What an operator ordered of one card. */
+/** What was ordered of one card. */
 export interface LockOrder {
   /** Unique over switches: the same order changes each list and the account once. */
   readonly id: string;
@@ -20,6 +21,7 @@ export interface LockOrder {
   readonly lockCode: number;
   /** Unix ms; above that of every order of the card that the switch which took it knew. */
   readonly orderedAtMs: number;
+  readonly askedBy: AskedBy;
   /** Who, and why. */
   readonly by: string;
   readonly why: string;
@@ -198,12 +200,13 @@ function isLater(one: Pick<LockOrder, 'id' | 'orderedAtMs'>, other: Pick<LockOrd
   return one.orderedAtMs === other.orderedAtMs ? one.id > other.id : one.orderedAtMs > other.orderedAtMs;
 }
 
-function encode({ id, token, lockCode, orderedAtMs, by, why, heldSinceMs }: ListedCard): string {
-  return form + JSON.stringify([id, token, lockCode, orderedAtMs, by, why, heldSinceMs ?? 0]);
+function encode({ id, token, lockCode, orderedAtMs, askedBy, by, why, heldSinceMs }: ListedCard): string {
+  return form + JSON.stringify([id, token, lockCode, orderedAtMs, by, why, heldSinceMs ?? 0, askedBy]);
 }
 
 function decode(text: string): ListedCard {
   if (!text.startsWith(form)) throw new Error('the negative list on disk is in a form that this program does not know: a newer one wrote it');
-  const [id, token, lockCode, orderedAtMs, by, why, heldSinceMs] = JSON.parse(text.slice(form.length)) as [string, string, number, number, string, string, number];
-  return { id, token, lockCode, orderedAtMs, by, why, heldSinceMs: heldSinceMs === 0 ? undefined : heldSinceMs };
+  // Older lists do not say who asked: operators did.
+  const [id, token, lockCode, orderedAtMs, by, why, heldSinceMs, askedBy = 'staff'] = JSON.parse(text.slice(form.length)) as [string, string, number, number, string, string, number, AskedBy?];
+  return { id, token, lockCode, orderedAtMs, askedBy, by, why, heldSinceMs: heldSinceMs === 0 ? undefined : heldSinceMs };
 }

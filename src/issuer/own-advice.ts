@@ -19,7 +19,7 @@ type Kept = Omit<CardMessage, 'card' | 'newPin'> & { readonly card: Omit<CardMes
 export function encodeOwn(message: OwnMessage): string {
   if (message.kind === 'card') return JSON.stringify(cardFacts(message));
   const { kind, id, accountId, receivedAtMs, cardToken } = message;
-  return JSON.stringify({ kind, id, accountId, receivedAtMs, cardToken, ...(message.kind === 'cardLock' ? { lockCode: message.lockCode } : {}) });
+  return JSON.stringify({ kind, id, accountId, receivedAtMs, cardToken, ...(message.kind === 'cardLock' ? { lockCode: message.lockCode, by: message.by } : {}) });
 }
 
 /** @param pan undefined: it is no card message. @throws SyntaxError where the text is none that `encodeOwn` wrote */

@@ -1,5 +1,5 @@
 /**
- * An operator's order as its account has it: the message of it, and what the account would say to it, by what was last known. Pure.
+ * An order of a card's lock as its account has it: the message of it, and what the account would say to it, by what was last known. Pure.
  *
  * Invariant: every switch makes the same message of an order.
  */
@@ -13,9 +13,9 @@ import type { LockOrder } from './negative-list.ts';
 export type OwnOrderMessage = CardLockMessage | CardUnlockMessage;
 
 /** @param accountId empty: it is not known yet */
-export function orderMessage({ id, token: cardToken, lockCode, orderedAtMs: receivedAtMs }: LockOrder, accountId: string): OwnOrderMessage {
+export function orderMessage({ id, token: cardToken, lockCode, orderedAtMs: receivedAtMs, askedBy: by }: LockOrder, accountId: string): OwnOrderMessage {
   const base = { id, accountId, receivedAtMs, cardToken };
-  return lockCode === 0 ? { ...base, kind: 'cardUnlock' } : { ...base, kind: 'cardLock', lockCode };
+  return lockCode === 0 ? { ...base, kind: 'cardUnlock' } : { ...base, kind: 'cardLock', lockCode, by };
 }
 
 /** The order that the message is of, as far as orders are told apart by it. */

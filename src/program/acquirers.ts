@@ -10,7 +10,7 @@ import type { Deadlines } from '../base/deadlines.ts';
 import type { Log } from '../base/log.ts';
 import { Faults } from '../dialect/faults.ts';
 import { readAmount } from '../dialect/amounts.ts';
-import { typeSentAgain } from '../dialect/to-acquirer.ts';
+import { typeSentAgain } from '../dialect/mti.ts';
 import { HostIssuer } from '../host/host-issuer.ts';
 import type { CircuitConfig } from '../host/circuit.ts';
 import type { HostResult, LateAnswer } from '../host/host.ts';

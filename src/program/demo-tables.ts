@@ -18,14 +18,18 @@ export const demoCurrency = '978';
 /** Which of the program's PIN verification keys the demo's cards were made with. */
 export const demoPvkIndex = 1;
 
-/** Two bytes of length, the high one first, which do not count themselves: what a link has without a framing of its own. */
-function station(spec: string, port: number, terminalKey: string, institution: string): TableDocument {
+/**
+ * Two bytes of length, the high one first, which do not count themselves: what a link has without a framing of its own.
+ * @param fileActions may it lock cards, as a network does?
+ */
+function station(spec: string, port: number, terminalKey: string, institution: string, fileActions: boolean): TableDocument {
   return {
     kind: 'station',
     name: spec.replace('iso8583', 'demo'),
     document: {
       link: { listen: { host: '127.0.0.1', port } }, spec,
       security: { pinKey: 'demo-zpk', terminalKey, mac: { key: 'demo-zak', required: false }, transportKey: 'demo-kek' },
+      fileActions,
       acquirer: { institutions: [institution] },
     },
   };
@@ -62,9 +66,9 @@ const demoStandIn = {
 };
 
 export const demoTables: readonly TableDocument[] = [
-  station('iso8583-1987-ascii', 8583, 'demo-bdk', '100001'),
-  station('iso8583-1987-binary', 8584, 'demo-bdk', '100002'),
-  station('iso8583-2003-binary', 8585, 'demo-bdk-aes', '100003'),
+  station('iso8583-1987-ascii', 8583, 'demo-bdk', '100001', true),
+  station('iso8583-1987-binary', 8584, 'demo-bdk', '100002', false),
+  station('iso8583-2003-binary', 8585, 'demo-bdk-aes', '100003', true),
   {
     kind: 'program',
     name: demoProgram,

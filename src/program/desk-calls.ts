@@ -4,6 +4,7 @@
  * Refuses nothing itself; what an account or the keys refuse, it says. Invariants: a card's number is wrapped before anything else is done
  * with it; a card's token leads to its account before the account has the card.
  */
+import type { AskedBy } from '../account/card-lifecycle.ts';
 import type { LifecycleMessage } from '../account/lifecycle.ts';
 import { assert } from '../base/assert.ts';
 import type { GuardRoom } from '../issuer/guard-room.ts';
@@ -29,7 +30,7 @@ export interface DeskCallsOptions {
   /** Monotonic ms. */
   readonly elapsed: () => number;
   /** Tells all who may stand in for a card's account that it has this lock code now (0: none). */
-  readonly tellLock?: (token: string, lockCode: number, by: string) => Promise<void>;
+  readonly tellLock?: (token: string, lockCode: number, by: AskedBy) => Promise<void>;
 }
 
 /** How long an account may take: less than whoever asks waits. */

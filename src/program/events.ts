@@ -106,6 +106,10 @@ export function switchEvents({ switch: counted }: Metrics, log: Log, gate: LogGa
       counted.networkManagement(station, kind, accepted, detail);
       gate.event('network management', () => ({ station, kind, accepted, ...(detail === '' ? {} : { detail }) }));
     },
+    fileAction: (station, operation, action, detail, card) => {
+      counted.fileAction(station, operation, action, detail, card);
+      gate.event('file action', () => ({ station, operation, action, detail, ...(card === '' ? {} : { card }) }));
+    },
     echoed: (station, connection, elapsedMs) => {
       counted.echoed(station, connection, elapsedMs);
       if (elapsedMs === undefined) gate.warning('echo not answered', () => ({ station, connection }));

@@ -63,6 +63,7 @@ export function newMetrics(): Metrics {
   const dropped = counter('locum_messages_dropped_total', 'Messages that got no answer', ['station', 'reason']);
   const refused = counter('locum_messages_refused_total', 'Messages of a type that is not taken', ['station', 'mti', 'reason']);
   const network = counter('locum_network_management_total', 'Network management requests', ['station', 'kind', 'accepted']);
+  const fileActions = counter('locum_file_actions_total', 'File actions answered, by action code', ['station', 'operation', 'action']);
   const renewals = counter('locum_zone_key_renewals_total', 'Zone keys that were brought to a station', ['station', 'purpose', 'accepted']);
   const echoes = counter('locum_station_echoes_total', 'Echoes of ours', ['station', 'answered']);
   const cutOvers = counter('locum_cut_overs_total', 'Business days that were ended', ['station', 'by']);
@@ -149,6 +150,7 @@ export function newMetrics(): Metrics {
       dropped: (station, reason) => dropped(station, reason).inc(),
       refused: (station, mti, reason) => refused(station, mti, reason).inc(),
       networkManagement: (station, what, accepted) => network(station, what, String(accepted)).inc(),
+      fileAction: (station, operation, action) => fileActions(station, operation, action).inc(),
       echoed: (station, _id, elapsedMs) => {
         echoes(station, String(elapsedMs !== undefined)).inc();
         if (elapsedMs !== undefined) answerTime(station, 'echo').observe(elapsedMs / 1000);

@@ -5,6 +5,8 @@
  * no own one, and what its account refuses. Invariant: the answer comes when every configured switch has been told, and names those that
  * it did not reach.
  */
+import { askers } from '../account/card-lifecycle.ts';
+import type { AskedBy } from '../account/card-lifecycle.ts';
 import type { LockOrder, NegativeList } from '../issuer/negative-list.ts';
 import type { CardVault } from '../keys/hsm.ts';
 import { Pan } from '../message/pan.ts';
@@ -13,34 +15,23 @@ import { ConfigError } from '../base/schema.ts';
 import type { ObjectSchema, Schema } from '../base/schema.ts';
 import { OperationRefused } from '../office/operation.ts';
 import type { Operation, OperationInput } from '../office/operation.ts';
-import type { LockTaken, OwnLocks } from '../switch/own-locks.ts';
+import type { LockTaken } from '../switch/own-locks.ts';
+import { tellOthers } from './lock-orders.ts';
+import type { LockOrdersOutside, OrderTold, PassedOn } from './lock-orders.ts';
 import { whyField } from './operator-tables.ts';
-import type { Peer } from './operator-peers.ts';
-import { count, text } from './schema-parts.ts';
+import { choice, count, text } from './schema-parts.ts';
 
-export interface LocksOutside {
-  readonly list: NegativeList;
-  readonly locks: Pick<OwnLocks, 'take'>;
-  readonly peers: readonly Peer[];
-  /** This switch. */
-  readonly name: string;
+export interface LocksOutside extends LockOrdersOutside {
   readonly vault: Pick<CardVault, 'cardToken'>;
   /** Is it a card whose account is here, by the tables? */
   readonly isOwn: (pan: Pan) => boolean;
-  readonly newId: () => string;
-  readonly log: { event(name: string, fields: Readonly<Record<string, unknown>>): void; warning(name: string, fields: Readonly<Record<string, unknown>>): void };
 }
 
 /** What became of an order. */
-export interface LockOrdered {
+export interface LockOrdered extends OrderTold {
   readonly card: string;
   /** 0: it is unlocked. */
   readonly lockCode: number;
-  /** `waits`: on disk, until the store is back. */
-  readonly account: 'has' | 'waits';
-  /** Switches that have it on their negative lists, this one first. */
-  readonly reached: readonly string[];
-  readonly notReached: readonly { readonly switch: string; readonly why: string }[];
 }
 
 /** One card of the negative list. */
@@ -52,11 +43,6 @@ export interface ListedShown {
   readonly why: string;
   /** ISO 8601; undefined: it waits for the account. */
   readonly accountHasSince: string | undefined;
-}
-
-/** What another switch answers to an order that is passed on to it. */
-interface PassedOn {
-  readonly account: 'has' | 'waits';
 }
 
 const token: Schema = { type: 'string', description: 'the card\'s token; or its number', minLength: 1, pattern: '^[A-Za-z0-9_-]{22}$', $comment: 'a card\'s token: 22 letters, digits, hyphens and underscores' };
@@ -89,48 +75,23 @@ export function lockOperations(outside: LocksOutside): Operation[] {
         id: text('the order\'s id', '^[A-Za-z0-9._:-]{1,128}$', '1 to 128 letters, digits, dots, colons, hyphens and underscores'), token,
         code: count('the lock code; 0: the card is unlocked', 0, 8),
         orderedAtMs: count('when it was ordered; Unix milliseconds', 0, Number.MAX_SAFE_INTEGER), why: whyField,
+        askedBy: choice('who asked for it', askers, 'staff'),
         accountHas: { type: 'boolean', description: 'whether its account has it', default: false },
       }, ['id', 'token', 'code', 'orderedAtMs']),
       run: async (input, by) => {
-        const order: LockOrder = { id: input['id'] as string, token: input['token'] as string, lockCode: input['code'] as number, orderedAtMs: input['orderedAtMs'] as number, by, why: whyIn(input) };
-        return { account: accountIn(await outside.locks.take(order, input['accountHas'] as boolean)) } satisfies PassedOn;
+        const order: LockOrder = { id: input['id'] as string, token: input['token'] as string, lockCode: input['code'] as number, orderedAtMs: input['orderedAtMs'] as number, askedBy: input['askedBy'] as AskedBy, by, why: whyIn(input) };
+        return { account: accountIn(await outside.locks.take(order, input['accountHas'] === true ? 'held' : 'passedOn')) } satisfies PassedOn;
       },
     },
   ];
 }
 
 async function ordered(outside: LocksOutside, input: OperationInput, lockCode: number, by: string): Promise<LockOrdered> {
-  const { list, locks, peers, name, newId, log } = outside;
+  const { list, locks, newId } = outside;
   const card = tokenOf(outside, input);
-  const order: LockOrder = { id: newId(), token: card, lockCode, orderedAtMs: list.orderTimeMs(card), by, why: whyIn(input) };
-  const taken = await locks.take(order, false);
-  const here = accountIn(taken, card);
-  const asked = await Promise.all(peers.map(async (peer) => ({ peer, told: await passOn(peer, order, here === 'has') })));
-  const reached = [name, ...asked.filter(({ told }) => 'account' in told).map(({ peer }) => peer.name)];
-  const notReached = asked.flatMap(({ peer, told }) => ('why' in told ? [{ switch: peer.name, why: told.why }] : []));
-  const account = here === 'has' || asked.some(({ told }) => 'account' in told && told.account === 'has') ? 'has' : 'waits';
-  const facts = { card, lockCode, by, why: order.why, account, reached };
-  if (notReached.length === 0) log.event('card lock ordered', facts);
-  else log.warning('card lock ordered', { ...facts, notReached });
-  return { card, lockCode, account, reached, notReached };
-}
-
-/**
- * Tells this switch's negative list, and every other switch, what a card's account has taken from a door already: whoever stands in for it
- * with what was seen before declines from now on. Resolves when all have been asked; what one does not take is logged.
- */
-export async function tellLock({ list, locks, peers, newId, log }: Omit<LocksOutside, 'name' | 'vault' | 'isOwn'>, card: string, lockCode: number, by: string): Promise<void> {
-  const order: LockOrder = { id: newId(), token: card, lockCode, orderedAtMs: list.orderTimeMs(card), by, why: '' };
-  const [here, ...asked] = await Promise.all([locks.take(order, true), ...peers.map(async (peer) => ({ peer, told: await passOn(peer, order, true) }))]);
-  const notReached = asked.flatMap(({ peer, told }) => ('why' in told ? [{ switch: peer.name, why: told.why }] : []));
-  if (here.kind !== 'listed' || notReached.length > 0) log.warning('card lock not told to all', { card, lockCode, by, here: here.kind, notReached });
-}
-
-async function passOn(peer: Peer, { id, token: card, lockCode, orderedAtMs, by, why }: LockOrder, accountHas: boolean): Promise<PassedOn | { readonly why: string }> {
-  const answer = await peer.ask({ method: 'POST', path: 'negative-list', fields: { id, token: card, code: lockCode, orderedAtMs, accountHas, ...(why === '' ? {} : { why }) } }, by);
-  // The switches on a store are of one version.
-  if (answer.kind === 'done') return answer.answer as PassedOn;
-  return { why: answer.kind === 'refused' ? answer.detail : answer.why };
+  const order: LockOrder = { id: newId(), token: card, lockCode, orderedAtMs: list.orderTimeMs(card), askedBy: 'staff', by, why: whyIn(input) };
+  const account = accountIn(await locks.take(order, 'asked'), card);
+  return { card, lockCode, ...await tellOthers(outside, order, account) };
 }
 
 /** @throws OperationRefused where it was not taken */

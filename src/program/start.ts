@@ -27,11 +27,14 @@ import type { LinkOutside } from '../link/link.ts';
 import { nodeNetwork } from '../link/node-network.ts';
 import { loadTls } from '../link/tls-files.ts';
 import { TurnEnd } from '../link/turn-end.ts';
+import type { Pan } from '../message/pan.ts';
+import { StoreHeads } from '../office/account-heads.ts';
 import { RedisStore } from '../store/redis.ts';
 import { SqliteStore } from '../store/sqlite.ts';
 import type { Store } from '../store/store.ts';
 import { Decisions } from '../switch/decisions.ts';
 import { Directory } from '../switch/directory.ts';
+import { FileActions } from '../switch/file-actions.ts';
 import { Hosts } from '../switch/hosts.ts';
 import { HsmTurn } from '../switch/hsm-turn.ts';
 import { noMessageLog } from '../switch/message-log.ts';
@@ -61,7 +64,8 @@ import type { Metrics } from './metrics.ts';
 import { Office } from './office.ts';
 import { operationsOf } from './operations.ts';
 import { OwnAccounts, openNegativeList } from './own-accounts.ts';
-import { tellLock } from './operator-locks.ts';
+import { lockInAccount, takeAndTell, tellLock } from './lock-orders.ts';
+import type { LockOrdersOutside } from './lock-orders.ts';
 import { openPeers } from './operator-peers.ts';
 import { openOperatorToken } from './operator-token.ts';
 import type { SystemParameters } from './parameters.ts';
@@ -197,12 +201,19 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
     onScriptsFailed: (program, reason) => gate.warning('script for a chip not made', () => ({ program, reason, todo: 'it goes out with the chip\'s next transaction; the program\'s chip keys need smi, and smc for a PIN' })),
     bookIsTooFarBehind: () => office.lagEntries > limits.lagEntriesMax,
   });
+  const lockOrders: LockOrdersOutside = { list, locks: accounts.locks, peers, name: config.switchName, newId, log };
+  const heads = new StoreHeads(store, atTurnEnd);
+  const fileActions = new FileActions({
+    vault: hsm, list, deadlines, order: async (order) => await takeAndTell(lockOrders, order),
+    holderOf: (pan) => holderOf(current, pan),
+    lockOf: async (token) => await lockInAccount(heads, token),
+  });
   const links: LinkOutside = {
     network: nodeNetwork, deadlines, random: Math.random, turnEnd: new TurnEnd((work) => void setImmediate(work)), events: linkEvents(metrics, log, gate, notes),
   };
   warnOfKeys(current, hsm.keys(), log);
   keys.onChange(() => warnOfKeys(current, hsm.keys(), log));
-  const switch_ = new Switch(links, { decisions, hosts, hsm: hsmTurn, keyDesk: keys.desk, deadlines, now, events: switchEvents(metrics, log, gate, notes), messages, networkAnswerMs });
+  const switch_ = new Switch(links, { decisions, hosts, fileActions, hsm: hsmTurn, keyDesk: keys.desk, deadlines, now, events: switchEvents(metrics, log, gate, notes), messages, networkAnswerMs });
   const setupsOf = ({ stations }: Tables): StationSetup[] => stations.map(stationSetup);
   opened.push(() => switch_.stop(0));
   const failures = await switch_.exchange(setupsOf(tables), config.deadlines.stopMs);
@@ -244,11 +255,8 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
       issuerOf: (pan) => new Routing(current.programs, current.ranges).programOf(pan.reveal())?.rules.issuer,
     },
     locks: {
-      list, locks: accounts.locks, peers, name: config.switchName, vault: hsm, newId, log,
-      isOwn: (pan) => {
-        const program = new Routing(current.programs, current.ranges).programOf(pan.reveal());
-        return current.issuers.some(({ type, name }) => type === 'own' && name === program?.rules.issuer);
-      },
+      ...lockOrders, vault: hsm,
+      isOwn: (pan) => holderOf(current, pan) === 'own',
     },
     stations: { switch: switch_, rows: () => current.stations, delivery: (station) => acquirers.delivery(station), now, log },
     alerts: { on: () => watch.on, ended: () => watch.ended },
@@ -258,7 +266,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   }));
   office.serveDesk(new DeskCalls({
     ledger, store, hsm, guards, tables: () => current, elapsed,
-    tellLock: async (token, lockCode, by) => await tellLock({ list, locks: accounts.locks, peers, newId, log }, token, lockCode, by),
+    tellLock: async (token, lockCode, by) => await tellLock(lockOrders, token, lockCode, by),
   }));
   const watching = setInterval(() => watch.look(), alertLookMs).unref();
   office.serve(() => ({ stations: switch_.status, storeAnswers: ledger.storeAnswers, waiting: ledger.waiting, lagEntriesMax: limits.lagEntriesMax }));
@@ -391,10 +399,17 @@ function stationSetup(row: StationRow): StationSetup {
   const tls = row.link.tls === undefined ? undefined : loadTls(row.link.tls, `${path}.link.tls`, (file) => readFileSync(file, 'utf8'));
   return {
     endpoint: endpointConfig(row.name, row.link, tls),
-    station: { name: row.name, codec, dialect, session: row.link.session, classes: row.classes, originalKeys: row.originalKeys, security: row.security },
+    station: { name: row.name, codec, dialect, session: row.link.session, classes: row.classes, originalKeys: row.originalKeys, security: row.security, fileActions: row.fileActions },
     // What waits for an acquirer, and how it is told, is nothing of its station's.
     text: JSON.stringify([{ ...row, acquirer: undefined }, tls]),
   };
+}
+
+/** Who has the accounts of a card's range, by the tables. */
+function holderOf({ programs, ranges, issuers }: Tables, pan: Pan): 'own' | 'elsewhere' | 'nobody' {
+  const program = new Routing(programs, ranges).programOf(pan.reveal());
+  if (program === undefined) return 'nobody';
+  return issuers.some(({ type, name }) => type === 'own' && name === program.rules.issuer) ? 'own' : 'elsewhere';
 }
 
 /** Keys that matter are not opened where anybody may look at them. */

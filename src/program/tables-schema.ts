@@ -37,6 +37,7 @@ export const stationSchema: ObjectSchema = {
       items: choice('a key', ['rrn', 'approvalCode']),
       default: [],
     },
+    fileActions: { type: 'boolean', description: 'whether its file actions on the stop list are taken: they lock and unlock own cards', default: false },
     security: stationSecuritySchema,
     acquirer: acquirerSchema,
   },

@@ -45,6 +45,8 @@ export interface StationRow {
   readonly classes: readonly MessageClass[];
   /** By what an original is found where DE90 or DE56 is absent, besides the STAN. */
   readonly originalKeys: readonly OriginalKey[];
+  /** May it lock and unlock own cards by file actions? */
+  readonly fileActions: boolean;
   readonly security: StationSecurity;
   /** Of an acquirer's station. */
   readonly acquirer: AcquirerRow;
@@ -108,8 +110,8 @@ const nothingOutside: RowOutside = { environment: {}, cwd: '/' };
 export function readStation(name: string, document: unknown, outside: RowOutside = nothingOutside): StationRow {
   const path = `stations.${name}`;
   const json = readDocument('stations', name, document, outside) as Omit<StationRow, 'name' | 'link' | 'security' | 'acquirer'> & { readonly link: unknown; readonly security: unknown; readonly acquirer: unknown };
-  const { spec, dialect, reasons, classes, originalKeys } = json;
-  return { name, link: readLinkConfig(json.link, `${path}.link`), spec, dialect, reasons, classes, originalKeys, security: readStationSecurity(json.security), acquirer: readAcquirer(json.acquirer, `${path}.acquirer`) };
+  const { spec, dialect, reasons, classes, originalKeys, fileActions } = json;
+  return { name, link: readLinkConfig(json.link, `${path}.link`), spec, dialect, reasons, classes, originalKeys, fileActions, security: readStationSecurity(json.security), acquirer: readAcquirer(json.acquirer, `${path}.acquirer`) };
 }
 
 /** @throws ConfigError with the row's place */

@@ -48,6 +48,8 @@ export interface SwitchEvents {
   dropped(station: string, reason: DropReason, detail: string): void;
   /** Answered without being taken: 9102, a type that the station may not send or that is not known; 9100, bytes that do not decode. */
   refused(station: string, type: string, reason: Reason, detail: string): void;
+  /** A file action was answered with this action code of ISO 8583:2003. @param token of the card; empty: none was carried @param detail for people */
+  fileAction(station: string, operation: string, action: string, detail: string, token: string): void;
   /** @param detail why it was not accepted, where more is known than that it is not supported */
   networkManagement(station: string, what: string, accepted: boolean, detail: string): void;
   /** An echo of ours was answered after so long, or not at all. */

@@ -38,7 +38,7 @@ export interface LoggedMessage {
   readonly direction: 'in' | 'out';
   readonly mti: string;
   readonly answerMti: string;
-  /** Message class, `network`, or `other`. */
+  /** Message class, `file`, `network`, or `other`. */
   readonly class: string;
   /** Purpose, or function of network management, or kind of message. */
   readonly what: string;

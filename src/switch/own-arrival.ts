@@ -33,7 +33,7 @@ export interface OwnStandIn {
   readonly orders: OwnOrders;
 }
 
-/** Operators' orders that wait for their accounts. */
+/** Orders of locks that wait for their accounts. */
 export interface OwnOrders {
   /** The account has a later one already. */
   isOvertaken(order: OwnOrderMessage): boolean;

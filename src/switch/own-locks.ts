@@ -1,5 +1,5 @@
 /**
- * An operator's lock of an own card, as this switch takes it: into its account, or, where the account cannot be reached, onto this node's
+ * A lock of an own card that an operator or the network ordered, as this switch takes it: into its account, or, where the account cannot be reached, onto this node's
  * disk for it; and onto this node's negative list, by which stand-in declines meanwhile.
  *
  *   take ──> the account has it ──────────────────────> listed
@@ -33,6 +33,9 @@ export interface OwnLocksOptions {
   readonly elapsed: () => number;
 }
 
+/** How an order comes here. `asked`: somebody asks for it now; `passedOn`: by another switch, that was asked; `held`: its account has it already. */
+export type OrderCome = 'asked' | 'passedOn' | 'held';
+
 export type LockTaken =
   /** It is on the list here. `waits`: for its account, on this node's disk. */
   | { readonly kind: 'listed'; readonly account: 'has' | 'waits' }
@@ -60,7 +63,8 @@ export function ordersOf(list: NegativeList, refused: (order: OwnOrderMessage, r
 /** How long an account may take before its order waits on disk. */
 const accountMs = 1_500;
 
-type Told = { readonly kind: 'has' | 'away' } | { readonly kind: 'refused'; readonly reason: Reason };
+/** `hadIt`: it took this order before. */
+type Told = { readonly kind: 'has' | 'hadIt' | 'away' } | { readonly kind: 'refused'; readonly reason: Reason };
 
 export class OwnLocks {
   readonly #options: OwnLocksOptions;
@@ -69,18 +73,21 @@ export class OwnLocks {
     this.#options = options;
   }
 
-  /** @param isHeld its account has it already: another switch brought it there */
-  async take(order: LockOrder, isHeld: boolean): Promise<LockTaken> {
+  async take(order: LockOrder, come: OrderCome): Promise<LockTaken> {
     const { list } = this.#options;
     if (list.knowsLater(order)) return { kind: 'older' };
-    const account = isHeld ? 'has' : await this.#toAccount(order);
-    if (typeof account !== 'string') return account;
+    const found = come === 'held' ? 'has' : await this.#toAccount(order);
+    if (typeof found !== 'string') return found;
+    const there = list.find(order.token);
+    // What was taken before, and something else is listed since: that is of then or later, and whoever listed it told the others.
+    if (found === 'hadIt' && come === 'asked' && there !== undefined && there.id !== order.id) return { kind: 'listed', account: 'has' };
+    const account = found === 'waits' ? 'waits' : 'has';
     const listed = await list.put(order, account === 'has');
     if (listed === 'failed') return { kind: 'notWritten', account };
     return listed === 'older' ? { kind: 'older' } : { kind: 'listed', account };
   }
 
-  async #toAccount(order: LockOrder): Promise<'has' | 'waits' | LockTaken> {
+  async #toAccount(order: LockOrder): Promise<'has' | 'hadIt' | 'waits' | LockTaken> {
     const { desk, ledger, list, elapsed } = this.#options;
     const endMs = elapsed() + accountMs;
     const found = await this.#accountOf(order.token, endMs);
@@ -89,7 +96,7 @@ export class OwnLocks {
     const message = orderMessage(order, accountId ?? '');
     if (accountId !== undefined && ledger.storeAnswers && !desk.isBehind(accountId, order.token)) {
       const told = await this.#tell(accountId, message, endMs);
-      if (told.kind === 'has') return 'has';
+      if (told.kind === 'has' || told.kind === 'hadIt') return told.kind;
       if (told.kind === 'refused') return told;
     }
     const last = accountId === undefined ? undefined : ledger.lastKnown(accountId);
@@ -118,7 +125,8 @@ export class OwnLocks {
     this.#options.ledger.submit(accountId, '', message, endMs, resolve);
     const outcome = await promise;
     if (outcome.kind !== 'decided' || outcome.answer.kind !== 'answer') return { kind: 'away' };
-    const { response: { reason } } = outcome.answer;
-    return isApproval(reason) ? { kind: 'has' } : { kind: 'refused', reason };
+    const { response: { reason }, note } = outcome.answer;
+    if (!isApproval(reason)) return { kind: 'refused', reason };
+    return { kind: note === 'repeat' ? 'hadIt' : 'has' };
   }
 }

@@ -8,6 +8,7 @@ import type { SessionConfig } from '../link/session.ts';
 import type { MessageClass, OriginalKey } from '../message/message.ts';
 import type { Decisions } from './decisions.ts';
 import type { SwitchEvents } from './events.ts';
+import type { FileActionDesk } from './file-actions.ts';
 import type { Hosts } from './hosts.ts';
 import type { HsmTurn } from './hsm-turn.ts';
 import type { KeyDesk } from './key-exchange.ts';
@@ -22,6 +23,8 @@ export interface StationConfig {
   readonly classes: readonly MessageClass[];
   readonly originalKeys: readonly OriginalKey[];
   readonly security: StationSecurity;
+  /** May it lock and unlock cards by file actions? Absent: it may not. */
+  readonly fileActions?: boolean;
 }
 
 export interface StationOutside {
@@ -29,6 +32,8 @@ export interface StationOutside {
   readonly hsm: HsmTurn;
   readonly keyDesk: KeyDesk;
   readonly hosts: Hosts;
+  /** Absent: no station's are taken. */
+  readonly fileActions?: FileActionDesk;
   readonly deadlines: Deadlines;
   /** Unix ms. */
   readonly now: () => number;

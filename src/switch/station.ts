@@ -7,9 +7,11 @@ import type { Message } from '../iso8583/codec.ts';
 import { Draft } from '../iso8583/draft.ts';
 import { DecodeError, EncodeError } from '../iso8583/errors.ts';
 import { authorizationResponseCode, draftAnswer, draftRefusal, draftTaken, takenActions } from '../dialect/answer.ts';
+import { draftFileAnswer, readFileAction } from '../dialect/file-action.ts';
+import type { FileActionMeaning } from '../dialect/file-action.ts';
 import { draftReturned, writeResponder } from '../dialect/forward-return.ts';
 import { draftFormatError } from '../dialect/format-error.ts';
-import type { CardMeaning, Meaning, ResponseMeaning } from '../dialect/meaning.ts';
+import type { CardMeaning, Meaning, ResponseMeaning, UnsupportedMeaning } from '../dialect/meaning.ts';
 import { answerMti } from '../dialect/mti.ts';
 import { readMessage } from '../dialect/read.ts';
 import { readPassed } from '../dialect/to-acquirer.ts';
@@ -18,6 +20,7 @@ import type { FrameHeader } from '../link/framing.ts';
 import type { LinkConnection, LinkHandlers } from '../link/link.ts';
 import { destinationOf } from './acquirers.ts';
 import type { Handling, Result, StationContext } from './decisions.ts';
+import type { FileActionDesk } from './file-actions.ts';
 import type { LoggedMessage, LoggedOutcome } from './message-log.ts';
 import { blankLine, withoutCard } from './message-log.ts';
 import { retrievalReference } from './stamp.ts';
@@ -151,7 +154,7 @@ export class Station implements LinkHandlers {
         return;
       case 'unsupported':
         if (meaning.answerable) {
-          this.#refuse(received, meaning, '9102');
+          this.#actOrRefuse(received, meaning);
           return;
         }
         this.#outside.events.dropped(name, 'unanswerable', `type ${message.mti} on a link that speaks ${dialect.version}`);
@@ -194,6 +197,29 @@ export class Station implements LinkHandlers {
       case 'kept':
         this.#answer(begun, draftTaken(message, takenActions[passed.kind], dialect, this.#draft), this.#line(begun, meaning, 'answered', { ...facts, routed: destinationOf(outcome.station), detail: outcome.isKnown ? 'kept before' : 'kept for its acquirer' }));
     }
+  }
+
+  /** A file action, where the station may send one; anything else is not taken. */
+  #actOrRefuse(received: Received, meaning: UnsupportedMeaning): void {
+    const { name, dialect, fileActions: isAllowed } = this.#config;
+    const { fileActions } = this.#outside;
+    const action = fileActions === undefined ? undefined : readFileAction(received.message, dialect);
+    if (action === undefined || fileActions === undefined) this.#refuse(received, meaning, '9102');
+    else if (isAllowed !== true) this.#refuse(received, meaning, '9102', `a file action, which this station may not send (stations.${name}.fileActions)`);
+    else if (!this.network.admits(received.connection)) this.#refuse(received, meaning, '9102', 'a file action before the station has signed on');
+    else void this.#act(received, meaning, action, fileActions);
+  }
+
+  /** Its card is locked, unlocked or asked for. */
+  async #act(received: Received, meaning: UnsupportedMeaning, asked: FileActionMeaning, fileActions: FileActionDesk): Promise<void> {
+    const { name, dialect } = this.#config;
+    const { events } = this.#outside;
+    const begun: Received = received.begun ? received : { ...received, begun: true };
+    if (!received.begun) received.connection.begin();
+    const { action, standing, field, token, orderId, detail } = await fileActions.take({ station: name, meaning: asked });
+    events.fileAction(name, asked.operation ?? 'unknown', action, detail, token);
+    const line = this.#line(begun, meaning, 'answered', { class: 'file', what: `stop list ${asked.operation ?? 'unknown'}`, token, messageId: orderId, answeredBy: 'switch', reason: action, detail });
+    this.#answer(begun, draftFileAnswer(received.message, action, standing, field, dialect, this.#draft), line);
   }
 
   #decide(received: Received, meaning: CardMeaning): void {
@@ -260,7 +286,7 @@ export class Station implements LinkHandlers {
   }
 
   /** A type that is not taken, or a message that is not believed. */
-  #refuse(received: Received, meaning: Meaning, reason: '9102' | '9116'): void {
+  #refuse(received: Received, meaning: Meaning, reason: '9102' | '9116', why = ''): void {
     const { name, dialect } = this.#config;
     const { message } = received;
     if (answerMti(message.mti) === undefined) {
@@ -268,9 +294,9 @@ export class Station implements LinkHandlers {
       this.#finish(received);
       return;
     }
-    this.#outside.events.refused(name, typeOf(meaning), reason, `type ${message.mti}`);
+    this.#outside.events.refused(name, typeOf(meaning), reason, why === '' ? `type ${message.mti}` : `type ${message.mti}: ${why}`);
     // What is not believed has no validated source.
-    const line = reason === '9116' ? undefined : this.#line(received, meaning, 'refused', { answeredBy: 'switch', reason, detail: `type ${message.mti} is not taken here` });
+    const line = reason === '9116' ? undefined : this.#line(received, meaning, 'refused', { answeredBy: 'switch', reason, detail: why === '' ? `type ${message.mti} is not taken here` : why });
     this.#answer(received, draftRefusal(message, reason, dialect, this.#draft), line);
   }
 

@@ -49,7 +49,7 @@ describe('its examples do what they say', () => {
     expect({ code, err }).toEqual({ code: 0, err: '' });
     expect(out).not.toBe('');
     if (words.includes('--json')) JSON.parse(out);
-    if (words[0] === 'send' && !words.includes('--json')) expect(out).toMatch(/: (?:Approved|Accepted|Network management accepted)/);
+    if (words[0] === 'send' && !words.includes('--json')) expect(out).toMatch(/: (?:Approved|Accepted|File action successful|Network management accepted)/);
   });
 
   test('those of keys, one after the other in an empty folder', async () => {

@@ -208,8 +208,8 @@ describe('what does not work is a sentence', () => {
   const pan = ['--pan', '4761730000000011'];
 
   test.for<[words: readonly string[], code: number, sentence: string]>([
-    [[], 2, 'what to send is missing; there are purchase, cash, refund, balance, verify, pinchange, preauth, increment, completion, reversal, advice, echo, signon, signoff, raw.'],
-    [['purchse'], 2, 'there is no message purchse; there are purchase, cash, refund, balance, verify, pinchange, preauth, increment, completion, reversal, advice, echo, signon, signoff, raw.'],
+    [[], 2, 'what to send is missing; there are purchase, cash, refund, balance, verify, pinchange, preauth, increment, completion, reversal, advice, fileaction, echo, signon, signoff, raw.'],
+    [['purchse'], 2, 'there is no message purchse; there are purchase, cash, refund, balance, verify, pinchange, preauth, increment, completion, reversal, advice, fileaction, echo, signon, signoff, raw.'],
     [['purchase', '12.50', ...pan], 2, 'nothing follows purchase; 12.50 needs an option in front of it.'],
     [['purchase', '--amount', '1'], 2, 'purchase needs --pan or --track2.'],
     [['purchase', '--amount', '1', '--pan', '47x'], 2, '--pan is 8 to 19 digits.'],

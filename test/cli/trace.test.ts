@@ -81,7 +81,7 @@ describe('what is not found', () => {
     const { code, out, err } = await trace(['999999', '--by', 'stan']);
     expect({ code, out }).toEqual({ code: 1, out: '' });
     expect(err).toMatch(/^locum trace: the book \(.*\) has no transaction with the STAN 999999; /);
-    expect(await trace(['999999', '--json'])).toMatchObject({ code: 1, err: '', out: '{"name":"999999","by":null,"stories":[]}\n' });
+    expect(await trace(['999999', '--json'])).toMatchObject({ code: 1, err: '', out: '{"name":"999999","by":null,"stories":[],"fileActions":[]}\n' });
   });
 
   test('is told apart from a book that is not there', async () => {

@@ -2,8 +2,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import { loadDialect } from '../../src/dialect/load.ts';
+import { typeSentAgain } from '../../src/dialect/mti.ts';
 import { draftPassed } from '../../src/dialect/passed.ts';
-import { readPassed, typeSentAgain } from '../../src/dialect/to-acquirer.ts';
+import { readPassed } from '../../src/dialect/to-acquirer.ts';
 import type { PassedKind } from '../../src/dialect/to-acquirer.ts';
 import { Draft } from '../../src/iso8583/draft.ts';
 import type { Message } from '../../src/iso8583/codec.ts';

@@ -53,7 +53,7 @@ async function node(): Promise<Node> {
 }
 
 function order(lockCode: number, change: Partial<LockOrder> = {}): LockOrder {
-  return { id: `o${lockCode}`, token: 'card-1', lockCode, orderedAtMs: startMs, by: 'mia', why: 'query', ...change };
+  return { id: `o${lockCode}`, token: 'card-1', lockCode, orderedAtMs: startMs, askedBy: 'staff', by: 'mia', why: 'query', ...change };
 }
 
 test('what is listed is listed after a restart, whether its account has it or not', async () => {

@@ -213,7 +213,7 @@ export async function startHostSwitch(options: HostSwitchOptions = {}): Promise<
   });
   const drops: string[] = [];
   const quiet = (): void => undefined;
-  const events: SwitchEvents = { received: quiet, decided: quiet, dropped: (_station, reason) => void drops.push(reason), refused: quiet, networkManagement: quiet, keyRenewed: quiet, echoed: quiet, cutOver: quiet, usable: quiet, unknownContent: quiet };
+  const events: SwitchEvents = { received: quiet, decided: quiet, dropped: (_station, reason) => void drops.push(reason), refused: quiet, networkManagement: quiet, fileAction: quiet, keyRenewed: quiet, echoed: quiet, cutOver: quiet, usable: quiet, unknownContent: quiet };
   const switch_ = new Switch(
     { network: nodeNetwork, deadlines, random: Math.random, turnEnd: new TurnEnd(atTurnEnd), events: silentLinkEvents },
     { decisions, hosts: hostsOf, hsm: hsmTurn, keyDesk: noKeyDesk, deadlines, now, events, messages, networkAnswerMs: 2_000 },

@@ -1,0 +1,85 @@
+/**
+ * An order of an own card's lock, at every switch: in its account and on the negative list here, then on those of the others.
+ *
+ * Owns who is told and what is logged of it; refuses nothing itself. Invariant: every configured switch has been asked when it is said who
+ * was reached.
+ */
+import type { AskedBy } from '../account/card-lifecycle.ts';
+import type { LockOrder, NegativeList } from '../issuer/negative-list.ts';
+import type { AccountHeads } from '../lifecycle/desk-client.ts';
+import type { LockTaken, OwnLocks } from '../switch/own-locks.ts';
+import type { Peer } from './operator-peers.ts';
+
+export interface LockOrdersOutside {
+  readonly list: NegativeList;
+  readonly locks: Pick<OwnLocks, 'take'>;
+  readonly peers: readonly Peer[];
+  /** This switch. */
+  readonly name: string;
+  readonly newId: () => string;
+  readonly log: { event(name: string, fields: Readonly<Record<string, unknown>>): void; warning(name: string, fields: Readonly<Record<string, unknown>>): void };
+}
+
+/** What became of an order that was taken here. */
+export interface OrderTold {
+  /** `waits`: on disk, until the store is back. */
+  readonly account: 'has' | 'waits';
+  /** Switches that have it on their negative lists, this one first. */
+  readonly reached: readonly string[];
+  readonly notReached: readonly { readonly switch: string; readonly why: string }[];
+}
+
+/** What another switch answers to an order that is passed on to it. */
+export interface PassedOn {
+  readonly account: 'has' | 'waits';
+}
+
+/** Tells the others of an order that was taken here, and logs what became of it. */
+export async function tellOthers({ peers, name, log }: Pick<LockOrdersOutside, 'peers' | 'name' | 'log'>, order: LockOrder, here: 'has' | 'waits'): Promise<OrderTold> {
+  const asked = await Promise.all(peers.map(async (peer) => ({ peer, told: await passOn(peer, order, here === 'has') })));
+  const reached = [name, ...asked.filter(({ told }) => 'account' in told).map(({ peer }) => peer.name)];
+  const notReached = asked.flatMap(({ peer, told }) => ('why' in told ? [{ switch: peer.name, why: told.why }] : []));
+  const account = here === 'has' || asked.some(({ told }) => 'account' in told && told.account === 'has') ? 'has' : 'waits';
+  const { token: card, lockCode, askedBy, by, why } = order;
+  const facts = { card, lockCode, askedBy, by, why, account, reached };
+  if (notReached.length === 0) log.event('card lock ordered', facts);
+  else log.warning('card lock ordered', { ...facts, notReached });
+  return { account, reached, notReached };
+}
+
+/** How long the others may take to be told before whoever asked is answered; they are told all the same. */
+const tellMs = 2_000;
+
+/** Takes an order here and, where it is taken, tells the others, who are waited for for a moment. */
+export async function takeAndTell(outside: LockOrdersOutside, order: LockOrder): Promise<LockTaken> {
+  const taken = await outside.locks.take(order, 'asked');
+  if (taken.kind !== 'listed') return taken;
+  await Promise.race([tellOthers(outside, order, taken.account), new Promise((resolve) => void setTimeout(resolve, tellMs).unref())]);
+  return taken;
+}
+
+/**
+ * Tells this switch's negative list, and every other switch, what a card's account has taken from a door already: whoever stands in for it
+ * with what was seen before declines from now on. Resolves when all have been asked; what one does not take is logged.
+ */
+export async function tellLock({ list, locks, peers, newId, log }: Omit<LockOrdersOutside, 'name'>, card: string, lockCode: number, askedBy: AskedBy): Promise<void> {
+  const order: LockOrder = { id: newId(), token: card, lockCode, orderedAtMs: list.orderTimeMs(card), askedBy, by: askedBy, why: '' };
+  const [here, ...asked] = await Promise.all([locks.take(order, 'held'), ...peers.map(async (peer) => ({ peer, told: await passOn(peer, order, true) }))]);
+  const notReached = asked.flatMap(({ peer, told }) => ('why' in told ? [{ switch: peer.name, why: told.why }] : []));
+  if (here.kind !== 'listed' || notReached.length > 0) log.warning('card lock not told to all', { card, lockCode, by: askedBy, here: here.kind, notReached });
+}
+
+async function passOn(peer: Peer, { id, token: card, lockCode, orderedAtMs, askedBy, by, why }: LockOrder, accountHas: boolean): Promise<PassedOn | { readonly why: string }> {
+  const fields = { id, token: card, code: lockCode, orderedAtMs, askedBy, accountHas, ...(why === '' ? {} : { why }) };
+  const answer = await peer.ask({ method: 'POST', path: 'negative-list', fields }, by);
+  // The switches on a store are of one version.
+  if (answer.kind === 'done') return answer.answer as PassedOn;
+  return { why: answer.kind === 'refused' ? answer.detail : answer.why };
+}
+
+/** The lock code of a card by its account as the store has it; undefined: there is no such card, or it was removed. @throws what the store throws */
+export async function lockInAccount(heads: AccountHeads, token: string): Promise<number | undefined> {
+  const accountId = (await heads.accountsOfCards([token])).get(token);
+  const account = accountId === undefined ? undefined : (await heads.accounts([accountId])).get(accountId);
+  return account?.cards.find(({ record }) => record.token === token && record.state !== 'removed')?.record.lockCode;
+}
