@@ -51,7 +51,7 @@ export class People {
     this.#options = options;
   }
 
-  /** Once for each key. @throws LifecycleRefused 400 `CARD_NUMBER_REFUSED`, 409 `EXTERNAL_ID_TAKEN`, `PHONE_TAKEN` */
+  /** Once for each key. @throws LifecycleRefused 400 `CARD_NUMBER_REFUSED`, 409 `EXTERNAL_ID_TAKEN`, `PHONE_TAKEN`, `USER_DELETED` */
   async register(partner: string, { externalId, phone, email, givenName, familyName }: Identifiers, key: string, atMs: number): Promise<Person> {
     const { book, randomBytes } = this.#options;
     refuseCardNumbers({ externalId, email, givenName, familyName });
@@ -63,6 +63,7 @@ export class People {
       );
       const [row] = await queries.query<PersonRow>(`select ${personColumns} from person where partner = $1 and request_key = $2`, [partner, key]);
       if (row === undefined) throw new LifecycleRefused(503, 'BOOK_UNAVAILABLE', 'whether the user is registered cannot be told; the same call again does it once');
+      if (row.state === 'deleted') throw new LifecycleRefused(409, 'USER_DELETED', 'the user whom this key registered was deleted; another key registers another');
       return personOf(row);
     }));
   }

@@ -42,6 +42,13 @@ describe.each(Object.keys(bookFixtures) as (keyof typeof bookFixtures)[])('users
     expect((await people.register('banks', { phone: '+48600200300' }, key, atMs)).userId).not.toBe(users[0]!.userId);
   });
 
+  test('the key of a user who was deleted registers nobody, and shows nobody', async () => {
+    const key = newKey();
+    const { userId } = await people.register('shops', { givenName: 'Gone' }, key, atMs);
+    await people.remove({ partner: 'shops', userId }, atMs);
+    await expect(people.register('shops', { givenName: 'Gone' }, key, atMs)).rejects.toMatchObject({ status: 409, code: 'USER_DELETED' });
+  });
+
   test('of several that want one external id at once, one gets it, and the others are told which field it is', async () => {
     const told = await Promise.all(Array.from({ length: 6 }, async () => await people.register('shops', { externalId: 'wanted' }, newKey(), atMs).then(() => 'registered', (error: unknown) => error)));
     expect(told.filter((each) => each === 'registered')).toHaveLength(1);
