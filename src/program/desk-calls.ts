@@ -31,6 +31,8 @@ export interface DeskCallsOptions {
   readonly elapsed: () => number;
   /** Tells all who may stand in for a card's account that it has this lock code now (0: none). */
   readonly tellLock?: (token: string, lockCode: number, by: AskedBy) => Promise<void>;
+  /** Does something wait for the account that was answered in its place here? */
+  readonly isBehind?: (accountId: string) => boolean;
 }
 
 /** How long an account may take: less than whoever asks waits. */
@@ -97,6 +99,8 @@ export class DeskCalls {
   }
 
   async #apply(message: LifecycleMessage): Promise<AppliedOutcome> {
+    // What stand-in has given away is still on the account: it is not given a second time.
+    if (takesMoney(message) && this.#options.isBehind?.(message.accountId) === true) return { kind: 'unreachable' };
     const token = addedToken(message);
     if (token !== undefined && (await this.#options.store.enterAccount(token, message.accountId)) !== message.accountId) {
       return { kind: 'applied', reason: '9113', isRepeat: false };
@@ -221,6 +225,11 @@ function lockAskedBy(message: Extract<LifecycleMessage, { readonly kind: 'cardLo
     case 'cardReplace': return replacedLock;
     case 'cardRemove': return removedLock;
   }
+}
+
+/** By the word of the account: what it has, it gives, or says that there is nothing. */
+function takesMoney(message: LifecycleMessage): boolean {
+  return message.kind === 'transferOut' || message.kind === 'close' || (message.kind === 'load' && message.amountMinor < 0);
 }
 
 /** Only a message that adds a card carries its number. */

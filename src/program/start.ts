@@ -266,7 +266,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   }));
   office.serveDesk(new DeskCalls({
     ledger, store, hsm, guards, tables: () => current, elapsed,
-    tellLock: async (token, lockCode, by) => await tellLock(lockOrders, token, lockCode, by),
+    tellLock: async (token, lockCode, by) => await tellLock(lockOrders, token, lockCode, by), isBehind: (accountId) => accounts.desk.isBehind(accountId, ''),
   }));
   const watching = setInterval(() => watch.look(), alertLookMs).unref();
   office.serve(() => ({ stations: switch_.status, storeAnswers: ledger.storeAnswers, waiting: ledger.waiting, lagEntriesMax: limits.lagEntriesMax }));

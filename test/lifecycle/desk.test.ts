@@ -42,6 +42,22 @@ test('what an account refuses comes with its reason', async () => {
   expect(await desk.apply({ kind: 'load', id: newId('i'), accountId: newId('b'), receivedAtMs: Date.now(), amountMinor: 1 })).toEqual({ kind: 'applied', reason: '1018', isRepeat: false });
 });
 
+test('what stand-in may have given away is not taken out, sent or closed over before the account has it; what comes in is taken', async () => {
+  const { desk, behind } = desks;
+  const accountId = await openBalance();
+  const base = { accountId, receivedAtMs: Date.now() } as const;
+  const [load, withdraw] = [5_000, -5_000].map((amountMinor) => ({ ...base, kind: 'load' as const, id: newId('i'), amountMinor }));
+  behind.add(accountId);
+  expect(await desk.apply(load!)).toMatchObject({ kind: 'applied', reason: '0000' });
+  const transferId = newId('t');
+  for (const message of [withdraw!, { ...base, kind: 'transferOut', id: `${transferId}.out`, transferId, amountMinor: 1 }, { ...base, kind: 'close', id: newId('i') }] as const) {
+    expect(await desk.apply(message), message.kind).toEqual({ kind: 'unreachable' });
+  }
+  expect((await desk.accounts([accountId])).get(accountId)).toMatchObject({ ledgerMinor: 5_000, isClosed: false });
+  behind.delete(accountId);
+  expect(await desk.apply(withdraw!)).toEqual({ kind: 'applied', reason: '0000', isRepeat: false });
+});
+
 test('questions of one turn about many accounts are answered each with its own', async () => {
   const ids = await Promise.all(Array.from({ length: 8 }, openBalance));
   const seen = await Promise.all(ids.map(async (id) => await desks.desk.accounts([id])));

@@ -32,6 +32,8 @@ export interface Desks {
   readonly tables: Tables;
   /** Locks that all who may stand in were told of, of which switch whatever: token, code, who asked. */
   readonly toldLocks: readonly (readonly [token: string, lockCode: number, by: string])[];
+  /** Accounts that something waits for which was answered in their place. */
+  readonly behind: Set<string>;
   /** Another switch on the same store. */
   another(): Promise<{ readonly desk: DeskClient; readonly ledger: Ledger }>;
   close(): Promise<void>;
@@ -68,6 +70,7 @@ export async function openDesks(rows: readonly TableDocument[] = demoTables): Pr
   const hsm = new SoftwareHsm(loadKeys(keyFile, master), { random: randomBytes, now: () => Date.now() });
   const tables = readTables(rows, 1);
   const toldLocks: (readonly [string, number, string])[] = [];
+  const behind = new Set<string>();
   const tellLock = async (...told: readonly [string, number, string]): Promise<void> => {
     toldLocks.push(told);
     await Promise.resolve();
@@ -76,12 +79,12 @@ export async function openDesks(rows: readonly TableDocument[] = demoTables): Pr
     const elapsed = (): number => performance.now();
     const guards = new GuardRoom({ store, now: () => Date.now(), elapsed, newId: () => newId('g') });
     const ledger = await openSwitch({ store, now: () => Date.now(), findGuardRoom: guards.findGuardRoom });
-    return { ledger, desk: deskOver(store, new DeskCalls({ ledger, store, hsm, guards, tables: () => tables, elapsed, tellLock })) };
+    return { ledger, desk: deskOver(store, new DeskCalls({ ledger, store, hsm, guards, tables: () => tables, elapsed, tellLock, isBehind: (accountId) => behind.has(accountId) })) };
   };
   const { desk, ledger } = await open();
   const ledgers = [ledger];
   return {
-    desk, ledger, store, hsm, tables, toldLocks,
+    desk, ledger, store, hsm, tables, toldLocks, behind,
     another: async () => {
       const other = await open();
       ledgers.push(other.ledger);
