@@ -10,6 +10,7 @@ import { leftByReversals } from './ahead.ts';
 import { authenticationDays, authenticationId } from './authentication.ts';
 import { Change } from './change.ts';
 import { billedOf, noChecks, runChecks, wrongAmount } from './checks.ts';
+import { isUnreserved } from '../message/credit.ts';
 import { plainResponse } from './decision.ts';
 import type { DecideFacts, Decision } from './decision.ts';
 import { decided } from './entry.ts';
@@ -66,6 +67,7 @@ export function advise(owner: Owner, message: CardMessage, located: Located, rec
     if (leftMinor !== undefined) flags.push('reversedBefore');
     if (checked.failure !== undefined) flags.push(`wouldDecline:${checked.failure}`);
     if (overdraws(account, change.effects)) flags.push('overdrawn');
+    if (isUnreserved(message, effect.kind)) flags.push('partnerRateMissing');
     if (useId !== undefined && !authenticationUsed) change.mark(useId, message.id, authenticationDays);
   }
   flags.push(...security.flags);

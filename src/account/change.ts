@@ -5,6 +5,8 @@
 import { assert } from '../base/assert.ts';
 import type { Account } from './account.ts';
 import type { CardEffect } from './card.ts';
+import { creditMinor } from '../message/credit.ts';
+import type { CreditRate } from '../message/credit.ts';
 import type { CounterMove, Effects, HoldChange, Posting, RecordChange } from './journal.ts';
 import { counterMoves } from './limits.ts';
 import type { Found, Records } from './locate.ts';
@@ -93,8 +95,13 @@ export class Change {
     this.#counters.push(...counterMoves(card, counted, transactions, amountMinor));
   }
 
-  guard(delta: number): void {
-    this.#guardDelta += delta;
+  /**
+   * Takes from the partner's balance what a leg needs more of it, or gives back what it needs less.
+   * @param beforeMinor what the leg held or had posted, and holds or has now (`afterMinor`), in the cardholder's currency
+   */
+  guard(beforeMinor: number, afterMinor: number, at: CreditRate | undefined): void {
+    const { currency } = this.#account;
+    this.#guardDelta += creditMinor(beforeMinor, currency, at) - creditMinor(afterMinor, currency, at);
   }
 
   get effects(): Effects {
@@ -160,4 +167,16 @@ export class Change {
 /** The shared counter of what a partner's cardholders may still spend. */
 export function creditGuardId(partner: string): string {
   return `credit:${partner}`;
+}
+
+const depositEnd = '/deposit';
+
+/** What the partner's deposit goes by among its balances. No partner's name has a slash. */
+export function depositOf(partner: string): string {
+  return partner + depositEnd;
+}
+
+/** Whose deposit it is; undefined: it is another balance. */
+export function partnerOfDeposit(name: string): string | undefined {
+  return name.endsWith(depositEnd) ? name.slice(0, -depositEnd.length) : undefined;
 }

@@ -6,6 +6,7 @@ import { amountMinorMax } from '../base/limits.ts';
 import { checkNames } from '../message/message.ts';
 import type { CardMessage, CheckName, CheckResult } from '../message/message.ts';
 import { convertedMinor } from '../message/conversion.ts';
+import { creditRateOf } from '../message/credit.ts';
 import { proportion } from '../message/money.ts';
 import type { Amount } from '../message/money.ts';
 import { reasonOfLock } from '../message/reason.ts';
@@ -86,9 +87,12 @@ const checks: Readonly<Record<CheckName, (subject: Subject) => Verdict>> = {
     if (billedMinor <= availableMinor) return pass(value);
     return partial === undefined ? fail('1016', value) : pass(`partial ${value}`);
   },
-  partnerBalance: ({ message, isDebit, guardRefused }) => {
+  partnerBalance: ({ account, message: { terms, purpose }, original, isDebit, guardRefused }) => {
     if (guardRefused) return fail('1820', '');
-    return message.terms.creditGuard && isDebit ? passed : skipped;
+    if (!terms.creditGuard || !isDebit) return skipped;
+    // What follows an authorization is reserved as that was.
+    const isUnknown = original === undefined && creditRateOf(terms, purpose) === 'unknown';
+    return isUnknown ? fail('1821', `no rate from ${account?.currency ?? ''} to ${terms.credit?.currency ?? ''}`) : passed;
   },
 };
 

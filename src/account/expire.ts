@@ -31,7 +31,7 @@ export function expire(account: Account | undefined, message: ExpireMessage, rec
   if (leg === undefined) return nothing;
   const change = new Change(account, records, message.recordDays, message.nowMs);
   change.put(message.recordId, { ...leg, state: 'expired', changedAtMs: message.nowMs });
-  if (leg.guarded) change.guard(leg.nowMinor);
+  if (leg.guarded) change.guard(leg.nowMinor, 0, leg.creditRate);
   const entry: ExpiryEntry = {
     kind: 'expiry', accountId: account.id, sequence: account.version + 1, id: message.id, receivedAtMs: message.nowMs, decidedAtMs: message.nowMs,
     effects: change.effects, records: change.records, originalId: leg.id,

@@ -23,10 +23,11 @@ export function giveBack(change: Change, card: number, { recordId, leg }: Found,
     const parent = leg.parent === undefined ? undefined : change.at(leg.parent);
     if (parent?.leg.state !== 'open') return `parent:${parent?.leg.state ?? 'unknown'}`;
     backMinor = shrink(change, parent, leg, backMinor, nowMs);
-  }
+    // It is the authorization that reserves, for both.
+    if (leg.guarded) change.guard(parent.leg.nowMinor, parent.leg.nowMinor - backMinor, parent.leg.creditRate);
+  } else if (leg.guarded) change.guard(leg.nowMinor, keptMinor, leg.creditRate);
   change.put(recordId, { ...leg, state: isWhole ? 'reversed' : leg.state, nowMinor: keptMinor, keptMinor, changedAtMs: nowMs });
   if (leg.state === 'posted') change.post(backMinor);
-  if (leg.guarded) change.guard(backMinor);
   change.count(card, leg.counted, isWhole && leg.state !== 'added' ? -1 : 0, -backMinor);
   if (isWhole && leg.state === 'posted' && leg.parent !== undefined) undoCompletion(change, leg, nowMs);
   return undefined;

@@ -7,6 +7,8 @@ import type { CardMessage } from '../message/message.ts';
 import type { Reason } from '../message/reason.ts';
 import type { Account, Card } from './account.ts';
 import type { Change } from './change.ts';
+import { creditRateOf } from '../message/credit.ts';
+import type { CreditRate } from '../message/credit.ts';
 import { giveBack } from './give-back.ts';
 import { newLeg, standsForMinor } from './leg.ts';
 import { countedBy } from './limits.ts';
@@ -89,6 +91,14 @@ function allAliases({ located }: Moving): string[] {
   return located.aliases.map(({ id }) => id);
 }
 
+type Reserved = Pick<Leg, 'guarded' | 'creditRate'>;
+
+const unreserved: Reserved = { guarded: false };
+
+function reservedAt(creditRate: CreditRate | undefined): Reserved {
+  return creditRate === undefined ? { guarded: true } : { guarded: true, creditRate };
+}
+
 /** Holds (x1xx) or posts (x2xx) a transaction of its own. */
 function take(moving: Moving, taking: Taking): Leg {
   const { owner, message, change } = moving;
@@ -96,13 +106,15 @@ function take(moving: Moving, taking: Taking): Leg {
   const isCredit = message.purpose === 'refund';
   const isHold = message.class === 'authorization';
   if (taking.billedMinor === 0 || (isCredit && isHold)) return keep(moving, leg, []);
-  const guarded = message.terms.creditGuard;
+  const rate = creditRateOf(message.terms, message.purpose);
+  // What has happened already is taken all the same where nobody can say how much it needs; a request was refused (1821).
+  const reserved = message.terms.creditGuard && rate !== 'unknown' ? reservedAt(rate) : unreserved;
   const takenMinor = isCredit ? -taking.billedMinor : taking.billedMinor;
   const counted = isCredit ? undefined : countedBy(owner.card, message);
   if (!isHold) change.post(-takenMinor);
-  if (guarded) change.guard(-takenMinor);
+  if (reserved.guarded) change.guard(0, takenMinor, reserved.creditRate);
   change.count(owner.index, counted, 1, takenMinor);
-  const taken: Leg = { ...leg, state: isHold ? 'open' : 'posted', takenMinor, nowMinor: takenMinor, counted, guarded, expiresAtMs: isHold ? holdExpiry(message) : 0 };
+  const taken: Leg = { ...leg, state: isHold ? 'open' : 'posted', takenMinor, nowMinor: takenMinor, counted, ...reserved, expiresAtMs: isHold ? holdExpiry(message) : 0 };
   return keep(moving, taken, allAliases(moving));
 }
 
@@ -115,7 +127,7 @@ function increase(moving: Moving, original: Found, taking: Taking): Leg {
   const counted = before.counted ?? countedBy(owner.card, message);
   const expiresAtMs = Math.max(before.expiresAtMs, holdExpiry(message));
   change.count(owner.index, counted, 0, taking.billedMinor);
-  if (before.guarded) change.guard(-taking.billedMinor);
+  if (before.guarded) change.guard(before.nowMinor, before.nowMinor + taking.billedMinor, before.creditRate);
   const grown: Leg = {
     ...before, counted, nowMinor: before.nowMinor + taking.billedMinor, takenMinor: before.takenMinor + taking.billedMinor,
     wholeMinor: before.wholeMinor + taking.wholeMinor, changedAtMs: nowMs, expiresAtMs,
@@ -142,13 +154,15 @@ function complete(moving: Moving, original: Found, taking: Taking): Leg {
   const wasCounted = isOpen || before.state === 'expired';
   change.put(original.recordId, { ...before, state: 'completed', nowMinor: 0, changedAtMs: nowMs });
   change.post(-taking.billedMinor);
-  const guarded = isOpen ? before.guarded : message.terms.creditGuard;
-  if (guarded) change.guard((isOpen ? before.nowMinor : 0) - taking.billedMinor);
+  const rate = before.guarded ? before.creditRate : creditRateOf(message.terms, message.purpose);
+  const isReserved = isOpen ? before.guarded : message.terms.creditGuard;
+  const reserved = isReserved && rate !== 'unknown' ? reservedAt(rate) : unreserved;
+  if (reserved.guarded) change.guard(isOpen ? before.nowMinor : 0, taking.billedMinor, reserved.creditRate);
   const counted = (wasCounted ? before.counted : undefined) ?? countedBy(owner.card, message);
   if (wasCounted && before.counted !== undefined) change.count(owner.index, counted, 0, taking.billedMinor - before.nowMinor);
   else change.count(owner.index, counted, 1, taking.billedMinor);
   const own: Leg = {
-    ...ownLeg(moving, taking), state: 'posted', takenMinor: taking.billedMinor, nowMinor: taking.billedMinor, counted, guarded,
+    ...ownLeg(moving, taking), state: 'posted', takenMinor: taking.billedMinor, nowMinor: taking.billedMinor, counted, ...reserved,
     parent: placeOf(original.recordId, before),
   };
   return keep(moving, own, allAliases(moving));

@@ -17,6 +17,7 @@
 import { assert } from '../base/assert.ts';
 import type { OriginalReference, Trace } from '../message/message.ts';
 import type { Reason } from '../message/reason.ts';
+import type { CreditRate } from '../message/credit.ts';
 
 /** `open`: holds money; `added`: to its parent's hold; `posted`: moved money; `absent`: a reversal came and its original has not. */
 export type LegState = 'none' | 'open' | 'posted' | 'completed' | 'reversed' | 'expired' | 'absent' | 'added';
@@ -59,6 +60,8 @@ export interface Leg {
   readonly changedAtMs: number;
   readonly counted: Counted | undefined;
   readonly guarded: boolean;
+  /** Where that is in another currency: at which rate, so that it gives back what it took. */
+  readonly creditRate?: CreditRate;
   /** Ledger and available balance that DE54 answered. */
   readonly balance: readonly [ledgerMinor: number, availableMinor: number] | undefined;
   /** The leg that this one completes, adds to or tells of; of an `absent` one, the first that goes by the same alias. */
@@ -84,6 +87,8 @@ export interface TransactionRecord {
   /** Older legs of the trace have moved to records of their own. */
   readonly spilled: boolean;
 }
+
+const currencyDigits = 3;
 
 /** Legs in one record; one more moves the oldest away. */
 export const legsMax = 8;
@@ -219,6 +224,7 @@ function encodeLeg(leg: Leg): string {
   if (leg.keptMinor !== 0) text += `,k${leg.keptMinor}`;
   if (leg.actualMinor !== 0) text += `,c${leg.actualMinor}`;
   if (leg.rate !== undefined) text += `,r${leg.rate}`;
+  if (leg.creditRate !== undefined) text += `,u${leg.creditRate.currency}${leg.creditRate.rate}`;
   return text;
 }
 
@@ -249,7 +255,7 @@ function decodeLeg(scope: string, row: string): Leg {
   for (let index = 11; index < fields.length; index += 1) rare[(fields[index] as string).charAt(0)] = (fields[index] as string).slice(1);
   const wholeMinor = numberOr(rare['w'], amountMinor);
   const takenMinor = numberOr(rare['t'], usuallyTaken(state, wholeMinor));
-  const { l: balance, p: parent, r: rate } = rare;
+  const { l: balance, p: parent, r: rate, u: credit } = rare;
   const leg: Leg = {
     id: unescaped(id), type: kind.startsWith('--') ? '' : kind.slice(0, 2), transmittedAt,
     localAt: localAt === '' ? transmittedAt : lengthened((localAt ?? '').slice(1)),
@@ -262,7 +268,10 @@ function decodeLeg(scope: string, row: string): Leg {
     parent: parent === undefined ? undefined : decodePlace(scope, parent),
     keptMinor: numberOr(rare['k'], 0), actualMinor: numberOr(rare['c'], 0),
   };
-  return rate === undefined ? leg : { ...leg, rate };
+  return {
+    ...leg, ...(rate === undefined ? {} : { rate }),
+    ...(credit === undefined ? {} : { creditRate: { currency: credit.slice(0, currencyDigits), rate: credit.slice(currencyDigits) } }),
+  };
 }
 
 function decodeCounted(text: string): Counted | undefined {

@@ -20,6 +20,7 @@ import { authenticationDays, authenticationId } from './authentication.ts';
 import { kindOf } from './authorize.ts';
 import { Change } from './change.ts';
 import { billedOf } from './checks.ts';
+import { isUnreserved } from '../message/credit.ts';
 import { plainResponse } from './decision.ts';
 import type { DecideFacts, Decision } from './decision.ts';
 import { transactionEntry } from './entry.ts';
@@ -67,6 +68,7 @@ export function settle(owner: Owner, message: CardMessage, stoodIn: StoodIn, loc
   }
   const { change, flags } = settling;
   if (overdraws(account, change.effects)) flags.push('overdrawn');
+  if (change.effects.ledgerMinor + change.effects.openHolds !== 0 && isUnreserved(message, kindOf(message))) flags.push('partnerRateMissing');
   if (useId !== undefined && records.get(useId) === null) change.mark(useId, message.id, authenticationDays);
   change.mark(markId, '1', markDays);
   if (own === undefined) {

@@ -8,7 +8,7 @@
  */
 import { assert } from '../base/assert.ts';
 import { balanceMinorMax } from '../base/limits.ts';
-import { creditGuardId } from '../account/change.ts';
+import { creditGuardId, depositOf, partnerOfDeposit } from '../account/change.ts';
 import type { JournalEntry } from '../account/journal.ts';
 import { partitionOf } from '../store/store.ts';
 import type { CommitItem, RecordPut, Store } from '../store/store.ts';
@@ -74,7 +74,8 @@ export class GuardRoom {
   async loadGuard({ id, partner, amountMinor }: GuardLoad): Promise<GuardLoaded> {
     assert(Number.isSafeInteger(amountMinor) && amountMinor !== 0 && Math.abs(amountMinor) <= balanceMinorMax, 'a load is a bounded amount');
     const guardId = creditGuardId(partner);
-    const home = partitionOf(guardId, this.#store.partitions);
+    const depositor = partnerOfDeposit(partner);
+    const home = partitionOf(creditGuardId(depositor ?? partner), this.#store.partitions);
     const item = this.#loading(id, guardId, home, amountMinor);
     let result = await this.#transfers.commit(home, item);
     for (let round = 1; result.kind === 'refused' && round <= roundsMax; round += 1) {
@@ -83,10 +84,25 @@ export class GuardRoom {
       result = await this.#transfers.commit(home, item);
     }
     this.#exhausted.delete(guardId);
-    if (result.kind === 'duplicate') return result.records.get(loadRecordId(id)) === item.puts[0]?.value ? 'repeat' : 'conflict';
+    if (result.kind === 'duplicate') {
+      const known = result.records.get(loadRecordId(id));
+      const wasShared = depositor !== undefined && known === loadValue(creditGuardId(depositor), amountMinor) && await this.#transfers.wasMoved(creditGuardId(depositor), home);
+      return known === item.puts[0]?.value || wasShared ? 'repeat' : 'conflict';
+    }
     if (result.kind !== 'committed') return 'refused';
     if (amountMinor > 0) await this.level(partner);
     return 'loaded';
+  }
+
+  /**
+   * Brings what a deposit was held of before it had a counter of its own over to that: in each partition once, however often it is asked for and by how many.
+   * @param isShared the partner has users whose balances are held here too: then it is theirs, and the deposit begins with nothing
+   * @throws as `loadGuard`
+   */
+  async separateDeposit(partner: string, isShared: boolean): Promise<void> {
+    for (let partition = 0; partition < this.#store.partitions; partition += 1) {
+      await this.#transfers.moveWithin(partition, creditGuardId(partner), creditGuardId(depositOf(partner)), isShared);
+    }
   }
 
   /** What is left over all partitions; a transfer that is under way at this moment is missing from it. Minor units. */
@@ -116,7 +132,7 @@ export class GuardRoom {
 
   #loading(id: string, guardId: string, home: number, amountMinor: number): CommitItem {
     const recordId = loadRecordId(id);
-    const put: RecordPut = { id: recordId, value: JSON.stringify([guardId, amountMinor]) };
+    const put: RecordPut = { id: recordId, value: loadValue(guardId, amountMinor) };
     const entry = this.#transfers.entry('loaded', { id: recordId, guardId, from: home, to: home }, amountMinor, put);
     return { puts: [put], deletes: [], once: [recordId], entries: [entry], guards: [{ guardId, delta: amountMinor, floor: 0 }] };
   }
@@ -174,6 +190,10 @@ export function guardsOf(entries: Iterable<JournalEntry>): Map<string, number> {
     if (guard !== undefined) guards.set(guard.guardId, (guards.get(guard.guardId) ?? 0) + guard.delta);
   }
   return guards;
+}
+
+function loadValue(guardId: string, amountMinor: number): string {
+  return JSON.stringify([guardId, amountMinor]);
 }
 
 function sum(slices: readonly number[]): number {

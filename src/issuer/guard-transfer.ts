@@ -14,7 +14,7 @@ import { assert } from '../base/assert.ts';
 import { noEffects } from '../account/account.ts';
 import type { GuardEntry } from '../account/journal.ts';
 import { encodeEntry } from '../account/journal.ts';
-import { StoreFenced, StoreUnknown } from '../store/store.ts';
+import { StoreFenced, StoreUnavailable, StoreUnknown } from '../store/store.ts';
 import type { CommitItem, CommitResult, RecordPut, Store } from '../store/store.ts';
 
 export interface GuardTransfer {
@@ -32,6 +32,7 @@ const guardPrefix = 'credit:';
 const resumeAfterMs = 10_000;
 const borrowedKeepMs = 30 * 86_400_000;
 const attemptsMax = 3;
+const noFloor = -Number.MAX_SAFE_INTEGER;
 
 type StoredTransfer = [form: 'lent' | 'borrowed', guardId: string, amountMinor: number, from: number, to: number];
 
@@ -51,6 +52,11 @@ export function isTransfer(recordId: string): boolean {
 /** Others than partners' balances are nothing of the book's. */
 function isCredit(guardId: string): boolean {
   return guardId.startsWith(guardPrefix);
+}
+
+/** The id of the record that says that a counter was moved to another. */
+function movedId(guardId: string): string {
+  return `${transferMark}moved:${guardId}`;
 }
 
 /** The id of the record by which a load of a partner's balance is known. */
@@ -115,6 +121,39 @@ export class GuardTransfers {
     const { store } = this.#options;
     const partitions = Array.from({ length: store.partitions }, (_, partition) => partition);
     return await Promise.all(partitions.map(async (partition) => (await store.guards(await this.#at(partition), [guardId]))[0] ?? 0));
+  }
+
+  /**
+   * Moves all that a counter has in one partition to another counter, in one step, once for ever: a record says so.
+   * @param isKept nothing is moved, then and later
+   */
+  async moveWithin(partition: number, from: string, to: string, isKept: boolean): Promise<void> {
+    for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
+      if ((await this.#moved(partition, from)) !== undefined) return;
+      const [slice] = await this.#options.store.guards(await this.#at(partition), [from]);
+      const amountMinor = slice ?? 0;
+      const isMoved = !isKept && slice !== undefined;
+      const put: RecordPut = { id: movedId(from), value: isMoved ? 'moved' : 'kept' };
+      const place = { id: `${movedId(from)}.${partition}`, from: partition, to: partition };
+      const moves = isMoved && amountMinor !== 0;
+      const result = await this.commit(partition, {
+        puts: [put], deletes: [], once: [put.id],
+        entries: moves ? [this.entry('lent', { ...place, guardId: from }, -amountMinor, put), this.entry('borrowed', { ...place, guardId: to }, amountMinor, put)] : [],
+        guards: moves ? [{ guardId: from, delta: -amountMinor, floor: amountMinor > 0 ? 0 : noFloor }, { guardId: to, delta: amountMinor, floor: noFloor }] : [],
+      });
+      // Where some of it was taken meanwhile, it is looked at again.
+      if (result.kind !== 'refused') return;
+    }
+    throw new StoreUnavailable(`${from} changed while it was moved, each time`);
+  }
+
+  /** Was what the counter had moved to another? */
+  async wasMoved(from: string, partition: number): Promise<boolean> {
+    return (await this.#moved(partition, from)) === 'moved';
+  }
+
+  async #moved(partition: number, from: string): Promise<string | undefined> {
+    return (await this.#options.store.records(await this.#at(partition), [movedId(from)]))[0];
   }
 
   /** The journal's entry of a step. */

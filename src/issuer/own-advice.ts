@@ -82,7 +82,7 @@ function termsFacts(terms: Terms): Terms {
     verificationValueRequired: terms.verificationValueRequired, pinTriesMax: terms.pinTriesMax, cryptogramRequired: terms.cryptogramRequired, atcWindow: terms.atcWindow,
     fallbackAllowed: terms.fallbackAllowed, authenticationRequired: terms.authenticationRequired,
     holdDays: { cardPresent: terms.holdDays.cardPresent, cardNotPresent: terms.holdDays.cardNotPresent, preauthorization: terms.holdDays.preauthorization },
-    recordDays: terms.recordDays, creditGuard: terms.creditGuard, originalKeys: [...terms.originalKeys],
+    recordDays: terms.recordDays, creditGuard: terms.creditGuard, ...(terms.credit === undefined ? {} : { credit: { currency: terms.credit.currency, sell: terms.credit.sell, buy: terms.credit.buy } }), originalKeys: [...terms.originalKeys],
   };
 }
 

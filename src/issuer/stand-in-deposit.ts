@@ -1,11 +1,11 @@
 /**
  * A partner's deposit under the cards of a remote issuer: what a transaction holds of it from before it is sent until it is declined,
- * reversed, or nothing came of it. The counter is the partner's credit balance, as own accounts have it.
+ * reversed, or nothing came of it. The counter is the partner's deposit balance, beside its credit balance, which own accounts take from.
  *
  * Invariant: each change of the counter is in the same commit as the record that says what is held, and as a journal entry with the effect.
  */
 import { noEffects } from '../account/account.ts';
-import { creditGuardId } from '../account/change.ts';
+import { creditGuardId, depositOf } from '../account/change.ts';
 import { encodeEntry } from '../account/journal.ts';
 import type { GuardEntry, JournalEntry } from '../account/journal.ts';
 import type { CardMessage } from '../message/message.ts';
@@ -20,8 +20,10 @@ export const noFloor = -Number.MAX_SAFE_INTEGER;
 
 const creditPrefix = 'credit:';
 
-/** The counter of a partner's deposit. */
-export const depositGuardId = creditGuardId;
+/** The counter of a partner's deposit, which is none of what is spent of balances held here. */
+export function depositGuardId(partner: string): string {
+  return creditGuardId(depositOf(partner));
+}
 
 /** What a transaction holds after a step, and the counter's change. */
 export interface Held {

@@ -4,6 +4,7 @@
  *
  *   asked ──answer, stand-in, silence──> ended          a reversal marks either; one that comes first leaves a record without an id
  */
+import { depositOf } from '../account/change.ts';
 import type { Decider as Who } from '../account/journal.ts';
 import { assert } from '../base/assert.ts';
 import type { SentReference } from '../message/advice.ts';
@@ -195,8 +196,14 @@ export function decodeRecord(text: string | null | undefined): StandInRecord | u
   return {
     id, phase: phase === 1 ? 'asked' : 'ended', untilMs, fingerprint, transmittedAt, localAt, by, why, reason, approvalCode,
     amount: currency === '' ? undefined : { amountMinor, currency }, isReversed: isReversed === 1, counted: loadCounted(counted, id), guardId,
-    sent: loadReference(sent), advised: loadReference(advised), names: loadReference(names), telling, more,
+    sent: loadReference(sent), advised: loadReference(advised), names: loadReference(names), telling,
+    more: more?.deposit === undefined ? more : { ...more, deposit: withOwnCounter(more.deposit) },
   };
+}
+
+/** Before deposits had counters of their own they were held of the credit's, whose name has no slash. */
+function withOwnCounter(deposit: Deposit): Deposit {
+  return deposit.guardId.includes('/') ? deposit : { ...deposit, guardId: depositOf(deposit.guardId) };
 }
 
 function storeReference(reference: SentReference | undefined): StoredReference {

@@ -3,10 +3,11 @@
  * balances that the partner holds; `partner`, for differences between what was authorized and what is cleared.
  *
  * Owns what each is for, and whether its partner was told that it is low. What is left is a counter in the store, which every authorization
- * of a program with `creditGuard` takes from before it is decided. Refuses a credit or deposit balance in another currency than the
- * partner's programs, and where they have several: the counter is in minor units of one. Invariant: a partner is told once of each
+ * of a program with `creditGuard` takes from before it is decided. Refuses a credit or deposit balance in another currency than that
+ * which the partner's programs name for it, and where they name several: the counter is in minor units of one. Invariant: a partner is told once of each
  * crossing of the level, in the transaction that says that it was told.
  */
+import { depositOf } from '../account/change.ts';
 import type { Book } from '../book/book.ts';
 import { eventId } from '../book/events.ts';
 import { currencyName, currencyNumber, formatAmount } from '../message/money.ts';
@@ -66,7 +67,7 @@ const columns = 'partner, kind, currency, level_minor as "levelMinor", notify_em
 
 /** The counter's name. No partner's name has a slash. */
 export function counterOf(partner: string, kind: PartnerBalanceKind): string {
-  return kind === 'partner' ? `${partner}/differences` : partner;
+  return kind === 'partner' ? `${partner}/differences` : kind === 'deposit' ? depositOf(partner) : partner;
 }
 
 export class PartnerBalances {
@@ -85,7 +86,7 @@ export class PartnerBalances {
       [partner, kind, number, requestKey, new Date(now())],
     );
     const [mine] = await book.query('select from partner_balance where partner = $1 and kind = $2 and request_key = $3', [partner, kind, requestKey]);
-    if (mine === undefined) throw new LifecycleRefused(409, 'PARTNER_BALANCE_EXISTS', 'the partner has this balance already, or spends from its other one', 'kind');
+    if (mine === undefined) throw new LifecycleRefused(409, 'PARTNER_BALANCE_EXISTS', 'the partner has this balance already', 'kind');
     return await this.get(partner, kind);
   }
 
@@ -109,7 +110,9 @@ export class PartnerBalances {
     const row = await this.#require(partner, kind);
     if (currencyNumber(currency) !== row.currency) throw new LifecycleRefused(422, 'CURRENCY_MISMATCH', 'this balance is in another currency', 'amount.currency');
     const counter = counterOf(partner, kind);
-    switch (await this.#options.desk.load({ id: `${counter}:${requestKey}`, partner: counter, amountMinor: sign * amountMinor })) {
+    // A deposit's ids are the credit's: it was one balance once, and what was loaded then is not loaded again.
+    const name = kind === 'deposit' ? partner : counter;
+    switch (await this.#options.desk.load({ id: `${name}:${requestKey}`, partner: counter, amountMinor: sign * amountMinor })) {
       case 'conflict': throw new LifecycleRefused(409, 'IDEMPOTENCY_CONFLICT', 'this key was used for another amount');
       case 'refused': throw new LifecycleRefused(409, 'FUNDS_INSUFFICIENT', 'less is left than would be taken');
       default: return await this.#shown(row);
@@ -193,13 +196,13 @@ function currencyFor(programs: readonly ProgramFacts[], kind: PartnerBalanceKind
   if (programs.length === 0) throw new LifecycleRefused(404, 'PARTNER_NOT_FOUND', 'no program is of this partner', 'partner');
   const spending = programs.filter(({ isOwn }) => kind === 'partner' || isOwn === (kind === 'credit'));
   const guarded = spending.filter(({ creditGuard }) => kind !== 'partner' && creditGuard);
-  const theirs = new Set((guarded.length > 0 ? guarded : spending).map(({ currency }) => currency));
+  const theirs = new Set((guarded.length > 0 ? guarded : spending).map(({ creditCurrency }) => creditCurrency));
   const asked = wish === undefined ? undefined : currencyNumber(wish);
   if (wish !== undefined && asked === undefined) throw new LifecycleRefused(422, 'CURRENCY_INVALID', 'no such currency is known', 'currency');
   if (kind === 'partner' && asked !== undefined) return asked;
   const [only] = theirs;
   if (only === undefined) throw new LifecycleRefused(422, 'KIND_MISMATCH', kind === 'credit' ? 'the partner holds the balances of all its programs itself' : 'the balances of all its programs are held here', 'kind');
-  if (theirs.size > 1 || (asked !== undefined && asked !== only)) throw new LifecycleRefused(422, 'CURRENCY_MISMATCH', `it has to be in the currency of the partner's programs, and they in one: ${[...theirs].map(currencyName).join(', ')}`, 'currency');
+  if (theirs.size > 1 || (asked !== undefined && asked !== only)) throw new LifecycleRefused(422, 'CURRENCY_MISMATCH', `it has to be in the currency that the partner's programs name for it, and they in one: ${[...theirs].map(currencyName).join(', ')}`, 'currency');
   return only;
 }
 

@@ -59,6 +59,8 @@ export interface ProgramFacts {
   readonly hasChip: boolean;
   /** Must what its cards spend fit into the partner's credit balance as well? */
   readonly creditGuard: boolean;
+  /** That balance's currency, ISO 4217 numeric. */
+  readonly creditCurrency: string;
   readonly limits: readonly LimitRule[];
   /** Names of merchant category groups that limits and controls may speak of. */
   readonly merchantGroups: readonly string[];

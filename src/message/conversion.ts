@@ -25,8 +25,8 @@ export function isRate(text: string): boolean {
   return rateForm.test(text) && Number(text) > 0;
 }
 
-/** Minor units of `to`; undefined where it is more than any amount can be. @param amount 0 or more minor units */
-export function convertedMinor({ amountMinor, currency }: Amount, rate: string, to: string): number | undefined {
+/** Minor units of `to`; undefined where it is more than `mostMinor`, by default any amount. @param amount 0 or more minor units */
+export function convertedMinor({ amountMinor, currency }: Amount, rate: string, to: string, mostMinor = amountMinorMax): number | undefined {
   assert(isRate(rate) && amountMinor >= 0, 'an amount is converted at a rate');
   if (amountMinor === 0) return 0;
   const point = rate.indexOf('.');
@@ -35,6 +35,6 @@ export function convertedMinor({ amountMinor, currency }: Amount, rate: string, 
   const product = BigInt(amountMinor) * BigInt(rate.replace('.', ''));
   const scale = 10n ** BigInt(Math.abs(shift));
   const minor = shift >= 0 ? product * scale : (product * 2n + scale) / (scale * 2n);
-  if (minor > BigInt(amountMinorMax)) return undefined;
+  if (minor > BigInt(mostMinor)) return undefined;
   return minor === 0n ? 1 : Number(minor);
 }

@@ -185,8 +185,17 @@ export interface Terms {
   readonly recordDays: number;
   /** Must every authorization fit into the partner's credit balance as well? */
   readonly creditGuard: boolean;
+  /** Where that is in another currency than the program's; undefined: it is not. */
+  readonly credit?: CreditTerms | undefined;
   /** Keys by which an original is found where the message names none. */
   readonly originalKeys: readonly OriginalKey[];
+}
+
+/** The partner balance's currency (ISO 4217 numeric), and what a unit of the program's costs and gives in it; undefined: no rate is known. */
+export interface CreditTerms {
+  readonly currency: string;
+  readonly sell: string | undefined;
+  readonly buy: string | undefined;
 }
 
 export type OriginalKey = 'rrn' | 'approvalCode';

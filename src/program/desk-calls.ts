@@ -18,6 +18,7 @@ import { Secret } from '../message/secret.ts';
 import type { Outcome } from '../store/decide.ts';
 import type { Store } from '../store/store.ts';
 import { personalised } from './desk-personalisation.ts';
+import { isOwnIssuer } from './tables.ts';
 import type { ProgramRow, Tables } from './tables.ts';
 
 export interface DeskCallsOptions {
@@ -207,8 +208,8 @@ export class DeskDoor {
 
 /** What the services may know of the programs. */
 export function programFacts({ programs, ranges, issuers }: Pick<Tables, 'programs' | 'ranges' | 'issuers'>): ProgramFacts[] {
-  return programs.map(({ name, partner, issuer, currency, cards, pin, chip, creditGuard, limits, merchantGroups }) => ({
-    name, partner, isOwn: issuers.some((row) => row.type === 'own' && row.name === issuer), currency, cards, creditGuard, limits,
+  return programs.map(({ name, partner, issuer, currency, cards, pin, chip, creditGuard, creditCurrency, limits, merchantGroups }) => ({
+    name, partner, isOwn: isOwnIssuer(issuers, issuer), currency, cards, creditGuard, creditCurrency: creditCurrency ?? currency, limits,
     ranges: ranges.filter(({ program }) => program === name).map(({ from, to }) => ({ from, to })),
     hasPin: pin !== undefined, hasChip: chip !== undefined, merchantGroups: Object.keys(merchantGroups),
   }));

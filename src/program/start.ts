@@ -166,7 +166,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   let current = tables;
   const limits = currentLimits(config, () => current.parameters);
   const loads = new CreditLoads({ guards, log, after });
-  await loads.apply(tables.programs);
+  await loads.apply(tables);
   const deadlines = new Deadlines(elapsed, processSchedule);
   const hsmTurn = new HsmTurn(hsm, {
     atTurnEnd, deadlines,
@@ -234,7 +234,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
     acquirers.set(changed);
     accounts.set(changed);
     void stations.exchange(setups);
-    void loads.apply(changed.programs);
+    void loads.apply(changed);
   });
   const watch = new AlertWatch({
     thresholds: () => current.parameters.alerts, notes, now, elapsed, log, metrics,

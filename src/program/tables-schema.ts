@@ -135,6 +135,7 @@ export const programSchema: ObjectSchema = {
     authentication: authenticationSchema,
     cards: cardProductSchema,
     creditGuard: { type: 'boolean', description: 'whether authorizations must fit into the partner\'s credit balance as well', default: false },
+    creditCurrency: text('in which currency that credit balance is, where it is not the program\'s: what is reserved of it is reckoned at the rate from the program\'s currency to this one, and without one what needs it is declined (1821)', '^([0-9]{3}|[A-Z]{3})$', 'an ISO 4217 code: three digits, or three capital letters'),
     creditLoads: {
       type: 'array',
       description: 'what the partner\'s credit balance is made of: each entry changes it once, when it is first read; taking an entry away again changes nothing',

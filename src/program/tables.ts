@@ -120,11 +120,13 @@ export function readProgram(name: string, document: unknown, outside: RowOutside
   const json = readDocument('programs', name, document, outside) as Omit<ProgramRow, 'name' | keyof ProgramSecurity>;
   const currency = currencyNumber(json.currency);
   if (currency === undefined) throw new ConfigError(`${path}.currency`, `must be an ISO 4217 code, not ${json.currency}; a code of letters that is not known here can be given as its three digits`);
+  const creditCurrency = json.creditCurrency === undefined ? undefined : currencyNumber(json.creditCurrency);
+  if (json.creditCurrency !== undefined && creditCurrency === undefined) throw new ConfigError(`${path}.creditCurrency`, `must be an ISO 4217 code, not ${json.creditCurrency}; a code of letters that is not known here can be given as its three digits`);
   if (!isTimeZone(json.timeZone)) throw new ConfigError(`${path}.timeZone`, `must be a time zone of the IANA such as Europe/Berlin, not ${json.timeZone}`);
   checkGroups(json.merchantGroups, `${path}.merchantGroups`);
   for (const [index, limit] of json.limits.entries()) checkLimit(limit, json.merchantGroups, `${path}.limits[${index}]`);
   checkLoads(json.creditLoads, `${path}.creditLoads`);
-  return { ...json, ...readProgramSecurity(json, path), name, currency };
+  return { ...json, ...readProgramSecurity(json, path), name, currency, ...(creditCurrency === undefined ? {} : { creditCurrency }) };
 }
 
 /** @throws ConfigError with the row's place */
@@ -166,7 +168,7 @@ export function readTables(rows: readonly TableDocument[], revision: number, out
   checkHosts(tables);
   checkAcquirers(tables);
   checkRates(tables.rates);
-  checkCreditCurrencies(tables.programs);
+  checkCreditCurrencies(tables.programs, tables.issuers);
   checkOverlaps(tables.ranges);
   checkPorts(tables.stations);
   for (const station of tables.stations) loadFormat(station, `stations.${station.name}`);
@@ -209,12 +211,21 @@ function checkLoads(loads: ProgramRow['creditLoads'], path: string): void {
   }
 }
 
-/** A partner's credit balance is one counter, in minor units of one currency: two would be added up as if they were the same. */
-function checkCreditCurrencies(programs: readonly ProgramRow[]): void {
-  for (const [index, { name, partner, currency, creditGuard }] of programs.entries()) {
-    const other = creditGuard ? programs.slice(0, index).find((each) => each.creditGuard && each.partner === partner && each.currency !== currency) : undefined;
-    if (other !== undefined) throw new ConfigError(`programs.${name}.creditGuard`, `takes from the credit balance of ${partner}, which programs.${other.name} has in ${currencyName(other.currency)}, not ${currencyName(currency)}`);
+/** A partner's credit balance is one counter, in minor units of one currency: two would be added up as if they were the same. So is its deposit balance. */
+function checkCreditCurrencies(programs: readonly ProgramRow[], issuers: readonly IssuerRow[]): void {
+  const counters = new Map<string, { readonly name: string; readonly of: string }>();
+  for (const { name, partner, issuer, currency, creditGuard, creditCurrency: of = currency } of programs) {
+    if (!creditGuard) continue;
+    const kind = isOwnIssuer(issuers, issuer) ? 'credit' : 'deposit';
+    const other = counters.get(`${kind} ${partner}`);
+    if (other !== undefined && other.of !== of) throw new ConfigError(`programs.${name}.creditGuard`, `takes from the ${kind} balance of ${partner}, which programs.${other.name} has in ${currencyName(other.of)}, not ${currencyName(of)}: creditCurrency says in which it is`);
+    counters.set(`${kind} ${partner}`, { name, of });
   }
+}
+
+/** Does it decide on balances that are held here? */
+export function isOwnIssuer(issuers: readonly IssuerRow[], name: string): boolean {
+  return issuers.some((row) => row.type === 'own' && row.name === name);
 }
 
 function isTimeZone(name: string): boolean {

@@ -1,5 +1,6 @@
 /** What a transaction of a remote issuer's card is to hold of its partner's deposit, where its program has one. */
 import { depositGuardId } from '../issuer/stand-in-deposit.ts';
+import { creditMinor, creditRateOf } from '../message/credit.ts';
 import { billedMinorOf } from '../standin/subject.ts';
 import type { DepositOrder } from '../issuer/stand-in-message.ts';
 import type { HostArrival } from './host-arrival.ts';
@@ -20,13 +21,17 @@ export function depositOrder(arrival: Arrival): DepositOrder | undefined {
   return { guardId: depositGuardId(program.rules.partner), amountMinor, dueAtMs: receivedAtMs + days * dayMs };
 }
 
-/** Does it take something of a deposit that is in another currency, so that nobody can say how much? */
-export function isUnknownToDeposit(arrival: Arrival): boolean {
-  return arrival.program?.rules.creditGuard === true && debits.includes(arrival.meaning.purpose) && amountOf(arrival) === undefined;
+/** Why nobody can say how much of a deposit it takes; undefined: it takes none, or it is known. */
+export function unknownToDeposit(arrival: Arrival): '1030' | '1821' | undefined {
+  const { program, meaning: { purpose }, message } = arrival;
+  if (program?.rules.creditGuard !== true || !debits.includes(purpose) || amountOf(arrival) !== undefined) return undefined;
+  return billedMinorOf(message, program.rules.currency) === undefined ? '1030' : '1821';
 }
 
-/** Minor units of the program's currency: of DE6 first, else of DE4, as it is or at the rate that is stamped on the message. */
+/** Minor units of the deposit's currency: of DE6 first, else of DE4, as it is or at the rate that is stamped on the message. */
 function amountOf({ program, message, meaning: { purpose } }: Arrival): number | undefined {
   if (program?.rules.creditGuard !== true || !debits.includes(purpose)) return undefined;
-  return billedMinorOf(message, program.rules.currency);
+  const billedMinor = billedMinorOf(message, program.rules.currency);
+  const rate = creditRateOf(message.terms, purpose);
+  return rate === 'unknown' || billedMinor === undefined ? undefined : creditMinor(billedMinor, program.rules.currency, rate);
 }

@@ -22,7 +22,7 @@ import { isApproval } from '../message/reason.ts';
 import type { Reason } from '../message/reason.ts';
 import { billedMinorOf } from '../standin/subject.ts';
 import type { Outcome } from '../store/decide.ts';
-import { depositOrder, isUnknownToDeposit } from './deposit-order.ts';
+import { depositOrder, unknownToDeposit } from './deposit-order.ts';
 import { bySwitch, referenceOf } from './host-arrival.ts';
 import type { Done, HostArrival } from './host-arrival.ts';
 import type { HostDeskOptions } from './host-desk-options.ts';
@@ -148,7 +148,8 @@ export class HostDesk {
   /** A request: to the issuer where it is to be asked, or in its place. */
   #begin(arrival: HostArrival, finish: Done): void {
     const course = courseOf(this.policy, this.#options.host.unavailability(arrival.meaning.class), this.#isSmall(arrival));
-    if (course.kind !== 'refuse' && isUnknownToDeposit(arrival)) this.#end(arrival, 'switch', { reason: '1030', approvalCode: '', amount: arrival.meaning.amount }, undefined, [], finish, () => finish(bySwitch(arrival, '1030')));
+    const unknown = unknownToDeposit(arrival);
+    if (course.kind !== 'refuse' && unknown !== undefined) this.#end(arrival, 'switch', { reason: unknown, approvalCode: '', amount: arrival.meaning.amount }, undefined, [], finish, () => finish(bySwitch(arrival, unknown)));
     else if (course.kind === 'ask' || course.kind === 'propose') this.#ask(arrival, course.kind === 'propose', finish);
     else if (course.kind === 'standIn') this.#standIn(arrival, course, finish);
     else this.#lookUp(arrival, () => finish(bySwitch(arrival, '9112')), finish);

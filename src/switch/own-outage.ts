@@ -50,7 +50,8 @@ export class OwnOutage {
     const own = accountId === undefined ? undefined : this.#fresh(accountId, nowMs, cachedAgeMaxSeconds);
     const exposure = openOutage(this.#issuers.get(issuer) ?? newExposure, nowMs);
     this.#issuers.set(issuer, exposure);
-    const headroom = own === undefined || !message.terms.creditGuard ? undefined : headroomMinor(own.seen.partner, cachedAgeMaxSeconds);
+    // What is left in another currency is not reckoned without the store: it covers nothing.
+    const headroom = own === undefined || !message.terms.creditGuard || message.terms.credit !== undefined ? undefined : headroomMinor(own.seen.partner, cachedAgeMaxSeconds);
     return {
       state: {
         own, card: this.#cards.get(message.card.token) ?? newActivity, issuer: exposure,

@@ -5,7 +5,7 @@
 import { businessCalendar } from '../base/calendar.ts';
 import type { BusinessTime } from '../base/calendar.ts';
 import type { Conversion } from '../message/conversion.ts';
-import type { LimitRule, OriginalKey, Purpose, Terms } from '../message/message.ts';
+import type { CreditTerms, LimitRule, OriginalKey, Purpose, Terms } from '../message/message.ts';
 import type { PinMethod } from '../keys/hsm-pin.ts';
 import type { AuthenticationForm } from '../keys/hsm-message.ts';
 import type { ChipRules } from './chip-rules.ts';
@@ -40,6 +40,8 @@ export interface ProgramRules {
   readonly currency: string;
   /** Must authorizations fit into the partner's credit balance? */
   readonly creditGuard: boolean;
+  /** That balance's currency, ISO 4217 numeric; by default the program's. */
+  readonly creditCurrency?: string | undefined;
 }
 
 /** How the PINs of a program's cards are verified. */
@@ -95,7 +97,7 @@ export class Routing {
   readonly #programs: ReadonlyMap<string, Program>;
 
   constructor(programs: readonly ProgramRules[], ranges: readonly CardRange[], rates: readonly CurrencyRate[] = []) {
-    this.#programs = new Map(programs.map((rules) => [rules.name, prepare(rules, rates.filter(({ to }) => to === rules.currency))]));
+    this.#programs = new Map(programs.map((rules) => [rules.name, prepare(rules, rates)]));
     // The narrowest first: a range within another is the exception to it.
     this.#ranges = [...ranges].sort((a, b) => b.from.length - a.from.length);
   }
@@ -118,7 +120,9 @@ export const noTerms: Terms = {
 
 const noGroups: readonly string[] = [];
 
-function prepare(rules: ProgramRules, rates: readonly CurrencyRate[]): Program {
+function prepare(rules: ProgramRules, allRates: readonly CurrencyRate[]): Program {
+  const rates = allRates.filter(({ to }) => to === rules.currency);
+  const credit = creditTermsOf(rules, allRates);
   const termsByKeys = new Map<string, Terms>();
   const groupsByCategory = new Map<string, readonly string[]>();
   return {
@@ -130,7 +134,7 @@ function prepare(rules: ProgramRules, rates: readonly CurrencyRate[]): Program {
       if (terms === undefined) {
         const { name: program, limits, verificationValueRequired, pin, chip, authentication, holdDays, recordDays, creditGuard } = rules;
         terms = {
-          program, limits, verificationValueRequired, holdDays, recordDays, creditGuard, originalKeys,
+          program, limits, verificationValueRequired, holdDays, recordDays, creditGuard, ...(credit === undefined ? {} : { credit }), originalKeys,
           pinTriesMax: pin?.triesMax ?? noTerms.pinTriesMax, cryptogramRequired: chip?.required ?? false, atcWindow: chip?.atcWindow ?? 0,
           fallbackAllowed: chip?.fallback ?? true, authenticationRequired: authentication?.required ?? false,
         };
@@ -152,6 +156,13 @@ function prepare(rules: ProgramRules, rates: readonly CurrencyRate[]): Program {
       return groups;
     },
   };
+}
+
+/** Undefined: the partner's balance is in the program's currency. */
+function creditTermsOf({ creditGuard, currency, creditCurrency = currency }: ProgramRules, rates: readonly CurrencyRate[]): CreditTerms | undefined {
+  if (!creditGuard || creditCurrency === currency) return undefined;
+  const rate = rates.find(({ from, to }) => from === currency && to === creditCurrency);
+  return { currency: creditCurrency, sell: rate?.sell, buy: rate?.buy };
 }
 
 /** Is the category the one, or in the range (`5411-5499`), that a group lists? */

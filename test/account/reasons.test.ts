@@ -76,6 +76,7 @@ const rows: readonly Row[] = [
   { reason: '1815', check: 'pin', message: message('0200', 10, { pin: { outcome: 'error', pinVersion: 1 } }) },
   { reason: '1816', check: 'cardState', isClosed: true, message: message('0200', 10), left: 0 },
   { reason: '1820', check: 'partnerBalance', guardMinor: 9, message: message('0200', 10, { terms: { creditGuard: true } }) },
+  { reason: '1821', check: 'partnerBalance', guardMinor: 99, message: message('0200', 10, { terms: { creditGuard: true, credit: { currency: '840', sell: undefined, buy: undefined } } }) },
   { reason: '1830', before: [reversalOf(later)], message: later },
   { reason: '1832', before: [bought], message: { ...reversalOf(bought), amount: { amountMinor: 31, currency: '978' } } },
   { reason: '1840', check: 'cryptogram', message: message('0200', 10, { chip: { ...chipFacts(5), outcome: 'mismatch' } }) },

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { creditGuardId } from '../../src/account/change.ts';
-import { GuardRoom } from '../../src/issuer/guard-room.ts';
+import { decodeEntry } from '../../src/account/journal.ts';
+import { GuardRoom, guardsOf } from '../../src/issuer/guard-room.ts';
 import { decideNow, expireDue, type Ledger } from '../../src/issuer/ledger.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { RedisStore } from '../../src/store/redis.ts';
@@ -52,6 +53,47 @@ async function finishTransfers(store: Store, ledger: Ledger): Promise<void> {
 }
 
 describe('a partner’s credit balance', () => {
+  it('is what a deposit was held of before it had a balance of its own: that is brought over once, whoever does it, and what was loaded is not loaded again', async () => {
+    const { store, room } = await partnered();
+    const deposit = `${partner}/deposit`;
+    const load = { id: `${partner}:first`, amountMinor: 1_003 };
+    expect(await room.loadGuard({ ...load, partner })).toBe('loaded');
+    await Promise.all([room.separateDeposit(partner, false), guardRoom(store).separateDeposit(partner, false)]);
+    expect(await Promise.all([room.guardTotal(partner), room.guardTotal(deposit)])).toEqual([0, 1_003]);
+    expect(await room.loadGuard({ ...load, partner: deposit })).toBe('repeat');
+    expect(await room.loadGuard({ ...load, amountMinor: 1_004, partner: deposit })).toBe('conflict');
+    expect(await room.loadGuard({ id: `${partner}:second`, partner: deposit, amountMinor: 7 })).toBe('loaded');
+    // What is loaded for balances held here later stays there.
+    expect(await room.loadGuard({ id: `${partner}:third`, partner, amountMinor: 40 })).toBe('loaded');
+    await room.separateDeposit(partner, false);
+    expect(await Promise.all([room.guardTotal(partner), room.guardTotal(deposit)])).toEqual([40, 1_010]);
+    const entries = await Promise.all((await store.epochs()).map(async (epoch, of) => await store.tail({ partition: of, epoch }, undefined, 10_000)));
+    const counted = guardsOf(entries.flat().map(({ value }) => decodeEntry(value)));
+    expect([counted.get(guardId), counted.get(`${guardId}/deposit`)]).toEqual([40, 1_010]);
+  });
+
+  it('stays that of users whose balances are held here, where the partner has such too, and an id is one load’s', async () => {
+    const { room } = await partnered();
+    const load = { id: `${partner}:first`, amountMinor: 1_003 };
+    expect(await room.loadGuard({ ...load, partner })).toBe('loaded');
+    await room.separateDeposit(partner, true);
+    await room.separateDeposit(partner, false);
+    expect(await Promise.all([room.guardTotal(partner), room.guardTotal(`${partner}/deposit`)])).toEqual([1_003, 0]);
+    expect(await room.loadGuard({ ...load, partner: `${partner}/deposit` })).toBe('conflict');
+  });
+
+  it.each(Object.keys(faults))('brings a deposit over whole, where any call to its store fails: %s', async (kind) => {
+    for (let step = 1; ; step += 1) {
+      const inner = new MemoryStore({ partitions: 3, now: () => nowMs });
+      await guardRoom(inner).loadGuard({ id: 'first', partner, amountMinor: 1_000 });
+      const store = new FaultyStore(inner, { nth: step, kind: kind as FaultKind, persistent: true, on: 'all' });
+      await guardRoom(store).separateDeposit(partner, false).catch(() => undefined);
+      await guardRoom(inner).separateDeposit(partner, false);
+      expect(await Promise.all([guardRoom(inner).guardTotal(partner), guardRoom(inner).guardTotal(`${partner}/deposit`)]), `step ${step}`).toEqual([0, 1_000]);
+      if (store.met === 0) return;
+    }
+  });
+
   it('is spread over the partitions evenly', async () => {
     const { store, room } = await partnered();
     expect(await room.loadGuard({ id: 'first', partner, amountMinor: 1_003 })).toBe('loaded');

@@ -5,7 +5,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { decodeEntry } from '../../src/account/journal.ts';
-import { creditGuardId } from '../../src/account/change.ts';
+import { depositGuardId } from '../../src/issuer/stand-in-deposit.ts';
 import { guardsOf } from '../../src/issuer/guard-room.ts';
 import { lateEntry } from '../../src/issuer/stand-in-entry.ts';
 import { openLocalLedger, openStandInLedger } from '../../src/issuer/stand-in-ledger.ts';
@@ -23,7 +23,7 @@ import { MemoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
 import { cardMessage, draw, nowMs } from './fixture.ts';
 
-const guardId = creditGuardId('partner');
+const guardId = depositGuardId('partner');
 const loadedMinor = 10_000;
 const holdMs = 1_000_000;
 const account = 'cardonefirst';

@@ -62,11 +62,35 @@ describe.each(['embedded', 'server'] as const)('partners’ balances over the %s
     expect(await partners.reload('demo', 'partner', usd, -1, newId('k'))).toMatchObject({ left: { amountMinor: 0, currency: 'USD' } });
   });
 
-  test('a credit balance is in the currency of the partner’s programs, and there is one of what users spend', async () => {
+  test('a credit balance is in the currency of the partner’s programs, and there is one', async () => {
     await expect(partners.create('nobody', { kind: 'credit' }, 'k')).rejects.toMatchObject({ status: 404, code: 'PARTNER_NOT_FOUND' });
     await expect(partners.create('demo', { kind: 'credit', currency: 'USD' }, 'k')).rejects.toMatchObject({ code: 'CURRENCY_MISMATCH' });
     expect(await partners.create('demo', { kind: 'credit' }, 'k')).toMatchObject({ currency: 'EUR', left: eur(0) });
     await expect(partners.get('demo', 'deposit')).rejects.toMatchObject({ status: 404 });
+  });
+
+  test('a partner may have a credit and a deposit balance, and each is loaded and drawn on by itself, under one key too', async () => {
+    await partners.create('demo', { kind: 'credit' }, 'k1');
+    await partners.create('demo', { kind: 'deposit' }, 'k2');
+    const before = await partners.get('demo', 'credit');
+    const [one, two] = [newId('k'), newId('k')];
+    await partners.reload('demo', 'credit', eur(700), 1, one);
+    expect(await partners.reload('demo', 'deposit', eur(900), 1, two)).toMatchObject({ kind: 'deposit', left: eur(900) });
+    expect(await partners.reload('demo', 'deposit', eur(900), 1, two)).toMatchObject({ left: eur(900) });
+    await expect(partners.reload('demo', 'deposit', eur(901), -1, newId('k'))).rejects.toMatchObject({ code: 'FUNDS_INSUFFICIENT' });
+    expect(await partners.get('demo', 'credit')).toMatchObject({ left: eur(before.left.amountMinor + 700) });
+    await expect(partners.create('demo', { kind: 'deposit' }, 'k3')).rejects.toMatchObject({ code: 'PARTNER_BALANCE_EXISTS' });
+    await partners.reload('demo', 'deposit', eur(900), -1, newId('k'));
+    await partners.reload('demo', 'credit', eur(700), -1, newId('k'));
+  });
+
+  test('a credit balance is in the currency that the partner’s program names for it', async () => {
+    const named = await openDesks(demoTables.map((row) => (row.kind === 'program' && row.name === 'demo' ? { ...row, document: { ...row.document, creditGuard: true, creditCurrency: 'USD', creditLoads: [] } } : row)));
+    const theirs = new PartnerBalances({ book, desk: named.desk, now: () => clock.ms, fellBelow: () => undefined });
+    await expect(theirs.create('demo', { kind: 'credit', currency: 'EUR' }, 'k')).rejects.toMatchObject({ code: 'CURRENCY_MISMATCH' });
+    expect(await theirs.create('demo', { kind: 'credit' }, 'k')).toMatchObject({ currency: 'USD' });
+    expect(await theirs.create('demo', { kind: 'deposit' }, 'l')).toMatchObject({ currency: 'EUR' });
+    await named.close();
   });
 
   test('whoever looks how often, a partner gets one e-mail for each time that its balance falls below its level', async () => {
@@ -112,9 +136,11 @@ describe.each(['embedded', 'server'] as const)('partners’ balances over the %s
     await desks.desk.apply({ kind: 'transferOut', id: `${transferId}.out`, transferId, accountId: one.balanceId, amountMinor: 300, receivedAtMs: clock.ms });
     await partners.create('demo', { kind: 'credit' }, 'k');
     await partners.reload('demo', 'credit', eur(50_000), 1, newId('k'));
+    await partners.create('demo', { kind: 'deposit' }, 'l');
+    await partners.reload('demo', 'deposit', eur(4_000), 1, newId('k'));
     await drainAll(desks.store, book);
     const [{ users } = { users: 0 }] = await book.query<{ readonly users: number }>(`select sum(amount_minor)::bigint as users from posting where ledger like 'holder:%'`);
-    const [{ counted } = { counted: 0 }] = await book.query<{ readonly counted: number }>(`select sum(balance_minor)::bigint as counted from partner_credit where guard_id = 'credit:demo'`);
+    const [{ counted } = { counted: 0 }] = await book.query<{ readonly counted: number }>(`select sum(balance_minor)::bigint as counted from partner_credit where guard_id in ('credit:demo', 'credit:demo/deposit')`);
     const { currencies } = await balanceSummary(book, undefined);
     expect(currencies).toEqual([{ currency: 'EUR', balances: 2, usersMinor: users, heldMinor: 0, inTransitMinor: 300, partnersMinor: counted, walletMinor: users + counted }]);
     expect(users).toBe(12_700);

@@ -84,7 +84,7 @@ test('what another switch approved is taken back at the issuer where it is rever
   const hsm = openHsm(demoKeyFile());
   const deposit = { program: { creditGuard: true } };
   const [one, two] = [await startHostSwitch({ store, hsm, ...deposit }), await startHostSwitch({ store, hsm, ...deposit })];
-  await one.guards.loadGuard({ id: 'first', partner: 'demo', amountMinor: 10_000 });
+  await one.guards.loadGuard({ id: 'first', partner: 'demo/deposit', amountMinor: 10_000 });
   const first = await issuerComes(one);
   const [shop, other] = [await one.call(), await two.call()];
   expect(code(await shop.ask(buys(shop, 1, plain)))).toBe('0110 00');
@@ -103,7 +103,7 @@ test('what another switch approved is taken back at the issuer where it is rever
   // As the acquirer names them, and as the issuer knows them.
   const [whole, partly] = first.messages().map(({ stan }) => stan);
   expect(told).toEqual([[undefined, undefined], [undefined, 500], [whole, undefined], [partly, 500]]);
-  expect((await store.guards({ partition: 0, epoch: 1 }, ['credit:demo']))[0]).toBe(10_000 - 500);
+  expect((await store.guards({ partition: 0, epoch: 1 }, ['credit:demo/deposit']))[0]).toBe(10_000 - 500);
   // A repeat tells nothing more.
   expect(code(await other.ask(reverses(other, 2, 1, plain, '421')))).toBe('0430 00');
   expect(two.issuers.backlog('demo-host')).toBe(4);
@@ -148,7 +148,7 @@ test('what the issuer approved twice under one trace, by two switches that could
 test('what the issuer took back while the store is away is held of the deposit no longer when it is back', async () => {
   const store = new FaultyStore(newStore(), undefined);
   const at = await startHostSwitch({ store, program: { creditGuard: true }, issuer: { assuredResponse: false } });
-  await at.guards.loadGuard({ id: 'first', partner: 'demo', amountMinor: 10_000 });
+  await at.guards.loadGuard({ id: 'first', partner: 'demo/deposit', amountMinor: 10_000 });
   const issuer = await issuerComes(at, [{ match: { mti: '100' }, do: 'drop' }, { match: { mti: '420' }, do: 'delay', ms: 200 }]);
   const shop = await at.call();
   shop.send(buys(shop, 1));
@@ -158,7 +158,7 @@ test('what the issuer took back while the store is away is held of the deposit n
   store.heal();
   await together(at);
   expect(issuer.types()).toEqual(['0100', '0420']);
-  expect((await store.guards({ partition: 0, epoch: 1 }, ['credit:demo']))[0]).toBe(10_000);
+  expect((await store.guards({ partition: 0, epoch: 1 }, ['credit:demo/deposit']))[0]).toBe(10_000);
 });
 
 /** Takes nothing more from some moment on, and does not say so. */
@@ -176,7 +176,7 @@ test('what the issuer took back is told again until it is on record that it is h
   const store = new HangingStore(inner, undefined);
   const rows = { program: { creditGuard: true }, issuer: { assuredResponse: false } };
   const at = await startHostSwitch({ store, hsm, name: 'one', ...rows });
-  await at.guards.loadGuard({ id: 'first', partner: 'demo', amountMinor: 10_000 });
+  await at.guards.loadGuard({ id: 'first', partner: 'demo/deposit', amountMinor: 10_000 });
   await issuerComes(at, [{ match: { mti: '100' }, do: 'drop' }, { match: { mti: '420' }, do: 'delay', ms: 300 }]);
   const shop = await at.call();
   shop.send(buys(shop, 1));
@@ -188,5 +188,5 @@ test('what the issuer took back is told again until it is on record that it is h
   const again = await issuerComes(next);
   await next.delivered();
   expect(again.types()).toEqual(['0421']);
-  expect((await inner.guards({ partition: 0, epoch: 1 }, ['credit:demo']))[0]).toBe(10_000);
+  expect((await inner.guards({ partition: 0, epoch: 1 }, ['credit:demo/deposit']))[0]).toBe(10_000);
 });

@@ -12,12 +12,13 @@ import type { Store } from '../../src/store/store.ts';
 import { demoKeyFile, openHsm } from '../keys/fixture.ts';
 import { FaultyStore } from '../fault/faulty-store.ts';
 import { until } from './fixture.ts';
+import { accountIn, cardMessage, openAccount, openSwitch, reasonOf, reversalOf, submit } from '../issuer/fixture.ts';
 import { buys, code, hostPan, issuerComes, reverses, startHostSwitch, stopHosts } from './hosts.ts';
 import type { HostSwitch, HostSwitchOptions } from './hosts.ts';
 
 afterEach(stopHosts);
 
-const guardId = 'credit:demo';
+const guardId = 'credit:demo/deposit';
 const otherPan = '5413330000000027';
 
 async function left(store: Store): Promise<number> {
@@ -38,7 +39,7 @@ async function booked(store: Store): Promise<number> {
 
 async function withDeposit(amountMinor: number, options: HostSwitchOptions = {}): Promise<HostSwitch> {
   const at = await startHostSwitch({ ...options, program: { creditGuard: true, ...options.program } });
-  if (amountMinor > 0) expect(await at.guards.loadGuard({ id: 'first', partner: 'demo', amountMinor })).toBe('loaded');
+  if (amountMinor > 0) expect(await at.guards.loadGuard({ id: 'first', partner: 'demo/deposit', amountMinor })).toBe('loaded');
   return at;
 }
 
@@ -60,6 +61,49 @@ function frozenWhen(isFrozen: () => boolean, store: Store): Store {
     },
   });
 }
+
+test('a deposit in another currency is held at the rate of the request, given back as it was held, and without a rate the request is declined at once', async () => {
+  const rate = { from: '978', to: '840', buy: '1.05', sell: '1.5', date: '2026-11-20' };
+  const at = await withDeposit(3_000, { program: { creditCurrency: 'USD' }, rates: [rate] });
+  const issuer = await issuerComes(at);
+  const shop = await at.call();
+  expect(code(await shop.ask(buys(shop, 1)))).toBe('0110 00');
+  await leaves(at, 1_125);
+  expect(code(await shop.ask(buys(shop, 2, { 4: '000000000751' })))).toBe('0110 51');
+  expect(code(await shop.ask(reverses(shop, 3, 1)))).toBe('0430 00');
+  await leaves(at, 3_000);
+  expect(issuer.types().filter((type) => type === '0100')).toHaveLength(1);
+  const without = await withDeposit(3_000, { program: { creditCurrency: 'USD' } });
+  const idle = await issuerComes(without);
+  const other = await without.call();
+  expect(code(await other.ask(buys(other, 1)))).toBe('0110 05');
+  expect((await without.entries()).at(-1)).toMatchObject({ reason: '1821', decidedBy: 'switch', approved: false });
+  expect(idle.types()).toEqual([]);
+  await leaves(without, 3_000);
+});
+
+test('what users spend of balances held here and of those that the partner holds is two balances, each spent by its own', async () => {
+  const at = await startHostSwitch({ program: { creditGuard: true, partner: 'partner' } });
+  await at.guards.loadGuard({ id: 'credit', partner: 'partner', amountMinor: 500 });
+  await at.guards.loadGuard({ id: 'deposit', partner: 'partner/deposit', amountMinor: 2_500 });
+  const both = async (): Promise<readonly number[]> => await Promise.all([at.guards.guardTotal('partner'), at.guards.guardTotal('partner/deposit')]);
+  await issuerComes(at);
+  const shop = await at.call();
+  const own = await openSwitch({ store: at.store, findGuardRoom: at.guards.findGuardRoom });
+  const accountId = accountIn(0, 1);
+  await openAccount(own, accountId, 10_000);
+  const bought = cardMessage(accountId, { amountMinor: 400, creditGuard: true });
+  expect(reasonOf(await submit(own, accountId, bought))).toBe('0000');
+  expect(await both()).toEqual([100, 2_500]);
+  expect(reasonOf(await submit(own, accountId, cardMessage(accountId, { amountMinor: 101, creditGuard: true })))).toBe('1820');
+  expect([code(await shop.ask(buys(shop, 1))), code(await shop.ask(buys(shop, 2, { 2: otherPan })))]).toEqual(['0110 00', '0110 00']);
+  expect(await both()).toEqual([100, 0]);
+  expect(code(await shop.ask(buys(shop, 3, { 4: '000000000100' })))).toBe('0110 51');
+  expect(reasonOf(await submit(own, accountId, reversalOf(bought)))).toBe('4000');
+  expect(code(await shop.ask(reverses(shop, 4, 1)))).toBe('0430 00');
+  await expect.poll(both).toEqual([500, 1_250]);
+  own.close();
+});
 
 test('what the deposit does not cover is declined for the partner’s balance, and never goes to the issuer or to stand-in', async () => {
   const at = await withDeposit(3_000);

@@ -135,7 +135,7 @@ test('a switch dies with a request in flight, and its acquirer is silent: anothe
   const hsm = openHsm(demoKeyFile());
   const of = new FaultyStore(store, undefined);
   const one = await startHostSwitch({ store: of, hsm, program: { creditGuard: true } });
-  await one.guards.loadGuard({ id: 'first', partner: 'demo', amountMinor: 10_000 });
+  await one.guards.loadGuard({ id: 'first', partner: 'demo/deposit', amountMinor: 10_000 });
   const issuer = await issuerComes(one, dropped);
   const shop = await one.call();
   shop.send(buys(shop, 1, plain));
@@ -162,7 +162,7 @@ test('a switch dies with a request in flight, and its acquirer is silent: anothe
   await two.delivered();
   expect(named).toEqual([`reversal ${request!.stan}`]);
   expect(other.types()).toEqual(['0420']);
-  await expect.poll(async () => (await store.guards({ partition: 0, epoch: 1 }, ['credit:demo']))[0]).toBe(10_000);
+  await expect.poll(async () => (await store.guards({ partition: 0, epoch: 1 }, ['credit:demo/deposit']))[0]).toBe(10_000);
   const second = await two.call();
   expect(code(await second.ask(buys(second, 1, plain, '101')))).toBe('0110 94');
   expect(code(await second.ask(reverses(second, 2, 1, plain)))).toBe('0430 00');
@@ -199,7 +199,7 @@ test.for([true, false])('reversed while the issuer thinks about a proposal: the 
 
 test.for([true, false])('a part is reversed in flight: that part stays, whoever decides, and a second reversal to it changes nothing (the issuer answers: %s)', async (answers) => {
   const at = await startHostSwitch({ program: { creditGuard: true } });
-  await at.guards.loadGuard({ id: 'first', partner: 'demo', amountMinor: 10_000 });
+  await at.guards.loadGuard({ id: 'first', partner: 'demo/deposit', amountMinor: 10_000 });
   const issuer = await issuerComes(at, answers ? [{ match: { mti: '100' }, do: 'late', ms: 200 }] : dropped);
   const shop = await at.call();
   shop.send(buys(shop, 1, plain));
@@ -207,7 +207,7 @@ test.for([true, false])('a part is reversed in flight: that part stays, whoever 
   shop.send(reverses(shop, 2, 1, { ...plain, ...stays(500) }));
   expect([code(await shop.next()), code(await shop.next())]).toEqual(['0430 00', '0110 00']);
   await at.delivered();
-  const left = async (): Promise<number | undefined> => (await at.store.guards({ partition: 0, epoch: 1 }, ['credit:demo']))[0];
+  const left = async (): Promise<number | undefined> => (await at.store.guards({ partition: 0, epoch: 1 }, ['credit:demo/deposit']))[0];
   expect([issuer.host.exposureMinor(hostPan), await left()]).toEqual([500, 9_500]);
   expect(code(await shop.ask(reverses(shop, 3, 1, { ...plain, ...stays(500) })))).toBe('0430 00');
   await at.delivered();

@@ -18,12 +18,12 @@ const nothing = { 12: undefined, 13: undefined };
 const nextDay = { 7: '1123101500' };
 
 async function loaded(at: HostSwitch): Promise<HostSwitch> {
-  await at.guards.loadGuard({ id: 'first', partner: 'demo', amountMinor: depositMinor });
+  await at.guards.loadGuard({ id: 'first', partner: 'demo/deposit', amountMinor: depositMinor });
   return at;
 }
 
 async function left({ store }: HostSwitch): Promise<number | undefined> {
-  return (await store.guards({ partition: 0, epoch: 1 }, ['credit:demo']))[0];
+  return (await store.guards({ partition: 0, epoch: 1 }, ['credit:demo/deposit']))[0];
 }
 
 /** An hour later, at another terminal, under the same number. */

@@ -41,6 +41,7 @@ import { HsmTurn } from '../../src/switch/hsm-turn.ts';
 import { noKeyDesk } from '../../src/switch/key-exchange.ts';
 import type { LoggedMessage } from '../../src/switch/message-log.ts';
 import { Routing } from '../../src/switch/routing.ts';
+import type { CurrencyRate } from '../../src/switch/routing.ts';
 import { newStamps } from '../../src/switch/stamp.ts';
 import { Switch } from '../../src/switch/switch.ts';
 import { demoKeyFile, openHsm } from '../keys/fixture.ts';
@@ -54,6 +55,7 @@ export interface HostSwitchOptions {
   readonly issuer?: Readonly<Record<string, unknown>>;
   /** Of the issuer's program, over the demo's. */
   readonly program?: Readonly<Record<string, unknown>>;
+  readonly rates?: readonly CurrencyRate[];
   /** Of the issuer's station. */
   readonly spec?: string;
   readonly store?: Store;
@@ -208,7 +210,7 @@ export async function startHostSwitch(options: HostSwitchOptions = {}): Promise<
   });
   issuers.set(tables);
   const decisions = new Decisions({
-    ledger, hosts: hostsOf, directory: new Directory(store, atTurnEnd), vault: hsm, hsm: hsmTurn, onScriptsFailed: () => undefined, routing: new Routing(tables.programs, tables.ranges),
+    ledger, hosts: hostsOf, directory: new Directory(store, atTurnEnd), vault: hsm, hsm: hsmTurn, onScriptsFailed: () => undefined, routing: new Routing(tables.programs, tables.ranges, options.rates),
     stamps: newStamps(name, now(), Math.random), now, elapsed, answerMs: options.answerMs ?? 10_000, bookIsTooFarBehind: () => false,
   });
   const drops: string[] = [];
