@@ -6,12 +6,11 @@
  *
  * Refused: a clear body where a sealed one is needed (`ENCRYPTION_REQUIRED`); a key that is none, or not the caller's (`INVALID_PUBLIC_KEY`); what is no
  * such JWE, or has no JSON inside (`INVALID_PAYLOAD`); what no key opens (`CANT_DECRYPT_PAYLOAD`: not said is which part failed). No `zip`, no `crit`. Private
- * keys work on WebCrypto's threads; a public key's work is shorter than the way there. Invariant: nothing is encrypted to a key that the caller's identity does not vouch for.
+ * keys work on WebCrypto's threads. Invariant: nothing is encrypted to a key that the caller's identity does not vouch for.
  */
 import type { IncomingHttpHeaders } from 'node:http';
-import { constants, createCipheriv, publicEncrypt, randomBytes } from 'node:crypto';
-import type { KeyObject, webcrypto } from 'node:crypto';
-import { compactDecrypt } from 'jose';
+import type { webcrypto } from 'node:crypto';
+import { CompactEncrypt, compactDecrypt } from 'jose';
 import { digestOfKey, readPublicKey } from '../lifecycle/caller-keys.ts';
 import type { DecryptionKey } from '../lifecycle/door-keys.ts';
 import { DoorRefused } from './problem.ts';
@@ -20,7 +19,7 @@ import type { Caller } from './route.ts';
 export interface ResponseKey {
   /** SHA-256 of the SubjectPublicKeyInfo, base64url. */
   readonly digest: string;
-  readonly key: KeyObject;
+  readonly key: webcrypto.CryptoKey;
 }
 
 export interface EnvelopeOptions {
@@ -36,9 +35,6 @@ const headerCharactersMax = 1_024;
 const algorithms: readonly string[] = ['RSA-OAEP-256', 'RSA-OAEP'];
 const contentEncryption = 'A256GCM';
 const compactForm = /^([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]*)\.([A-Za-z0-9_-]+)$/;
-/** As every sealed answer has it. */
-const sealedHeader = Buffer.from(JSON.stringify({ alg: 'RSA-OAEP-256', enc: contentEncryption })).toString('base64url');
-const contentKeyBytes = 32;
 const ivBytes = 12;
 const tagBytes = 16;
 const rememberedKeysMax = 1_000;
@@ -90,14 +86,9 @@ export class Envelope {
     throw refused('INVALID_PUBLIC_KEY', 'this public key is not one that is registered for you', 'Public-Key');
   }
 
-  /** @returns JWE compact (RFC 7516, 5.1; RFC 7518, 4.3 and 5.3) */
-  seal(text: string, { key }: ResponseKey): string {
-    const contentKey = randomBytes(contentKeyBytes);
-    const encryptedKey = publicEncrypt({ key, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' }, contentKey);
-    const iv = randomBytes(ivBytes);
-    const cipher = createCipheriv('aes-256-gcm', contentKey, iv).setAAD(Buffer.from(sealedHeader, 'ascii'));
-    const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()]);
-    return [sealedHeader, ...[encryptedKey, iv, sealed, cipher.getAuthTag()].map((part) => part.toString('base64url'))].join('.');
+  /** @returns JWE compact */
+  async seal(text: string, { key }: ResponseKey): Promise<string> {
+    return await new CompactEncrypt(Buffer.from(text)).setProtectedHeader({ alg: 'RSA-OAEP-256', enc: contentEncryption }).encrypt(key);
   }
 
   async #responseKeyIn(text: string): Promise<ResponseKey | undefined> {
@@ -105,7 +96,7 @@ export class Envelope {
     if (known !== undefined) return known;
     const object = readPublicKey(text);
     if (object === undefined) return undefined;
-    const key = { digest: digestOfKey(object.export({ type: 'spki', format: 'der' })), key: object };
+    const key = { digest: digestOfKey(object.export({ type: 'spki', format: 'der' })), key: object.toCryptoKey({ name: 'RSA-OAEP', hash: 'SHA-256' }, false, ['encrypt', 'wrapKey']) };
     if (this.#read.size >= rememberedKeysMax) this.#read.clear();
     this.#read.set(text, key);
     return key;

@@ -153,7 +153,7 @@ export class RouteServer {
       throw error;
     }
     await this.#audited(call, 'done');
-    return this.#sent(answer, responseKey);
+    return await this.#sent(answer, responseKey);
   }
 
   async #audited({ caller, params, requestId, atMs }: UntypedCall, outcome: string): Promise<void> {
@@ -162,7 +162,7 @@ export class RouteServer {
     await this.#options.audit({ staffId, role, sessionId, operationId: this.#route.operationId, target: params, outcome, requestId, atMs });
   }
 
-  #sent({ status, body, headers = {} }: Answer, responseKey: ResponseKey | undefined): Sent {
+  async #sent({ status, body, headers = {} }: Answer, responseKey: ResponseKey | undefined): Promise<Sent> {
     const check = this.#checkAnswer.get(status);
     if (check === undefined) throw new Error(`${this.#route.operationId} answered ${status}, which its route does not name`);
     if (check === null) return { status, type: undefined, text: undefined, headers, sealedFor: undefined };
@@ -171,7 +171,7 @@ export class RouteServer {
     const wrong = check(body);
     if (wrong !== undefined) throw new Error(`${this.#route.operationId} answered what its schema does not allow: ${wrong}`);
     if (responseKey === undefined) return { status, type: jsonType, text, headers, sealedFor: undefined };
-    return { status, type: jsonType, text: JSON.stringify({ payload: this.#options.envelope.seal(text, responseKey) }), headers, sealedFor: responseKey.digest };
+    return { status, type: jsonType, text: JSON.stringify({ payload: await this.#options.envelope.seal(text, responseKey) }), headers, sealedFor: responseKey.digest };
   }
 }
 
