@@ -13,7 +13,7 @@ import { Acquirer } from './send-client.ts';
 /** What a running switch says of itself over HTTP. */
 export interface RunningSwitch {
   readonly ready: boolean;
-  readonly checks: Readonly<Record<string, { readonly ok: boolean; readonly detail: string; readonly trouble?: string } | undefined>>;
+  readonly checks: Readonly<Record<string, { readonly ok: boolean; readonly detail: string; readonly trouble?: string; readonly engine?: string } | undefined>>;
 }
 
 const answerMs = 5_000;

@@ -1,5 +1,6 @@
 /** What `locum doctor` looks at in the store: reachable, durable, and how much of its journal waits for the book. */
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Store } from '../store/store.ts';
 import type { Config } from '../program/config.ts';
 import type { Outside } from './command.ts';
@@ -12,13 +13,18 @@ export interface StoreFindings {
   readonly journalEntries: number | undefined;
 }
 
-export async function checkStore({ store }: Config, running: RunningSwitch | undefined, { now }: Outside): Promise<StoreFindings> {
+export async function checkStore(config: Config, running: RunningSwitch | undefined, { now }: Outside): Promise<StoreFindings> {
+  const { store } = config;
   if (store.engine === 'sqlite' && running !== undefined) {
     const state = running.checks['store'];
     const ok = state?.ok === true;
     if (!existsSync(store.file)) {
       const text = `A switch runs here whose store ${state?.detail ?? 'it says nothing of'}, and it is not ${store.file}, which is not there.`;
       return only({ check: 'store', state: ok ? 'note' : 'wrong', text, todo: 'Ask again with the environment of the switch, such as its REDIS_URL.' });
+    }
+    if (state?.engine !== undefined && state.engine !== 'sqlite') {
+      const text = `A switch runs here whose store is Redis, and ${state.detail}. ${store.file} is not in use: it is of a switch on SQLite, from before or elsewhere.`;
+      return only({ check: 'store', state: ok ? 'note' : 'wrong', text, todo: 'Ask again with the environment of the switch, such as its REDIS_URL; and put the file away where nobody needs it.' });
     }
     return only({ check: 'store', state: ok ? 'ok' : 'wrong', text: `${store.file} is open in the running switch, and ${state?.detail ?? 'it says nothing of it'}.`, todo: ok ? undefined : 'Its log says what the file\'s error is; is the disk full?' });
   }
@@ -30,7 +36,7 @@ export async function checkStore({ store }: Config, running: RunningSwitch | und
     // Asking an empty Redis for its epochs would make them.
     const journalEntries = store.engine === 'sqlite' ? await waiting(opened) : undefined;
     const found: Finding = { check: 'store', state: durable ? 'ok' : 'wrong', text: finding, todo: durable ? undefined : 'Until then, what an acquirer was told can be lost when the machine or the engine stops.' };
-    return { findings: [found], journalEntries };
+    return { findings: [found, ...leftFile(config)], journalEntries };
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     const name = store.engine === 'sqlite' ? store.file : addressOf(store.url);
@@ -40,6 +46,13 @@ export async function checkStore({ store }: Config, running: RunningSwitch | und
     // What was to be known is known; an engine that is gone already is closed.
     await opened?.close().catch(() => undefined);
   }
+}
+
+/** Beside a switch on Redis: what it had before, or what somebody started here without its environment. */
+function leftFile({ store, dataDir }: Config): Finding[] {
+  const file = join(dataDir, 'store.sqlite');
+  if (store.engine === 'sqlite' || !existsSync(file)) return [];
+  return [{ check: 'store', state: 'note', text: `${file} is there and not in use: the store is Redis, and this file is of a switch on SQLite.`, todo: 'Its accounts are not those of Redis. Put it away where nobody needs it.' }];
 }
 
 function only(finding: Finding): StoreFindings {

@@ -23,8 +23,8 @@ export const issuerListCommand: Command = {
       outside.print(JSON.stringify(issuers));
       return 0;
     }
-    const rows = issuers.map(({ name, type, phase, why, since, pending, stations, advices, orders }) => [
-      name, type, `${phaseWords(type, phase)}${why === undefined ? '' : ` (${why})`}`, since === undefined ? '-' : durationWords(outside.now() - Date.parse(since)), String(pending),
+    const rows = issuers.map(({ name, type, hasStandIn, phase, why, since, pending, stations, advices, orders }) => [
+      name, type, `${phaseWords({ type, phase, hasStandIn })}${why === undefined ? '' : ` (${why})`}`, since === undefined ? '-' : durationWords(outside.now() - Date.parse(since)), String(pending),
       type === 'own' ? '-' : `${stations.filter(({ usable }) => usable).length} of ${stations.length}`, backlogWords(advices), Object.keys(orders).join(', ') || '-',
     ]);
     for (const line of aligned([['issuer', 'type', 'phase', 'since', 'pending', 'stations', 'advices', 'orders'], ...rows])) outside.print(line);
@@ -47,8 +47,8 @@ export const issuerShowCommand: Command = {
   },
 };
 
-function shownLines({ name, type, phase, why, since, pending, stations, advices, rulesVersion, orders }: IssuerShown): string[] {
-  const facts: [string, string][] = [['phase', `${phaseWords(type, phase)}${why === undefined ? '' : `, because: ${why}`}${since === undefined ? '' : `, since ${timeWords(Date.parse(since))}`}`]];
+function shownLines({ name, type, hasStandIn, phase, why, since, pending, stations, advices, rulesVersion, orders }: IssuerShown): string[] {
+  const facts: [string, string][] = [['phase', `${phaseWords({ type, phase, hasStandIn })}${why === undefined ? '' : `, because: ${why}`}${since === undefined ? '' : `, since ${timeWords(Date.parse(since))}`}`]];
   if (type === 'host') {
     facts.push(
       ['pending', `${pending} requests`],
@@ -62,8 +62,8 @@ function shownLines({ name, type, phase, why, since, pending, stations, advices,
 }
 
 /** For a person: a circuit that is closed is nothing that says "asked" to everybody. */
-function phaseWords(type: IssuerShown['type'], phase: IssuerShown['phase']): string {
-  if (type === 'own') return 'decides here';
+function phaseWords({ type, phase, hasStandIn }: Pick<IssuerShown, 'type' | 'phase' | 'hasStandIn'>): string {
+  if (type === 'own') return phase === 'closed' ? 'decides here' : hasStandIn ? 'stood in for' : 'away';
   return { closed: 'asked', open: 'not asked', halfOpen: 'being tried' }[phase];
 }
 

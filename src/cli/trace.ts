@@ -18,6 +18,7 @@ export const traceCommand: Command = {
   about: [
     'What belongs together is told together: an authorization with its increments, completion and reversals. Where a name was used more than once, the latest stories come first.',
     'A file action of the network is told by its STAN or its id, from the log of messages.',
+    'What a story is flagged with is explained in docs/operating.md.',
     'The book is a little behind the switch; what was answered a moment ago may take a second to be there. Exit code 1 where nothing is found.',
   ],
   options: {

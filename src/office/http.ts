@@ -14,7 +14,7 @@ import type { OperatorDoorOptions } from './operator-door.ts';
 export interface Readiness {
   readonly ready: boolean;
   /** What was looked at, each with a sentence where it is not as it should be; `trouble` is for a person, and keeps nobody from being ready. */
-  readonly checks: Readonly<Record<string, { readonly ok: boolean; readonly detail: string; readonly trouble?: string | undefined }>>;
+  readonly checks: Readonly<Record<string, { readonly ok: boolean; readonly detail: string; readonly trouble?: string | undefined; /** Of the store: which it is. */ readonly engine?: 'sqlite' | 'redis' }>>;
 }
 
 export interface HttpOptions {

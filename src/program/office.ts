@@ -424,7 +424,7 @@ export class Office {
     const lag = this.lagEntries;
     const checks = {
       stations: { ok: state !== undefined, detail: state === undefined ? 'starting' : `${state.stations.length} started` },
-      store: { ok: state?.storeAnswers === true, detail: state?.storeAnswers === true ? 'answers' : 'does not answer' },
+      store: { ok: state?.storeAnswers === true, detail: state?.storeAnswers === true ? 'answers' : 'does not answer', engine: this.#options.config.store.engine },
       book: { ok: state === undefined || lag <= state.lagEntriesMax, detail: `${lag} journal entries behind`, trouble: this.#standsStill },
     };
     return { ready: Object.values(checks).every(({ ok }) => ok), checks };

@@ -23,6 +23,8 @@ export interface IssuersOutside {
   /** The issuers' rows in force, the own one with them. */
   readonly rows: () => readonly IssuerRow[];
   readonly overview: () => readonly HostOverview[];
+  /** Of own accounts: is their store away, or are they not told of everything yet; and what waits for them. */
+  readonly own: () => { readonly isAway: boolean; readonly delivery: HostOverview['delivery'] };
   /** The stations' rows in force. */
   readonly stations: () => readonly StationRow[];
   /** Unix ms. */
@@ -33,8 +35,10 @@ export interface IssuersOutside {
 export interface IssuerShown {
   readonly name: string;
   readonly type: 'own' | 'host';
-  /** `closed`: it is asked; `open`: it is not; `halfOpen`: it is tried. Of the own one always closed. */
+  /** `closed`: it is asked; `open`: it is not; `halfOpen`: it is tried. Of the own one: `open` while its accounts are away. */
   readonly phase: 'closed' | 'open' | 'halfOpen';
+  /** Does stand-in decide where it is not asked? */
+  readonly hasStandIn: boolean;
   /** Why it is not asked. */
   readonly why: string | undefined;
   /** ISO 8601: since when it stands so at this switch. */
@@ -168,15 +172,22 @@ function noSuch({ rows }: IssuersOutside, name: string): never {
   throw new OperationRefused(404, `there is no issuer ${name}; there are ${rows().map((row) => row.name).join(', ')}`, 'issuer');
 }
 
-function issuersShown({ rows, overview, now }: IssuersOutside): IssuerShown[] {
+function issuersShown({ rows, overview, own, now }: IssuersOutside): IssuerShown[] {
   const hosts = overview();
   return rows().map((row) => {
     const host = hosts.find((each) => each.row.name === row.name);
-    if (host === undefined) return { name: row.name, type: row.type, phase: 'closed', why: undefined, since: undefined, pending: 0, stations: [], advices: noAdvices, rulesVersion: undefined, orders: row.orders };
+    const { name, type, hasStandIn, orders } = row;
+    if (host === undefined) {
+      const { isAway, delivery } = own();
+      return {
+        name, type, hasStandIn, phase: isAway ? 'open' : 'closed', why: isAway ? 'storeUnreachable' : undefined, since: undefined, pending: 0, stations: [],
+        advices: type === 'own' ? advicesShown(delivery, now()) : noAdvices, rulesVersion: undefined, orders,
+      };
+    }
     const { status: { phase, why, pending, stations }, sinceMs, delivery } = host;
     return {
-      name: row.name, type: row.type, phase, why, since: new Date(sinceMs).toISOString(), pending, stations, advices: advicesShown(delivery, now()),
-      rulesVersion: host.row.rules.version, orders: row.orders,
+      name, type, hasStandIn, phase, why, since: new Date(sinceMs).toISOString(), pending, stations, advices: advicesShown(delivery, now()),
+      rulesVersion: host.row.rules.version, orders,
     };
   });
 }

@@ -243,12 +243,13 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
       acquirer: (station) => acquirers.delivery(station), office, storeAnswers: () => ledger.storeAnswers, notes,
     }),
   });
+  const ownIsAway = (): boolean => !ledger.storeAnswers || office.storeTrouble !== undefined || accounts.desk.waiting > 0;
   office.operate(operationsOf({
     office: {
       rows: async (ask) => await office.rows(ask), check: (rows) => void setupsOf(office.check(rows)),
       configured: (kind, name) => config.rows.find((row) => row.kind === kind && row.name === name)?.document,
     },
-    issuers: { rows: () => current.issuers, overview: () => issuers.overview, stations: () => current.stations, now },
+    issuers: { rows: () => current.issuers, overview: () => issuers.overview, stations: () => current.stations, now, own: () => ({ isAway: ownIsAway(), delivery: accounts.status }) },
     advices: { file: issuers.advices, vault: hsm, note: (token, entry) => issuers.note(token, entry), log, now },
     cards: {
       cards: issuers.cards, vault: hsm, log, now, issuer: (name) => current.issuers.find((row) => row.type === 'host' && row.name === name) as HostIssuerRow | undefined,

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Finding } from '../../src/cli/finding.ts';
+import { startRedis } from '../servers/redis.ts';
 import { emptyFolder, eventually, locum, startDemo } from './locum.ts';
 import type { RunningLocum, RunOptions } from './locum.ts';
 
@@ -119,6 +120,29 @@ test('a switch whose environment has another store is not told of as if it had t
     }]);
   } finally {
     await demo.stop();
+  }
+});
+
+test('an SQLite file that lies beside a switch on Redis is called what it is, and never the switch’s store', async () => {
+  const redis = await startRedis();
+  const cwd = folder();
+  mkdirSync(join(cwd, 'data'));
+  const file = join(cwd, 'data', 'store.sqlite');
+  writeFileSync(file, 'of before', { mode: 0o600 });
+  const demo = await startDemo({ cwd, env: { REDIS_URL: redis.url } });
+  try {
+    await bookOpened(demo);
+    const ofStore = async (env: NonNullable<RunOptions['env']>): Promise<readonly Finding[]> => (await diagnosis({ ...demo, env })).findings.filter(({ check }) => check === 'store');
+    expect(await ofStore({ ...demo.env, REDIS_URL: '' })).toEqual([{
+      check: 'store', state: 'note', text: `A switch runs here whose store is Redis, and answers. ${file} is not in use: it is of a switch on SQLite, from before or elsewhere.`,
+      todo: expect.stringContaining('REDIS_URL') as string,
+    }]);
+    expect(await ofStore(demo.env)).toContainEqual({
+      check: 'store', state: 'note', text: `${file} is there and not in use: the store is Redis, and this file is of a switch on SQLite.`, todo: expect.stringContaining('Put it away') as string,
+    });
+  } finally {
+    await demo.stop();
+    await redis.stop();
   }
 });
 

@@ -1,5 +1,5 @@
 /** docs/operating.md: its commands, one after the other, on the demo with the issuer that it speaks of. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TestHost } from '../../src/cli/host-desk.ts';
@@ -96,6 +96,19 @@ test('its alerts are those that there are, in their words, and each parameter th
   const known = alerts?.type === 'object' ? Object.keys(alerts.properties) : [];
   const named = new Set([...page.matchAll(/`([a-z][a-zA-Z]+)`/g)].map(([, name = '']) => name));
   for (const name of known) expect(named, name).toContain(name);
+});
+
+test('each flag of a story is in its table, and each one there is a flag', () => {
+  const table = page.slice(page.indexOf('| flag | it says |'), page.indexOf('keeps each request with what came of it'));
+  const named = new Set([...table.matchAll(/^\| (.*?) \|/gm)].flatMap(([, cell = '']) => [...cell.matchAll(/`([a-zA-Z]+)(?::…)?`/g)].map(([, name = '']) => name)));
+  const sources = ['account', 'issuer', 'switch', 'program'].flatMap((folder) => readdirSync(join(root, 'src', folder)).filter((name) => name.endsWith('.ts')).map((name) => readFileSync(join(root, 'src', folder, name), 'utf8')));
+  const code = sources.join('\n').replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
+  // Where flags are put together: pushed, listed, or noted of an advice.
+  const places = [...code.matchAll(/\bflag(?:s|ged)\.push\((.*)\);|\bflags(?::| =) (?:[a-zA-Z ?[\]]*: )?\[(.*?)\](?=[,; })])|\bnote\(('[a-zA-Z]+')/g)].map(([, pushed, listed, noted]) => pushed ?? listed ?? noted ?? '');
+  const found = new Set(places.flatMap((place) => [...place.matchAll(/'([a-z][a-zA-Z]*)(?::[^']*)?'|`([a-z][a-zA-Z]*):/g)].map(([, plain, valued]) => plain ?? valued ?? '')));
+  expect(found.size).toBeGreaterThan(30);
+  expect([...found].filter((name) => !named.has(name))).toEqual([]);
+  expect([...named].filter((name) => !code.includes(`'${name}'`) && !code.includes(`\`${name}:`))).toEqual([]);
 });
 
 test('every page that it names is there', () => {

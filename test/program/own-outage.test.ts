@@ -128,6 +128,8 @@ test('Redis is killed in mid-flight: the next purchase is decided by stand-in in
   const instead = await buy(acquirer, 900_002, { 2: card, 4: '000000000400' });
   expect(performance.now() - askedMs).toBeLessThan(1_000);
   expect(instead.code).toBe('00');
+  const listed = async (): Promise<string> => (await locum(['issuer', 'list'], { cwd: program.folder, env: { ...all.env, LOCUM_HTTP_PORT: String(program.httpPort) } })).out;
+  await eventually(async () => /^own +own +stood in for \(storeUnreachable\)/m.test(await listed()), 'the own issuer is shown as stood in for');
   await shoppers.approves(500);
   expect(await stoodIn(program)).toBeGreaterThan(400);
   // A repeat, the reversal of what was stood in for, and of what was committed before.
@@ -139,6 +141,7 @@ test('Redis is killed in mid-flight: the next purchase is decided by stand-in in
 
   await all.redis.restart();
   await program.said('accounts have what was answered for them');
+  await eventually(async () => /^own +own +decides here /m.test(await listed()), 'the own issuer is shown to decide');
   await shoppers.approves(300);
   await shoppers.stop();
   expect(await buy(acquirer, 900_002, { 2: card, 4: '000000000400' })).toEqual(instead);
