@@ -16,7 +16,7 @@ import { timeOfPlace } from './json.ts';
 import type { AmountShown } from './json.ts';
 import { pageOf, placeOf } from './page.ts';
 import type { Page, PageChoice } from './page.ts';
-import { requireVerified } from './person-rows.ts';
+import { refuseUnverified, requirePerson } from './person-rows.ts';
 import type { PersonName } from './person-rows.ts';
 import { unreachable } from './ports.ts';
 import type { AccountDesk, ProgramFacts } from './ports.ts';
@@ -43,6 +43,8 @@ export interface BalanceWish {
 /** What was cut off is taken up after this. */
 const abandonedMs = 15_000;
 const resumedMax = 50;
+/** That a user may have had, closed ones among them: whoever has a session cannot use up accounts and card numbers. */
+export const balancesMax = 50;
 
 export class Balances {
   readonly #options: BalancesOptions;
@@ -53,17 +55,22 @@ export class Balances {
 
   /**
    * @param requestKey of caller and call: the same one again finds the same balance
-   * @throws LifecycleRefused USER_NOT_FOUND, USER_NOT_VERIFIED, USER_LOCKED, PROGRAM_NOT_FOUND, PROGRAM_AMBIGUOUS, PROGRAM_NOT_HELD_HERE, ACCOUNTS_UNREACHABLE
+   * @throws LifecycleRefused USER_NOT_FOUND, USER_NOT_VERIFIED, USER_LOCKED, PROGRAM_NOT_FOUND, PROGRAM_AMBIGUOUS, PROGRAM_NOT_HELD_HERE, TOO_MANY_BALANCES, ACCOUNTS_UNREACHABLE
    */
   async create(user: PersonName, wish: BalanceWish, requestKey: string): Promise<BalanceRow> {
     const { book, desk, now, randomBytes } = this.#options;
     const programs = await desk.programs();
     const row = await book.transaction(async (queries) => {
-      const { userId, partner } = await requireVerified(queries, user);
+      // Of several at once each counts the ones before it.
+      const person = await requirePerson(queries, user, 'update');
+      refuseUnverified(person);
+      const { userId, partner } = person;
       const find = async (): Promise<BalanceRow | undefined> => (await queries.query<BalanceRow>(`select ${balanceColumns} from user_balance where request_key = $1 and user_id = $2`, [requestKey, userId]))[0];
       const before = await find();
       if (before !== undefined) return before;
       const program = programFor(programs.filter((each) => each.partner === partner), wish);
+      const [{ count } = { count: 0 }] = await queries.query<{ readonly count: number }>('select count(*) from user_balance where user_id = $1', [userId]);
+      if (count >= balancesMax) throw new LifecycleRefused(409, 'TOO_MANY_BALANCES', `the user has had ${balancesMax} balances, which is as many as may be`);
       await queries.query(
         `insert into user_balance (balance_id, user_id, partner, program, currency, name, state, request_key, created_at, changed_at)
          values ($1, $2, $3, $4, $5, $6, 'opening', $7, $8, $8) on conflict (request_key) do nothing`,

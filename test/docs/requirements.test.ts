@@ -1,4 +1,4 @@
-/** What docs/requirements.md says of code and tests is so. */
+/** What docs/requirements.md says of code and tests is so, and what docs/api.md says of tests against the ten of OWASP. */
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 
@@ -56,3 +56,15 @@ test('every requirement of the switch and of stand-in has a row', () => {
 });
 
 test.for(rowsOf('S', 4))('what is named for $id is there: its code, and tests of that name', seenToBeThere);
+
+const owasp = readFileSync(new URL('docs/api.md', root), 'utf8').split('\n').filter((line) => /^\| API\d+ /.test(line)).map((line) => line.slice(2, -2).split(' | '));
+
+test('each of the ten of OWASP has a row', () => {
+  expect(owasp.map(([name = '']) => name.split(' ')[0])).toEqual(Array.from({ length: 10 }, (_, index) => `API${index + 1}`));
+});
+
+test.for(owasp)('against %s there are tests of the names that docs/api.md has', ([, , proofs = '']) => {
+  const named = [...proofs.matchAll(/`([^`]+)` "([^"]+)"/g)];
+  expect(named.length).toBeGreaterThan(1);
+  for (const [, file = '', title = ''] of named) expect(readFileSync(new URL(`test/${file}`, root), 'utf8').includes(title), `${file}: ${title}`).toBe(true);
+});

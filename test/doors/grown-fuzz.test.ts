@@ -21,9 +21,9 @@ import type { Doors, Partner, Reply } from './fixture.ts';
 import { sampleOf } from './samples.ts';
 
 const seed = Number(process.env['LOCUM_SEED'] ?? 20_261_122);
-const callCount = 500 * Number(process.env['LOCUM_TIMES'] ?? 1);
+const callCount = 400 * Number(process.env['LOCUM_TIMES'] ?? 1);
 /** As long as calls lock, close and remove things, new ones have to come. */
-const growEvery = 125;
+const growEvery = 100;
 const idForm = /\b[a-z]_[A-Za-z0-9_-]{22}(?![A-Za-z0-9_-])/g;
 const blankId = /^([a-z])_A{22}$/;
 
@@ -45,7 +45,10 @@ interface House {
   sumMinor: number;
 }
 
+const kinds = [/^reloadBalance/, /^withdrawBalance/, /^beginTransfer/, /^createVirtualCard/, /^lockCard/, /^removeCard/, /Webhook/];
 let doors: Doors;
+/** Routes that change money, cards and webhooks. */
+let moving: readonly Route[];
 let houses: readonly [House, House];
 let serviceKey: KeyObject;
 const own = generateKeyPairSync('rsa', { modulusLength: 2_048 });
@@ -53,6 +56,7 @@ const ownKey = own.publicKey.export({ type: 'spki', format: 'der' }).toString('b
 const agent = new Agent({ keepAlive: true, maxSockets: 4 });
 const staff = {} as Record<Role, Colleague>;
 const staffTokens = new Map<Role, string>();
+const owners = new Map<string, Tenant>();
 const succeeded = new Map<string, number>();
 const next = numbers(seed);
 
@@ -76,9 +80,10 @@ beforeAll(async () => {
   const program = demoTables.find(({ name, kind }) => kind === 'program' && name === 'demo')!;
   const tables = [...demoTables, { ...program, name: 'other', document: { ...program.document as object, partner: 'other' } }, { ...range, name: 'other', document: { from: '476174', program: 'other' } }];
   doors = await openDoors({ tables, settings: { sessionMinutes: 1_440, staffSessionMinutes: 1_440, transfers: { amountMinorMax: 1_000_000, dayAmountMinorMax: 1_000_000_000, dayCountMax: 1_000 } } });
+  moving = doors.routes.filter(({ operationId }) => kinds.some((kind) => kind.test(operationId)));
   for (const role of ['admin', 'manager', 'employee'] as const) staff[role] = await newColleague(doors, `some.${role}`, role);
   houses = [await settle('demo'), await settle('other')];
-}, 120_000);
+}, 300_000);
 afterAll(async () => {
   agent.destroy();
   for (const { receiver } of houses) await receiver.close();
@@ -90,7 +95,7 @@ async function settle(name: string): Promise<House> {
   const house: House = { partner, receiver: await openReceiver(), tenants: [], ids: new Set(), sumMinor: 0 };
   said(await doors.ask('/secure/encryption_key', { method: 'PUT', partner, headers: keyed(), body: { publicKey: ownKey } }), 200);
   serviceKey ??= createPublicKey(said(await doors.ask('/secure/public_key', { partner }), 200)['pem']!);
-  for (let count = 0; count < 3; count += 1) await grow(house);
+  for (let count = 0; count < 2; count += 1) await grow(house);
   return house;
 }
 
@@ -129,6 +134,9 @@ function note(house: House, tenant: Tenant | undefined, text: string): void {
   for (const [id] of text.matchAll(idForm)) {
     house.ids.add(id);
     if (tenant === undefined) continue;
+    // Of a transfer both sides are told; whose a balance is was told before.
+    if (!owners.has(id)) owners.set(id, tenant);
+    if (owners.get(id) !== tenant) continue;
     const list = tenant.ids.get(id[0]!) ?? [];
     if (!list.includes(id)) list.push(id);
     tenant.ids.set(id[0]!, list);
@@ -201,7 +209,8 @@ function pathOf({ path, params }: Route, caller: Caller): string {
 
 /** Sentences about what must not be, of one call that was drawn. */
 async function oneCall(): Promise<string[]> {
-  const route = pick(doors.routes);
+  // Half of them are those that move something, of which the tests below want to see some done.
+  const route = pick(next(2) === 0 ? doors.routes : moving);
   const house = pick(houses);
   const tenant = pick(house.tenants);
   if (route.door === 'mobile') tenant.session ??= await openSession(doors, tenant.app).catch(() => undefined);
@@ -240,6 +249,13 @@ async function faults(route: Route, { house, tenant, role }: Caller, sent: strin
   const seen = foreign(`${text} ${reply.headers.location ?? ''}`).filter((id) => !sent.includes(id));
   if (seen.length > 0) return [`${seen.join(' ')} of the other partner is in ${place}`];
   if (reply.status < 300 && route.isPublic !== true && foreign(sent).length > 0 && !/^{"items":\[\]}$/.test(text)) return [`done with what is the other partner's: ${place}`];
+  if (route.door === 'mobile' && route.isPublic !== true) {
+    // What another user of the same partner has is as far away; but for the one who gets the money.
+    const near = (from: string): string[] => [...from.matchAll(idForm)].map(([id]) => id).filter((id) => /^[bcdj]/.test(id) && (owners.get(id) ?? tenant) !== tenant);
+    const told = near(text).filter((id) => !sent.includes(id));
+    if (told.length > 0) return [`${told.join(' ')} of another user is in ${place}`];
+    if (reply.status < 300 && route.operationId !== 'beginTransferMobile' && near(sent).length > 0) return [`done with what is another user's: ${place}`];
+  }
   if (reply.status < 300) note(house, route.door === 'mobile' ? tenant : undefined, text);
   return [];
 }
@@ -255,9 +271,8 @@ test('whatever is called with whoever’s ids, nothing fails, and nobody sees or
 }, 300_000);
 
 test('the calls did things: money came, went and was sent, and cards were made, locked and removed', () => {
-  const kinds = [/^reloadBalance/, /^withdrawBalance/, /^beginTransfer/, /^createVirtualCard/, /^lockCard/, /^removeCard/, /^get/, /^list/, /Webhook/];
-  expect(kinds.filter((kind) => ![...succeeded.keys()].some((operationId) => kind.test(operationId))).map(String)).toEqual([]);
-  expect(succeeded.size).toBeGreaterThan(doors.routes.length / 3);
+  expect([...kinds, /^get/, /^list/].filter((kind) => ![...succeeded.keys()].some((operationId) => kind.test(operationId))).map(String)).toEqual([]);
+  expect(succeeded.size).toBeGreaterThan(doors.routes.length / 4);
 });
 
 test('after all of it each partner’s users have what was put in less what was taken out, and the book agrees with itself', async () => {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Book } from '../../src/book/book.ts';
-import { Balances } from '../../src/lifecycle/balances.ts';
+import { Balances, balancesMax } from '../../src/lifecycle/balances.ts';
 import { BalanceViews } from '../../src/lifecycle/balance-view.ts';
 import { requireBalance } from '../../src/lifecycle/balance-rows.ts';
 import type { AccountDesk, AppliedOutcome } from '../../src/lifecycle/ports.ts';
@@ -54,6 +54,20 @@ describe.each(['embedded', 'server'] as const)('balances over the %s book', (kin
   });
 
   const eur = (amountMinor: number): { readonly amountMinor: number; readonly currency: string } => ({ amountMinor, currency: 'EUR' });
+
+  test('a user has as many as may be and no more, of however many at once, and a call of before still finds its own', async () => {
+    const { userId } = await person(book);
+    const user = { partner: 'demo', userId };
+    const asked = await Promise.allSettled(Array.from({ length: balancesMax + 5 }, async (_, index) => await balances.create(user, { program: 'demo' }, `many-${index}`)));
+    const made = asked.filter((each) => each.status === 'fulfilled');
+    expect(made).toHaveLength(balancesMax);
+    for (const each of asked) if (each.status === 'rejected') expect(each.reason).toMatchObject({ status: 409, code: 'TOO_MANY_BALANCES' });
+    const [first] = made;
+    const index = asked.indexOf(first!);
+    expect(await balances.create(user, { program: 'demo' }, `many-${index}`)).toMatchObject({ balanceId: first!.value.balanceId });
+    await balances.close({ ...user, balanceId: first!.value.balanceId });
+    await expect(balances.create(user, { program: 'demo' }, 'one-more')).rejects.toMatchObject({ code: 'TOO_MANY_BALANCES' });
+  });
 
   test('a user may have several, each of one of the partner’s programs, which has to be named where several fit', async () => {
     const { userId } = await person(book);
