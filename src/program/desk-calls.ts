@@ -9,6 +9,7 @@ import type { LifecycleMessage } from '../account/lifecycle.ts';
 import { assert } from '../base/assert.ts';
 import type { GuardRoom } from '../issuer/guard-room.ts';
 import type { Ledger, LedgerAnswer } from '../issuer/ledger.ts';
+import type { ControlsTold } from '../issuer/own-controls.ts';
 import type { Hsm, Order, Product } from '../keys/hsm.ts';
 import type { PinSealOrder } from '../keys/hsm-pin.ts';
 import type { DeskAsk, DeskCall, DeskReply, DeskTold } from '../lifecycle/desk-wire.ts';
@@ -34,6 +35,8 @@ export interface DeskCallsOptions {
   readonly tellLock?: (token: string, lockCode: number, by: AskedBy) => Promise<void>;
   /** Does something wait for the account that was answered in its place here? */
   readonly isBehind?: (accountId: string) => boolean;
+  /** The same of what is closed on a card. */
+  readonly tellControls?: (told: ControlsTold) => Promise<void>;
 }
 
 /** How long an account may take: less than whoever asks waits. */
@@ -112,22 +115,32 @@ export class DeskCalls {
     if (outcome.kind !== 'decided') return { kind: 'unreachable' };
     assert(outcome.answer.kind === 'answer', 'a lifecycle message has nothing to be verified against');
     const { response, note } = outcome.answer;
-    if (response.reason === '0000') await this.#tellLock(message, note === 'repeat');
+    if (response.reason === '0000') await this.#tell(message, note === 'repeat');
     return { kind: 'applied', reason: response.reason, isRepeat: note === 'repeat' };
   }
 
   /** A call is acknowledged when nobody who can be reached approves against it any more. */
-  async #tellLock(message: LifecycleMessage, isRepeat: boolean): Promise<void> {
-    if (message.kind !== 'cardLock' && message.kind !== 'cardUnlock' && message.kind !== 'cardReplace' && message.kind !== 'cardRemove') return;
+  async #tell(message: LifecycleMessage, isRepeat: boolean): Promise<void> {
+    const telling = isOfControls(message) ? this.#tellControls(message) : isOfLock(message) ? this.#tellLock(message, isRepeat) : undefined;
+    if (telling === undefined) return;
+    // The account has it; what goes wrong with telling it is logged where it goes wrong.
+    await Promise.race([telling.catch(() => undefined), new Promise((resolve) => void setTimeout(resolve, tellMs).unref())]);
+  }
+
+  async #tellControls({ accountId, cardToken: token }: ControlsMessage): Promise<void> {
+    const account = this.#options.ledger.lastKnown(accountId)?.account;
+    const card = account?.cards.find(({ record }) => record.token === token);
+    if (account !== undefined && card !== undefined) await this.#options.tellControls?.({ token, version: account.version, controls: card.record.controls });
+  }
+
+  async #tellLock(message: LockMessage, isRepeat: boolean): Promise<void> {
     const { accountId, cardToken } = message;
     const record = this.#options.ledger.lastKnown(accountId)?.account?.cards.find((card) => card.record.token === cardToken)?.record;
     const lockCode = record === undefined ? lockAskedBy(message) : record.state === 'removed' ? removedLock : record.lockCode;
     // Whoever did it before may have ended before it told; what is open again by now is told by whoever opened it.
     if (isRepeat && lockCode === 0) return;
     const by = message.kind === 'cardLock' ? (message.by ?? 'system') : 'system';
-    // The account has it; what goes wrong with telling it is logged where it goes wrong.
-    const telling = this.#options.tellLock?.(cardToken, lockCode, by).catch(() => undefined);
-    await Promise.race([telling, new Promise((resolve) => void setTimeout(resolve, tellMs).unref())]);
+    await this.#options.tellLock?.(cardToken, lockCode, by);
   }
 
   /** @param known the version that whoever asks has: those are not told again */
@@ -219,7 +232,18 @@ const replacedLock = 8;
 /** What a card that was removed is listed with: it is answered as one that is inactive is (C8), and stays so. */
 const removedLock = 5;
 
-function lockAskedBy(message: Extract<LifecycleMessage, { readonly kind: 'cardLock' | 'cardUnlock' | 'cardReplace' | 'cardRemove' }>): number {
+type ControlsMessage = Extract<LifecycleMessage, { readonly kind: 'controlsSet' | 'cardPause' }>;
+type LockMessage = Extract<LifecycleMessage, { readonly kind: 'cardLock' | 'cardUnlock' | 'cardReplace' | 'cardRemove' }>;
+
+function isOfControls(message: LifecycleMessage): message is ControlsMessage {
+  return message.kind === 'controlsSet' || message.kind === 'cardPause';
+}
+
+function isOfLock(message: LifecycleMessage): message is LockMessage {
+  return message.kind === 'cardLock' || message.kind === 'cardUnlock' || message.kind === 'cardReplace' || message.kind === 'cardRemove';
+}
+
+function lockAskedBy(message: LockMessage): number {
   switch (message.kind) {
     case 'cardLock': return message.lockCode;
     case 'cardUnlock': return 0;

@@ -10,6 +10,8 @@ import { certificateOperations } from './operator-certificates.ts';
 import type { CertificatesOutside } from './operator-certificates.ts';
 import { issuerOperations } from './operator-issuers.ts';
 import type { IssuersOutside } from './operator-issuers.ts';
+import { controlOperations } from './operator-controls.ts';
+import type { ControlsOutside } from './operator-controls.ts';
 import { lockOperations } from './operator-locks.ts';
 import type { LocksOutside } from './operator-locks.ts';
 import { stationOperations } from './operator-stations.ts';
@@ -24,14 +26,15 @@ export interface OperationsOutside {
   readonly cards: CardOperationsOptions;
   readonly alerts: AlertsOutside;
   readonly locks: LocksOutside;
+  readonly controls: ControlsOutside;
   readonly stations: StationsOutside;
   readonly certificates: CertificatesOutside;
 }
 
-export function operationsOf({ office, issuers, advices, cards, alerts, locks, stations, certificates }: OperationsOutside): Operation[] {
+export function operationsOf({ office, issuers, advices, cards, alerts, locks, controls, stations, certificates }: OperationsOutside): Operation[] {
   const tables = new OperatorTables(office);
   return [
-    ...issuerOperations({ ...issuers, tables }), ...adviceOperations(advices), ...cardOperations(cards), ...alertOperations(alerts), ...lockOperations(locks), ...stationOperations(stations),
+    ...issuerOperations({ ...issuers, tables }), ...adviceOperations(advices), ...cardOperations(cards), ...alertOperations(alerts), ...lockOperations(locks), ...controlOperations(controls), ...stationOperations(stations),
     ...certificateOperations(certificates), ...tableOperations(tables),
   ];
 }

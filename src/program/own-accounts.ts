@@ -3,6 +3,7 @@
  * back. What an earlier run left on disk is told first.
  */
 import { join } from 'node:path';
+import { pinTriesLock } from '../account/security.ts';
 import { Delivery } from '../advice/delivery.ts';
 import type { DeliveryStatus } from '../advice/delivery.ts';
 import type { AdviceFile } from '../advice/advice-file.ts';
@@ -11,6 +12,7 @@ import type { Log } from '../base/log.ts';
 import type { GuardRoom } from '../issuer/guard-room.ts';
 import type { Ledger } from '../issuer/ledger.ts';
 import { NegativeList } from '../issuer/negative-list.ts';
+import type { ControlsTold } from '../issuer/own-controls.ts';
 import type { CardVault } from '../keys/hsm.ts';
 import { defaultRules } from '../standin/read-rules.ts';
 import { SqliteStore } from '../store/sqlite.ts';
@@ -18,6 +20,7 @@ import type { Directory } from '../switch/directory.ts';
 import { OwnDesk, ownAdviceId, ownDestination } from '../switch/own-desk.ts';
 import type { OwnPolicy } from '../switch/own-arrival.ts';
 import { OwnLocks, ordersOf } from '../switch/own-locks.ts';
+import { Recent } from '../switch/recent.ts';
 import { cachedAgeSecondsMax } from './issuer-schema.ts';
 import type { Tables } from './tables.ts';
 
@@ -33,9 +36,13 @@ export interface OwnAccountsOutside {
   readonly elapsed: () => number;
   readonly random: () => number;
   readonly after: (delayMs: number, work: () => void) => void;
+  /** Tells every switch's negative list that a card is locked for wrong PINs. */
+  readonly tellPinLock: (token: string) => void;
   readonly log: Log;
 }
 
+/** Cards whose controls are remembered as they were told. */
+const controlsMax = 100_000;
 /** How often it is looked whether the store answers, and what is left to partners. */
 const lookMs = 50;
 const headroomMs = 2_000;
@@ -69,6 +76,8 @@ export class OwnAccounts {
   readonly locks: OwnLocks;
   readonly #outside: OwnAccountsOutside;
   readonly #delivery: Delivery;
+  /** As other switches told them. In memory alone: after a start no account is known, so that nothing is approved. */
+  readonly #controls = new Recent<ControlsTold>(controlsMax);
   #policies: ReadonlyMap<string, OwnPolicy> = new Map();
   #partners: readonly string[] = [];
   readonly #headrooms = new Map<string, { readonly minor: number; readonly atMs: number }>();
@@ -89,6 +98,8 @@ export class OwnAccounts {
         advices, backlog: count, vault, deadlines, policy: (issuer) => this.#policies.get(issuer) ?? noPolicy,
         headroomMinor: (partner, ageMaxSeconds) => this.#headroomMinor(partner, ageMaxSeconds),
         listedLock: (token, seenAtMs) => list.lockOf(token, seenAtMs),
+        controlsTold: (token) => this.#controls.get(token),
+        pinLocked: (token, accountId) => this.#pinLocked(token, accountId),
         orders: ordersOf(list, ({ cardToken, kind, id }, reason) => log.warning('card order not taken by its account', { card: cardToken, order: id, kind, reason })),
       },
     });
@@ -119,6 +130,11 @@ export class OwnAccounts {
   /** How long a message that may have reached its account waits for a store that is away, before it is answered by stand-in. */
   get doubtMs(): number {
     return [...this.#policies.values()].some(({ hasStandIn }) => hasStandIn) ? doubtMs : Infinity;
+  }
+
+  /** Another switch has changed what is closed on a card. */
+  takeControls(told: ControlsTold): void {
+    if ((this.#controls.get(told.token)?.version ?? -1) < told.version) this.#controls.set(told.token, told);
   }
 
   /** How the own issuers of these tables are stood in for, from the next message on. */
@@ -152,6 +168,14 @@ export class OwnAccounts {
     this.#isStopped = true;
     // What is being told to a store that is away has no end before it is back.
     await Promise.race([this.#delivery.stop(), new Promise<void>((resolve) => this.#outside.after(stopMaxMs, resolve))]);
+  }
+
+  /** What is on the list already was told; what the account has lifted by now is not locked. */
+  #pinLocked(token: string, accountId: string | undefined): void {
+    const { list, ledger, tellPinLock } = this.#outside;
+    if (list.find(token)?.lockCode === pinTriesLock) return;
+    const cards = accountId === undefined ? undefined : ledger.lastKnown(accountId)?.account?.cards;
+    if (cards === undefined || cards.some(({ record }) => record.token === token && record.lockCode === pinTriesLock)) tellPinLock(token);
   }
 
   /** Again and again: the store answers or does not, and what it says is left to partners. */

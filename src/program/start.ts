@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { destination } from 'pino';
+import { pinTriesLock } from '../account/security.ts';
 import { Deadlines, processSchedule } from '../base/deadlines.ts';
 import { createLog } from '../base/log.ts';
 import type { Log } from '../base/log.ts';
@@ -66,6 +67,7 @@ import { operationsOf } from './operations.ts';
 import { OwnAccounts, openNegativeList } from './own-accounts.ts';
 import { lockInAccount, takeAndTell, tellLock } from './lock-orders.ts';
 import type { LockOrdersOutside } from './lock-orders.ts';
+import { tellControls } from './operator-controls.ts';
 import { openPeers } from './operator-peers.ts';
 import { openOperatorToken } from './operator-token.ts';
 import type { SystemParameters } from './parameters.ts';
@@ -187,7 +189,8 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   const directory = new Directory(store, atTurnEnd);
   const { list, close: closeList } = await openNegativeList(config.dataDir, now, (reason) => end('negative list lost', reason));
   opened.push(closeList);
-  const accounts = new OwnAccounts({ ledger, directory, advices: issuers.advices, list, guards, vault: hsm, deadlines, now, elapsed, random: Math.random, after, log });
+  const accounts = new OwnAccounts({ ledger, directory, advices: issuers.advices, list, guards, vault: hsm, deadlines, now, elapsed, random: Math.random, after, log, tellPinLock: (token) => void tellLock(lockOrders, token, pinTriesLock, 'system') });
+  const lockOrders: LockOrdersOutside = { list, locks: accounts.locks, peers, name: config.switchName, newId, log };
   doubt.latestMs = () => accounts.doubtMs;
   opened.push(() => accounts.stop());
   accounts.set(tables);
@@ -201,7 +204,6 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
     onScriptsFailed: (program, reason) => gate.warning('script for a chip not made', () => ({ program, reason, todo: 'it goes out with the chip\'s next transaction; the program\'s chip keys need smi, and smc for a PIN' })),
     bookIsTooFarBehind: () => office.lagEntries > limits.lagEntriesMax,
   });
-  const lockOrders: LockOrdersOutside = { list, locks: accounts.locks, peers, name: config.switchName, newId, log };
   const heads = new StoreHeads(store, atTurnEnd);
   const fileActions = new FileActions({
     vault: hsm, list, deadlines, order: async (order) => await takeAndTell(lockOrders, order),
@@ -259,6 +261,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
       ...lockOrders, vault: hsm,
       isOwn: (pan) => holderOf(current, pan) === 'own',
     },
+    controls: { take: (told) => accounts.takeControls(told) },
     stations: { switch: switch_, rows: () => current.stations, delivery: (station) => acquirers.delivery(station), now, log },
     alerts: { on: () => watch.on, ended: () => watch.ended },
     certificates: {
@@ -267,7 +270,8 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   }));
   office.serveDesk(new DeskCalls({
     ledger, store, hsm, guards, tables: () => current, elapsed,
-    tellLock: async (token, lockCode, by) => await tellLock(lockOrders, token, lockCode, by), isBehind: (accountId) => accounts.desk.isBehind(accountId, ''),
+    tellLock: async (token, lockCode, by) => await tellLock(lockOrders, token, lockCode, by), tellControls: async (told) => await tellControls(lockOrders, told),
+    isBehind: (accountId) => accounts.desk.isBehind(accountId, ''),
   }));
   const watching = setInterval(() => watch.look(), alertLookMs).unref();
   office.serve(() => ({ stations: switch_.status, storeAnswers: ledger.storeAnswers, waiting: ledger.waiting, lagEntriesMax: limits.lagEntriesMax }));

@@ -1,6 +1,7 @@
 /** What comes to own accounts, and what standing in for them takes. */
 import type { AdviceFile } from '../advice/advice-file.ts';
 import type { Deadlines } from '../base/deadlines.ts';
+import type { ControlsTold } from '../issuer/own-controls.ts';
 import type { OwnOrderMessage } from '../issuer/own-order.ts';
 import type { CardVault } from '../keys/hsm.ts';
 import type { CardMessage } from '../message/message.ts';
@@ -30,6 +31,10 @@ export interface OwnStandIn {
   readonly headroomMinor: (partner: string, ageMaxSeconds: number) => number | undefined;
   /** On this node's negative list: 0 where it is not, or where its account was seen (Unix ms) since it had the lock. */
   readonly listedLock: (token: string, seenAtMs: number | undefined) => number;
+  /** What is closed on a card, as another switch told it; undefined: none did. */
+  readonly controlsTold: (token: string) => ControlsTold | undefined;
+  /** A card was answered as one that is locked for wrong PINs. @param accountId of the account that said so; undefined: stand-in did in its place */
+  readonly pinLocked: (token: string, accountId: string | undefined) => void;
   readonly orders: OwnOrders;
 }
 

@@ -22,6 +22,7 @@ import type { Ledger, LedgerAnswer } from '../issuer/ledger.ts';
 import type { CardMessage, Response } from '../message/message.ts';
 import type { Pan } from '../message/pan.ts';
 import { isApproval } from '../message/reason.ts';
+import type { Reason } from '../message/reason.ts';
 import type { Outcome } from '../store/decide.ts';
 import type { Directory, Found } from './directory.ts';
 import type { OwnArrival, OwnStandIn } from './own-arrival.ts';
@@ -55,6 +56,8 @@ type Done = (outcome: OwnOutcome) => void;
 
 /** What is left for standing in, and for the way back. */
 const marginMs = 250;
+/** Of the wrong PIN that locks a card, and of whatever comes after it. */
+const pinTriesReason: Reason = '1806';
 /** After a silence of the store, how long one message waits for it. */
 const silentMs = 300;
 /** How long what stand-in could answer waits for the account, once the store is back. */
@@ -216,6 +219,7 @@ export class OwnDesk {
     ledger.submit(accountId, message.card.token, message, this.#isSilent ? Math.min(latestMs, elapsed() + silentMs) : latestMs, (outcome) => {
       if (outcome.kind === 'decided') {
         this.#isSilent = false;
+        if (outcome.answer.kind === 'answer' && outcome.answer.response.reason === pinTriesReason) this.#standIn?.pinLocked(message.card.token, accountId);
         done({ ...outcome, by: 'account', accountId });
       } else if (outcome.kind === 'unavailable' && outcome.cause === 'overload') done(outcome);
       else {
@@ -275,6 +279,7 @@ export class OwnDesk {
         return;
       }
     }
+    if (response.reason === pinTriesReason) this.#standIn?.pinLocked(message.card.token, undefined);
     done({ kind: 'decided', by: 'standin', accountId, answer: { kind: 'answer', response, note } });
   }
 

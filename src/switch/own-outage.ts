@@ -8,6 +8,7 @@
 import { apartAccount } from '../issuer/own-apart.ts';
 import type { ApartAccount, ApartDecided, ApartFacts, ApartState } from '../issuer/own-apart.ts';
 import type { Ledger } from '../issuer/ledger.ts';
+import { withControlsTold } from '../issuer/own-controls.ts';
 import type { CardMessage } from '../message/message.ts';
 import { newActivity } from '../standin/activity.ts';
 import type { Activity } from '../standin/activity.ts';
@@ -44,10 +45,11 @@ export class OwnOutage {
   }
 
   /** What is known now, for a decision on this message. */
-  stateOf({ policy, headroomMinor, listedLock }: OwnStandIn, { message, issuer, surroundings }: OwnArrival, accountId: string | undefined): Before {
+  stateOf({ policy, headroomMinor, listedLock, controlsTold }: OwnStandIn, { message, issuer, surroundings }: OwnArrival, accountId: string | undefined): Before {
     const { rules, cachedAgeMaxSeconds, switches } = policy(issuer);
     const nowMs = this.#options.now();
-    const own = accountId === undefined ? undefined : this.#fresh(accountId, nowMs, cachedAgeMaxSeconds);
+    const known = accountId === undefined ? undefined : this.#fresh(accountId, nowMs, cachedAgeMaxSeconds);
+    const own = known === undefined ? undefined : withControlsTold(known, controlsTold);
     const exposure = openOutage(this.#issuers.get(issuer) ?? newExposure, nowMs);
     this.#issuers.set(issuer, exposure);
     // What is left in another currency is not reckoned without the store: it covers nothing.

@@ -49,6 +49,8 @@ interface Composed {
   readonly accounts: OwnAccounts;
   readonly ledger: Ledger;
   readonly list: NegativeList;
+  /** Cards that all were told of as locked for wrong PINs. */
+  readonly pinLocked: readonly string[];
 }
 
 let drawn = 0;
@@ -67,8 +69,9 @@ async function composed(): Promise<Composed> {
   await store.enterAccount('token-0', accountId);
   const advices = await AdviceFile.open({ store: disk, now, atTurnEnd, deadlines, events: { trouble: quiet } });
   const list = await NegativeList.open({ store: new MemoryStore({ partitions: 1, now }), now, keepMs: 1_000_000 });
+  const pinLocked: string[] = [];
   const accounts = new OwnAccounts({
-    ledger, directory: new Directory(store, atTurnEnd), advices, list, guards: new GuardRoom({ store, now, elapsed, newId }), vault: hsm, deadlines, now, elapsed, random: Math.random, after,
+    ledger, directory: new Directory(store, atTurnEnd), advices, list, guards: new GuardRoom({ store, now, elapsed, newId }), vault: hsm, deadlines, now, elapsed, random: Math.random, after, tellPinLock: (token) => void pinLocked.push(token),
     log: createLog({ destination: { write: quiet }, level: 'silent', nowMs: now }),
   });
   accounts.set(tables);
@@ -77,7 +80,7 @@ async function composed(): Promise<Composed> {
     advices.close();
     ledger.close();
   });
-  return { store, disk, accounts, ledger, list };
+  return { store, disk, accounts, ledger, list, pinLocked };
 }
 
 async function asked({ accounts }: Composed, asks: CardMessage): Promise<OwnOutcome> {
@@ -159,3 +162,33 @@ test('whichever write to this node’s disk fails while the store is away, the a
   }
   expect(wrong).toEqual([]);
 }, 120_000);
+
+const away: Fault = { nth: 1, kind: 'before', persistent: true, on: 'all' };
+
+test('what another switch has closed on a card is closed here while the store is away, of two the later, and open again when it is', async () => {
+  const at = await composed();
+  expect(heard(await asked(at, today('0200', 100)))).toBe('0000');
+  at.store.fail(away);
+  expect(heard(await asked(at, today('0200', 100)))).toBe('0000');
+  const pausedUntilMs = now() + 3_600_000;
+  at.accounts.takeControls({ token: 'token-0', version: 100, controls: { partner: { pausedUntilMs } } });
+  at.accounts.takeControls({ token: 'token-0', version: 99, controls: undefined });
+  expect(heard(await asked(at, today('0200', 100)))).toBe('1870');
+  at.accounts.takeControls({ token: 'token-0', version: 101, controls: { holder: { blocked: ['ecommerce'] } } });
+  expect(heard(await asked(at, { ...today('0200', 100), entryMode: 'ecommerce', cardPresent: false }))).toBe('1871');
+  expect(heard(await asked(at, today('0200', 100)))).toBe('0000');
+  at.accounts.takeControls({ token: 'token-0', version: 102, controls: { holder: { limits: [{ scope: 'overall', period: 'transaction', amountMinorMax: 50 }] } } });
+  expect(heard(await asked(at, today('0200', 51)))).toBe('1874');
+  at.accounts.takeControls({ token: 'token-0', version: 103, controls: undefined });
+  expect(heard(await asked(at, today('0200', 51)))).toBe('0000');
+  await settled(at);
+});
+
+test('an account that was seen since says itself what is closed', async () => {
+  const at = await composed();
+  at.accounts.takeControls({ token: 'token-0', version: 1, controls: { partner: { pausedUntilMs: now() + 3_600_000 } } });
+  expect(heard(await asked(at, today('0200', 100)))).toBe('0000');
+  at.store.fail(away);
+  expect(heard(await asked(at, today('0200', 100)))).toBe('0000');
+  await settled(at);
+});

@@ -1,100 +1,22 @@
 /** Operators' locks of own cards, at one switch and at two, with Redis there and killed: declined at once by every switch that was reached, and in the account once. */
-import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openBook } from '../../src/book/connection.ts';
-import { MasterKey } from '../../src/keys/master-key.ts';
-import { makeDemoKeys } from '../../src/program/demo-keys.ts';
-import type { ListedShown, LockOrdered } from '../../src/program/operator-locks.ts';
-import { locum } from '../cli/locum.ts';
-import type { Ended } from '../cli/locum.ts';
+import type { LockOrdered } from '../../src/program/operator-locks.ts';
 import { startCuttingProxy } from '../fault/cutting-proxy.ts';
-import { startPostgres } from '../servers/postgres.ts';
-import type { PostgresServer } from '../servers/postgres.ts';
-import { startRedis } from '../servers/redis.ts';
-import type { RedisServer } from '../servers/redis.ts';
 import { freePort } from '../switch/hosts.ts';
-import { ascii, buy, card, configure, emptyFolder, endAll, eventually, startProgram } from './fixture.ts';
-import type { ProgramProcess, Variables } from './fixture.ts';
+import { card, emptyFolder, eventually, startProgram } from './fixture.ts';
+import type { ProgramProcess } from './fixture.ts';
+import { begin, bought, command, endPairs, listed, operatorToken, pair, servers } from './pair.ts';
 
-let postgres: PostgresServer;
-const redises: RedisServer[] = [];
-
-beforeAll(async () => {
-  postgres = await startPostgres();
-});
-
-afterAll(async () => {
-  await endAll();
-  await Promise.all(redises.map((redis) => redis.stop()));
-  await postgres.remove();
-});
+afterAll(endPairs);
 
 const other = '4761730000001001';
 const third = '4761730000001019';
-const token = 'a-token-that-both-switches-share-1234';
-
-let databases = 0;
-
-interface Servers {
-  readonly redis: RedisServer;
-  readonly url: string;
-  readonly env: Variables;
-}
-
-async function servers(): Promise<Servers> {
-  databases += 1;
-  const [redis, url] = await Promise.all([startRedis(), postgres.database(`locks${databases}`)]);
-  redises.push(redis);
-  const keys = emptyFolder();
-  const [keyFile, masterKey] = [join(keys, 'keys.json'), join(keys, 'master.key')];
-  makeDemoKeys(keyFile, MasterKey.createFile(masterKey, randomBytes), randomBytes);
-  return { redis, url, env: { REDIS_URL: redis.url, DATABASE_URL: url, LOCUM_KEYS_KEY_FILE: keyFile, LOCUM_KEYS_MASTER_KEY_FILE: masterKey, LOCUM_OPERATOR_TOKEN: token } };
-}
-
-const standIn = {
-  version: 3, currency: 'EUR', unavailable: {
-    tests: { cryptogram: 'ifCarried' }, decisions: [{ name: 'purchase', when: { purpose: ['purchase'] }, outcome: 'approve' }], otherwise: 'decline',
-    limits: [{ scope: 'overall', period: 'transaction', amountMinorMax: 5_000 }],
-  },
-};
-
-/** A switch that is the other's peer. */
-async function begin({ env }: Servers, folder: string, name: string, port: number, peer?: { readonly name: string; readonly port: number }): Promise<ProgramProcess> {
-  const peers = peer === undefined ? {} : { [peer.name]: { url: `http://127.0.0.1:${peer.port}` } };
-  configure(folder, { demo: true, switchName: name, issuers: { own: { type: 'own', standIn } }, operator: { peers } });
-  return await startProgram(folder, { ...env, LOCUM_HTTP_PORT: String(port) });
-}
-
-async function pair(all: Servers, envA: Variables = {}): Promise<{ readonly a: ProgramProcess; readonly b: ProgramProcess; readonly folderB: string; readonly portA: number; readonly portB: number }> {
-  const [portA, portB] = [await freePort(), await freePort()];
-  const folderB = emptyFolder();
-  const [a, b] = await Promise.all([begin({ ...all, env: { ...all.env, ...envA } }, emptyFolder(), 'a', portA, { name: 'b', port: portB }), begin(all, folderB, 'b', portB, { name: 'a', port: portA })]);
-  return { a, b, folderB, portA, portB };
-}
-
-async function command(program: ProgramProcess, words: readonly string[]): Promise<Ended> {
-  return await locum(words, { cwd: program.folder, env: { LOCUM_HTTP_PORT: String(program.httpPort), LOCUM_OPERATOR_TOKEN: token } });
-}
 
 async function told(program: ProgramProcess, words: readonly string[]): Promise<LockOrdered> {
   const { out, err } = await command(program, [...words, '--json']);
   if (out === '') throw new Error(err);
   return JSON.parse(out) as LockOrdered;
-}
-
-async function listed(program: ProgramProcess): Promise<readonly ListedShown[]> {
-  return JSON.parse((await command(program, ['locks', '--json'])).out) as readonly ListedShown[];
-}
-
-let stan = 0;
-
-async function bought(program: ProgramProcess, pan: string): Promise<string> {
-  stan += 1;
-  const acquirer = await program.call(ascii);
-  const { code } = await buy(acquirer, stan, { 2: pan, 4: '000000000100' });
-  acquirer.socket.destroy();
-  return code;
 }
 
 async function inBook(url: string, pan: string): Promise<{ readonly lock: number; readonly changes: number }> {
@@ -240,7 +162,7 @@ test('a switch that is killed with a lock that waits has it on its list again, d
 describe('orders that are refused', () => {
   let program: ProgramProcess;
   beforeAll(async () => {
-    program = await startProgram(emptyFolder(), { LOCUM_OPERATOR_TOKEN: token });
+    program = await startProgram(emptyFolder(), { LOCUM_OPERATOR_TOKEN: operatorToken });
   });
 
   test.for<[words: string, code: number, sentence: string]>([
