@@ -1,4 +1,4 @@
-/** A mail server on loopback that keeps what it takes. */
+/** A mail server on loopback that keeps what it takes; at another time there may be another one at its port. */
 import { SMTPServer } from 'smtp-server';
 import type { AddressInfo } from 'node:net';
 
@@ -11,7 +11,7 @@ export interface MailServer {
   close(): Promise<void>;
 }
 
-export async function openMailServer(): Promise<MailServer> {
+export async function openMailServer(port = 0): Promise<MailServer> {
   const received: string[] = [];
   let refuses = false;
   const server = new SMTPServer({
@@ -26,7 +26,7 @@ export async function openMailServer(): Promise<MailServer> {
     },
   });
   await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
+    server.listen(port, '127.0.0.1', resolve);
   });
   return {
     url: `smtp://127.0.0.1:${(server.server.address() as AddressInfo).port}`, received,
