@@ -8,6 +8,7 @@
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { TSchema } from 'typebox';
+import { forgottenStatus } from '../lifecycle/remembered-answers.ts';
 import type { AnswerKey, RememberedAnswer, AnswerMemory } from '../lifecycle/remembered-answers.ts';
 import { callerName, certificateKeyOf } from './admit.ts';
 import type { Envelope, ResponseKey } from './jwe.ts';
@@ -53,6 +54,8 @@ interface Sent {
   readonly headers: Readonly<Record<string, string>>;
   /** Of the key that it was sealed for. */
   readonly sealedFor: string | undefined;
+  /** Of the user whom it is about. */
+  readonly about?: string | undefined;
 }
 
 const jsonType = 'application/json; charset=utf-8';
@@ -121,8 +124,8 @@ export class RouteServer {
     let isSettled = false;
     try {
       const sent = await this.#settled(call, responseKey);
-      const { status, type, text, headers, sealedFor } = sent;
-      await memory.answer(key, { status, body: text, headers: type === undefined ? headers : { ...headers, 'content-type': type }, sealedFor });
+      const { status, type, text, headers, sealedFor, about } = sent;
+      await memory.answer(key, { status, body: text, headers: type === undefined ? headers : { ...headers, 'content-type': type }, sealedFor, about });
       isSettled = true;
       return sent;
     } finally {
@@ -153,7 +156,7 @@ export class RouteServer {
       throw error;
     }
     await this.#audited(call, 'done');
-    return await this.#sent(answer, responseKey);
+    return { ...await this.#sent(answer, responseKey), about: whomAbout(call, answer) };
   }
 
   async #audited({ caller, params, requestId, atMs }: UntypedCall, outcome: string): Promise<void> {
@@ -199,7 +202,15 @@ function keyOf(request: FastifyRequest): string {
   return key;
 }
 
+/** The user whom the call names, or else its answer. */
+function whomAbout({ caller, params }: UntypedCall, { body }: Answer): string | undefined {
+  const named = params['customerId'] ?? params['userId'] ?? (caller.kind === 'user' ? caller.userId : undefined);
+  const told: unknown = typeof body === 'object' && body !== null && 'userId' in body ? body.userId : undefined;
+  return named ?? (typeof told === 'string' ? told : undefined);
+}
+
 function again({ status, body, headers: { 'content-type': type, ...headers }, sealedFor }: RememberedAnswer, responseKey: ResponseKey | undefined): Sent {
+  if (status === forgottenStatus) throw new DoorRefused({ status: 410, code: 'ANSWER_FORGOTTEN', detail: 'this was done; the user whom its answer was about was deleted since', field: 'X-Idempotency-Key' });
   if (sealedFor !== undefined && sealedFor !== responseKey?.digest) {
     throw new DoorRefused({ status: 409, code: 'IDEMPOTENCY_CONFLICT', detail: 'the answer under this key was encrypted for another public key', field: 'Public-Key' });
   }

@@ -14,6 +14,7 @@ import type { Page, PageChoice } from './page.ts';
 import { hasBalance, personColumns, personOf, requirePerson, personMissing } from './person-rows.ts';
 import type { Kyc, Person, PersonName, PersonRow, PersonState } from './person-rows.ts';
 import { LifecycleRefused, refuseCardNumbers } from './refusal.ts';
+import { forgetAnswersAbout } from './remembered-answers.ts';
 import type { SessionKeeper } from './session-keeper.ts';
 import type { ShownRows } from './shown-rows.ts';
 import { endUserSessions, retireDevice } from './user-session-rows.ts';
@@ -124,6 +125,7 @@ export class People {
       if (await hasBalance(queries, userId)) throw new LifecycleRefused(409, 'USER_HAS_BALANCE', 'the user has a balance that is not closed');
       await retireDevice(queries, userId, atMs, 'userDeleted');
       await queries.query('delete from pairing_code where user_id = $1', [userId]);
+      await forgetAnswersAbout(queries, userId);
       await queries.query(`update device set name = '' where user_id = $1`, [userId]);
       await queries.query(`update issued_card set holder_name = '' where user_id = $1`, [userId]);
       await forgetOrders(queries, userId, atMs);

@@ -13,7 +13,7 @@
  */
 import { createHmac } from 'node:crypto';
 import { maskText } from '../base/mask.ts';
-import type { Book, Param } from '../book/book.ts';
+import type { Book, Param, Queries } from '../book/book.ts';
 import { Gathered } from './gathered.ts';
 
 export interface AnswerKey {
@@ -30,7 +30,12 @@ export interface RememberedAnswer {
   readonly body: string | undefined;
   /** Digest of the public key that the body is encrypted for; undefined: it is clear. */
   readonly sealedFor: string | undefined;
+  /** Id of the user whom it is about; undefined: of none. */
+  readonly about?: string | undefined;
 }
+
+/** The status under which an answer is known that was forgotten with the user whom it was about. */
+export const forgottenStatus = 410;
 
 export type Claim =
   | { readonly kind: 'mine' }
@@ -198,18 +203,23 @@ export class RememberedAnswers implements AnswerMemory {
     let ends: readonly Ended[] = [];
     await this.#options.book.query(`
       update remembered_answer r
-        set status = w.status, headers = w.headers, body = w.body, sealed_for = w.sealed_for,
+        set status = w.status, headers = w.headers, body = w.body, sealed_for = w.sealed_for, about = w.about,
           held_until = case when w.status is null then now() end, answered_at = case when w.status is null then null else now() end
-        from unnest($1::text[], $2::text[], $3::text[], $4::smallint[], $5::text[], $6::text[], $7::text[]) as w (caller, operation, key, status, headers, body, sealed_for)
-        where r.caller = w.caller and r.operation = w.operation and r.key = w.key and r.holder = $8 and r.status is null`, () => {
+        from unnest($1::text[], $2::text[], $3::text[], $4::smallint[], $5::text[], $6::text[], $7::text[], $8::text[]) as w (caller, operation, key, status, headers, body, sealed_for, about)
+        where r.caller = w.caller and r.operation = w.operation and r.key = w.key and r.holder = $9 and r.status is null`, () => {
       ends = take();
       return [
         ...columnsOf(ends), ends.map(({ answer }) => answer?.status ?? null), ends.map(({ answer }) => (answer === undefined ? null : JSON.stringify(answer.headers))),
-        ends.map(({ answer }) => answer?.body ?? null), ends.map(({ answer }) => answer?.sealedFor ?? null), this.#options.holder,
+        ends.map(({ answer }) => answer?.body ?? null), ends.map(({ answer }) => answer?.sealedFor ?? null), ends.map(({ answer }) => answer?.about ?? null), this.#options.holder,
       ];
     });
     return ends.map(() => undefined);
   }
+}
+
+/** Forgets what was answered about a user: what was done stays done once, and nobody is told again what it was. */
+export async function forgetAnswersAbout(queries: Queries, userId: string): Promise<void> {
+  await queries.query(`update remembered_answer set status = $2, headers = '{}', body = null, sealed_for = null where about = $1 and body is not null`, [userId, forgottenStatus]);
 }
 
 function nameOf({ caller, operation, key }: AnswerKey): string {

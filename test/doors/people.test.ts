@@ -144,6 +144,25 @@ test('a deleted user is gone, may be registered anew, and leaves no personal dat
   expect(await registered(shops, { externalId: 'gone', phone: '+48600100203' })).not.toBe(userId);
 });
 
+test('what was answered about a user who is deleted is forgotten, and the same call again is told so and does nothing', async () => {
+  const body = { externalId: 'forgotten', givenName: 'Forget', familyName: 'Mealtogether' };
+  const first = await change(shops, 'POST', '/secure/customers', body, 'forgotten-registration');
+  const { userId } = first.json as { userId: string };
+  const path = `/secure/customers/${userId}`;
+  const renamed = await change(shops, 'PATCH', path, { familyName: 'Mealtogether-Now' }, 'forgotten-change');
+  expect([first.status, renamed.status]).toEqual([201, 200]);
+  const kept = async (): Promise<unknown> => await doors.book.query(`select key from remembered_answer where body like '%Mealtogether%' order by key`);
+  expect(await kept()).toEqual([{ key: 'forgotten-change' }, { key: 'forgotten-registration' }]);
+  expect((await change(shops, 'DELETE', path, undefined, 'forgotten-removal')).status).toBe(204);
+  expect(await kept()).toEqual([]);
+  const gone = { status: 410, json: { code: 'ANSWER_FORGOTTEN', field: 'X-Idempotency-Key' } };
+  expect(await change(shops, 'POST', '/secure/customers', body, 'forgotten-registration')).toMatchObject(gone);
+  expect(await change(shops, 'PATCH', path, { familyName: 'Mealtogether-Now' }, 'forgotten-change')).toMatchObject(gone);
+  expect(await change(shops, 'POST', '/secure/customers', { ...body, givenName: 'Other' }, 'forgotten-registration')).toMatchObject({ status: 409, json: { code: 'IDEMPOTENCY_CONFLICT' } });
+  expect((await change(shops, 'DELETE', path, undefined, 'forgotten-removal')).status).toBe(204);
+  expect((await doors.ask('/secure/customers?externalId=forgotten', { partner: shops })).json).toEqual({ items: [] });
+});
+
 test('a user with a balance that is not closed is not deleted', async () => {
   const userId = await registered(shops);
   await doors.book.query(
