@@ -165,6 +165,7 @@ export function prepare<Message, Account extends { readonly version: number }, A
       lane.queue.shift();
       continue;
     }
+    draft.lay();
     const applied: Applied<Account, Answer> = domain.apply(draft.account, lane.records, pending.message, {
       decidedAtMs: facts.decidedAtMs, guardRefused: pending.guardRefused, refusedGuardId: pending.refusedGuardId,
     });
@@ -241,9 +242,10 @@ interface Touched {
   readonly id: string;
   /** undefined: it is deleted. */
   put: RecordPut | undefined;
-  /** What the lane knew of it before; undefined: nothing. */
-  readonly before: string | null | undefined;
 }
+
+/** What the lane knew of a record before; undefined: nothing. */
+type Known = readonly [id: string, value: string | null | undefined];
 
 /** So many changed records are searched one by one; of more there is an index. Nearly all items change one or two. */
 const searchedMax = 8;
@@ -254,9 +256,12 @@ class Draft<Message, Account extends { readonly version: number }, Answer> {
   account: Account | undefined;
   hasHead = false;
   readonly #lane: Lane<Message, Account, Answer>;
-  readonly #before: Account | undefined;
+  readonly #accountBefore: Account | undefined;
   readonly #answers: Answer[] = [];
   readonly #touched: Touched[] = [];
+  /** Changes that no other message has to see yet. */
+  #unlaid: Touched[] = [];
+  readonly #recordsBefore: Known[] = [];
   #index: Map<string, Touched> | undefined;
   readonly #once: string[] = [];
   #isChanged = false;
@@ -265,7 +270,7 @@ class Draft<Message, Account extends { readonly version: number }, Answer> {
 
   constructor(lane: Lane<Message, Account, Answer>, account: Account | undefined) {
     this.#lane = lane;
-    this.#before = account;
+    this.#accountBefore = account;
     this.account = account;
   }
 
@@ -281,10 +286,21 @@ class Draft<Message, Account extends { readonly version: number }, Answer> {
     this.#isChanged = true;
     if (change.entry !== undefined) this.#entries.push(change.entry);
     for (const id of change.once) if (this.#find(id)?.put === undefined) this.#once.push(id);
-    for (const put of change.puts) this.#set(put.id, put, put.value);
-    for (const id of change.deletes) this.#set(id, undefined, null);
+    for (const put of change.puts) this.#set(put.id, put);
+    for (const id of change.deletes) this.#set(id, undefined);
     if (change.guard !== undefined) addGuard(this.#guards, change.guard);
     if (change.guards !== undefined) for (const guard of change.guards) addGuard(this.#guards, guard);
+  }
+
+  /** Shows the next message what those before it change. Nearly all items have one message alone, and never come to that. */
+  lay(): void {
+    if (this.#unlaid.length === 0) return;
+    const { records } = this.#lane;
+    for (const { id, put } of this.#unlaid) {
+      this.#recordsBefore.push([id, records.get(id)]);
+      records.set(id, put === undefined ? null : put.value);
+    }
+    this.#unlaid = [];
   }
 
   /** Takes back from the lane what is not known to have happened. @returns undefined where nothing changes */
@@ -293,17 +309,20 @@ class Draft<Message, Account extends { readonly version: number }, Answer> {
     const changed: (readonly [id: string, value: string | null])[] = [];
     const puts: RecordPut[] = [];
     const deletes: string[] = [];
-    for (const { id, put, before } of this.#touched) {
+    for (const { id, put } of this.#touched) {
       changed.push([id, put === undefined ? null : put.value]);
       if (put === undefined) deletes.push(id);
       else puts.push(put);
-      if (before === undefined) records.delete(id);
-      else records.set(id, before);
+    }
+    // The last first: what was laid over itself goes back to what it was at first.
+    for (const [id, value] of this.#recordsBefore.reverse()) {
+      if (value === undefined) records.delete(id);
+      else records.set(id, value);
     }
     if (!this.#isChanged) return undefined;
     const { account } = this;
     const head = account === undefined || !this.hasHead ? undefined : {
-      accountId, expectedVersion: this.#before?.version ?? 0, version: account.version, value: encode(account),
+      accountId, expectedVersion: this.#accountBefore?.version ?? 0, version: account.version, value: encode(account),
     };
     return {
       lane: this.#lane, taken: this.taken, answers: this.#answers, account, changed,
@@ -317,18 +336,17 @@ class Draft<Message, Account extends { readonly version: number }, Answer> {
     return undefined;
   }
 
-  #set(id: string, put: RecordPut | undefined, value: string | null): void {
-    const { records } = this.#lane;
-    const found = this.#find(id);
-    if (found === undefined) {
-      const touched: Touched = { id, put, before: records.get(id) };
+  #set(id: string, put: RecordPut | undefined): void {
+    let touched = this.#find(id);
+    if (touched === undefined) {
+      touched = { id, put };
       this.#touched.push(touched);
       if (this.#touched.length > searchedMax) {
         this.#index ??= new Map(this.#touched.map((each) => [each.id, each]));
         this.#index.set(id, touched);
       }
-    } else found.put = put;
-    records.set(id, value);
+    } else touched.put = put;
+    this.#unlaid.push(touched);
   }
 }
 
