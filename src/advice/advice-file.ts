@@ -71,6 +71,8 @@ const retryMs = 250;
 
 /** Texts of the latest advices stay in memory: where the destination is there, it gets them without a read. */
 const textsMax = 4_096;
+/** Where so many wait, it is not, and they are read when it comes: to hold a text for a while costs more than to write it. */
+const waitingMax = 1_024;
 
 export class AdviceFile {
   readonly #store: Store;
@@ -312,12 +314,18 @@ export class AdviceFile {
 
   /** Takes over what was just written. */
   #enter(entry: Entry): void {
+    const queue = this.#queueOf(entry.destination);
+    if (queue.count < waitingMax) this.#holdText(entry);
+    else entry.text = undefined;
+    queue.add(entry);
+    this.#tell(entry.destination);
+  }
+
+  #holdText(entry: Entry): void {
     const oldest = this.#texts[this.#textNext];
     if (oldest !== undefined) oldest.text = undefined;
     this.#texts[this.#textNext] = entry;
     this.#textNext = (this.#textNext + 1) % textsMax;
-    this.#queue(entry);
-    this.#tell(entry.destination);
   }
 
   /** Takes over what turned out to be on disk, if it still has to go out. */
@@ -445,7 +453,7 @@ function markId(id: string): string {
 function entryOf({ id, destination, cardKey, kind, createdAtMs }: Advice, sequence: number, mark: DeliveryMark | undefined): Entry {
   return {
     id, destination, cardKey, kind, createdAtMs, sequence, state: mark?.isSetAside === true ? 'setAside' : 'waiting', mark: mark ?? unsent,
-    mayHaveBeenSent: mark !== undefined, text: undefined, ending: undefined,
+    mayHaveBeenSent: mark !== undefined, text: undefined, ending: undefined, later: undefined,
   };
 }
 

@@ -33,11 +33,14 @@ export interface Entry extends QueuedAdvice {
   text: string | undefined;
   /** Its end is being written. */
   ending: Promise<boolean> | undefined;
+  /** Of its card's, that which comes after it. */
+  later: Entry | undefined;
 }
 
+/** A card's, by sequence. */
 interface Lane {
-  /** By sequence. */
-  readonly entries: Entry[];
+  first: Entry | undefined;
+  last: Entry | undefined;
   /** One of them is out, or waits for its next attempt. */
   isBusy: boolean;
 }
@@ -60,6 +63,11 @@ export class AdviceQueue {
     return { count: this.#waiting.size, oldestAtMs: oldest?.createdAtMs };
   }
 
+  /** How many wait. */
+  get count(): number {
+    return this.#waiting.size;
+  }
+
   get setAside(): readonly QueuedAdvice[] {
     return [...this.#setAside.values()];
   }
@@ -76,12 +84,14 @@ export class AdviceQueue {
 
   /** Does one of this card wait, or is out? */
   hasOf(cardKey: string): boolean {
-    return (this.#lanes.get(cardKey)?.entries.length ?? 0) > 0;
+    return this.#lanes.get(cardKey)?.first !== undefined;
   }
 
   /** Those of this card that wait, or are set aside. */
   ofCard(cardKey: string): readonly QueuedAdvice[] {
-    return [...(this.#lanes.get(cardKey)?.entries ?? []), ...(this.#setAsideOfCard.get(cardKey) ?? [])];
+    const found: Entry[] = [];
+    for (let entry = this.#lanes.get(cardKey)?.first; entry !== undefined; entry = entry.later) found.push(entry);
+    return [...found, ...(this.#setAsideOfCard.get(cardKey) ?? [])];
   }
 
   find(id: string): Entry | undefined {
@@ -99,12 +109,23 @@ export class AdviceQueue {
 
   #wait(entry: Entry): void {
     this.#waiting.set(entry.id, entry);
-    const lane = this.#lanes.get(entry.cardKey) ?? { entries: [], isBusy: false };
-    this.#lanes.set(entry.cardKey, lane);
-    let at = lane.entries.length;
-    while (at > 0 && (lane.entries[at - 1] as Entry).sequence > entry.sequence) at -= 1;
-    lane.entries.splice(at, 0, entry);
-    if (at === 0 && !lane.isBusy) this.#turns.push(entry);
+    const lane = this.#laneOf(entry.cardKey);
+    const before = earlierOf(lane, entry);
+    if (before === undefined) {
+      entry.later = lane.first;
+      lane.first = entry;
+    } else {
+      entry.later = before.later;
+      before.later = entry;
+    }
+    if (entry.later === undefined) lane.last = entry;
+    if (before === undefined && !lane.isBusy) this.#turns.push(entry);
+  }
+
+  #laneOf(cardKey: string): Lane {
+    let lane = this.#lanes.get(cardKey);
+    if (lane === undefined) this.#lanes.set(cardKey, lane = { first: undefined, last: undefined, isBusy: false });
+    return lane;
   }
 
   /** The earliest advice whose card has none out; its card is busy until `free`. */
@@ -112,7 +133,7 @@ export class AdviceQueue {
     for (let entry = this.#turns.pop(); entry !== undefined; entry = this.#turns.pop()) {
       const lane = this.#lanes.get(entry.cardKey);
       // What left the front meanwhile has given its turn to another.
-      if (lane === undefined || lane.isBusy || lane.entries[0] !== entry) continue;
+      if (lane === undefined || lane.isBusy || lane.first !== entry) continue;
       lane.isBusy = true;
       entry.state = 'inFlight';
       return entry;
@@ -195,15 +216,26 @@ export class AdviceQueue {
     }
     const lane = this.#lanes.get(entry.cardKey);
     assert(lane !== undefined, 'what waits has a card');
-    lane.entries.splice(lane.entries.indexOf(entry), 1);
+    const before = earlierOf(lane, entry);
+    if (before === undefined) lane.first = entry.later;
+    else before.later = entry.later;
+    if (lane.last === entry) lane.last = before;
+    entry.later = undefined;
     if (!lane.isBusy) this.#offer(entry.cardKey, lane);
   }
 
   #offer(cardKey: string, lane: Lane): void {
-    const [first] = lane.entries;
-    if (first === undefined) this.#lanes.delete(cardKey);
-    else this.#turns.push(first);
+    if (lane.first === undefined) this.#lanes.delete(cardKey);
+    else this.#turns.push(lane.first);
   }
+}
+
+/** That before which it does not come, in it or not; undefined: it is the first. */
+function earlierOf({ first, last }: Lane, { sequence }: Entry): Entry | undefined {
+  if (last !== undefined && last.sequence < sequence) return last;
+  let before: Entry | undefined;
+  for (let entry = first; entry !== undefined && entry.sequence < sequence; entry = entry.later) before = entry;
+  return before;
 }
 
 /** A binary heap by sequence: the children of i are 2i+1 and 2i+2. */

@@ -101,7 +101,10 @@ export class HostTelling {
 
   /** In one turn, so that nothing else comes between them. `durable`: all are on disk; `failed`: the last is not, and never will be. */
   async keep(advices: readonly Advice[], mayHaveBeenSent = false): Promise<'durable' | 'failed' | 'unknown'> {
-    const outcomes = await Promise.all(advices.map(async (advice) => await this.#options.advices.write(advice, mayHaveBeenSent)));
+    const file = this.#options.advices;
+    const [only] = advices;
+    if (advices.length === 1 && only !== undefined) return await file.write(only, mayHaveBeenSent);
+    const outcomes = await Promise.all(advices.map(async (advice) => await file.write(advice, mayHaveBeenSent)));
     if (outcomes.every((outcome) => outcome === 'durable')) return 'durable';
     return outcomes.at(-1) === 'failed' ? 'failed' : 'unknown';
   }
