@@ -123,7 +123,7 @@ function moveWindow(current: Window, span: Span, at: number, scope: string, coun
   const countedMinor = Math.max(0, amountBefore + amountMinor);
   const after: Record<string, readonly [number, number]> = { ...used, [scope]: [counted, countedMinor] };
   if (counted === 0 && countedMinor === 0) Reflect.deleteProperty(after, scope);
-  return { at, used: bounded(after, span, counters) };
+  return { at, used: used[scope] === undefined ? bounded(after, span, counters) : after };
 }
 
 function bounded(used: Used, span: Span, counters: readonly Counter[]): Used {
@@ -188,7 +188,7 @@ export function decodeActivity(text: string): Activity {
 
 function storeWindow({ at, used }: Window): StoredWindow {
   const stored: StoredWindow = [at];
-  for (const [scope, [count, amountMinor]] of Object.entries(used)) stored.push(scope, count, amountMinor);
+  for (const scope of Object.keys(used)) stored.push(scope, used[scope]![0], used[scope]![1]);
   return stored;
 }
 

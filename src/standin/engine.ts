@@ -66,14 +66,16 @@ export function standIn(state: StandInState, rules: StandInRules, message: CardM
   const checks: StandInCheck[] = [];
   let failed: { readonly reason: Reason; readonly failure: Failure } | undefined;
   let pin: Pin;
+  const note = (check: StandInCheckName, verdict: Verdict): void => {
+    const { outcome, parameter, value } = verdict;
+    checks.push({ check, outcome, parameter, value });
+    if (verdict.outcome === 'fail' && (failed === undefined || verdict.failure === 'wrong')) failed = verdict;
+  };
   for (const [check, test] of tests) {
     const isReached = failed === undefined || (forwards && failed.failure === 'unfit' && verified.includes(check));
-    const verdicts = isReached ? test(request) : [notReached];
-    for (const verdict of 'outcome' in verdicts ? [verdicts] : verdicts) {
-      const { outcome, parameter, value } = verdict;
-      checks.push({ check, outcome, parameter, value });
-      if (verdict.outcome === 'fail' && (failed === undefined || verdict.failure === 'wrong')) failed = verdict;
-    }
+    const verdicts = isReached ? test(request) : notReached;
+    if ('outcome' in verdicts) note(check, verdicts);
+    else for (const verdict of verdicts) note(check, verdict);
     if (check === 'pin' && isReached) pin = judgedPin(request);
   }
   if (failed?.failure === 'forward' ? facts.isAvailable : failed?.failure === 'unfit' && forwards) return { kind: 'forward', reason: failed!.reason, checks };

@@ -37,14 +37,17 @@ export type HostOutcome =
 export type Done = (outcome: HostOutcome) => void;
 
 /** What tells a repeat from another message under the same key. */
-export interface MessageMark {
+export interface MessageMark extends Pick<Trace, 'transmittedAt' | 'localAt' | 'function'> {
   readonly fingerprint: string;
-  readonly trace: Pick<Trace, 'transmittedAt' | 'localAt' | 'function'>;
 }
 
-/** Is it the same message that came again? @param one and `other` have the same key */
-export function isRepeat({ meaning: one }: HostArrival, { meaning: other }: { readonly meaning: MessageMark }): boolean {
-  return one.fingerprint === other.fingerprint && one.trace.transmittedAt === other.trace.transmittedAt && one.trace.localAt === other.trace.localAt && one.trace.function === other.trace.function;
+/** Is it the same message that came again? @param other has the same key */
+export function isRepeat({ meaning: { fingerprint, trace } }: HostArrival, other: MessageMark): boolean {
+  return fingerprint === other.fingerprint && trace.transmittedAt === other.transmittedAt && trace.localAt === other.localAt && trace.function === other.function;
+}
+
+export function markOf({ meaning: { fingerprint, trace: { transmittedAt, localAt, function: of } } }: HostArrival): MessageMark {
+  return { fingerprint, transmittedAt, localAt, function: of };
 }
 
 export function asRepeat(outcome: HostOutcome): HostOutcome {

@@ -8,7 +8,7 @@ import type { ForwardRoute } from '../dialect/forward.ts';
 import { readMessage } from '../dialect/read.ts';
 import type { Codec } from '../iso8583/codec.ts';
 import type { Reason } from '../message/reason.ts';
-import { asRepeat, isRepeat } from './host-arrival.ts';
+import { asRepeat, isRepeat, markOf } from './host-arrival.ts';
 import type { Done, HostArrival, HostOutcome, MessageMark } from './host-arrival.ts';
 import { Recent } from './recent.ts';
 
@@ -21,8 +21,7 @@ type Kept =
   | Exclude<HostOutcome, { kind: 'returned' }>
   | { readonly kind: 'bytes'; readonly latin1: string; readonly codec: Codec; readonly route: ForwardRoute; readonly reason: Reason; readonly note: 'repeat' | undefined };
 
-interface Answered {
-  readonly meaning: MessageMark;
+interface Answered extends MessageMark {
   readonly outcome: Kept;
 }
 
@@ -39,7 +38,7 @@ export class Repeats {
   begin(arrival: HostArrival, done: Done): Done | undefined {
     const { key } = arrival;
     const under = this.#underWay.get(key);
-    if (under !== undefined && isRepeat(arrival, under.arrival)) {
+    if (under !== undefined && isRepeat(arrival, markOf(under.arrival))) {
       under.waiting.push((outcome) => done(asRepeat(outcome)));
       return undefined;
     }
@@ -55,14 +54,15 @@ export class Repeats {
     this.#underWay.set(key, own);
     return (ended) => {
       this.#underWay.delete(key);
-      if (ended.kind !== 'silence') this.#answered.set(key, { meaning: markOf(arrival), outcome: keptOf(ended) });
+      if (ended.kind !== 'silence') this.#answered.set(key, answeredOf(arrival, ended));
       for (const each of own.waiting) each(ended);
     };
   }
 }
 
-function markOf({ meaning: { fingerprint, trace: { transmittedAt, localAt, function: of } } }: HostArrival): MessageMark {
-  return { fingerprint, trace: { transmittedAt, localAt, function: of } };
+function answeredOf(arrival: HostArrival, outcome: HostOutcome): Answered {
+  const { fingerprint, transmittedAt, localAt, function: of } = markOf(arrival);
+  return { fingerprint, transmittedAt, localAt, function: of, outcome: keptOf(outcome) };
 }
 
 function keptOf(outcome: HostOutcome): Kept {
