@@ -34,6 +34,7 @@ describe('a dialect file', () => {
   const entryModes = old['entryModes'] as Json;
   const answer = old['answer'] as Json;
   const pin = old['pin'] as Json;
+  const fileAction = old['fileAction'] as Json;
 
   it.each<[string, Version, Json, string, string]>([
     ['a setting is misspelt', '1987', { cvv: [] }, '$.cvv', 'there is no such setting here'],
@@ -77,6 +78,15 @@ describe('a dialect file', () => {
     ['a key’s purpose is another', '1987', { keyChange: { blocks: [], cryptograms: [{ key: { form: 'text', field: 48 }, purpose: { form: 'text', field: 53, codes: { '01': 'data' } } }] } }, '$.keyChange.cryptograms[0].purpose.codes.01', 'expected one of pin, mac'],
     ['a key change has a place that nobody knows', '1987', { keyChange: { blocks: [], cryptograms: [], answer: {} } }, '$.keyChange.answer', 'there is no such setting here'],
     ['our own code stands for something else', '1987', { network: { field: 70, codes: { '161': 'keyChange', '301': 'echo' }, own: { keyChange: '301' } } }, '$.network.own.keyChange', 'is no code of keyChange in "codes"'],
+    ['a file action is another message', '1987', { fileAction: { ...fileAction, types: ['0100'] } }, '$.fileAction.types[0]', 'is no file action of 1987'],
+    ['a file action is of another edition', '1987', { fileAction: { ...fileAction, types: ['1304'] } }, '$.fileAction.types[0]', 'is no file action of 1987'],
+    ['a file action is an answer', '1987', { fileAction: { ...fileAction, types: ['0312'] } }, '$.fileAction.types[0]', 'is no request or advice as it is sent first'],
+    ['a file action is a repeat', '1987', { fileAction: { ...fileAction, types: ['0303'] } }, '$.fileAction.types[0]', 'is no request or advice as it is sent first'],
+    ['no file is the stop list', '1987', { fileAction: { ...fileAction, stopLists: [] } }, '$.fileAction.stopLists', 'at least one is needed'],
+    ['an operation is none', '1987', { fileAction: { ...fileAction, operation: { form: 'text', field: 91, codes: { 1: 'lock' } } } }, '$.fileAction.operation.codes.1', 'expected one of add, change, delete, replace, inquire'],
+    ['a reason is no lock code', '1987', { fileAction: { ...fileAction, reason: { form: 'text', field: 127, codes: { 41: 9 } } } }, '$.fileAction.reason.codes.41', 'expected a whole number from 1 to 8'],
+    ['the reason that is written stands for another lock code', '1987', { fileAction: { ...fileAction, reason: { form: 'text', field: 127, codes: { 41: 1, 43: 2 }, own: { 1: '43' } } } }, '$.fileAction.reason.own.1', 'is no code of lock code 1 in "codes"'],
+    ['a reason is where card data may be', '1987', { fileAction: { ...fileAction, reason: { form: 'text', field: 48, codes: { 41: 1 } } } }, '$.fileAction.reason.field', 'DE48 may carry card data'],
     ['a field with a key is echoed', '1987', { answer: { ...answer, networkEcho: [110] } }, '$.answer.networkEcho[0]', 'DE110 may carry card data and is not echoed'],
     ['a field with an authentication value goes into the fingerprint', '1987', { fingerprint: [126] }, '$.fingerprint[0]', 'DE126 may carry card data and goes into no digest'],
     ['a flag of the chip’s answer is a number', '1987', { answer: { ...answer, chipResponseCode: 1 } }, '$.answer.chipResponseCode', 'expected true or false'],
