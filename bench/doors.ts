@@ -8,7 +8,7 @@ import { spawn } from 'node:child_process';
 import { constants, generateKeyPairSync, privateDecrypt, publicEncrypt, randomUUID, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -23,15 +23,23 @@ import { makeCallers } from './doors-callers.ts';
 import type { Callers } from './doors-callers.ts';
 import { runLoad } from './load.ts';
 import type { LoadOptions, LoadResult } from './load.ts';
-import { startProgram } from './program.ts';
+import { startProgram, threadSeconds } from './program.ts';
 
 export interface DoorFigures {
   /** Answers a second. */
   readonly reads: { readonly bare: number; readonly balance: number };
   /** A second: cards made, and RSA-2048 private key operations of one core. */
-  readonly cards: { readonly made: number; readonly rsa: number; readonly refused: number };
+  readonly cards: { readonly made: number; readonly rsa: number; readonly refused: number; readonly processorUs: CardProcessorUs };
   /** Of purchases over TCP at half of what the program can do: alone, and beside reads and new cards. Microseconds. */
   readonly purchases: { readonly perSecond: number; readonly aloneP99Us: number; readonly besideP99Us: number };
+}
+
+/** Processor time of one card, which other work on the machine changes little; of the RSA operation alone as well. Microseconds. */
+export interface CardProcessorUs {
+  /** By the names of the program's threads; empty where the system does not tell. */
+  readonly threads: ReadonlyMap<string, number>;
+  readonly caller: number;
+  readonly rsa: number;
 }
 
 interface Time {
@@ -73,21 +81,23 @@ interface OpenApi {
   readonly paths: Readonly<Record<string, { readonly get: { readonly responses: { readonly 200: { readonly content: { readonly 'application/json': { readonly schema: object } } } } } } | undefined>>;
 }
 
-/** Of one core. */
-function rsaPerSecond(durationMs: number): number {
+/** Of one core: how many a second, and what each takes of a processor. */
+function rsaOf(durationMs: number): { readonly perSecond: number; readonly processorUs: number } {
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const sealed = publicEncrypt({ key: publicKey, oaepHash: 'sha256', padding: constants.RSA_PKCS1_OAEP_PADDING }, Buffer.alloc(32));
   let done = 0;
+  const before = process.cpuUsage();
   const beganMs = performance.now();
   while (performance.now() - beganMs < durationMs) {
     privateDecrypt({ key: privateKey, oaepHash: 'sha256', padding: constants.RSA_PKCS1_OAEP_PADDING }, sealed);
     done += 1;
   }
-  return (done / (performance.now() - beganMs)) * 1_000;
+  const { user, system } = process.cpuUsage(before);
+  return { perSecond: (done / (performance.now() - beganMs)) * 1_000, processorUs: (user + system) / done };
 }
 
 /** The caller's own work is left out: its request is encrypted once, and what it is answered it does not open. */
-async function makeCardsFor({ secureUrl, cardUserIds, tls }: Callers, durationS: number): Promise<{ readonly made: number; readonly refused: number }> {
+async function makeCardsFor({ secureUrl, cardUserIds, tls }: Callers, durationS: number): Promise<{ readonly made: number; readonly refused: number; readonly count: number }> {
   const client = new DoorClient(secureUrl, { certificate: tls.cert, key: tls.key, trusted: tls.ca });
   const { kid, jwk } = JSON.parse((await client.call({ method: 'GET', path: '/secure/public_key' })).text) as { readonly kid: string; readonly jwk: JWK };
   const payload = await new CompactEncrypt(Buffer.from('{}')).setProtectedHeader({ alg: 'RSA-OAEP-256', enc: 'A256GCM', kid }).encrypt(await importJWK(jwk, 'RSA-OAEP-256'));
@@ -102,7 +112,16 @@ async function makeCardsFor({ secureUrl, cardUserIds, tls }: Callers, durationS:
       },
     }],
   });
-  return { made: result['2xx'] / result.duration, refused: result.non2xx + result.errors };
+  return { made: result['2xx'] / result.duration, refused: result.non2xx + result.errors, count: result['2xx'] };
+}
+
+/** As `makeCardsFor`, with what each card took of the processors. @param pid the program's */
+async function makeCardsCounted(callers: Callers, durationS: number, pid: number): Promise<Omit<DoorFigures['cards'], 'rsa' | 'processorUs'> & { readonly processorUs: Omit<CardProcessorUs, 'rsa'> }> {
+  const [before, callerBefore] = [threadSeconds(pid), process.cpuUsage()];
+  const { made, refused, count } = await makeCardsFor(callers, durationS);
+  const { user, system } = process.cpuUsage(callerBefore);
+  const threads = new Map([...threadSeconds(pid)].map(([name, seconds]) => [name, ((seconds - (before.get(name) ?? 0)) * 1e6) / count]));
+  return { made, refused, processorUs: { threads, caller: (user + system) / count } };
 }
 
 function purchases(port: number, loop: LoadOptions['loop'], durationMs: number, firstStan: number): Promise<LoadResult> {
@@ -120,15 +139,15 @@ export async function measureDoors(time: Time): Promise<DoorFigures> {
     const balance = await readBalance(time);
     const bare = await readBare(callers, time);
     await makeCardsFor(callers, time.warmUpS);
-    const cards = await makeCardsFor(callers, time.durationS);
-    const rsa = rsaPerSecond(time.durationS * 500);
+    const { processorUs, ...cards } = await makeCardsCounted(callers, time.durationS, program.pid);
+    const rsa = rsaOf(time.durationS * 500);
     const durationMs = time.durationS * 1_000;
     const most = await purchases(program.port, { kind: 'closed', inFlight: 256 }, durationMs, 1);
     const half = { kind: 'open', perSecond: Math.round(most.perSecond / 2) } as const;
     const alone = await purchases(program.port, half, durationMs, 300_001);
     const beside = { warmUpS: 0.1, durationS: time.durationS + 0.3 };
     const [besideResult] = await Promise.all([purchases(program.port, half, durationMs, 600_001), readBalance(beside), makeCardsFor(callers, beside.durationS)]);
-    return { reads: { bare, balance }, cards: { ...cards, rsa }, purchases: { perSecond: half.perSecond, aloneP99Us: alone.latencyUs.p99, besideP99Us: besideResult.latencyUs.p99 } };
+    return { reads: { bare, balance }, cards: { ...cards, rsa: rsa.perSecond, processorUs: { ...processorUs, rsa: rsa.processorUs } }, purchases: { perSecond: half.perSecond, aloneP99Us: alone.latencyUs.p99, besideP99Us: besideResult.latencyUs.p99 } };
   } finally {
     await program.stop();
     rmSync(folder, { recursive: true, force: true });
@@ -139,5 +158,16 @@ export async function benchDoors(isQuick: boolean, tell: (line: string) => void)
   const { reads, cards, purchases: paid } = await measureDoors(isQuick ? { warmUpS: 1, durationS: 1 } : { warmUpS: 3, durationS: 5 });
   tell(`a balance read: ${Math.round(reads.balance)}/s, ${(reads.balance / reads.bare).toFixed(2)} of a bare route with its schema (${Math.round(reads.bare)}/s)`);
   tell(`a card made over an encrypted call: ${Math.round(cards.made)}/s, ${(cards.made / cards.rsa).toFixed(2)} of RSA-2048 private key operations on one core (${Math.round(cards.rsa)}/s), ${cards.refused} refused`);
+  tellProcessor(cards.processorUs, tell);
   tell(`purchases at ${paid.perSecond}/s: p99 ${(paid.aloneP99Us / 1_000).toFixed(1)} ms alone, ${(paid.besideP99Us / 1_000).toFixed(1)} ms beside reads and new cards (${(paid.besideP99Us / paid.aloneP99Us).toFixed(2)})`);
+}
+
+/** What the machine's processors could make by this where nothing else ran: an estimate, as they are never all busy. */
+function tellProcessor({ threads, caller, rsa }: CardProcessorUs, tell: (line: string) => void): void {
+  if (threads.size === 0) return;
+  const program = [...threads.values()].reduce((sum, us) => sum + us, 0);
+  const named = [...threads].filter(([, us]) => us >= 5).sort(([, a], [, b]) => b - a).map(([name, us]) => `${name} ${Math.round(us)}`);
+  const perSecond = (availableParallelism() * 1e6) / (program + caller);
+  tell(`  processor time of a card: ${Math.round(program)} µs in the program (${named.join(', ')}), ${Math.round(caller)} µs in the caller; of an RSA operation: ${Math.round(rsa)} µs`);
+  tell(`  by that ${availableParallelism()} processors with nothing else to do make at most ${Math.round(perSecond)}/s, ${((perSecond * rsa) / 1e6).toFixed(2)} of RSA on one core`);
 }

@@ -5,5 +5,7 @@ test('the benchmark of the doors reads balances, makes cards over encrypted call
   const { reads, cards, purchases } = await measureDoors({ warmUpS: 0.2, durationS: 1.5 });
   for (const rate of [reads.bare, reads.balance, cards.made, cards.rsa, purchases.perSecond]) expect(rate).toBeGreaterThan(0);
   expect(cards.refused).toBe(0);
+  expect(cards.processorUs.caller).toBeGreaterThan(0);
+  expect(cards.processorUs.rsa).toBeGreaterThan(0);
   expect(purchases.besideP99Us).toBeGreaterThan(0);
 }, 180_000);
