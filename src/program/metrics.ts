@@ -47,7 +47,7 @@ function children<T>(make: (labels: readonly string[]) => T): (...labels: readon
   };
 }
 
-/** What was counted since somebody last asked: prom-client makes a text of all labels for each count, which costs ten times as much as this. */
+/** What was counted since somebody last asked: prom-client makes a text of all labels for each count, which is half of what a decision's metrics cost. */
 class Tally {
   readonly #child: { inc(by: number): void };
   #count = 0;
