@@ -9,6 +9,7 @@ export const verifyChecks = [
   'sequenceGapless',
   'positionIsLastEntry',
   'summaryIsSumOfPostings',
+  'creditIsSumOfEntries',
   'transferHasItsEnd',
   'transitIsEmptied',
 ] as const;
@@ -55,6 +56,18 @@ const statements: Readonly<Record<Finding['check'], string>> = {
     from (select currency, sum(ledger_minor) as total from account group by currency) a
       full join (select currency, sum(amount_minor) as total from posting where ledger like 'holder:%' group by currency) p using (currency)
     where coalesce(a.total, 0) <> coalesce(p.total, 0)`,
+  // Of a card message's entry, which is a list, the effects are the 36th and the guard the fourth of them; of the others they have names.
+  creditIsSumOfEntries: `
+    select guard_id as subject, format('%s is left of the partner''s balance, and the journal gave and took %s', coalesce(c.total, 0), coalesce(j.total, 0)) as text
+    from (select guard_id, sum(balance_minor) as total from partner_credit where guard_id like 'credit:%' group by guard_id) c
+      full join (
+        select guard ->> 0 as guard_id, sum((guard ->> 1)::bigint) as total from (
+          select case json_typeof(entry::json) when 'array' then entry::json -> 35 -> 3
+            else json_build_array(entry::json #>> '{effects,guard,guardId}', entry::json #>> '{effects,guard,delta}') end as guard
+          from journal_entry where entry like '%"credit:%') e
+        where json_typeof(guard) = 'array' and guard ->> 0 like 'credit:%' group by 1
+      ) j using (guard_id)
+    where coalesce(c.total, 0) <> coalesce(j.total, 0)`,
   // Younger ones may wait for a store that is away, and their postings for the drain.
   transferHasItsEnd: `
     select transfer_id as subject, format('the transfer was begun at %s and stands at %s', started_at, state) as text

@@ -138,15 +138,33 @@ describe.each(['embedded', 'server'] as const)('partners’ balances over the %s
     await partners.reload('demo', 'credit', eur(50_000), 1, newId('k'));
     await partners.create('demo', { kind: 'deposit' }, 'l');
     await partners.reload('demo', 'deposit', eur(4_000), 1, newId('k'));
+    await partners.create('demo', { kind: 'partner', currency: 'USD' }, 'm');
+    const [{ amountMinor: beforeMinor }, { amountMinor: depositMinor }] = [(await partners.get('demo', 'partner')).left, (await partners.get('demo', 'deposit')).left];
+    await partners.reload('demo', 'partner', { amountMinor: 250 - beforeMinor, currency: 'USD' }, 1, newId('k'));
+    // One that was loaded, emptied and closed is in it with nothing.
+    const three = await holder(book, desks.desk, 500);
+    for (const message of [{ kind: 'load', amountMinor: -500 }, { kind: 'close' }] as const) await desks.desk.apply({ ...message, id: newId('i'), accountId: three.balanceId, receivedAtMs: clock.ms });
     await drainAll(desks.store, book);
     const [{ users } = { users: 0 }] = await book.query<{ readonly users: number }>(`select sum(amount_minor)::bigint as users from posting where ledger like 'holder:%'`);
     const [{ counted } = { counted: 0 }] = await book.query<{ readonly counted: number }>(`select sum(balance_minor)::bigint as counted from partner_credit where guard_id in ('credit:demo', 'credit:demo/deposit')`);
     const { currencies } = await balanceSummary(book, undefined);
-    expect(currencies).toEqual([{ currency: 'EUR', balances: 2, usersMinor: users, heldMinor: 0, inTransitMinor: 300, partnersMinor: counted, walletMinor: users + counted }]);
+    expect(currencies).toEqual([
+      // Of a currency in which no user has a balance, and a partner has.
+      { currency: 'USD', balances: 0, usersMinor: 0, heldMinor: 0, inTransitMinor: 0, partnersMinor: 250, walletMinor: 250 },
+      { currency: 'EUR', balances: 3, usersMinor: users, heldMinor: 0, inTransitMinor: 300, partnersMinor: counted, walletMinor: users + counted },
+    ]);
     expect(users).toBe(12_700);
     expect(await balanceSummary(book, 'demo')).toMatchObject({ currencies });
     expect((await balanceSummary(book, 'another')).currencies).toEqual([]);
     expect(await verify(book, 10)).toEqual([]);
+    expect(depositMinor).toBe(4_000);
+    // It arrives, or comes back: users have it again, and nothing is in transit.
+    await desks.desk.apply({ kind: 'transferIn', id: `${transferId}.in`, transferId, accountId: two.balanceId, amountMinor: 300, currency: '978', receivedAtMs: clock.ms });
+    await drainAll(desks.store, book);
+    expect((await balanceSummary(book, 'demo')).currencies[1]).toMatchObject({ usersMinor: 13_000, inTransitMinor: 0, walletMinor: 13_000 + counted });
+    expect(await verify(book, 10)).toEqual([]);
+    await book.query(`update partner_credit set balance_minor = balance_minor + 1 where guard_id = 'credit:demo/deposit' and partition = (select min(partition) from partner_credit)`);
+    expect(await verify(book, 10)).toEqual([{ check: 'creditIsSumOfEntries', subject: 'credit:demo/deposit', text: '4001 is left of the partner\'s balance, and the journal gave and took 4000' }]);
     await book.query('update account set ledger_minor = ledger_minor + 5 where account_id = $1', [two.balanceId]);
     expect((await verify(book, 10)).map(({ check }) => check)).toContain('summaryIsSumOfPostings');
   });
