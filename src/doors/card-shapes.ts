@@ -13,6 +13,8 @@ export const customerId = idSchema('user', 'The user.');
 
 const expiresOn = Type.String({ description: 'The last day on which it is valid.', examples: ['2031-12-31'] });
 
+const notReached = Type.Optional(Type.Array(Type.String(), { description: 'Of a change of what the card is closed for: switches that could not be told. Where they stand in they go by what they saw before. Not there: all have it.' }));
+
 const shown = {
   cardId: idSchema('card'), userId: idSchema('user'), balanceId: Type.String(),
   kind: literals(cardKinds), state: literals(cardStates), maskedNumber: Type.String({ examples: ['476173******0011'] }),
@@ -21,6 +23,7 @@ const shown = {
   pausedUntil: Type.Optional(timeSchema('Until when it is locked for a time.')),
   hasPin: Type.Boolean(), replaces: Type.Optional(Type.String({ description: 'The card in whose place it is.' })), replacedBy: Type.Optional(Type.String()),
   createdAt: timeSchema('When it was made.'),
+  notReached,
 };
 
 export const cardSchema = Type.Object(shown);
@@ -78,4 +81,4 @@ export const controlsWish = Type.Object({
   pausedUntil: Type.Optional(pauseWish.properties.until),
 }, { description: 'All that is closed: what is not named is open.' });
 
-export const controlsAnswer = Type.Object({ holder: controlsWish, partner: controlsWish });
+export const controlsAnswer = Type.Object({ holder: controlsWish, partner: controlsWish, notReached });

@@ -27,6 +27,8 @@ export interface ControlsWish {
 export interface ControlsShown {
   readonly holder: ControlsWish;
   readonly partner: ControlsWish;
+  /** In the answer to a change: switches that could not be told, and go by what they saw before where they stand in. */
+  readonly notReached?: readonly string[];
 }
 
 /** @param groups merchant category groups of the card's program; @throws LifecycleRefused 400, 422 */

@@ -56,6 +56,8 @@ export interface CardShown {
   readonly replaces?: string;
   readonly replacedBy?: string;
   readonly createdAt: string;
+  /** In the answer to what closes or opens it: switches that could not be told, and go by what they saw before where they stand in. */
+  readonly notReached?: readonly string[];
 }
 
 export interface CardData {
@@ -147,15 +149,15 @@ export class Cards {
   /** @param lockCode C8; of a holder 1, 2, 3 or 7. @throws LifecycleRefused */
   async lock(actor: CardActor, cardId: string, lockCode: number, requestKey: string): Promise<CardShown> {
     const before = await this.#allowed(actor, cardId, 'lock');
-    await this.#apply({ kind: 'cardLock', id: requestKey, ...this.#on(before), lockCode, by: actor.by });
-    return await this.#after(before);
+    const told = await this.#apply({ kind: 'cardLock', id: requestKey, ...this.#on(before), lockCode, by: actor.by });
+    return { ...(await this.#after(before)), ...told };
   }
 
   /** @throws LifecycleRefused 409 where the code is one that nothing lifts */
   async unlock(actor: CardActor, cardId: string, requestKey: string): Promise<CardShown> {
     const before = await this.#allowed(actor, cardId, 'unlock');
-    await this.#apply({ kind: 'cardUnlock', id: requestKey, ...this.#on(before) });
-    return await this.#after(before);
+    const told = await this.#apply({ kind: 'cardUnlock', id: requestKey, ...this.#on(before) });
+    return { ...(await this.#after(before)), ...told };
   }
 
   /** For good. A card that was removed before stays so. @throws LifecycleRefused */
@@ -224,15 +226,15 @@ export class Cards {
   async setControls(actor: CardActor, cardId: string, wish: ControlsWish, requestKey: string): Promise<ControlsShown> {
     const before = await this.#allowed(actor, cardId, 'control');
     const groups = (await this.#options.accounts.programs()).find(({ name }) => name === before.row.program)?.merchantGroups ?? [];
-    await this.#apply({ kind: 'controlsSet', id: requestKey, ...this.#on(before), by: ownerOf(actor), controls: controlsOf(wish, groups) });
-    return await this.controls(actor, cardId);
+    const told = await this.#apply({ kind: 'controlsSet', id: requestKey, ...this.#on(before), by: ownerOf(actor), controls: controlsOf(wish, groups) });
+    return { ...(await this.controls(actor, cardId)), ...told };
   }
 
   /** Locks it until a time (Unix ms; in the past: not any more), besides whatever else the one who asks has closed. @throws LifecycleRefused */
   async pause(actor: CardActor, cardId: string, untilMs: number, requestKey: string): Promise<CardShown> {
     const before = await this.#allowed(actor, cardId, 'control');
-    await this.#apply({ kind: 'cardPause', id: requestKey, ...this.#on(before), by: ownerOf(actor), untilMs: untilMs > this.#options.now() ? untilMs : 0 });
-    return await this.#after(before);
+    const told = await this.#apply({ kind: 'cardPause', id: requestKey, ...this.#on(before), by: ownerOf(actor), untilMs: untilMs > this.#options.now() ? untilMs : 0 });
+    return { ...(await this.#after(before)), ...told };
   }
 
   /** Orders the plastic of a virtual card. @throws LifecycleRefused */
@@ -293,11 +295,11 @@ export class Cards {
     return { accountId: row.balanceId, cardToken: card.record.token, receivedAtMs: this.#options.now() };
   }
 
-  /** @param invalid why the account takes no such value (9100) */
-  async #apply(message: CardLifecycleMessage, invalid?: () => LifecycleRefused): Promise<void> {
+  /** @param invalid why the account takes no such value (9100) @returns whom it did not reach */
+  async #apply(message: CardLifecycleMessage, invalid?: () => LifecycleRefused): Promise<Pick<CardShown, 'notReached'>> {
     const outcome = await this.#options.accounts.apply(message);
     if (outcome.kind === 'unreachable') throw unreachable('accounts');
-    if (outcome.reason === '0000') return;
+    if (outcome.reason === '0000') return outcome.notReached === undefined ? {} : { notReached: outcome.notReached };
     throw outcome.reason === '9100' && invalid !== undefined ? invalid() : refusalOf(outcome.reason);
   }
 

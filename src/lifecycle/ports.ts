@@ -20,8 +20,11 @@ import { LifecycleRefused } from './refusal.ts';
 
 /** What became of a message to an account. */
 export type AppliedOutcome =
-  /** The account has decided: `0000`, and it is durable, or why not, and nothing has changed. `isRepeat`: it was done before, under the same id. */
-  | { readonly kind: 'applied'; readonly reason: Reason; readonly isRepeat: boolean }
+  /**
+   * The account has decided: `0000`, and it is durable, or why not, and nothing has changed. `isRepeat`: it was done before, under the same id. `notReached`: names of
+   * switches that could not be told what the card is closed for now, and may stand in against it; not there: all have it.
+   */
+  | { readonly kind: 'applied'; readonly reason: Reason; readonly isRepeat: boolean; readonly notReached?: readonly string[] }
   /** Nobody can say whether it was done; the same message again, under the same id, does it once. */
   | { readonly kind: 'unreachable' };
 

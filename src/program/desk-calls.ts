@@ -19,6 +19,7 @@ import { Secret } from '../message/secret.ts';
 import type { Outcome } from '../store/decide.ts';
 import type { Store } from '../store/store.ts';
 import { personalised } from './desk-personalisation.ts';
+import type { NotReached } from './operator-peers.ts';
 import { isOwnIssuer } from './tables.ts';
 import type { ProgramRow, Tables } from './tables.ts';
 
@@ -31,19 +32,16 @@ export interface DeskCallsOptions {
   readonly tables: () => Pick<Tables, 'programs' | 'ranges' | 'issuers'>;
   /** Monotonic ms. */
   readonly elapsed: () => number;
-  /** Tells all who may stand in for a card's account that it has this lock code now (0: none). */
-  readonly tellLock?: (token: string, lockCode: number, by: AskedBy) => Promise<void>;
+  /** Tells all who may stand in for a card's account that it has this lock code now (0: none). @returns whom that did not reach in time */
+  readonly tellLock?: (token: string, lockCode: number, by: AskedBy) => Promise<readonly NotReached[]>;
   /** Does something wait for the account that was answered in its place here? */
   readonly isBehind?: (accountId: string) => boolean;
   /** The same of what is closed on a card. */
-  readonly tellControls?: (told: ControlsTold) => Promise<void>;
+  readonly tellControls?: (told: ControlsTold) => Promise<readonly NotReached[]>;
 }
 
 /** How long an account may take: less than whoever asks waits. */
 const accountMs = 5_000;
-
-/** How long the other switches may take to be told of a lock; they are told all the same. */
-const tellMs = 2_000;
 
 const keysFailed: DeskTold = { what: 'failed', of: 'keys' };
 const inputFailed: DeskTold = { what: 'failed', of: 'input' };
@@ -115,32 +113,31 @@ export class DeskCalls {
     if (outcome.kind !== 'decided') return { kind: 'unreachable' };
     assert(outcome.answer.kind === 'answer', 'a lifecycle message has nothing to be verified against');
     const { response, note } = outcome.answer;
-    if (response.reason === '0000') await this.#tell(message, note === 'repeat');
-    return { kind: 'applied', reason: response.reason, isRepeat: note === 'repeat' };
+    const notReached = response.reason === '0000' ? await this.#tell(message, note === 'repeat') : [];
+    return { kind: 'applied', reason: response.reason, isRepeat: note === 'repeat', ...(notReached.length === 0 ? {} : { notReached: notReached.map((one) => one.switch) }) };
   }
 
-  /** A call is acknowledged when nobody who can be reached approves against it any more. */
-  async #tell(message: LifecycleMessage, isRepeat: boolean): Promise<void> {
-    const telling = isOfControls(message) ? this.#tellControls(message) : isOfLock(message) ? this.#tellLock(message, isRepeat) : undefined;
-    if (telling === undefined) return;
-    // The account has it; what goes wrong with telling it is logged where it goes wrong.
-    await Promise.race([telling.catch(() => undefined), new Promise((resolve) => void setTimeout(resolve, tellMs).unref())]);
+  /** A call is acknowledged when nobody who can be reached approves against it any more. @returns who could not be */
+  async #tell(message: LifecycleMessage, isRepeat: boolean): Promise<readonly NotReached[]> {
+    if (isOfControls(message)) return await this.#tellControls(message);
+    return isOfLock(message) ? await this.#tellLock(message, isRepeat) : [];
   }
 
-  async #tellControls({ accountId, cardToken: token }: ControlsMessage): Promise<void> {
+  async #tellControls({ accountId, cardToken: token }: ControlsMessage): Promise<readonly NotReached[]> {
     const account = this.#options.ledger.lastKnown(accountId)?.account;
     const card = account?.cards.find(({ record }) => record.token === token);
-    if (account !== undefined && card !== undefined) await this.#options.tellControls?.({ token, version: account.version, controls: card.record.controls });
+    if (account === undefined || card === undefined) return [];
+    return (await this.#options.tellControls?.({ token, version: account.version, controls: card.record.controls })) ?? [];
   }
 
-  async #tellLock(message: LockMessage, isRepeat: boolean): Promise<void> {
+  async #tellLock(message: LockMessage, isRepeat: boolean): Promise<readonly NotReached[]> {
     const { accountId, cardToken } = message;
     const record = this.#options.ledger.lastKnown(accountId)?.account?.cards.find((card) => card.record.token === cardToken)?.record;
     const lockCode = record === undefined ? lockAskedBy(message) : record.state === 'removed' ? removedLock : record.lockCode;
     // Whoever did it before may have ended before it told; what is open again by now is told by whoever opened it.
-    if (isRepeat && lockCode === 0) return;
+    if (isRepeat && lockCode === 0) return [];
     const by = message.kind === 'cardLock' ? (message.by ?? 'system') : 'system';
-    await this.#options.tellLock?.(cardToken, lockCode, by);
+    return (await this.#options.tellLock?.(cardToken, lockCode, by)) ?? [];
   }
 
   /** @param known the version that whoever asks has: those are not told again */

@@ -8,7 +8,8 @@ import type { AskedBy } from '../account/card-lifecycle.ts';
 import type { LockOrder, NegativeList } from '../issuer/negative-list.ts';
 import type { AccountHeads } from '../lifecycle/desk-client.ts';
 import type { LockTaken, OwnLocks } from '../switch/own-locks.ts';
-import type { Peer } from './operator-peers.ts';
+import { notReachedOf } from './operator-peers.ts';
+import type { NotReached, Peer } from './operator-peers.ts';
 
 export interface LockOrdersOutside {
   readonly list: NegativeList;
@@ -26,7 +27,7 @@ export interface OrderTold {
   readonly account: 'has' | 'waits';
   /** Switches that have it on their negative lists, this one first. */
   readonly reached: readonly string[];
-  readonly notReached: readonly { readonly switch: string; readonly why: string }[];
+  readonly notReached: readonly NotReached[];
 }
 
 /** What another switch answers to an order that is passed on to it. */
@@ -60,13 +61,19 @@ export async function takeAndTell(outside: LockOrdersOutside, order: LockOrder):
 
 /**
  * Tells this switch's negative list, and every other switch, what a card's account has taken from a door already: whoever stands in for it
- * with what was seen before declines from now on. Resolves when all have been asked; what one does not take is logged.
+ * with what was seen before declines from now on.
+ * @returns those that have not got it, this switch among them; logged as well
  */
-export async function tellLock({ list, locks, peers, newId, log }: Omit<LockOrdersOutside, 'name'>, card: string, lockCode: number, askedBy: AskedBy): Promise<void> {
+export async function tellLock({ list, locks, peers, name, newId, log }: LockOrdersOutside, card: string, lockCode: number, askedBy: AskedBy): Promise<readonly NotReached[]> {
   const order: LockOrder = { id: newId(), token: card, lockCode, orderedAtMs: list.orderTimeMs(card), askedBy, by: askedBy, why: '' };
-  const [here, ...asked] = await Promise.all([locks.take(order, 'held'), ...peers.map(async (peer) => ({ peer, told: await passOn(peer, order, true) }))]);
-  const notReached = asked.flatMap(({ peer, told }) => ('why' in told ? [{ switch: peer.name, why: told.why }] : []));
-  if (here.kind !== 'listed' || notReached.length > 0) log.warning('card lock not told to all', { card, lockCode, by: askedBy, here: here.kind, notReached });
+  const here = locks.take(order, 'held').then(({ kind }) => (kind === 'notWritten' ? 'its disk did not take it' : undefined));
+  const passed = async (peer: Peer): Promise<string | undefined> => {
+    const told = await passOn(peer, order, true);
+    return 'why' in told ? told.why : undefined;
+  };
+  const notReached = await notReachedOf([{ name, why: here }, ...peers.map((peer) => ({ name: peer.name, why: passed(peer) }))]);
+  if (notReached.length > 0) log.warning('card lock not told to all', { card, lockCode, by: askedBy, notReached });
+  return notReached;
 }
 
 async function passOn(peer: Peer, { id, token: card, lockCode, orderedAtMs, askedBy, by, why }: LockOrder, accountHas: boolean): Promise<PassedOn | { readonly why: string }> {

@@ -10,6 +10,8 @@ import { ConfigError } from '../base/schema.ts';
 import type { ControlsTold } from '../issuer/own-controls.ts';
 import type { Operation } from '../office/operation.ts';
 import type { LockOrdersOutside } from './lock-orders.ts';
+import { notReachedOf } from './operator-peers.ts';
+import type { NotReached, Peer } from './operator-peers.ts';
 import { count, text } from './schema-parts.ts';
 
 export interface ControlsOutside {
@@ -35,11 +37,15 @@ export function controlOperations({ take }: ControlsOutside): Operation[] {
   }];
 }
 
-/** Resolves when all have been asked. */
-export async function tellControls({ peers, log }: Pick<LockOrdersOutside, 'peers' | 'log'>, { token, version, controls }: ControlsTold): Promise<void> {
-  const asked = await Promise.all(peers.map(async (peer) => ({ peer, answer: await peer.ask({ method: 'POST', path: 'controls', fields: { token, version, controls } }, 'system') })));
-  const notReached = asked.flatMap(({ peer, answer }) => (answer.kind === 'done' ? [] : [{ switch: peer.name, why: answer.kind === 'refused' ? answer.detail : answer.why }]));
+/** @returns the switches that have not got it; logged as well */
+export async function tellControls({ peers, log }: Pick<LockOrdersOutside, 'peers' | 'log'>, { token, version, controls }: ControlsTold): Promise<readonly NotReached[]> {
+  const passed = async (peer: Peer): Promise<string | undefined> => {
+    const answer = await peer.ask({ method: 'POST', path: 'controls', fields: { token, version, controls } }, 'system');
+    return answer.kind === 'done' ? undefined : answer.kind === 'refused' ? answer.detail : answer.why;
+  };
+  const notReached = await notReachedOf(peers.map((peer) => ({ name: peer.name, why: passed(peer) })));
   if (notReached.length > 0) log.warning('card controls not told to all', { card: token, notReached });
+  return notReached;
 }
 
 /** @throws ConfigError */

@@ -31,3 +31,24 @@ export function openPeers(places: readonly PeerPlace[], ownToken: string, enviro
     return { name, ask: async (request, by) => await askOperator({ url, token, by }, { ...request, timeoutMs }) };
   });
 }
+
+/** A switch that an order did not reach. */
+export interface NotReached {
+  readonly switch: string;
+  readonly why: string;
+}
+
+/** How long the switches may take to be told before whoever asked is answered; they are told all the same. */
+const tellMs = 2_000;
+
+/**
+ * Whom something did not reach in time.
+ * @param tellings by switch: why it did not take it, or undefined where it did; they never reject
+ */
+export async function notReachedOf(tellings: readonly { readonly name: string; readonly why: Promise<string | undefined> }[]): Promise<readonly NotReached[]> {
+  const { promise: late, resolve } = Promise.withResolvers<string>();
+  const timer = setTimeout(() => resolve(`no answer within ${tellMs} ms`), tellMs);
+  const whys = await Promise.all(tellings.map(async ({ name, why }) => ({ switch: name, why: await Promise.race([why, late]) })));
+  clearTimeout(timer);
+  return whys.flatMap(({ switch: name, why }) => (why === undefined ? [] : [{ switch: name, why }]));
+}

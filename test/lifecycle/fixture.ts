@@ -71,9 +71,9 @@ export async function openDesks(rows: readonly TableDocument[] = demoTables): Pr
   const tables = readTables(rows, 1);
   const toldLocks: (readonly [string, number, string])[] = [];
   const behind = new Set<string>();
-  const tellLock = async (...told: readonly [string, number, string]): Promise<void> => {
+  const tellLock = async (...told: readonly [string, number, string]): Promise<readonly []> => {
     toldLocks.push(told);
-    await Promise.resolve();
+    return await Promise.resolve([]);
   };
   const open = async (): Promise<{ readonly desk: DeskClient; readonly ledger: Ledger }> => {
     const elapsed = (): number => performance.now();

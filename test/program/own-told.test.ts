@@ -159,5 +159,12 @@ test('what is closed on a card at one switch is closed at the other with Redis d
   await all.redis.kill();
   for (const program of [b, a]) expect(await bought(program, pan, fields)).toBe('62');
   expect([...a.of('card controls not told to all'), ...b.of('card controls not told to all')]).toEqual([]);
-  await Promise.all([a.stop(), b.stop()]);
+  await all.redis.restart();
+  await eventually(async () => await bought(a, pan, fields) === '62', 'accounts are there again');
+  await b.stop();
+  const lock = async (): Promise<Readonly<Record<string, unknown>>> => await partner.ask('POST', `${controls}/lock`, { lockCode: 7 });
+  await eventually(async () => await lock().then(({ notReached }) => notReached !== undefined, () => false), 'a lock is taken, and says whom it did not reach');
+  expect((await lock())['notReached']).toEqual(['b']);
+  expect((await partner.ask('PUT', `${controls}/controls`, {}))['notReached']).toEqual(['b']);
+  await a.stop();
 }, patienceMs);
