@@ -20,14 +20,16 @@ const notHttp: DoorRefusal = { status: 400, code: 'BAD_REQUEST', detail: 'this i
 
 export interface Transport {
   readonly routerOptions: { readonly maxParamLength: number };
+  readonly trustProxy: false | string[];
   readonly genReqId: (request: RawRequestDefaultExpression) => string;
   readonly frameworkErrors: (error: Error & { readonly statusCode?: number }, request: FastifyRequest, reply: FastifyReply) => void;
   readonly clientErrorHandler: (error: Error & { readonly code?: string }, socket: Socket) => void;
 }
 
-/** For fastify's options. */
-export function transportOf(newRequestId: () => string): Transport {
+/** For fastify's options. @param trustedProxies addresses and CIDRs whose X-Forwarded-For says who asks; anybody else's is ignored */
+export function transportOf(newRequestId: () => string, trustedProxies: readonly string[] = []): Transport {
   return {
+    trustProxy: trustedProxies.length === 0 ? false : [...trustedProxies],
     routerOptions: { maxParamLength: partCharactersMax },
     genReqId: ({ headers }) => requestIdOf(headers['x-request-id'], newRequestId),
     frameworkErrors: ({ statusCode }, request, reply) => {

@@ -27,6 +27,8 @@ export interface HttpOptions {
   readonly operator?: OperatorDoorOptions;
   /** Undefined: in clear. */
   readonly tls?: TlsFiles | undefined;
+  /** Addresses and CIDRs of what stands before it, whose X-Forwarded-For says who asks; none where not given. */
+  readonly trustedProxies?: readonly string[];
   /** Undefined: its files are read once. */
   readonly tlsWatch?: TlsWatchOutside;
   /** At once; `connectionsMaxDefault` where not given. */
@@ -58,9 +60,9 @@ function secured(options: FastifyServerOptions, tls: TlsFiles, tlsWatch: TlsWatc
  * Listens; resolves with the server and the port that it took.
  * @throws the system's error where the port cannot be listened on
  */
-export async function serveHttp({ host, port, readiness, metrics, operator, tls, tlsWatch, connectionsMax = connectionsMaxDefault, newRequestId, open }: HttpOptions): Promise<{ readonly server: FastifyInstance; readonly port: number }> {
+export async function serveHttp({ host, port, readiness, metrics, operator, tls, tlsWatch, trustedProxies, connectionsMax = connectionsMaxDefault, newRequestId, open }: HttpOptions): Promise<{ readonly server: FastifyInstance; readonly port: number }> {
   const options: FastifyServerOptions = {
-    logger: false, forceCloseConnections: true, requestTimeout: requestMsMax, ...transportOf(newRequestId),
+    logger: false, forceCloseConnections: true, requestTimeout: requestMsMax, ...transportOf(newRequestId, trustedProxies),
   };
   const server: FastifyInstance = tls === undefined ? fastify({ ...options, http: timing }) : secured(options, tls, tlsWatch);
   server.addHook('onSend', (_request, reply, _payload, done) => {

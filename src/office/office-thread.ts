@@ -331,7 +331,7 @@ async function serve(): ReturnType<typeof serveHttp> {
   const { host, port: wanted } = start.http;
   try {
     return await serveHttp({
-      host, port: wanted, tls: start.http.tls, tlsWatch: tlsWatch('http'), connectionsMax: start.doors.connectionsMax, newRequestId, open: async (server) => await doors.openOn(server), readiness, metrics, operator: { tokenDigest: start.tokenDigest, forms: () => (offered === undefined ? undefined : [...offered, ...doors.operations]), run: operate, asked: operationAsked },
+      host, port: wanted, tls: start.http.tls, tlsWatch: tlsWatch('http'), trustedProxies: start.http.trustedProxies, connectionsMax: start.doors.connectionsMax, newRequestId, open: async (server) => await doors.openOn(server), readiness, metrics, operator: { tokenDigest: start.tokenDigest, forms: () => (offered === undefined ? undefined : [...offered, ...doors.operations]), run: operate, asked: operationAsked },
     });
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);

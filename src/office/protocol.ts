@@ -46,7 +46,7 @@ export interface OfficeStart {
   readonly cacheFile: string;
   /** Entered into the system tables. */
   readonly rows: readonly OfficeRow[];
-  readonly http: { readonly host: string; readonly port: number; /** Undefined: in clear. */ readonly tls: TlsFiles | undefined };
+  readonly http: { readonly host: string; readonly port: number; /** Undefined: in clear. */ readonly tls: TlsFiles | undefined; readonly trustedProxies: readonly string[] };
   readonly doors: OfficeDoors;
   /** This switch's name among those on the same store. */
   readonly switchName: string;

@@ -1,4 +1,5 @@
 /** What the configuration says of the doors of cardholders, staff and partners: its schema, and how it is used. */
+import { isIP } from 'node:net';
 import type { ObjectSchema, RangeSchema, TextSchema } from '../base/schema.ts';
 import { ConfigError } from '../base/schema.ts';
 import type { Rate } from '../doors/caller-limits.ts';
@@ -90,6 +91,18 @@ export function tlsPlaceOf({ certificateFile, keyFile }: TlsJson, path: string):
   if (certificateFile === undefined && keyFile === undefined) return undefined;
   if (certificateFile === undefined || keyFile === undefined) throw new ConfigError(`${path}.${certificateFile === undefined ? 'certificateFile' : 'keyFile'}`, 'is missing: a certificate and its key go together');
   return { certificateFile, keyFile };
+}
+
+/** @param path where it stands @throws ConfigError where one is neither an address nor a network */
+export function proxiesOf(proxies: readonly string[], path: string): readonly string[] {
+  for (const [index, proxy] of proxies.entries()) {
+    const [address = '', bits, more] = proxy.split('/');
+    const version = isIP(address);
+    // A network of 0 bits is everybody: whoever comes could say who they are.
+    const isWhole = bits === undefined || (/^[1-9][0-9]{0,2}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
+    if (version === 0 || more !== undefined || !isWhole) throw new ConfigError(`${path}[${index}]`, `must be an address or a network such as 10.0.0.0/8, not ${proxy}`);
+  }
+  return proxies;
 }
 
 /** What the office's thread is told of it. @param port of the partners' door, which stays the one that was drawn @param folder where a certificate is made */

@@ -86,6 +86,12 @@ export const configSchema: ObjectSchema = {
           default: {},
           properties: { certificateFile: text('the certificate, with those between it and its authority behind it; PEM'), keyFile: text('its private key; PEM') },
         },
+        trustedProxies: {
+          type: 'array',
+          description: 'addresses and networks (such as 10.0.0.0/8) of what stands before this address: its X-Forwarded-For says whose requests are counted. Anybody else\'s is ignored',
+          items: text('an address, or a network as address/bits'),
+          default: [],
+        },
       },
     },
     doors: doorsSchema,

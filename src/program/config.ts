@@ -12,7 +12,7 @@ import type { LogLevel } from '../base/log.ts';
 import { ConfigError, readBySchema } from '../base/schema.ts';
 import { isObject, misspelt, override, resolvePaths, settingsOf, variableOf } from './config-environment.ts';
 import type { Environment } from './config-environment.ts';
-import { doorsOf, tlsPlaceOf } from './config-doors.ts';
+import { doorsOf, proxiesOf, tlsPlaceOf } from './config-doors.ts';
 import type { DoorsConfig, DoorsJson, TlsJson, TlsPlace } from './config-doors.ts';
 import type { CardSettings } from '../office/card-desk.ts';
 import type { MoneySettings } from '../office/money-desk.ts';
@@ -37,7 +37,7 @@ export interface Config {
   /** This switch's name among those on the same store, 1 to 8 of a-z and 0-9: part of every message id. */
   readonly switchName: string;
   readonly log: { readonly level: LogLevel };
-  readonly http: { readonly host: string; readonly port: number; /** Undefined: in clear. */ readonly tls: TlsPlace | undefined };
+  readonly http: { readonly host: string; readonly port: number; /** Undefined: in clear. */ readonly tls: TlsPlace | undefined; /** Addresses and CIDRs. */ readonly trustedProxies: readonly string[] };
   readonly doors: DoorsConfig;
   /** Transfers, webhooks and e-mail. */
   readonly money: MoneySettings;
@@ -145,7 +145,7 @@ function build(document: unknown, file: string | undefined, source: ConfigSource
       demo,
       switchName: json.switchName ?? nameFrom(source.hostName, dataDir),
       log: json.log,
-      http: { ...json.http, tls: tlsPlaceOf(json.http.tls, 'http.tls') },
+      http: { ...json.http, tls: tlsPlaceOf(json.http.tls, 'http.tls'), trustedProxies: proxiesOf(json.http.trustedProxies, 'http.trustedProxies') },
       doors: doorsOf(json.doors, json.http.port),
       money: moneyOf(json),
       cards: cardsOf(json, dataDir),
@@ -175,7 +175,7 @@ interface ConfigJson extends MoneyJson, CardsJson {
   readonly demo?: boolean;
   readonly switchName?: string;
   readonly log: Config['log'];
-  readonly http: { readonly host: string; readonly port: number; readonly tls: TlsJson };
+  readonly http: { readonly host: string; readonly port: number; readonly tls: TlsJson; readonly trustedProxies: readonly string[] };
   readonly doors: DoorsJson;
   readonly store: {
     readonly engine?: 'sqlite' | 'redis';

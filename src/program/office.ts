@@ -257,7 +257,7 @@ export class Office {
       cacheFile: this.#cacheFile,
       rows: config.rows,
       // A port that was drawn stays the same.
-      http: { host: config.http.host, port: this.#httpPort, tls: config.http.tls },
+      http: { host: config.http.host, port: this.#httpPort, tls: config.http.tls, trustedProxies: config.http.trustedProxies },
       doors: { ...officeDoors(config.doors, this.#securePort, config.dataDir), ...config.money, ...config.cards },
       switchName: config.switchName,
       messageLogDays: config.book.messageLogDays,

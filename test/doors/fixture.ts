@@ -87,6 +87,8 @@ export interface DoorsWish {
   /** Beside the lifecycle's own. */
   readonly routes?: readonly Route[];
   readonly rates?: Partial<DoorRates>;
+  /** Of the cardholders' and the staff's doors. */
+  readonly trustedProxies?: readonly string[];
   readonly settings?: Partial<LifecycleOutside['settings']>;
   /** System tables; the demo's where not given. */
   readonly tables?: readonly TableDocument[];
@@ -100,7 +102,7 @@ export async function endDoors(): Promise<void> {
   for (const close of opened.splice(0).reverse()) await close();
 }
 
-export async function openDoors({ routes = [], rates = {}, settings = {}, tables }: DoorsWish = {}): Promise<Doors> {
+export async function openDoors({ routes = [], rates = {}, settings = {}, tables, trustedProxies }: DoorsWish = {}): Promise<Doors> {
   const fixture: BookFixture = await bookFixtures.embedded();
   opened.push(async () => await fixture.remove());
   const book = await fixture.open();
@@ -129,7 +131,7 @@ export async function openDoors({ routes = [], rates = {}, settings = {}, tables
     await Promise.resolve();
   });
   const tls = keyWithCertificate(folder, ['localhost', '127.0.0.1'], { now, randomBytes });
-  const clear = fastify({ logger: false, forceCloseConnections: true, ...transportOf(door.newRequestId) });
+  const clear = fastify({ logger: false, forceCloseConnections: true, ...transportOf(door.newRequestId, trustedProxies) });
   await openDoor(clear, 'mobile', door);
   await openDoor(clear, 'admin', door);
   await clear.listen({ host: '127.0.0.1', port: 0 });

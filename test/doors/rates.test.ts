@@ -46,6 +46,31 @@ test('an address that tries one token after the other is told to wait, and so is
   expect((await show(other)).status).toBe(200);
 });
 
+describe('behind a proxy', () => {
+  const from = async (at: Doors, forwarded: string, count: number): Promise<readonly number[]> => {
+    const statuses: number[] = [];
+    for (let each = 0; each < count; each += 1) statuses.push((await at.ask('/admin/nothing', { headers: { 'x-forwarded-for': forwarded } })).status);
+    return statuses;
+  };
+
+  test('that is listed, who asks is whom it names: one address that looks around holds up no other', async () => {
+    const behind = await openDoors({ rates: { stranger: { perSecond: 1, burst: 4 } }, trustedProxies: ['10.0.0.0/8', '127.0.0.1'] });
+    expect(await from(behind, '203.0.113.7', 12)).toContain(429);
+    expect(await from(behind, '203.0.113.8', 3)).toEqual([404, 404, 404]);
+    // What a client wrote itself stands before what the proxy added.
+    const written: number[] = [];
+    for (let each = 0; each < 12; each += 1) written.push(...await from(behind, `198.51.100.${each}, 203.0.113.9, 10.1.2.3`, 1));
+    expect(written).toContain(429);
+  });
+
+  test('that is not listed, nobody is believed who says to be another', async () => {
+    doors.pass(60_000);
+    const statuses: number[] = [];
+    for (let each = 0; each < 12; each += 1) statuses.push(...await from(doors, `203.0.113.${each}`, 1));
+    expect(statuses).toContain(429);
+  });
+});
+
 describe('a caller\'s bucket', () => {
   test('never lets more through than its burst and what the time filled in, and never less while there is room', () => {
     const step = fc.record({ afterMs: fc.integer({ min: 0, max: 3_000 }), caller: fc.constantFrom('a', 'b') });

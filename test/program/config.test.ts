@@ -47,7 +47,7 @@ describe('a configuration is refused with file, place and what is allowed', () =
     ['half of a JSON', '{"http":', ' is not JSON: it ends too early'],
     ['a list', [], ': must be an object, not []'],
     ['a setting with a slip of the pen', { htpp: {} }, ': htpp is unknown (did you mean http?); allowed here: dataDir, demo, switchName, log, http, doors, transfers, webhooks, mail, personalisation, store, book, keys, operator, deadlines, stations, programs, ranges, issuers, rates, parameters'],
-    ['a slip of the pen further in', { http: { prot: 1 } }, ': http.prot is unknown (did you mean port?); allowed here: host, port, tls'],
+    ['a slip of the pen further in', { http: { prot: 1 } }, ': http.prot is unknown (did you mean port?); allowed here: host, port, tls, trustedProxies'],
     ['a port that is none', { http: { port: 70_000 } }, ': http.port must be a whole number from 0 to 65535, not 70000'],
     ['a port in quotes', { http: { port: '80' } }, ': http.port must be a whole number from 0 to 65535, not "80"'],
     ['a level that is none', { log: { level: 'loud' } }, ': log.level must be debug or info or warn or error or silent, not "loud"'],
@@ -215,6 +215,13 @@ describe('the environment wins over the file', () => {
   test('no secret is kept: the master key stays in the environment', () => {
     expect(JSON.stringify(withoutFile({ LOCUM_MASTER_KEY: 'ab'.repeat(32) }))).not.toContain('abab');
   });
+});
+
+test('what stands before the doors is addresses and networks, and never everybody', () => {
+  const proxies = (list: string): readonly string[] => loadConfig({ environment: { LOCUM_HTTP_TRUSTED_PROXIES: list }, cwd: folder, hostName: 'h' }).http.trustedProxies;
+  expect(loadConfig({ environment: {}, cwd: folder, hostName: 'h' }).http.trustedProxies).toEqual([]);
+  expect(proxies('10.0.0.0/8, 192.0.2.1,2001:db8::/32')).toEqual(['10.0.0.0/8', '192.0.2.1', '2001:db8::/32']);
+  for (const wrong of ['balancer.internal', '10.0.0.0/33', '0.0.0.0/0', '10.0.0.0/8/8', '10.0.0.0/']) expect(() => proxies(`192.0.2.1,${wrong}`)).toThrow('http.trustedProxies[1]');
 });
 
 test('two switches on one machine have two names, and one has the same at each start', () => {
