@@ -9,6 +9,7 @@
  * let in. While it answers, a revocation counts after `readEveryMs` at the latest.
  */
 import { X509Certificate } from 'node:crypto';
+import { SharedReading } from '../base/shared-reading.ts';
 import { fingerprintOf } from './authority.ts';
 
 /** What the book knows of a certificate. */
@@ -72,7 +73,8 @@ export class Admissions {
   #lastChange = 0;
   /** When the reading began that what is known is from. */
   #readAtMs = -Infinity;
-  #reading: Promise<void> | undefined;
+  /** One that fails leaves what is known as it is. */
+  readonly #reading = new SharedReading(async () => await this.#readOnce());
 
   constructor(options: AdmissionsOptions) {
     this.#options = options;
@@ -82,14 +84,14 @@ export class Admissions {
 
   /** @param der the peer's certificate, as its connection has it */
   async admit(der: Uint8Array): Promise<Admission> {
-    if (this.#ageMs >= this.#readEveryMs) await this.#read();
+    if (this.#ageMs >= this.#readEveryMs) await this.#reading.join();
     if (this.#ageMs > this.#staleMsMax) return { refused: 'unavailable' };
     const fingerprint = fingerprintOf(der);
     if (!this.#known.has(fingerprint)) {
       const why = this.#whyUnknown(der);
       if (why !== 'unknown') return { refused: why };
       // It may be newer than the last reading. Nobody else can make one, so nobody else has the book read by it.
-      await this.#read();
+      await this.#reading.afresh();
     }
     const known = this.#known.get(fingerprint);
     if (known === undefined) return { refused: 'unknown' };
@@ -102,14 +104,6 @@ export class Admissions {
 
   get #ageMs(): number {
     return this.#options.elapsed() - this.#readAtMs;
-  }
-
-  /** Whoever comes while it is read waits for the same reading; one that fails leaves what is known as it is. */
-  async #read(): Promise<void> {
-    this.#reading ??= this.#readOnce().finally(() => {
-      this.#reading = undefined;
-    });
-    await this.#reading;
   }
 
   async #readOnce(): Promise<void> {

@@ -9,6 +9,7 @@
 import { generateKeyPair, webcrypto } from 'node:crypto';
 import { promisify } from 'node:util';
 import { calculateJwkThumbprint } from 'jose';
+import { SharedReading } from '../base/shared-reading.ts';
 import type { Book } from '../book/book.ts';
 
 /** What private keys are kept under at rest. */
@@ -74,7 +75,7 @@ interface Known {
 export class DoorKeys {
   readonly #options: DoorKeysOptions;
   #known: Known | undefined;
-  #reading: Promise<Known> | undefined;
+  readonly #reading = new SharedReading(async () => await this.#readOnce());
   /** By id: a key does not change. */
   readonly #opened = new Map<string, DecryptionKey['privateKeys']>();
 
@@ -115,17 +116,10 @@ export class DoorKeys {
   async #read(isFresh: boolean): Promise<Known> {
     const known = this.#known;
     if (known !== undefined && !isFresh) {
-      if (this.#options.elapsed() - known.atMs >= readEveryMs) void this.#readAgain().catch(() => undefined);
+      if (this.#options.elapsed() - known.atMs >= readEveryMs) void this.#reading.join().catch(() => undefined);
       return known;
     }
-    return await this.#readAgain();
-  }
-
-  async #readAgain(): Promise<Known> {
-    this.#reading ??= this.#readOnce().finally(() => {
-      this.#reading = undefined;
-    });
-    return await this.#reading;
+    return await (isFresh ? this.#reading.afresh() : this.#reading.join());
   }
 
   async #readOnce(): Promise<Known> {

@@ -253,6 +253,27 @@ test('a book that was never reached lets nobody in', async () => {
   expect(await asked(await issue('shops'))).toEqual(refused('unavailable'));
 });
 
+test('one that is issued while the book is being read for another is let in at once', async () => {
+  const held = Promise.withResolvers<undefined>();
+  let rounds = 0;
+  const slow = new Admissions({
+    read: async (afterChange) => {
+      rounds += 1;
+      const changes = await readCertificateChanges(book, afterChange);
+      if (rounds === 2) await held.promise;
+      return changes;
+    },
+    now: () => atMs, elapsed: () => elapsedMs,
+  });
+  await slow.admit(made.certificate.subarray(1));
+  const other = slow.admit(readPem((await issue('nobody', { entered: false })).certificate, ['CERTIFICATE'])!);
+  await expect.poll(() => rounds).toBe(2);
+  const mine = slow.admit(readPem((await issue('shops')).certificate, ['CERTIFICATE'])!);
+  held.resolve(undefined);
+  expect(await other).toEqual(refused('unknown'));
+  expect(await mine).toMatchObject({ partner: 'shops' });
+});
+
 test('a hundred requests at once read the book once', async () => {
   const der = readPem((await issue('shops')).certificate, ['CERTIFICATE'])!;
   const admitted = await Promise.all(Array.from({ length: 100 }, async () => await admissions.admit(der)));
