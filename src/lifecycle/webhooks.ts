@@ -112,10 +112,13 @@ export class Webhooks {
          on conflict (partner, request_key) do nothing`,
         [id, partner, url, types, sealed, requestKey, new Date(now())],
       );
-      const [made] = await queries.query<WebhookRow>(`select ${columns} from webhook w where w.partner = $1 and w.request_key = $2`, [partner, requestKey]);
+      const [made] = await queries.query<WebhookRow & { readonly isRemoved: boolean }>(`select ${columns}, w.removed_at is not null as "isRemoved" from webhook w where w.partner = $1 and w.request_key = $2`, [partner, requestKey]);
       return made;
     });
     if (row === undefined) throw new LifecycleRefused(503, 'BOOK_UNREACHABLE', 'the webhook was not found again; the same call again, under the same key, makes it once');
+    // A key is for one webhook, also when the doors have forgotten what they answered.
+    if (row.isRemoved) throw new LifecycleRefused(409, 'IDEMPOTENCY_CONFLICT', 'this key was used for a webhook that was removed', 'X-Idempotency-Key');
+    if (row.url !== url || row.types.join() !== types.join()) throw new LifecycleRefused(409, 'IDEMPOTENCY_CONFLICT', 'this key was used for another webhook', 'X-Idempotency-Key');
     const secret = await this.#opened(row.secretSealed, row.id);
     return { webhookId: row.id, url: row.url, types: row.types, createdAt: timeText(row.createdAt), secret };
   }

@@ -333,6 +333,16 @@ describe.each(['embedded', 'server'] as const)('webhooks over the %s book', (kin
     await webhooks.remove('founder', made.webhookId);
     await expect(webhooks.get('founder', made.webhookId)).rejects.toMatchObject({ status: 404 });
   });
+
+  test('a key is for one webhook for good: of another one it is refused, and of one that was removed it shows neither it nor its secret', async () => {
+    const { webhooks } = houseOn(await books.open());
+    const { webhookId } = await webhooks.create('keeper', { url: receiver.url, types: ['card.locked'] }, 'key-1');
+    for (const other of [{ url: `${receiver.url}/other`, types: ['card.locked'] as const }, { url: receiver.url }]) {
+      await expect(webhooks.create('keeper', other, 'key-1')).rejects.toMatchObject({ status: 409, code: 'IDEMPOTENCY_CONFLICT' });
+    }
+    await webhooks.remove('keeper', webhookId);
+    await expect(webhooks.create('keeper', { url: receiver.url, types: ['card.locked'] }, 'key-1')).rejects.toMatchObject({ status: 409, code: 'IDEMPOTENCY_CONFLICT' });
+  });
 });
 
 test('no address of a network behind the switch is called, however it is written', async () => {
