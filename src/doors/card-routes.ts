@@ -14,7 +14,7 @@ import { Secret } from '../message/secret.ts';
 import { callerName } from './admit.ts';
 import { callerOfKind } from './caller-kind.ts';
 import {
-  cardDataSchema, cardDataShown, cardId, cardSchema, cardShown, cardsQuery, controlsAnswer, controlsWish, customerId, jobAnswer, lockWish, newPlasticWish, pauseWish, physicalWish, pinAnswer,
+  cardDataSchema, cardDataShown, cardId, cardSchema, cardShown, cardsQuery, controlsAnswer, controlsWish, customerId, jobAnswer, lockWaitsSchema, lockWish, newPlasticWish, pauseWish, physicalWish, pinAnswer,
   pinWish, printWish, virtualWish,
 } from './card-shapes.ts';
 import { route } from './route.ts';
@@ -154,8 +154,12 @@ function lockRoutes({ cards }: CardServices, at: CardDoor, one: string, params: 
   return [
     route({
       ...common, method: 'POST', path: `${one}/lock`, operationId: `lockCard${suffix}`, summary: 'Locks a card: every authorization is declined from now on', body: lockWish,
-      about: '1, 2, 5 and 8 are for good: no other code takes their place, and nothing lifts them.',
-      run: async (call) => ({ status: 200, body: cardShown(await cards.lock(actor(call), named(call.params, 'cardId'), call.body.lockCode, requestKey('lockCard', call))) }),
+      answers: { 200: cardSchema, 202: lockWaitsSchema },
+      about: '1, 2, 5 and 8 are for good: no other code takes their place, and nothing lifts them. While the store of accounts is away the lock is taken all the same (202): the card is declined, and its account has it later.',
+      run: async (call) => {
+        const locked = await cards.lock(actor(call), named(call.params, 'cardId'), call.body.lockCode, requestKey('lockCard', call));
+        return { status: 'waitingLockCode' in locked ? 202 : 200, body: locked };
+      },
     }),
     route({
       ...common, method: 'POST', path: `${one}/unlock`, operationId: `unlockCard${suffix}`, summary: 'Unlocks a card', about: 'Not after code 1, 2, 5 or 8. After 6 wrong PINs are counted from the beginning.',

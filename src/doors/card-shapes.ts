@@ -29,6 +29,13 @@ const shown = {
 export const cardSchema = Type.Object(shown);
 export const cardDataSchema = Type.Object({ ...shown, cardNumber: Type.String({ description: 'In full.' }), cvc2: Type.String() });
 
+/** Of a lock while the store of accounts is away. */
+export const lockWaitsSchema = Type.Object({
+  cardId: idSchema('card'),
+  waitingLockCode: Type.Integer({ minimum: 1, maximum: 8, description: 'The card is declined with this code from now on; its account has it when the store of accounts is back.' }),
+  notReached,
+});
+
 export function cardShown(card: CardShown): CardShown {
   return card;
 }

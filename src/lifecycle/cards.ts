@@ -8,7 +8,7 @@
 import type { Account, Card } from '../account/account.ts';
 import type { CardRecord } from '../account/card.ts';
 import type { CardLifecycleMessage } from '../account/card-lifecycle.ts';
-import { irreversibleLocks } from '../account/card-lifecycle.ts';
+import { holderLocks, irreversibleLocks } from '../account/card-lifecycle.ts';
 import type { ControlOwner } from '../account/controls.ts';
 import type { Book } from '../book/book.ts';
 import type { Pan } from '../message/pan.ts';
@@ -25,8 +25,8 @@ import type { CardAction, CardKind, CardState } from './card-states.ts';
 import { timeText } from './json.ts';
 import { pageOf, placeOf } from './page.ts';
 import type { Page, PageChoice } from './page.ts';
-import { unreachable } from './ports.ts';
-import type { AccountDesk, CardDesk, Delivery } from './ports.ts';
+import { isAway, unreachable } from './ports.ts';
+import type { AccountDesk, CardDesk, Delivery, LockDesk, OrderedLock } from './ports.ts';
 import { LifecycleRefused } from './refusal.ts';
 import { isWhole } from './shown-rows.ts';
 import type { ShownRows } from './shown-rows.ts';
@@ -60,6 +60,14 @@ export interface CardShown {
   readonly notReached?: readonly string[];
 }
 
+/** A lock that was taken while the card's account could not be reached: whoever stands in declines, and the account has it later. */
+export interface LockWaits {
+  readonly cardId: string;
+  /** C8. */
+  readonly waitingLockCode: number;
+  readonly notReached?: readonly string[];
+}
+
 export interface CardData {
   readonly card: CardShown;
   readonly pan: Pan;
@@ -76,6 +84,7 @@ export interface CardsOptions {
   readonly book: Book;
   readonly rows: Pick<ShownRows, 'card' | 'cardsOfUser'>;
   readonly accounts: AccountDesk;
+  readonly locks: LockDesk;
   readonly cards: CardDesk;
   readonly issuing: CardIssuing;
   /** Unix ms. */
@@ -147,10 +156,27 @@ export class Cards {
   }
 
   /** @param lockCode C8; of a holder 1, 2, 3 or 7. @throws LifecycleRefused */
-  async lock(actor: CardActor, cardId: string, lockCode: number, requestKey: string): Promise<CardShown> {
-    const before = await this.#allowed(actor, cardId, 'lock');
-    const told = await this.#apply({ kind: 'cardLock', id: requestKey, ...this.#on(before), lockCode, by: actor.by });
-    return { ...(await this.#after(before)), ...told };
+  async lock(actor: CardActor, cardId: string, lockCode: number, requestKey: string): Promise<CardShown | LockWaits> {
+    const row = theirs(await cardById(this.#options.book, cardId), actor);
+    try {
+      const before = await this.#heldBy(row);
+      requireAllowed(before, 'lock');
+      const told = await this.#apply({ kind: 'cardLock', id: requestKey, ...this.#on(before), lockCode, by: actor.by });
+      return { ...(await this.#after(before)), ...told };
+    } catch (error) {
+      if (!isAway(error)) throw error;
+      return await this.#lockInOutage(row, { id: requestKey, token: row.token, lockCode, by: actor.by });
+    }
+  }
+
+  /** The account has it when the store is back, under the same id; whoever stands in for it declines from now on. @throws LifecycleRefused */
+  async #lockInOutage({ cardId }: CardRow, order: OrderedLock): Promise<LockWaits> {
+    // What is not known here of the account it says later: this it would refuse of every card.
+    if (order.by === 'holder' && !holderLocks.includes(order.lockCode)) throw refusalOf('1019');
+    const listed = await this.#options.locks.orderLock(order);
+    if (listed.kind === 'unreachable') throw unreachable('accounts');
+    if (listed.kind === 'refused') throw refusalOf(listed.reason);
+    return { cardId, waitingLockCode: order.lockCode, ...(listed.notReached.length === 0 ? {} : { notReached: listed.notReached }) };
   }
 
   /** @throws LifecycleRefused 409 where the code is one that nothing lifts */

@@ -10,7 +10,7 @@ import { Pan } from '../message/pan.ts';
 import { Secret } from '../message/secret.ts';
 import type { DeskAsk, DeskCall, DeskReply, DeskTold } from './desk-wire.ts';
 import { unreachable } from './ports.ts';
-import type { AccountDesk, AppliedOutcome, CardDesk, CreditDesk, NewCardReady, NewPinReady, ProgramFacts } from './ports.ts';
+import type { AccountDesk, AppliedOutcome, CardDesk, CreditDesk, LockDesk, LockListed, NewCardReady, NewPinReady, OrderedLock, ProgramFacts } from './ports.ts';
 import { LifecycleRefused } from './refusal.ts';
 
 /** Where accounts and the directory of cards are read. Both throw what a store throws. */
@@ -32,7 +32,7 @@ export interface DeskClientOptions {
 /** More than an account may take, so that it is the account's loop that gives up. */
 const answerMs = 8_000;
 
-export class DeskClient implements AccountDesk, CardDesk, CreditDesk {
+export class DeskClient implements AccountDesk, LockDesk, CardDesk, CreditDesk {
   readonly #options: DeskClientOptions;
   readonly #waiting = new Map<number, (told: DeskTold) => void>();
   #gathered: DeskCall[] = [];
@@ -54,6 +54,11 @@ export class DeskClient implements AccountDesk, CardDesk, CreditDesk {
   async apply(message: LifecycleMessage): Promise<AppliedOutcome> {
     const told = await this.#ask({ what: 'apply', message });
     return told?.what === 'applied' ? told.outcome : { kind: 'unreachable' };
+  }
+
+  async orderLock(order: OrderedLock): Promise<LockListed> {
+    const told = await this.#ask({ what: 'orderLock', order });
+    return told?.what === 'lockListed' ? told.listed : { kind: 'unreachable' };
   }
 
   async accounts(ids: readonly string[]): Promise<ReadonlyMap<string, Account>> {

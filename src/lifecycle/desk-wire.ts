@@ -4,10 +4,11 @@
  */
 import type { LifecycleMessage } from '../account/lifecycle.ts';
 import type { PinReference } from '../message/pin.ts';
-import type { AppliedOutcome, PlasticOrder, ProgramFacts } from './ports.ts';
+import type { AppliedOutcome, LockListed, OrderedLock, PlasticOrder, ProgramFacts } from './ports.ts';
 
 export type DeskAsk =
   | { readonly what: 'apply'; readonly message: LifecycleMessage }
+  | { readonly what: 'orderLock'; readonly order: OrderedLock }
   /** `known`: the version that whoever asks has. */
   | { readonly what: 'programs'; readonly known: number | undefined }
   | { readonly what: 'newCard'; readonly program: string; readonly pan: string; readonly expiry: string; readonly needsCvv2: boolean }
@@ -24,6 +25,7 @@ export type DeskAsk =
 
 export type DeskTold =
   | { readonly what: 'applied'; readonly outcome: AppliedOutcome }
+  | { readonly what: 'lockListed'; readonly listed: LockListed }
   | { readonly what: 'programs'; readonly version: number; readonly programs: readonly ProgramFacts[] }
   | { readonly what: 'programsAsKnown' }
   | { readonly what: 'newCard'; readonly token: string; readonly encryptedPan: string; readonly cvv2: string | undefined }

@@ -10,6 +10,7 @@
  * never taken for a refusal.
  */
 import type { Account } from '../account/account.ts';
+import type { AskedBy } from '../account/card-lifecycle.ts';
 import type { LifecycleMessage } from '../account/lifecycle.ts';
 import type { LimitRule } from '../message/message.ts';
 import type { Pan } from '../message/pan.ts';
@@ -27,6 +28,27 @@ export type AppliedOutcome =
   | { readonly kind: 'applied'; readonly reason: Reason; readonly isRepeat: boolean; readonly notReached?: readonly string[] }
   /** Nobody can say whether it was done; the same message again, under the same id, does it once. */
   | { readonly kind: 'unreachable' };
+
+/** A lock that is ordered while its account cannot be asked. */
+export interface OrderedLock {
+  /** The same as of the message to the account: it is done there once, whoever brings it. */
+  readonly id: string;
+  readonly token: string;
+  /** C8. */
+  readonly lockCode: number;
+  readonly by: AskedBy;
+}
+
+/** What became of it. `listed`: switches that stand in decline from now on, but for those that were not reached; where the account has not got it yet it waits on their disks. */
+export type LockListed =
+  | { readonly kind: 'listed'; readonly account: 'has' | 'waits'; readonly notReached: readonly string[] }
+  | { readonly kind: 'refused'; readonly reason: Reason }
+  | { readonly kind: 'unreachable' };
+
+export interface LockDesk {
+  /** Has a card declined while the store of its account is away. */
+  orderLock(order: OrderedLock): Promise<LockListed>;
+}
 
 export interface AccountDesk {
   /**
@@ -170,9 +192,16 @@ export interface CreditDesk {
   load(load: { readonly id: string; readonly partner: string; readonly amountMinor: number }): Promise<'loaded' | 'repeat' | 'conflict' | 'refused'>;
 }
 
+const accountsAway = 'ACCOUNTS_UNREACHABLE';
+
+/** Is it that the accounts cannot be reached? */
+export function isAway(error: unknown): boolean {
+  return error instanceof LifecycleRefused && error.code === accountsAway;
+}
+
 /** 503: nobody can say whether it was done. */
 export function unreachable(what: 'accounts' | 'keys'): LifecycleRefused {
   return what === 'accounts'
-    ? new LifecycleRefused(503, 'ACCOUNTS_UNREACHABLE', 'the accounts cannot be reached; the same call again, under the same key, does it once')
+    ? new LifecycleRefused(503, accountsAway, 'the accounts cannot be reached; the same call again, under the same key, does it once')
     : new LifecycleRefused(503, 'KEYS_UNREACHABLE', 'what this needs of card cryptography does not answer now');
 }

@@ -13,7 +13,7 @@ import { cardCreationJob, CardJobs } from '../lifecycle/card-jobs.ts';
 import { CardLinking } from '../lifecycle/card-linking.ts';
 import { Cards } from '../lifecycle/cards.ts';
 import type { JobHandler } from '../lifecycle/jobs.ts';
-import type { AccountDesk, CardDesk } from '../lifecycle/ports.ts';
+import type { AccountDesk, CardDesk, LockDesk } from '../lifecycle/ports.ts';
 import type { ShownRows } from '../lifecycle/shown-rows.ts';
 import type { BackgroundWork } from './background-work.ts';
 
@@ -30,7 +30,7 @@ export interface CardSettings {
 export interface CardDeskOptions {
   readonly book: Book;
   readonly rows: ShownRows;
-  readonly desk: AccountDesk & CardDesk;
+  readonly desk: AccountDesk & LockDesk & CardDesk;
   readonly switchName: string;
   readonly settings: CardSettings;
   /** Unix ms. */
@@ -50,7 +50,7 @@ const confirmationsEveryMs = 2_000;
 
 export function composeCards({ book, rows, desk, switchName, settings: { personalisation }, now, randomBytes, log }: CardDeskOptions): CardParts {
   const issuing = new CardIssuing({ book, accounts: desk, cards: desk, now, randomBytes });
-  const cards = new Cards({ book, rows, accounts: desk, cards: desk, issuing, now });
+  const cards = new Cards({ book, rows, accounts: desk, locks: desk, cards: desk, issuing, now });
   const jobs = new CardJobs({ book, issuing, now });
   const work: BackgroundWork[] = [{ name: 'finish cards', everyMs: finishEveryMs, run: async () => await issuing.finishDrawn() > 0 }];
   let writeFiles: (() => Promise<readonly string[]>) | undefined;

@@ -26,7 +26,7 @@ import { DoorKeys } from '../lifecycle/door-keys.ts';
 import { People } from '../lifecycle/people.ts';
 import { PeopleKyc } from '../lifecycle/people-kyc.ts';
 import { Jobs } from '../lifecycle/jobs.ts';
-import type { AccountDesk, CardDesk, CreditDesk } from '../lifecycle/ports.ts';
+import type { AccountDesk, CardDesk, CreditDesk, LockDesk } from '../lifecycle/ports.ts';
 import { RememberedAnswers } from '../lifecycle/remembered-answers.ts';
 import { SecretHasher } from '../lifecycle/secret-hash.ts';
 import type { HashCost } from '../lifecycle/secret-hash.ts';
@@ -62,7 +62,7 @@ export interface LifecycleSettings extends MoneySettings, CardSettings {
 export interface LifecycleOutside {
   /** Throws BookUnavailable while it is not open. */
   readonly book: Book;
-  readonly desk: AccountDesk & CardDesk & CreditDesk;
+  readonly desk: AccountDesk & LockDesk & CardDesk & CreditDesk;
   /** This switch's name among those on the book. */
   readonly switchName: string;
   readonly settings: LifecycleSettings;

@@ -13,7 +13,7 @@ import type { ControlsTold } from '../issuer/own-controls.ts';
 import type { Hsm, Order, Product } from '../keys/hsm.ts';
 import type { PinSealOrder } from '../keys/hsm-pin.ts';
 import type { DeskAsk, DeskCall, DeskReply, DeskTold } from '../lifecycle/desk-wire.ts';
-import type { AppliedOutcome, ProgramFacts } from '../lifecycle/ports.ts';
+import type { AppliedOutcome, LockListed, OrderedLock, ProgramFacts } from '../lifecycle/ports.ts';
 import { Pan } from '../message/pan.ts';
 import { Secret } from '../message/secret.ts';
 import type { Outcome } from '../store/decide.ts';
@@ -34,6 +34,8 @@ export interface DeskCallsOptions {
   readonly elapsed: () => number;
   /** Tells all who may stand in for a card's account that it has this lock code now (0: none). @returns whom that did not reach in time */
   readonly tellLock?: (token: string, lockCode: number, by: AskedBy) => Promise<readonly NotReached[]>;
+  /** Takes a lock in the place of an account that cannot be reached. */
+  readonly orderLock?: (order: OrderedLock) => Promise<LockListed>;
   /** Does something wait for the account that was answered in its place here? */
   readonly isBehind?: (accountId: string) => boolean;
   /** The same of what is closed on a card. */
@@ -61,7 +63,7 @@ export class DeskCalls {
       return await this.#answer(ask);
     } catch {
       // The store or the keys are away; both have events of their own that say why.
-      return { what: 'failed', of: ask.what === 'apply' || ask.what === 'creditLeft' || ask.what === 'creditLoad' ? 'accounts' : 'keys' };
+      return { what: 'failed', of: ask.what === 'apply' || ask.what === 'orderLock' || ask.what === 'creditLeft' || ask.what === 'creditLoad' ? 'accounts' : 'keys' };
     }
   }
 
@@ -69,6 +71,7 @@ export class DeskCalls {
     const { hsm, guards } = this.#options;
     switch (ask.what) {
       case 'apply': return { what: 'applied', outcome: await this.#apply(ask.message) };
+      case 'orderLock': return { what: 'lockListed', listed: (await this.#options.orderLock?.(ask.order)) ?? { kind: 'unreachable' } };
       case 'programs': return this.#programs(ask.known);
       case 'newCard': return await this.#newCard(ask);
       case 'openPan': {

@@ -65,7 +65,7 @@ import type { Metrics } from './metrics.ts';
 import { Office } from './office.ts';
 import { operationsOf } from './operations.ts';
 import { OwnAccounts, openNegativeList } from './own-accounts.ts';
-import { lockInAccount, takeAndTell, tellLock } from './lock-orders.ts';
+import { lockInAccount, orderLock, takeAndTell, tellLock } from './lock-orders.ts';
 import type { LockOrdersOutside } from './lock-orders.ts';
 import { tellControls } from './operator-controls.ts';
 import { openPeers } from './operator-peers.ts';
@@ -271,7 +271,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   office.serveDesk(new DeskCalls({
     ledger, store, hsm, guards, tables: () => current, elapsed,
     tellLock: async (token, lockCode, by) => await tellLock(lockOrders, token, lockCode, by), tellControls: async (told) => await tellControls(lockOrders, told),
-    isBehind: (accountId) => accounts.desk.isBehind(accountId, ''),
+    orderLock: async (order) => await orderLock(lockOrders, order), isBehind: (accountId) => accounts.desk.isBehind(accountId, ''),
   }));
   const watching = setInterval(() => watch.look(), alertLookMs).unref();
   office.serve(() => ({ stations: switch_.status, storeAnswers: ledger.storeAnswers, waiting: ledger.waiting, lagEntriesMax: limits.lagEntriesMax }));

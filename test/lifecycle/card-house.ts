@@ -50,7 +50,7 @@ export class CardHouse {
   servicesOver(accounts: AccountDesk, book: Book = this.book): { readonly issuing: CardIssuing; readonly cards: Cards } {
     const now = (): number => this.nowMs;
     const issuing = new CardIssuing({ book, accounts, cards: this.desks.desk, now, randomBytes });
-    return { issuing, cards: new Cards({ ...watched(book), accounts, cards: this.desks.desk, issuing, now }) };
+    return { issuing, cards: new Cards({ ...watched(book), accounts, locks: this.desks.desk, cards: this.desks.desk, issuing, now }) };
   }
 
   /** A user, verified unless it is said otherwise. */

@@ -37,7 +37,7 @@ describe.each(Object.keys(bookFixtures) as (keyof typeof bookFixtures)[])('two s
     const issuing = new CardIssuing({ book, accounts: desk, cards: desk, now, randomBytes });
     return {
       book, issuing, people: new People({ book, rows, randomBytes, sessions: { userChanged: () => undefined } }), balances: new Balances({ book, rows, desk, now, randomBytes }),
-      views: new BalanceViews({ book, rows, desk }), cards: new Cards({ book, rows, accounts: desk, cards: desk, issuing, now }),
+      views: new BalanceViews({ book, rows, desk }), cards: new Cards({ book, rows, accounts: desk, locks: desk, cards: desk, issuing, now }),
     };
   }
 

@@ -158,13 +158,23 @@ test('what is closed on a card at one switch is closed at the other with Redis d
   await partner.ask('PUT', `${controls}/temporary_lock`, { until: new Date(Date.now() + 3_600_000).toISOString() });
   await all.redis.kill();
   for (const program of [b, a]) expect(await bought(program, pan, fields)).toBe('62');
+  await expect(partner.ask('DELETE', `${controls}/temporary_lock`)).rejects.toThrow('ACCOUNTS_UNREACHABLE');
+  await all.redis.restart();
+  const opened = async (): Promise<boolean> => await partner.ask('DELETE', `${controls}/temporary_lock`).then(() => true, () => false);
+  await eventually(opened, 'the accounts can be reached again');
+  for (const program of [b, a]) await eventually(async () => await bought(program, pan, fields) === '00', 'it pays again');
+  await all.redis.kill();
+  // Nobody waits for the store to have a card stopped.
+  const waits = { cardId, waitingLockCode: 7 };
+  expect([await partner.ask('POST', `${controls}/lock`, { lockCode: 7 }), await partner.ask('POST', `${controls}/lock`, { lockCode: 7 })]).toEqual([waits, waits]);
+  for (const program of [b, a]) expect(await bought(program, pan, fields)).toBe('59');
   expect([...a.of('card controls not told to all'), ...b.of('card controls not told to all')]).toEqual([]);
   await all.redis.restart();
-  await eventually(async () => await bought(a, pan, fields) === '62', 'accounts are there again');
+  await eventually(async () => await partner.ask('GET', `${controls}/state`).then(({ lockCode }) => lockCode === 7, () => false), 'the account has the lock');
+  for (const program of [b, a]) expect(await bought(program, pan, fields)).toBe('59');
+  expect(await partner.ask('POST', `${controls}/unlock`)).toMatchObject({ cardId, state: 'active' });
   await b.stop();
-  const lock = async (): Promise<Readonly<Record<string, unknown>>> => await partner.ask('POST', `${controls}/lock`, { lockCode: 7 });
-  await eventually(async () => await lock().then(({ notReached }) => notReached !== undefined, () => false), 'a lock is taken, and says whom it did not reach');
-  expect((await lock())['notReached']).toEqual(['b']);
+  expect(await partner.ask('POST', `${controls}/lock`, { lockCode: 3 })).toMatchObject({ cardId, lockCode: 3, notReached: ['b'] });
   expect((await partner.ask('PUT', `${controls}/controls`, {}))['notReached']).toEqual(['b']);
   await a.stop();
 }, patienceMs);
