@@ -105,7 +105,7 @@ export interface CardPauseMessage extends LifecycleBase {
   readonly kind: 'cardPause';
   readonly cardToken: string;
   readonly by: ControlOwner;
-  /** Unix ms; 0: not any more. */
+  /** Unix ms; 0, or over when it comes: not any more. */
   readonly untilMs: number;
 }
 
@@ -186,7 +186,10 @@ export function cardAfter(account: Account, message: CardLifecycleMessage): Card
     }
     case 'cardReplace': return replaced(account, index, card, message.card);
     case 'controlsSet': return controlled(index, card, message.by, message.controls);
-    case 'cardPause': return controlled(index, card, message.by, { ...record.controls?.[message.by], pausedUntilMs: message.untilMs });
+    case 'cardPause': {
+      const pausedUntilMs = message.untilMs > 0 && message.untilMs <= message.receivedAtMs ? 0 : message.untilMs;
+      return controlled(index, card, message.by, { ...record.controls?.[message.by], pausedUntilMs });
+    }
     case 'cardUnlock': return locked(index, card, record, 0);
     case 'scriptQueue': return message.unsent === undefined ? scriptQueued(index, card, message.script) : waitsOn(index, card, message.script.id, message.unsent);
   }

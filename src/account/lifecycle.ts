@@ -9,6 +9,7 @@ import { availableMinor, cardIndex, evolve, isWithinBounds, noEffects } from './
 import type { Account } from './account.ts';
 import { cardAfter } from './card-lifecycle.ts';
 import type { CardLifecycleMessage, CardOutcome, LifecycleBase } from './card-lifecycle.ts';
+import { controlSetOf } from './controls.ts';
 import { plainResponse } from './decision.ts';
 import type { Decision } from './decision.ts';
 import type { CardEntry, ClosedEntry, JournalEntry, LoadedEntry, OpenedEntry } from './journal.ts';
@@ -46,9 +47,10 @@ type MarkedMessage = Exclude<LifecycleMessage, TransferMessage>;
  */
 const markDays = 400;
 const dayMs = 86_400_000;
+/** Of before marks said what was done. */
 const plainMark = '1';
 
-/** Applies a lifecycle message once; the same id again changes nothing, and is no answer for another amount (9113). */
+/** Applies a lifecycle message once; the same id again changes nothing, and is no answer for another message, as for another amount, card or lock code (9113). */
 export function applyLifecycle(account: Account | undefined, message: LifecycleMessage, records: Records): Decision {
   if (isTransfer(message)) return applyTransfer(account, message, records);
   if (isDone(account, message)) return { kind: 'decided', response: plainResponse('0000'), change: undefined, note: 'repeat' };
@@ -72,9 +74,29 @@ export function applyLifecycle(account: Account | undefined, message: LifecycleM
   };
 }
 
-/** What the mark of a message's id says of it. */
+/** What the mark of a message's id says of it: all that another message under the same id may say otherwise. */
 function markOf(message: MarkedMessage): string {
-  return message.kind === 'load' ? `load ${message.amountMinor}` : plainMark;
+  if (message.kind === 'load') return `load ${message.amountMinor}`;
+  if (message.kind === 'open' || message.kind === 'close') return plainMark;
+  return `${message.kind} ${digest(JSON.stringify([message.kind === 'cardChange' ? message.card.token : message.cardToken, contentOf(message)]))}`;
+}
+
+/** What whoever sends a card message has chosen of it: neither when it came, nor what was drawn, sealed or reckoned from the day. */
+function contentOf(message: CardLifecycleMessage): unknown {
+  switch (message.kind) {
+    case 'cardChange':
+    case 'cardReplace': return message.card;
+    case 'cardLock': return message.lockCode;
+    case 'pinSet': return [message.reference.method, message.reference.keyIndex, message.reference.value];
+    case 'controlsSet': return [message.by, controlSetOf(message.controls)];
+    case 'cardPause': return [message.by, message.untilMs];
+    case 'scriptQueue': return [message.script.id, message.script.command];
+    case 'cardActivate':
+    case 'cardRemove':
+    case 'cardRenew':
+    case 'cardUnlock':
+    case 'cvv2Reset': return null;
+  }
 }
 
 function isOfAccount(message: MarkedMessage): message is OpenMessage | CloseMessage | LoadMessage {

@@ -3,6 +3,12 @@ import { reasons } from '../message/reason.ts';
 import type { Reason } from '../message/reason.ts';
 import { LifecycleRefused } from './refusal.ts';
 
+/** Of a change to a card that is there: a message under an id that was used otherwise. */
+export function changeRefusalOf(reason: Reason): LifecycleRefused {
+  return reason === '9113' ? new LifecycleRefused(409, 'IDEMPOTENCY_CONFLICT', 'this key was used for another change of a card', 'X-Idempotency-Key') : refusalOf(reason);
+}
+
+/** Of a card that is added. */
 export function refusalOf(reason: Reason): LifecycleRefused {
   switch (reason) {
     case '1018': return new LifecycleRefused(404, 'CARD_NOT_FOUND', 'there is no such card');

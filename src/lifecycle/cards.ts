@@ -17,7 +17,7 @@ import { controlsOf, setShown } from './card-controls.ts';
 import type { ControlsShown, ControlsWish } from './card-controls.ts';
 import type { CardIssuing, MadeCard } from './card-issuing.ts';
 import { lastDayOf } from './card-numbers.ts';
-import { refusalOf } from './card-refusals.ts';
+import { changeRefusalOf } from './card-refusals.ts';
 import { cancelOrders, cardById, cardsOf, moveCard, ordersOf } from './card-rows.ts';
 import type { CardFacts, CardRow } from './card-rows.ts';
 import { mayDo, stateOf } from './card-states.ts';
@@ -259,7 +259,7 @@ export class Cards {
   /** Locks it until a time (Unix ms; in the past: not any more), besides whatever else the one who asks has closed. @throws LifecycleRefused */
   async pause(actor: CardActor, cardId: string, untilMs: number, requestKey: string): Promise<CardShown> {
     const before = await this.#allowed(actor, cardId, 'control');
-    const told = await this.#apply({ kind: 'cardPause', id: requestKey, ...this.#on(before), by: ownerOf(actor), untilMs: untilMs > this.#options.now() ? untilMs : 0 });
+    const told = await this.#apply({ kind: 'cardPause', id: requestKey, ...this.#on(before), by: ownerOf(actor), untilMs });
     return { ...(await this.#after(before)), ...told };
   }
 
@@ -326,7 +326,7 @@ export class Cards {
     const outcome = await this.#options.accounts.apply(message);
     if (outcome.kind === 'unreachable') throw unreachable('accounts');
     if (outcome.reason === '0000') return outcome.notReached === undefined ? {} : { notReached: outcome.notReached };
-    throw outcome.reason === '9100' && invalid !== undefined ? invalid() : refusalOf(outcome.reason);
+    throw outcome.reason === '9100' && invalid !== undefined ? invalid() : changeRefusalOf(outcome.reason);
   }
 
   async #data(held: Found): Promise<CardData> {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { LifecycleMessage } from '../../src/account/lifecycle.ts';
 import { add } from '../../src/message/money.ts';
 import { amountMinorMax, balanceMinorMax } from '../../src/base/limits.ts';
 import { accountId, cardRecord, dayMs, Ledger, message, reversalOf, startMs } from './fixture.ts';
@@ -39,6 +40,51 @@ describe('lifecycle messages', () => {
     expect(ledger.play(load)).toMatchObject({ response: { reason: '0000' }, note: 'repeat' });
     expect(ledger.ledgerMinor).toBe(500);
     ledger.checkReplay();
+  });
+
+  test('the id of a change of a card is no answer for another one: another lock code, PIN, set of controls, time or card', () => {
+    const ledger = Ledger.with(0);
+    const on = { ...base, cardToken: 'token-0' } as const;
+    const pin = { method: 'pvv', keyIndex: 1, value: '1111' } as const;
+    const pairs: readonly (readonly [LifecycleMessage, LifecycleMessage])[] = [
+      [{ ...on, kind: 'cardLock', id: 'lock', lockCode: 7 }, { ...on, kind: 'cardLock', id: 'lock', lockCode: 2 }],
+      [{ ...on, kind: 'cardUnlock', id: 'unlock' }, { ...on, kind: 'cardLock', id: 'unlock', lockCode: 7 }],
+      [{ ...on, kind: 'pinSet', id: 'pin', reference: pin, sealed: 'once' }, { ...on, kind: 'pinSet', id: 'pin', reference: { ...pin, value: '2222' }, sealed: 'once' }],
+      [{ ...on, kind: 'controlsSet', id: 'set', by: 'holder', controls: { blocked: ['cash'] } }, { ...on, kind: 'controlsSet', id: 'set', by: 'holder', controls: {} }],
+      [{ ...on, kind: 'cardPause', id: 'pause', by: 'holder', untilMs: startMs + 5_000 }, { ...on, kind: 'cardPause', id: 'pause', by: 'holder', untilMs: 0 }],
+      [{ ...on, kind: 'cvv2Reset', id: 'reset' }, { ...on, kind: 'cvv2Reset', id: 'reset', cardToken: 'token-1' }],
+    ];
+    ledger.play({ ...base, kind: 'cardChange', id: 'another', card: cardRecord(1), encryptedPan: 'sealed', maskedPan: 'masked' });
+    for (const [one, other] of pairs) {
+      expect(ledger.play(one).response.reason).toBe('0000');
+      const before = ledger.account;
+      expect(ledger.play(other), one.id).toMatchObject({ response: { reason: '9113' }, note: undefined, change: undefined });
+      expect(ledger.play(one), one.id).toMatchObject({ response: { reason: '0000' }, note: 'repeat' });
+      expect(ledger.account).toBe(before);
+    }
+    ledger.checkReplay();
+  });
+
+  test('what is drawn, sealed or over by the time of a repeat makes no other change of it', () => {
+    const ledger = Ledger.with(0);
+    const on = { ...base, cardToken: 'token-0' } as const;
+    const pin = { ...on, kind: 'pinSet', id: 'pin', reference: { method: 'pvv', keyIndex: 1, value: '1111' }, sealed: 'once' } as const;
+    const pause = { ...on, kind: 'cardPause', id: 'pause', by: 'holder', untilMs: startMs + 5_000 } as const;
+    const renew = { ...on, kind: 'cardRenew', id: 'renew', expiry: '3505' } as const;
+    ledger.playAll(pin, pause, renew);
+    for (const again of [{ ...pin, sealed: 'again' }, { ...pause, receivedAtMs: startMs + dayMs }, { ...renew, expiry: '3506' }]) expect(ledger.play(again)).toMatchObject({ note: 'repeat', change: undefined });
+    expect(ledger.play({ ...pause, id: 'over', receivedAtMs: startMs + dayMs }).response.reason).toBe('0000');
+    expect(ledger.account?.cards[0]?.record.controls).toBeUndefined();
+  });
+
+  test('a mark of before marks had contents says that it was done', () => {
+    const ledger = Ledger.with(0);
+    const lock = { ...base, kind: 'cardLock', id: 'lock', cardToken: 'token-0', lockCode: 7 } as const;
+    ledger.play(lock);
+    const [markId] = [...ledger.records.keys()].filter((id) => id.includes('#')).slice(-1);
+    const mark = ledger.records.get(markId!)!;
+    ledger.records.set(markId!, { ...mark, value: '1' });
+    expect(ledger.play(lock)).toMatchObject({ note: 'repeat', change: undefined });
   });
 
   test('a load is for an account that there is, is an amount, and takes out no more than is available', () => {

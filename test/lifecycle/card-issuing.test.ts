@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { unreachable } from '../../src/lifecycle/ports.ts';
 import type { AccountDesk } from '../../src/lifecycle/ports.ts';
-import { CardHouse, delivery, holderOf, staff, tablesWith } from './card-house.ts';
+import { CardHouse, delivery, holderOf, partnerOf, staff, tablesWith } from './card-house.ts';
 import { newId } from './fixture.ts';
 
 let house: CardHouse;
@@ -266,4 +266,15 @@ test('a user whose name no card can have is asked how it is written', async () =
   expect((await house.issuing.createVirtual(house.wish(userId, balanceId))).holderName).toBe('');
   await expect(house.issuing.orderPhysical(house.wish(userId, balanceId), delivery)).rejects.toEqual(code('HOLDER_NAME_MISSING'));
   expect(await house.issuing.orderPhysical({ ...house.wish(userId, balanceId), holderName: 'LEO TOLSTOY' }, delivery)).toMatchObject({ holderName: 'LEO TOLSTOY', plastic: 'ordered' });
+});
+
+test('a key is for one change of a card for good: used for another one it is refused, and the card is as it was', async () => {
+  const userId = await house.user();
+  const balanceId = await house.balance(userId);
+  const { cardId } = await house.issuing.createVirtual(house.wish(userId, balanceId));
+  const actor = partnerOf(userId);
+  expect(await house.cards.lock(actor, cardId, 7, 'one-key')).toMatchObject({ lockCode: 7 });
+  await expect(house.cards.lock(actor, cardId, 2, 'one-key')).rejects.toMatchObject({ status: 409, code: 'IDEMPOTENCY_CONFLICT', field: 'X-Idempotency-Key' });
+  await expect(house.cards.unlock(actor, cardId, 'one-key')).rejects.toMatchObject({ code: 'IDEMPOTENCY_CONFLICT' });
+  expect(await house.cards.lock(actor, cardId, 7, 'one-key')).toMatchObject({ lockCode: 7 });
 });
