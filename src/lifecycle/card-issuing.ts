@@ -127,12 +127,12 @@ export class CardIssuing {
   /** Orders a plastic with a later expiry of a card that has one; the card's own expiry changes when that plastic is in use. @throws LifecycleRefused */
   async renewPlastic(card: CardRow, wish: PlasticWish): Promise<void> {
     const program = await this.#program(card.program);
-    await this.#orderOf(card, wish, 'renewal', expiryOf(this.#options.now(), program.cards.validMonths));
+    await this.#orderOf(card, wish, 'renewal', this.#expiryNow(program));
   }
 
   /** The expiry of a card of the program that is renewed now, YYMM. @throws LifecycleRefused 503 */
   async newExpiry(program: string): Promise<string> {
-    return expiryOf(this.#options.now(), (await this.#program(program)).cards.validMonths);
+    return this.#expiryNow(await this.#program(program));
   }
 
   /**
@@ -185,7 +185,7 @@ export class CardIssuing {
       const pan = drawPan(program.name, facts.programs, randomBytes);
       const atMs = now();
       const { serviceCode, validMonths } = program.cards;
-      const expiry = expiryOf(atMs, validMonths);
+      const expiry = expiryOf(atMs, { validMonths, timeZone: program.timeZone });
       const { token, encryptedPan, cvv2 } = await cards.newCard({ program: program.name, pan, expiry, needsCvv2: kind === 'virtual' });
       if ((await accounts.accountsOfCards([token])).has(token)) continue;
       const made = delivery === undefined || kind === 'virtual' ? undefined : await this.#plastic({
@@ -288,6 +288,10 @@ export class CardIssuing {
       orderId, program: program.name, kind, pan, expiry, serviceCode, cvv2Generation, panSequence: String((plastics % 99) + 1).padStart(2, '0'), holderName, delivery, pin,
     });
     return { order: { orderId, requestKey, reason, bureau: bureau.key, sealed, orderedAt: new Date(now()) }, firstPin: ready?.reference ?? null };
+  }
+
+  #expiryNow({ cards: { validMonths }, timeZone }: ProgramFacts): string {
+    return expiryOf(this.#options.now(), { validMonths, timeZone });
   }
 
   async #program(name: string): Promise<ProgramFacts> {

@@ -4,6 +4,7 @@
  * Refuses a program whose ranges leave no number. Invariant: what is drawn has its check digit, and belongs to the program also where a
  * narrower range within its own is another's.
  */
+import { businessCalendar } from '../base/calendar.ts';
 import { luhnDigit } from '../base/luhn.ts';
 import { Pan } from '../message/pan.ts';
 import type { RandomBytes } from './ids.ts';
@@ -68,10 +69,13 @@ function drawBelow(bound: bigint, randomBytes: RandomBytes): bigint {
   }
 }
 
-/** YYMM of the last month of a card that is made now (Unix ms, UTC). @param validMonths 1 to 240, this month among them */
-export function expiryOf(atMs: number, validMonths: number): string {
-  const now = new Date(atMs);
-  const month = now.getUTCFullYear() * 12 + now.getUTCMonth() + validMonths - 1;
+/**
+ * YYMM of the last month of a card that is made now (Unix ms).
+ * @param validMonths 1 to 240, this month among them
+ * @param timeZone whose month it is: the program's, as it is when the card's expiry is looked at
+ */
+export function expiryOf(atMs: number, { validMonths, timeZone }: { readonly validMonths: number; readonly timeZone: string }): string {
+  const month = 1_970 * 12 + businessCalendar(timeZone)(atMs).month + validMonths - 1;
   return `${String(Math.floor(month / 12) % 100).padStart(2, '0')}${String((month % 12) + 1).padStart(2, '0')}`;
 }
 

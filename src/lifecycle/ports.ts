@@ -79,6 +79,8 @@ export interface ProgramFacts {
   readonly currency: string;
   /** First digits of its cards' numbers, `from` to `to`, both inclusive and of one length. */
   readonly ranges: readonly { readonly from: string; readonly to: string }[];
+  /** IANA: its business days and months, and those in which its cards end. */
+  readonly timeZone: string;
   readonly cards: CardProduct;
   readonly hasPin: boolean;
   readonly hasChip: boolean;

@@ -221,8 +221,8 @@ export class DeskDoor {
 
 /** What the services may know of the programs. */
 export function programFacts({ programs, ranges, issuers }: Pick<Tables, 'programs' | 'ranges' | 'issuers'>): ProgramFacts[] {
-  return programs.map(({ name, partner, issuer, currency, cards, pin, chip, creditGuard, creditCurrency, limits, merchantGroups }) => ({
-    name, partner, isOwn: isOwnIssuer(issuers, issuer), currency, cards, creditGuard, creditCurrency: creditCurrency ?? currency, limits,
+  return programs.map(({ name, partner, issuer, currency, timeZone, cards, pin, chip, creditGuard, creditCurrency, limits, merchantGroups }) => ({
+    name, partner, isOwn: isOwnIssuer(issuers, issuer), currency, timeZone, cards, creditGuard, creditCurrency: creditCurrency ?? currency, limits,
     ranges: ranges.filter(({ program }) => program === name).map(({ from, to }) => ({ from, to })),
     hasPin: pin !== undefined, hasChip: chip !== undefined, merchantGroups: Object.keys(merchantGroups),
   }));

@@ -75,7 +75,7 @@ const cardProductSchema: ObjectSchema = {
   default: {},
   properties: {
     kinds: { type: 'array', description: 'kinds of cards', items: choice('a kind: digitalFirst is a virtual card that may be printed', ['virtual', 'physical', 'digitalFirst']), default: ['virtual', 'physical'] },
-    validMonths: count('months that a new card is valid for, with the one in which it is made', 1, 240, 36),
+    validMonths: count('months that a new card is valid for, with the one (of timeZone) in which it is made', 1, 240, 36),
     serviceCode: { ...text('the service code of its stripe and chip', '^[0-9]{3}$', 'three digits'), default: '201' },
     bureau: {
       type: 'object',

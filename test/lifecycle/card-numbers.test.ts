@@ -44,8 +44,15 @@ test('a range of one number gives it, and a program without a range is refused',
 });
 
 test('a card is valid through the month that its months end in', () => {
-  expect(expiryOf(Date.UTC(2026, 10, 22), 36)).toBe('2910');
-  expect(expiryOf(Date.UTC(2026, 11, 31), 2)).toBe('2701');
-  expect(expiryOf(Date.UTC(2026, 0, 31), 1)).toBe('2601');
+  const utc = (atMs: number, validMonths: number): string => expiryOf(atMs, { validMonths, timeZone: 'UTC' });
+  expect(utc(Date.UTC(2026, 10, 22), 36)).toBe('2910');
+  expect(utc(Date.UTC(2026, 11, 31), 2)).toBe('2701');
+  expect(utc(Date.UTC(2026, 0, 31), 1)).toBe('2601');
   expect([lastDayOf('2802'), lastDayOf('2702'), lastDayOf('3112')]).toEqual(['2028-02-29', '2027-02-28', '2031-12-31']);
+});
+
+test('the month in which a card is made is that of its program’s time zone', () => {
+  const lastHour = Date.UTC(2026, 10, 30, 23);
+  expect(['UTC', 'Europe/Berlin', 'Asia/Tokyo', 'America/New_York'].map((timeZone) => expiryOf(lastHour, { validMonths: 1, timeZone }))).toEqual(['2611', '2612', '2612', '2611']);
+  expect(expiryOf(Date.UTC(2027, 0, 1, 2), { validMonths: 12, timeZone: 'America/New_York' })).toBe('2711');
 });

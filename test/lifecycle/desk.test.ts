@@ -152,7 +152,7 @@ test('an answer is kept sealed, and opens in its place', async () => {
 test('the programs come with their ranges, their cards and whose they are', async () => {
   const programs = await desks.desk.programs();
   expect(programs.find(({ name }) => name === 'demo')).toMatchObject({
-    partner: 'demo', isOwn: true, currency: '978', ranges: [{ from: '476173', to: '476173' }], hasPin: true, hasChip: true,
+    partner: 'demo', isOwn: true, currency: '978', timeZone: 'UTC', ranges: [{ from: '476173', to: '476173' }], hasPin: true, hasChip: true,
     cards: { kinds: ['virtual', 'physical', 'digitalFirst'], validMonths: 36, serviceCode: '201' }, merchantGroups: ['gambling'],
   });
   expect(programs.find(({ name }) => name === 'demo-host')).toMatchObject({ isOwn: false });
