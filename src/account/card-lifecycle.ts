@@ -41,6 +41,8 @@ export interface PinSetMessage extends LifecycleBase {
   readonly reference: PinReference;
   /** For the chip's script; undefined: the chip is not told. */
   readonly sealed: string | undefined;
+  /** The bureau's: of a card that has had a PIN already nothing changes. */
+  readonly onlyFirst?: boolean | undefined;
 }
 
 /** From now on only the CVV2 of the next generation is right. */
@@ -168,6 +170,7 @@ export function cardAfter(account: Account, message: CardLifecycleMessage): Card
     case 'pinSet': {
       const { id, reference, sealed } = message;
       if (!isPinReference(reference)) return refused('9100');
+      if (message.onlyFirst === true && record.pinVersion > 0) return changed(index, card, record, security);
       const after: CardRecord = { ...record, pin: reference, pinVersion: record.pinVersion + 1 };
       const scripts = sealed === undefined ? security.scripts : withScript(security, { id, command: 'pinChange', sealed });
       return scripts === undefined ? refused('9109') : changed(index, card, after, { ...withoutTries(security), scripts });

@@ -225,8 +225,8 @@ export class Cards {
     const isForGood = irreversibleLocks.includes(card.record.lockCode);
     if (row.plasticExpiry !== null && row.plasticExpiry > card.record.expiry && !isForGood) await this.#apply({ kind: 'cardRenew', id: `renew:${order.orderId}`, ...on, expiry: row.plasticExpiry });
     // A PIN that its holder set before there was a plastic is the one that they know.
-    const isToBeSet = row.plasticExpiry !== null || card.record.pinVersion === 0;
-    if (row.firstPin !== null && isToBeSet) await this.#apply({ kind: 'pinSet', id: `pin:${order.orderId}`, ...on, reference: row.firstPin, sealed: undefined });
+    const onlyFirst = row.plasticExpiry === null;
+    if (row.firstPin !== null) await this.#apply({ kind: 'pinSet', id: `pin:${order.orderId}`, ...on, reference: row.firstPin, sealed: undefined, onlyFirst });
   }
 
   /** @throws LifecycleRefused */

@@ -65,6 +65,20 @@ describe('lifecycle messages', () => {
     ledger.checkReplay();
   });
 
+  test('a bureau’s first PIN is set on a card that has had none, and never over a PIN that was set meanwhile', () => {
+    const ledger = Ledger.with(0);
+    const without = cardRecord(1, { pinVersion: 0, pin: undefined });
+    ledger.play({ ...base, kind: 'cardChange', id: 'add', card: without, encryptedPan: 'sealed', maskedPan: 'masked' });
+    const pin = (id: string, value: string, onlyFirst?: boolean): LifecycleMessage => ({ ...base, cardToken: 'token-1', kind: 'pinSet', id, reference: { method: 'pvv', keyIndex: 1, value }, sealed: undefined, onlyFirst });
+    const kept = (): unknown => ledger.account?.cards[1]?.record;
+    expect(ledger.play(pin('bureau-1', '1111', true)).response.reason).toBe('0000');
+    expect(kept()).toMatchObject({ pinVersion: 1, pin: { value: '1111' } });
+    ledger.play(pin('holder', '2222'));
+    expect(ledger.play(pin('bureau-2', '3333', true)).response.reason).toBe('0000');
+    expect(kept()).toMatchObject({ pinVersion: 2, pin: { value: '2222' } });
+    ledger.checkReplay();
+  });
+
   test('what is drawn, sealed or over by the time of a repeat makes no other change of it', () => {
     const ledger = Ledger.with(0);
     const on = { ...base, cardToken: 'token-0' } as const;
