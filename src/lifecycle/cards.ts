@@ -172,10 +172,10 @@ export class Cards {
   /** The account has it when the store is back, under the same id; whoever stands in for it declines from now on. @throws LifecycleRefused */
   async #lockInOutage({ cardId }: CardRow, order: OrderedLock): Promise<LockWaits> {
     // What is not known here of the account it says later: this it would refuse of every card.
-    if (order.by === 'holder' && !holderLocks.includes(order.lockCode)) throw refusalOf('1019');
+    if (order.by === 'holder' && !holderLocks.includes(order.lockCode)) throw changeRefusalOf('1019');
     const listed = await this.#options.locks.orderLock(order);
     if (listed.kind === 'unreachable') throw unreachable('accounts');
-    if (listed.kind === 'refused') throw refusalOf(listed.reason);
+    if (listed.kind === 'refused') throw changeRefusalOf(listed.reason);
     return { cardId, waitingLockCode: order.lockCode, ...(listed.notReached.length === 0 ? {} : { notReached: listed.notReached }) };
   }
 
