@@ -30,7 +30,7 @@ describe('the log of messages of a running switch', () => {
     const shop = await program.call(ascii);
     await shop.ask(management(shop.codec, 1, '301'));
     await shop.ask(purchase(shop.codec, 2, { 43: `${card} Corner Shop`, 48: `9203123 ${card}`, 63: `PAN ${card}`, 35: `${card}=31121010000012300000` }));
-    await shop.ask(purchase(shop.codec, 3, {}, '302'));
+    await shop.ask(purchase(shop.codec, 3, {}, '500'));
     await shop.ask(buys(shop, 4));
     shop.send(management(shop.codec, 5, '301', '810').set(39, '00'));
     await shop.ask(management(shop.codec, 6, '301'));
@@ -41,7 +41,7 @@ describe('the log of messages of a running switch', () => {
   test('has every request with its answer, what was refused and network management with it, and who answered', async () => {
     const found = await lines(program, `--station ${ascii}`);
     expect(found.map(({ mti, answerMti, what, outcome, answeredBy, responseCode, standInReason }) => [mti, answerMti, what, outcome, answeredBy, responseCode, standInReason])).toEqual([
-      ['0800', '0810', 'echo', 'answered', 'switch', '00', undefined], ['0100', '0110', 'purchase', 'answered', 'account', '82', undefined], ['0302', '0312', '', 'refused', 'switch', '12', undefined],
+      ['0800', '0810', 'echo', 'answered', 'switch', '00', undefined], ['0100', '0110', 'purchase', 'answered', 'account', '82', undefined], ['0500', '0510', '', 'refused', 'switch', '12', undefined],
       ['0100', '0110', 'purchase', 'answered', 'standin', '00', 'unreachable'], ['0810', undefined, '', 'unmatched', '', '00', undefined], ['0800', '0810', 'echo', 'answered', 'switch', '00', undefined],
     ]);
     for (const { elapsedMs, outcome, connection, switch: name } of found) {
