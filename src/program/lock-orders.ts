@@ -9,7 +9,7 @@ import type { LockOrder, NegativeList } from '../issuer/negative-list.ts';
 import type { AccountHeads } from '../lifecycle/desk-client.ts';
 import type { LockListed, OrderedLock } from '../lifecycle/ports.ts';
 import type { LockTaken, OwnLocks } from '../switch/own-locks.ts';
-import { notReachedOf } from './operator-peers.ts';
+import { notReachedOf, withinTellTime } from './operator-peers.ts';
 import type { NotReached, Peer } from './operator-peers.ts';
 
 export interface LockOrdersOutside {
@@ -49,32 +49,21 @@ export async function tellOthers({ peers, name, log }: Pick<LockOrdersOutside, '
   return { account, reached, notReached };
 }
 
-/** How long the others may take to be told before whoever asked is answered; they are told all the same. */
-const tellMs = 2_000;
-
-async function late(): Promise<undefined> {
-  const { promise, resolve } = Promise.withResolvers<undefined>();
-  setTimeout(() => resolve(undefined), tellMs).unref();
-  return await promise;
-}
-
-/** Takes an order here and, where it is taken, tells the others, who are waited for for a moment. */
-export async function takeAndTell(outside: LockOrdersOutside, order: LockOrder): Promise<LockTaken> {
+/**
+ * Takes an order here and, where it is taken, tells the others, who are waited for for a moment.
+ * @returns `told` undefined: it was not taken, or the others take longer
+ */
+export async function takeAndTell(outside: LockOrdersOutside, order: LockOrder): Promise<{ readonly taken: LockTaken; readonly told: OrderTold | undefined }> {
   const taken = await outside.locks.take(order, 'asked');
-  if (taken.kind !== 'listed') return taken;
-  await Promise.race([tellOthers(outside, order, taken.account), late()]);
-  return taken;
+  return { taken, told: taken.kind === 'listed' ? await withinTellTime(tellOthers(outside, order, taken.account)) : undefined };
 }
 
 /** Takes a lock from a door, whose account may be out of reach, as an operator's. */
 export async function orderLock(outside: LockOrdersOutside, { id, token, lockCode, by }: OrderedLock): Promise<LockListed> {
-  const order: LockOrder = { id, token, lockCode, orderedAtMs: outside.list.orderTimeMs(token), askedBy: by, by, why: '' };
-  const taken = await outside.locks.take(order, 'asked');
+  const { taken, told } = await takeAndTell(outside, { id, token, lockCode, orderedAtMs: outside.list.orderTimeMs(token), askedBy: by, by, why: '' });
   if (taken.kind === 'refused') return taken;
   if (taken.kind !== 'listed') return { kind: 'unreachable' };
-  const told = await Promise.race([tellOthers(outside, order, taken.account), late()]);
-  const notReached = told === undefined ? outside.peers : told.notReached.map((one) => ({ name: one.switch }));
-  return { kind: 'listed', account: told?.account ?? taken.account, notReached: notReached.map(({ name }) => name) };
+  return { kind: 'listed', account: told?.account ?? taken.account, notReached: told?.notReached.map((one) => one.switch) ?? outside.peers.map(({ name }) => name) };
 }
 
 /**

@@ -41,14 +41,22 @@ export interface NotReached {
 /** How long the switches may take to be told before whoever asked is answered; they are told all the same. */
 const tellMs = 2_000;
 
+/** What became of a telling; undefined: it takes longer than whoever asked waits. Rejects as it does. */
+export async function withinTellTime<Told>(telling: Promise<Told>): Promise<Told | undefined> {
+  const { promise: late, resolve } = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => resolve(undefined), tellMs).unref();
+  try {
+    return await Promise.race([telling, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /**
  * Whom something did not reach in time.
  * @param tellings by switch: why it did not take it, or undefined where it did; they never reject
  */
 export async function notReachedOf(tellings: readonly { readonly name: string; readonly why: Promise<string | undefined> }[]): Promise<readonly NotReached[]> {
-  const { promise: late, resolve } = Promise.withResolvers<string>();
-  const timer = setTimeout(() => resolve(`no answer within ${tellMs} ms`), tellMs);
-  const whys = await Promise.all(tellings.map(async ({ name, why }) => ({ switch: name, why: await Promise.race([why, late]) })));
-  clearTimeout(timer);
-  return whys.flatMap(({ switch: name, why }) => (why === undefined ? [] : [{ switch: name, why }]));
+  const told = await Promise.all(tellings.map(async ({ name, why }) => ({ name, told: await withinTellTime(why.then((text) => ({ why: text }))) })));
+  return told.flatMap(({ name, told: { why } = { why: `no answer within ${tellMs} ms` } }) => (why === undefined ? [] : [{ switch: name, why }]));
 }

@@ -35,7 +35,7 @@ export const rateSchema: ObjectSchema = {
 export function rateRow(name: string, document: unknown): RateRow {
   const path = `rates.${name}`;
   const { from, to, buy, sell, date } = document as RateRow;
-  const row: RateRow = { name, from: numberOf(from, `${path}.from`), to: numberOf(to, `${path}.to`), buy, sell, date };
+  const row: RateRow = { name, from: currencyIn(from, `${path}.from`), to: currencyIn(to, `${path}.to`), buy, sell, date };
   if (row.from === row.to) throw new ConfigError(`${path}.to`, 'must be another currency than from');
   for (const [place, rate] of [['buy', buy], ['sell', sell]] as const) if (!isRate(rate)) throw new ConfigError(`${path}.${place}`, 'must be more than 0');
   if (Number(buy) > Number(sell)) throw new ConfigError(`${path}.buy`, `must be ${sell} or less, as sell has it`);
@@ -51,7 +51,8 @@ export function checkRates(rates: readonly RateRow[]): void {
   }
 }
 
-function numberOf(code: string, path: string): string {
+/** ISO 4217 numeric. @param code three digits or letters @throws ConfigError with the place */
+export function currencyIn(code: string, path: string): string {
   const number = currencyNumber(code);
   if (number === undefined) throw new ConfigError(path, `must be an ISO 4217 code, not ${code}; a code of letters that is not known here can be given as its three digits`);
   return number;

@@ -72,6 +72,7 @@ import { openPeers } from './operator-peers.ts';
 import { openOperatorToken } from './operator-token.ts';
 import type { SystemParameters } from './parameters.ts';
 import { loadFormat } from './tables-format.ts';
+import { isOwnIssuer } from './tables.ts';
 import type { StationRow, Tables } from './tables.ts';
 
 export interface Running {
@@ -206,7 +207,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
   });
   const heads = new StoreHeads(store, atTurnEnd);
   const fileActions = new FileActions({
-    vault: hsm, list, deadlines, order: async (order) => await takeAndTell(lockOrders, order),
+    vault: hsm, list, deadlines, order: async (order) => (await takeAndTell(lockOrders, order)).taken,
     holderOf: (pan) => holderOf(current, pan),
     lockOf: async (token) => await lockInAccount(heads, token),
   });
@@ -414,7 +415,7 @@ function stationSetup(row: StationRow): StationSetup {
 function holderOf({ programs, ranges, issuers }: Tables, pan: Pan): 'own' | 'elsewhere' | 'nobody' {
   const program = new Routing(programs, ranges).programOf(pan.reveal());
   if (program === undefined) return 'nobody';
-  return issuers.some(({ type, name }) => type === 'own' && name === program.rules.issuer) ? 'own' : 'elsewhere';
+  return isOwnIssuer(issuers, program.rules.issuer) ? 'own' : 'elsewhere';
 }
 
 /** Keys that matter are not opened where anybody may look at them. */

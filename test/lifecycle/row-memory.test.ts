@@ -1,13 +1,8 @@
 /** What the memory of rows asks the book for, and what it never answers: with a book that answers when the test says so. */
 import { beforeEach, expect, test } from 'vitest';
 import { RowMemory, staleMsMax } from '../../src/lifecycle/row-memory.ts';
-
-/** One reading that waits for its answer. */
-interface Reading {
-  readonly keys: readonly string[];
-  answer(): Promise<void>;
-  fail(): Promise<void>;
-}
+import { readSlowly, settled } from './slow-readings.ts';
+import type { Reading } from './slow-readings.ts';
 
 let elapsedMs: number;
 /** What the book has now. */
@@ -15,35 +10,13 @@ let kept: Map<string, string>;
 let readings: Reading[];
 let memory: RowMemory<string>;
 
-async function settled(): Promise<void> {
-  await new Promise((resolve) => {
-    setImmediate(resolve);
-  });
-}
-
 beforeEach(() => {
   elapsedMs = 0;
   kept = new Map([['a', 'one'], ['b', 'two']]);
   readings = [];
   memory = new RowMemory({
     elapsed: () => elapsedMs, rowsMax: 3,
-    read: async (keys) => {
-      // A reading sees the book as it is when it begins.
-      const found = new Map([...kept].filter(([key]) => keys.includes(key)));
-      const { promise, resolve, reject } = Promise.withResolvers<ReadonlyMap<string, string>>();
-      readings.push({
-        keys,
-        answer: async () => {
-          resolve(found);
-          await settled();
-        },
-        fail: async () => {
-          reject(new Error('the book is away'));
-          await settled();
-        },
-      });
-      return await promise;
-    },
+    read: async (keys) => await readSlowly(kept, keys, readings),
   });
 });
 

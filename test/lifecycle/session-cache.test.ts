@@ -3,15 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { beforeEach, expect, test } from 'vitest';
 import { digestOf, SessionCache } from '../../src/lifecycle/session-cache.ts';
 import type { CachedSession } from '../../src/lifecycle/session-cache.ts';
+import { readSlowly } from './slow-readings.ts';
+import type { Reading } from './slow-readings.ts';
 
 const prefix = 'locum_user_';
-
-/** One reading that waits for its answer. */
-interface Reading {
-  readonly digests: readonly string[];
-  answer(): Promise<void>;
-  fail(): Promise<void>;
-}
 
 let clock = { nowMs: 0, elapsedMs: 0 };
 /** What the book has now, by digest. */
@@ -25,31 +20,9 @@ beforeEach(() => {
   readings = [];
   cache = new SessionCache({
     prefix, now: () => clock.nowMs, elapsed: () => clock.elapsedMs,
-    read: async (digests) => {
-      // A reading sees the book as it is when it begins.
-      const found = new Map([...kept].filter(([digest]) => digests.includes(digest)));
-      const { promise, resolve, reject } = Promise.withResolvers<ReadonlyMap<string, CachedSession>>();
-      readings.push({
-        digests,
-        answer: async () => {
-          resolve(found);
-          await settled();
-        },
-        fail: async () => {
-          reject(new Error('the book is away'));
-          await settled();
-        },
-      });
-      return await promise;
-    },
+    read: async (digests) => await readSlowly(kept, digests, readings),
   });
 });
-
-async function settled(): Promise<void> {
-  await new Promise((resolve) => {
-    setImmediate(resolve);
-  });
-}
 
 function opened(subject = 'u_1'): string {
   const token = prefix + randomBytes(32).toString('base64url');
@@ -78,7 +51,7 @@ test('what is asked for while a reading is under way is read together in the nex
   await readings[0]!.answer();
   await readings[1]!.answer();
   expect((await asked).every((session) => session !== undefined)).toBe(true);
-  expect(readings.map(({ digests }) => digests.length)).toEqual([1, 5]);
+  expect(readings.map(({ keys }) => keys.length)).toEqual([1, 5]);
 });
 
 test('a session that ended here while it was read is read again', async () => {
