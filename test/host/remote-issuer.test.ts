@@ -190,10 +190,13 @@ describe('connections', () => {
   test('what waits for a connection until its time is over was not sent, and never is', async () => {
     const server = await serve(() => undefined);
     const { issuer } = await startUsable(server.port, {}, { connections: 1 });
-    const [first, second] = await Promise.all([forward(issuer, orderIn(400)), forward(issuer, orderIn(200))]);
-    expect(first).toMatchObject({ kind: 'expired', cause: 'timeout' });
-    expect(second).toMatchObject({ kind: 'notSent', why: 'tooLate' });
-    expect(server.posted).toHaveLength(1);
+    const first = forward(issuer, orderIn(5_000));
+    await until(() => server.posted.length === 1, 'the first has the connection');
+    expect(await forward(issuer, orderIn(200))).toMatchObject({ kind: 'notSent', why: 'tooLate' });
+    approves(server.posted[0]!);
+    expect(await first).toMatchObject({ kind: 'decided' });
+    expect(await forward(issuer, orderIn(1_000))).toMatchObject({ kind: 'expired', cause: 'timeout' });
+    expect(server.posted).toHaveLength(2);
   });
 
   test('more than may wait are refused at once', async () => {
