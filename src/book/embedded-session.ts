@@ -4,10 +4,11 @@
  * Owns the statements that it prepared. Whoever enters the session otherwise and discards them has to say so (`forget`). Invariant: what a statement is given
  * and what it finds is in no error.
  */
+import type { Field } from 'pg-protocol/dist/messages.js';
 import type { Params, Queries } from './book.ts';
-import { wireParams } from './wire.ts';
 import { answerOf, exchangeOf, simpleExchange } from './embedded-wire.ts';
-import type { Answer, Field } from './embedded-wire.ts';
+import type { Answer } from './embedded-wire.ts';
+import { wireParams } from './wire.ts';
 
 /** PGlite, as far as this needs it. */
 export interface RawSession {
@@ -80,7 +81,7 @@ export class EmbeddedSession implements Queries {
     rowsOf(answerOf(await this.#exchange(simpleExchange(text)), [], this.#raw.parsers));
   }
 
-  async #ask(text: string, values: readonly (string | null)[]): Promise<Answer> {
+  async #ask(text: string, values: (string | null)[]): Promise<Answer> {
     const known = this.#statements.get(text);
     if (known !== undefined) return answerOf(await this.#exchange(exchangeOf(known.name, undefined, values)), known.fields, this.#raw.parsers);
     const isKept = this.#statements.size < statementsMax;

@@ -14,6 +14,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { simpleExchange } from './embedded-wire.ts';
 import type { Gate } from './gate.ts';
 
 type Exchange = (bytes: Uint8Array) => Promise<Uint8Array>;
@@ -203,8 +204,8 @@ class Connection {
     this.#resolveEnd = undefined;
     const leave = this.#leave ?? (await this.#gate.enter());
     try {
-      await this.#exchange(simpleQuery('rollback'));
-      await this.#exchange(simpleQuery('discard all'));
+      await this.#exchange(simpleExchange('rollback'));
+      await this.#exchange(simpleExchange('discard all'));
     } catch {
       // A book that has crashed has no session left to tidy.
     }
@@ -213,14 +214,6 @@ class Connection {
     this.#onEnd();
     ended();
   }
-}
-
-function simpleQuery(text: string): Uint8Array {
-  const message = Buffer.alloc(6 + Buffer.byteLength(text));
-  message.write('Q', 0);
-  message.writeInt32BE(message.length - 1, 1);
-  message.write(text, 5);
-  return message;
 }
 
 /** An answer ends with ReadyForQuery: `Z`, four bytes of length, and `I` where no transaction is open. */
