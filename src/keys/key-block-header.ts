@@ -36,7 +36,7 @@ export interface KeyBlockHeader {
   readonly algorithm: string;
   /** B: both ways, C: both make and check, D: decrypt, E: encrypt, G: make, N: no restriction, S: sign, T: sign and decrypt, V: check, X: derive, Y: derive by X. */
   readonly modeOfUse: string;
-  /** Two characters; 00: the key has none. */
+  /** Two characters; 00: the key has none; c and a digit: what is wrapped is a component of a key. */
   readonly keyVersion: string;
   /** E: under a protection key of the standard's form, N: not, S: under another form. */
   readonly exportability: string;

@@ -2,8 +2,8 @@
  * Keys between two parties: in and out of key blocks (ANSI X9.143, formerly TR-31) under a key-encrypting key, and in of the older form,
  * a triple DES key enciphered in ECB, which says nothing of what it is for and so is taken with its check value only.
  *
- * Refused: keys that are for something else; a key under a weaker one; a key-encrypting key
- * by a name that has none; keys of the vault and keys that came with the condition not to be exported.
+ * Refused: keys that are for something else, and components of keys; a key under a weaker one; a key-encrypting key by a name that has
+ * none; keys of the vault and keys that came with the condition not to be exported.
  */
 import { TdesKey } from './block-cipher.ts';
 import type { KeyAlgorithm, KeyInfo, KeyUsage } from './hsm.ts';
@@ -165,8 +165,10 @@ function fromBlock(path: string, master: MasterKey, kek: WrappedKey, { usage, te
   }
 }
 
-function refuseHeader({ keyUsage, modeOfUse, optionalBlocks }: KeyBlockHeader, usage: KeyUsage): void {
+function refuseHeader({ keyUsage, modeOfUse, keyVersion, optionalBlocks }: KeyBlockHeader, usage: KeyUsage): void {
   const rule = ruleOf(usage);
+  // X9.143, table of key versions: c and a digit is a part of a key, which is no key by itself and is one custodian's.
+  if (keyVersion.startsWith('c')) throw new KeyError('key_refused', `what is in the key block is component ${keyVersion} of a key, and not the key: custodians enter components (locum key component)`);
   if (!rule.keyUsages.includes(keyUsage)) throw new KeyError('key_wrong_usage', `the key in the key block is for ${keyUsage}, and a ${usage} key is for ${rule.keyUsages.join(' or ')}`);
   if (!rule.modes.includes(modeOfUse)) throw new KeyError('key_wrong_usage', `the key in the key block may be used by mode ${modeOfUse} only, and a ${usage} key is used by ${rule.modes.join(' or ')}`);
   const hash = optionalBlocks.find(({ id }) => id === 'HM');

@@ -110,6 +110,7 @@ describe('a key block is refused', () => {
     ['of a key for something else', block({ keyUsage: 'C0' }), {}, /is for C0, and a zpk key is for P0/],
     ['of a key for MACs that is to be a PIN key', block({ keyUsage: 'M3', modeOfUse: 'C' }), {}, /is for M3/],
     ['of a key that may be used in another way', block({ modeOfUse: 'V' }), {}, /may be used by mode V only/],
+    ['of a component of a key', block({ keyVersion: 'c1' }), {}, /is component c1 of a key, and not the key/],
     ['of a single DES key', block({}, '0123456789ABCDEF'), {}, /\(T, 8 bytes\) that no zpk key has/],
     ['of a key with a byte of even parity', block({}, '1A34383DF10DF873702A8579206BC2AA'), {}, /even parity/],
     ['of a weak key', block({}, '0101010101010101FEDCBA9876543210'), {}, /weak/],
