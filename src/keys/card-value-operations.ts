@@ -16,6 +16,8 @@ const generationsMax = 64;
 
 /** What is asked at one place of a call, and the key versions that may yet answer it. */
 interface Asked {
+  /** Among the fixed values of the call. */
+  readonly index: number;
   readonly place: number;
   readonly value: FixedCardValue;
   readonly versions: readonly KeyVersion[];
@@ -30,19 +32,24 @@ export class CardValueOperations {
     this.#keys = keys;
   }
 
-  /** Puts each check's verdict in its place of `verdicts`. */
-  verify(checks: readonly FixedCardValueCheck[], places: readonly number[], verdicts: Verdict[]): void {
+  /**
+   * Puts each check's verdict in its place of `verdicts`.
+   * @returns for each check the version of its key that answered: the one that matched, or the current one; 0 where there is no such key
+   */
+  verify(checks: readonly FixedCardValueCheck[], places: readonly number[], verdicts: Verdict[]): readonly number[] {
+    const answeredBy: number[] = [];
     const digitsOf = new Map<number, string>();
     const asked: Asked[] = [];
     for (const [index, check] of checks.entries()) {
       const place = places[index]!;
       const found = this.#find(check);
       const digits = check.value.reveal();
+      answeredBy.push('code' in found ? 0 : found[0]!.info.version);
       if ('code' in found) verdicts[place] = { error: found };
       else if (!isDigits(digits, 3)) verdicts[place] = { error: refusal('malformed', 'the value is not three digits') };
       else {
         digitsOf.set(place, digits);
-        asked.push({ place, value: check, versions: found });
+        asked.push({ index, place, value: check, versions: found });
       }
     }
     // A value that is not the current version's may be an older one's, which is in use until its cards are replaced.
@@ -52,19 +59,21 @@ export class CardValueOperations {
       this.#compute(left, (one, value) => {
         const matches = (value ^ Number(digitsOf.get(one.place))) === 0;
         verdicts[one.place] = matches ? 'match' : 'mismatch';
-        if (!matches && one.versions.length > 1) mismatched.push({ ...one, versions: one.versions.slice(1) });
+        if (matches) answeredBy[one.index] = one.versions[0]!.info.version;
+        else if (one.versions.length > 1) mismatched.push({ ...one, versions: one.versions.slice(1) });
       }, ({ place }, error) => {
         verdicts[place] = { error };
       });
       left = mismatched;
     }
+    return answeredBy;
   }
 
   produce(value: FixedCardValue): Product {
     const found = this.#find(value);
     if ('code' in found) return { error: found };
     let product: Product = { error: refusal('unavailable', 'nothing was computed') };
-    this.#compute([{ place: 0, value, versions: found }], (_, digits) => {
+    this.#compute([{ index: 0, place: 0, value, versions: found }], (_, digits) => {
       product = { value: new Secret(String(digits).padStart(3, '0')) };
     }, (_, error) => {
       product = { error };

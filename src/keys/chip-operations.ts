@@ -69,6 +69,13 @@ function cryptogramUnder({ tdes }: KeyVersion, subject: ChipSubject, profile: Ch
   return cryptogram;
 }
 
+/** The version under which the card's keys were derived. */
+function versionOfCard(keys: KeyFinder, versions: readonly KeyVersion[], order: ResponseCryptogramOrder | ScriptOrder): KeyVersion {
+  const version = versions[ageOf(versions, order)]!;
+  keys.answeredUnder(version);
+  return version;
+}
+
 /**
  * How many versions ago the card's keys were derived: that of the version under which its cryptogram holds, for it takes an answer from that
  * one alone. 0 where there is one version only, or it holds under none.
@@ -95,7 +102,7 @@ export function produceResponseCryptogram(keys: KeyFinder, order: ResponseCrypto
   if ('code' in answer) return { error: answer };
   const found = keys.find(order.key, 'imk-ac');
   if ('code' in found) return { error: found };
-  const master = masterKeyOf(found[ageOf(found, order)]!.tdes!, order);
+  const master = masterKeyOf(versionOfCard(keys, found, order).tdes!, order);
   const key = profile.responseKey === 'master' ? master : cryptogramKey(master, profile, diversifier);
   const response = profile.responseMethod === 1 ? responseCryptogram1(key, cryptogram, answer) : responseCryptogram2(key, cryptogram, answer);
   key.fill(0);
@@ -161,6 +168,7 @@ function scriptKey(keys: KeyFinder, order: ScriptOrder, purpose: 'integrity' | '
   const found = purpose === 'integrity' ? keys.find(order.integrityKey, 'imk-smi') : keys.find(order.confidentialityKey, 'imk-smc');
   if ('code' in found) return found;
   const version = found.length === 1 ? found[0] : found[Math.min(ageOfCard(keys, order), found.length - 1)]!;
+  keys.answeredUnder(version);
   const master = masterKeyOf(version.tdes!, order);
   const key = script.sessionKey === 'visa-xor' ? visaScriptKey(master, atc.readUInt16BE(0)) : commonSessionKey(master, cryptogram);
   master.fill(0);
@@ -182,7 +190,7 @@ function newPinData(keys: KeyFinder, order: ScriptOrder, { sealed, boundTo }: Pi
     confidentiality.fill(0);
     return opened;
   }
-  const cardKey = mixed === undefined ? undefined : masterKeyOf(mixed[ageOf(mixed, order)]!.tdes!, order);
+  const cardKey = mixed === undefined ? undefined : masterKeyOf(versionOfCard(keys, mixed, order).tdes!, order);
   const block = pinBlock(opened.clear, script.pinBlock, cardKey);
   const enciphered = encipherData(block, confidentiality, script);
   for (const secret of [opened.clear, cardKey, block, confidentiality]) secret?.fill(0);

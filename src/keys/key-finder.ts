@@ -22,6 +22,8 @@ export interface KeyFinder {
    * name with a version that one. The first is what values are made with.
    */
   find(name: KeyName, usage: KeyUsage): readonly [KeyVersion, ...KeyVersion[]] | Refusal;
+  /** Says, for the access log, that of the versions found this one gave the answer. Where it is not said, the first one did. */
+  answeredUnder(version: KeyVersion): void;
 }
 
 export function refusal(code: RefusalCode, reason: string): Refusal {
@@ -35,7 +37,10 @@ export function verifyUnderAny(keys: KeyFinder, name: KeyName, usage: KeyUsage, 
   let first: Verdict | undefined;
   for (const version of found) {
     const verdict = verdictUnder(version);
-    if (verdict === 'match') return verdict;
+    if (verdict === 'match') {
+      keys.answeredUnder(version);
+      return verdict;
+    }
     first ??= verdict;
   }
   return first ?? 'mismatch';

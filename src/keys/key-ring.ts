@@ -1,5 +1,6 @@
 /**
  * The keys of a key file, keyed and found by name. It may be filled anew while it is in use: each question is answered by one filling.
+ * It notes which version of which key an operation asked for, so that none is used and not in the access log.
  *
  * Refused: a set without the vault's keys. Invariant: a key is found for its usage only.
  */
@@ -17,6 +18,8 @@ type Versions = readonly [KeyVersion, ...KeyVersion[]];
 export class KeyRing implements KeyFinder {
   readonly #now: () => number;
   #named: ReadonlyMap<string, Versions> = new Map();
+  /** By name. */
+  readonly #used = new Map<string, number>();
 
   /** @param now Unix ms */
   constructor(keys: readonly LoadedKey[], now: () => number) {
@@ -36,7 +39,24 @@ export class KeyRing implements KeyFinder {
     this.#named = named;
   }
 
-  find({ name, version }: KeyName, usage: KeyUsage): Versions | Refusal {
+  find(key: KeyName, usage: KeyUsage): Versions | Refusal {
+    const found = this.#find(key, usage);
+    if (!this.#used.has(key.name)) this.#used.set(key.name, 'code' in found ? this.currentVersion(key.name) : found[0].info.version);
+    return found;
+  }
+
+  answeredUnder({ info: { name, version } }: KeyVersion): void {
+    this.#used.set(name, version);
+  }
+
+  /** What was asked for since the last time, by name: the version that answered, 0 where there is no such key. */
+  takeUses(): readonly (readonly [name: string, version: number])[] {
+    const uses = [...this.#used];
+    this.#used.clear();
+    return uses;
+  }
+
+  #find({ name, version }: KeyName, usage: KeyUsage): Versions | Refusal {
     const versions = this.#named.get(name);
     if (versions === undefined) return refusal('unknown_key', `there is no key named ${name}`);
     const [current] = versions;

@@ -16,8 +16,14 @@ import type { KeyFinder, KeyVersion } from './key-finder.ts';
 import { decipherPin, encipherPin, faultOfKey } from './pin-block.ts';
 import type { RandomBytes } from './seal.ts';
 
+/** What a block is under a version of its key: a PIN as ASCII digits, which whoever takes it wipes. */
+export interface PinCandidate {
+  readonly clear: Buffer;
+  readonly version: KeyVersion;
+}
+
 /** What the block holds under each cipher that it may be under, in turn: a PIN, or why it is none. At least one of them. */
-export function* pinCandidates(keys: KeyFinder, pin: EncipheredPin): Generator<Buffer | Refusal, void> {
+export function* pinCandidates(keys: KeyFinder, pin: EncipheredPin): Generator<PinCandidate | Refusal, void> {
   const found = versionsOf(keys, pin.key);
   if ('code' in found) {
     yield found;
@@ -37,7 +43,7 @@ export function* pinCandidates(keys: KeyFinder, pin: EncipheredPin): Generator<B
         continue;
       }
       const clear = decipherPin(cipher, pin.format, block, pan);
-      yield typeof clear === 'string' ? refusal('malformed', clear) : clear;
+      yield typeof clear === 'string' ? refusal('malformed', clear) : { clear, version };
     }
   }
 }
@@ -46,7 +52,10 @@ export function* pinCandidates(keys: KeyFinder, pin: EncipheredPin): Generator<B
 export function openPin(keys: KeyFinder, pin: EncipheredPin): Buffer | Refusal {
   let first: Refusal | undefined;
   for (const candidate of pinCandidates(keys, pin)) {
-    if (Buffer.isBuffer(candidate)) return candidate;
+    if ('clear' in candidate) {
+      keys.answeredUnder(candidate.version);
+      return candidate.clear;
+    }
     first ??= candidate;
   }
   return first ?? refusal('malformed', 'the PIN block holds no PIN');

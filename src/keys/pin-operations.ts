@@ -9,7 +9,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import { Secret } from '../message/secret.ts';
 import type { Pan } from '../message/pan.ts';
-import type { TdesKey } from './block-cipher.ts';
 import type { EncipheredPin, PinBlockOrder, PinCheck, PinFormat, PinReferenceOrder, PinSealOrder, PinTranslationOrder } from './hsm-pin.ts';
 import type { KeyUsage, Product, Refusal, Verdict } from './hsm.ts';
 import type { KeyName } from './key-name.ts';
@@ -37,14 +36,18 @@ export function verifyPin(keys: KeyFinder, check: PinCheck): Verdict {
   if ('code' in pvks) return { error: pvks };
   const pan = check.pin.pan.reveal();
   let failed: Verdict | undefined;
-  for (const pin of pinCandidates(keys, check.pin)) {
-    if (!Buffer.isBuffer(pin)) {
-      failed ??= { error: pin };
+  for (const candidate of pinCandidates(keys, check.pin)) {
+    if ('code' in candidate) {
+      failed ??= { error: candidate };
       continue;
     }
-    const verdict = verdictOf(pvks, check, pin, pan);
-    pin.fill(0);
-    if (verdict === 'match') return verdict;
+    const { clear, version } = candidate;
+    const verdict = verdictOf(keys, pvks, check, clear, pan);
+    clear.fill(0);
+    if (verdict === 'match') {
+      keys.answeredUnder(version);
+      return verdict;
+    }
     if (failed !== 'mismatch') failed = verdict;
   }
   return failed ?? 'mismatch';
@@ -58,7 +61,7 @@ export function producePinReference(keys: KeyFinder, order: PinReferenceOrder): 
   if ('code' in pvks) return { error: pvks };
   const pin = clearPin(keys, order.pin);
   if ('code' in pin) return { error: pin };
-  const reference = pinReference(pvks[0], order.rules, order.keyIndex, pin, order.pin.pan.reveal());
+  const reference = pinReference(pvks[0].tdes!, order.rules, order.keyIndex, pin, order.pin.pan.reveal());
   pin.fill(0);
   return typeof reference === 'string' ? { error: refusal('malformed', reference) } : { value: new Secret(reference.toString('latin1')) };
 }
@@ -88,6 +91,7 @@ export function translatePin(keys: KeyFinder, { from, to }: PinTranslationOrder,
 export function sealPin(keys: KeyFinder & CurrentKeys, order: PinSealOrder, random: RandomBytes): Product {
   const sealing = sealingKey(keys);
   if ('code' in sealing) return { error: sealing };
+  keys.answeredUnder(sealing);
   const pin = clearPin(keys, order.pin);
   if ('code' in pin) return { error: pin };
   // As a block of format 2, so that what is sealed is as long for every PIN.
@@ -121,22 +125,25 @@ function mayBecome(from: PinFormat, to: PinFormat): boolean {
   return to !== 1 || from === 1;
 }
 
-function verdictOf(pvks: readonly TdesKey[], { rules, reference }: PinCheck, pin: Buffer, pan: string): Verdict {
+function verdictOf(keys: KeyFinder, pvks: readonly KeyVersion[], { rules, reference }: PinCheck, pin: Buffer, pan: string): Verdict {
   if (pin.length !== (rules.method === 'pvv' ? pvvDigits : reference.value.length)) return 'mismatch';
   const expected = Buffer.from(reference.value, 'latin1');
   for (const pvk of pvks) {
-    const presented = pinReference(pvk, rules, reference.keyIndex, pin, pan);
+    const presented = pinReference(pvk.tdes!, rules, reference.keyIndex, pin, pan);
     if (typeof presented === 'string') return { error: refusal('malformed', presented) };
-    if (timingSafeEqual(presented, expected)) return 'match';
+    if (timingSafeEqual(presented, expected)) {
+      keys.answeredUnder(pvk);
+      return 'match';
+    }
   }
   return 'mismatch';
 }
 
-/** The current PVK first. */
-function verificationKeys(keys: KeyFinder, name: KeyName): readonly [TdesKey, ...TdesKey[]] | Refusal {
+/** The current PVK first; each is of triple DES. */
+function verificationKeys(keys: KeyFinder, name: KeyName): readonly [KeyVersion, ...KeyVersion[]] | Refusal {
   const found = keys.find(name, 'pvk');
   if ('code' in found) return found;
-  const [current, ...replaced] = found.flatMap(({ tdes }) => tdes ?? []);
+  const [current, ...replaced] = found.filter(({ tdes }) => tdes !== undefined);
   return current === undefined ? refusal('wrong_usage', 'a PIN verification key is of triple DES') : [current, ...replaced];
 }
 

@@ -7,7 +7,7 @@ import { Pan, panDigitsMax } from '../message/pan.ts';
 import { CardValueOperations } from './card-value-operations.ts';
 import type { FixedCardValueCheck } from './card-value-operations.ts';
 import { produceCryptogram, produceDynamicCardValue, produceResponseCryptogram, produceScript, verifyCryptogram, verifyDynamicCardValue } from './chip-operations.ts';
-import type { Check, Hsm, KeyInfo, KeyUsage, Order, Product, Refusal, Verdict } from './hsm.ts';
+import type { Check, Hsm, KeyInfo, Order, Product, Refusal, Verdict } from './hsm.ts';
 import { refusal } from './key-finder.ts';
 import type { KeyVersion } from './key-finder.ts';
 import { KeyRing } from './key-ring.ts';
@@ -21,7 +21,7 @@ import { TokenMac } from './token-mac.ts';
 
 const tokenCharacters = 22;
 
-/** What is told of each use of a key, for the access log. */
+/** What is told of each use of a key, for the access log: which version answered, 0 where there is no such key. */
 export type OnKeyUse = (operation: string, name: string, version: number, refused: boolean) => void;
 
 export interface SoftwareHsmOutside {
@@ -38,7 +38,7 @@ export class SoftwareHsm implements Hsm {
   readonly #nonces: RandomBytes;
   readonly #cardValues: CardValueOperations;
   readonly #token: TokenMac;
-  readonly #tokenKcv: string;
+  readonly #tokenKey: KeyInfo;
   #pan: KeyVersion;
 
   /** From the keys of a key file; refused without one key for tokens and one for PANs. */
@@ -49,7 +49,7 @@ export class SoftwareHsm implements Hsm {
     this.#cardValues = new CardValueOperations(this.#ring);
     const token = this.#ring.current('token');
     this.#token = new TokenMac(token.key, panDigitsMax);
-    this.#tokenKcv = token.info.kcv;
+    this.#tokenKey = token.info;
     this.#pan = this.#ring.current('pan');
   }
 
@@ -58,7 +58,7 @@ export class SoftwareHsm implements Hsm {
     const next = new KeyRing(keys, this.#outside.now);
     const held = next.infos();
     const token = held.find(({ usage }) => usage === 'token');
-    if (token?.kcv !== this.#tokenKcv) return refusal('unknown_key', 'the key for card tokens is another, or is missing: no card would be found by it');
+    if (token?.kcv !== this.#tokenKey.kcv) return refusal('unknown_key', 'the key for card tokens is another, or is missing: no card would be found by it');
     if (!held.some(({ usage }) => usage === 'pan')) return refusal('unknown_key', 'there is no key of usage pan');
     this.#ring.fill(keys);
     this.#pan = this.#ring.current('pan');
@@ -66,15 +66,16 @@ export class SoftwareHsm implements Hsm {
   }
 
   cardToken(pan: Pan): string {
+    this.#outside.onUse?.('card token', this.#tokenKey.name, this.#tokenKey.version, false);
     return this.#token.of(pan.reveal()).slice(0, tokenCharacters);
   }
 
   encryptPan(pan: Pan, boundTo: string): string {
-    return this.#seal(Buffer.from(pan.reveal(), 'latin1'), panLabel, boundTo);
+    return this.#seal('PAN', Buffer.from(pan.reveal(), 'latin1'), panLabel, boundTo);
   }
 
   decryptPan(sealed: string, boundTo: string): { readonly pan: Pan } | { readonly error: Refusal } {
-    const opened = this.#open(sealed, panLabel, boundTo);
+    const opened = this.#open('PAN', sealed, panLabel, boundTo);
     if ('error' in opened) return opened;
     const pan = Pan.parse(opened.clear.toString('latin1'));
     opened.clear.fill(0);
@@ -82,27 +83,29 @@ export class SoftwareHsm implements Hsm {
   }
 
   sealMessage(message: Uint8Array, boundTo: string): string {
-    return this.#seal(message, messageLabel, boundTo);
+    return this.#seal('message', message, messageLabel, boundTo);
   }
 
   openMessage(sealed: string, boundTo: string): { readonly message: Uint8Array } | { readonly error: Refusal } {
-    const opened = this.#open(sealed, messageLabel, boundTo);
+    const opened = this.#open('message', sealed, messageLabel, boundTo);
     return 'error' in opened ? opened : { message: opened.clear };
   }
 
-  #seal(clear: Uint8Array, labelOf: typeof panLabel, boundTo: string): string {
+  #seal(what: 'PAN' | 'message', clear: Uint8Array, labelOf: typeof panLabel, boundTo: string): string {
     const { info, key } = this.#pan;
+    this.#outside.onUse?.(`seal ${what}`, info.name, info.version, false);
     const keyId = `${info.name}/${info.version}`;
     return `${keyId}:${seal(key, clear, labelOf(keyId, boundTo), this.#nonces).toString('base64url')}`;
   }
 
-  #open(sealed: string, labelOf: typeof panLabel, boundTo: string): { readonly clear: Buffer } | { readonly error: Refusal } {
+  #open(what: 'PAN' | 'message', sealed: string, labelOf: typeof panLabel, boundTo: string): { readonly clear: Buffer } | { readonly error: Refusal } {
     const parts = /^([a-z0-9.-]{1,64})\/([0-9]{1,9}):([A-Za-z0-9_-]+)$/.exec(sealed);
     if (parts === null) return { error: refusal('malformed', 'this is not a sealed PAN') };
     const [, name = '', version = '', content = ''] = parts;
     const found = this.#ring.find({ name, version: Number(version) }, 'pan');
+    const clear = 'code' in found ? undefined : unseal(found[0].key, Buffer.from(content, 'base64url'), labelOf(`${name}/${version}`, boundTo));
+    this.#tellUses(`open ${what}`, clear === undefined);
     if ('code' in found) return { error: found };
-    const clear = unseal(found[0].key, Buffer.from(content, 'base64url'), labelOf(`${name}/${version}`, boundTo));
     return clear === undefined ? { error: notOpened } : { clear };
   }
 
@@ -114,17 +117,20 @@ export class SoftwareHsm implements Hsm {
       if (check.kind === 'cvv' || check.kind === 'icvv' || check.kind === 'cvv2') {
         cardValues.push(check);
         places.push(place);
-      } else verdicts[place] = this.#verify(check);
+      } else {
+        const verdict = this.#verify(check);
+        verdicts[place] = verdict;
+        this.#tellUses(`verify ${check.kind}`, typeof verdict === 'object');
+      }
     }
-    if (cardValues.length > 0) this.#cardValues.verify(cardValues, places, verdicts);
-    if (this.#outside.onUse !== undefined) for (const [place, check] of checks.entries()) this.#used(`verify ${check.kind}`, keyNameOf(check), typeof verdicts[place] === 'object');
+    if (cardValues.length > 0) this.#verifyCardValues(cardValues, places, verdicts);
     return verdicts;
   }
 
   produce(orders: readonly Order[]): readonly Product[] {
     return orders.map((order) => {
       const product = this.#produce(order);
-      if (this.#outside.onUse !== undefined) this.#used(`produce ${order.kind}`, keyNameOf(order), 'error' in product);
+      this.#tellUses(`produce ${order.kind}`, 'error' in product);
       return product;
     });
   }
@@ -133,8 +139,16 @@ export class SoftwareHsm implements Hsm {
     return this.#ring.infos();
   }
 
-  #used(operation: string, name: string, refused: boolean): void {
-    this.#outside.onUse?.(operation, name, this.#ring.currentVersion(name), refused);
+  #verifyCardValues(checks: readonly FixedCardValueCheck[], places: readonly number[], verdicts: Verdict[]): void {
+    const answeredBy = this.#cardValues.verify(checks, places, verdicts);
+    // Each is told by itself: the ring has noted the key of many checks once.
+    this.#ring.takeUses();
+    for (const [index, { kind, key }] of checks.entries()) this.#outside.onUse?.(`verify ${kind}`, key.name, answeredBy[index]!, typeof verdicts[places[index]!] === 'object');
+  }
+
+  /** Tells of every key that one operation has asked for. */
+  #tellUses(operation: string, refused: boolean): void {
+    for (const [name, version] of this.#ring.takeUses()) this.#outside.onUse?.(operation, name, version, refused);
   }
 
   #verify(check: Exclude<Check, FixedCardValueCheck>): Verdict {
@@ -186,22 +200,6 @@ export class SoftwareHsm implements Hsm {
       case 'cardKey':
         return produceCardKey(this.#ring, order, random);
     }
-  }
-}
-
-/** The key that the access log names for it: the one that its usage is named after, where there are several. */
-function keyNameOf(asked: Check | Order): string {
-  switch (asked.kind) {
-    case 'pinBlock':
-      return 'zone' in asked.key ? asked.key.zone.name : asked.key.base.name;
-    case 'pinTranslation':
-      return 'zone' in asked.to.key ? asked.to.key.zone.name : asked.to.key.base.name;
-    case 'pinSeal':
-      return 'pin' satisfies KeyUsage;
-    case 'script':
-      return asked.integrityKey.name;
-    default:
-      return asked.key.name;
   }
 }
 
