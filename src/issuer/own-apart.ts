@@ -149,7 +149,7 @@ function after(state: ApartState, own: ApartAccount, message: CardMessage, decis
   assert(change?.account !== undefined, 'a decision on an account changes it');
   const entry = entryOf(decision);
   let next: ApartState = { ...state, own: { ...own, account: change.account } };
-  if (approved !== undefined) next = counting(next, message.id, approved);
+  if (approved !== undefined) next = counting(next, message, approved);
   else if (message.class === 'reversal' && entry.originalId !== undefined && (message.actualMinor ?? 0) === 0) next = withoutCounted(next, rules, entry.originalId);
   return {
     kind: 'decided', response: { ...response, scripts: undefined }, note: undefined, checks: [...entry.checks, ...checks], flags: entry.flags, pin: judgedPin(own.account, change.account, message, entry), state: next,
@@ -157,14 +157,19 @@ function after(state: ApartState, own: ApartAccount, message: CardMessage, decis
   };
 }
 
-function counting(state: ApartState, id: string, { state: standin, counted, originals, originalId }: Approved): ApartState {
+function counting(state: ApartState, { id, purpose }: CardMessage, { state: standin, counted, originals, originalId }: Approved): ApartState {
   const { own } = state;
   assert(own !== undefined && standin.account !== undefined, 'what counts is of an account');
   const all = new Map(own.counted);
-  if (originalId !== undefined && originals !== undefined) all.set(originalId, originals);
-  if (counted !== undefined) {
-    all.set(id, [counted]);
-    if (originalId !== undefined) all.set(originalId, [...(all.get(originalId) ?? []), counted]);
+  const before = originalId === undefined ? [] : (originals ?? all.get(originalId) ?? []);
+  const added = counted === undefined ? [] : [counted];
+  if (purpose === 'completion') {
+    // It stands in the place of what it completes, which gives nothing back any more.
+    for (const { id: part } of before) all.delete(part);
+    all.set(id, [...before, ...added]);
+  } else {
+    if (originalId !== undefined) all.set(originalId, [...before, ...added]);
+    if (counted !== undefined) all.set(id, added);
   }
   // Wrong PINs are counted by the account.
   return { own: { ...own, exposure: standin.account, counted: all }, card: { ...standin.card, pinTries: 0 }, issuer: standin.issuer, partner: standin.partner };

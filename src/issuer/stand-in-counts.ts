@@ -61,6 +61,8 @@ export function takeBack(held: Held, original: StandInRecord, actualMinor: numbe
   const isLess = actualMinor > 0 && actualMinor < leftBefore;
   const record: StandInRecord = { ...original, isReversed, more: isLess || original.more?.deposit !== undefined ? moreOf({ ...original.more, deposit, ...(isLess ? { actualMinor } : {}) }) : original.more };
   const { counted, guardId } = original;
+  // Its completion stands: what it counted is that one's.
+  if (counted !== undefined && original.more?.completed === true) return { card: held.card, known: held.known, record, gives: moves };
   const shadow = held.known?.shadow;
   if (counted === undefined) {
     const known = shadow === undefined || actualMinor !== 0 ? held.known : { ...held.known!, shadow: shadowAfterReversal(shadow, original.id) };

@@ -68,6 +68,8 @@ export interface RecordMore {
   readonly namesToo?: readonly SentReference[];
   /** The issuer has taken the advice of it: a later message may name it. Where one switch alone has the store, that switch's advice file says so. */
   readonly heard?: true;
+  /** A completion has come of it: what stand-in counted of it is that one's, and makes no room for another. */
+  readonly completed?: true;
 }
 
 /** A reversal that no disk has: whoever finds it when its time has come writes it. */
@@ -145,12 +147,13 @@ export function tombstone(message: CardMessage): StandInRecord {
 
 /** Undefined where there is nothing. */
 export function moreOf(more: { readonly [Name in keyof RecordMore]: RecordMore[Name] | undefined }): RecordMore | undefined {
-  const { proposal, pin, account, deposit, actualMinor, owed, unsure, overdue, namesToo, heard } = more;
+  const { proposal, pin, account, deposit, actualMinor, owed, unsure, overdue, namesToo, heard, completed } = more;
   if (!Object.values(more).some((value) => value !== undefined)) return undefined;
   return {
     ...(proposal === undefined ? {} : { proposal }), ...(pin === undefined ? {} : { pin }), ...(account === undefined ? {} : { account }), ...(deposit === undefined ? {} : { deposit }),
     ...(actualMinor === undefined ? {} : { actualMinor }), ...(owed === undefined ? {} : { owed }), ...(unsure === undefined ? {} : { unsure }),
     ...(overdue === undefined ? {} : { overdue }), ...(namesToo === undefined ? {} : { namesToo }), ...(heard === undefined ? {} : { heard }),
+    ...(completed === undefined ? {} : { completed }),
   };
 }
 

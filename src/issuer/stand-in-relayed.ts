@@ -3,7 +3,7 @@ import { decodeEntry } from '../account/journal.ts';
 import type { SentReference } from '../message/advice.ts';
 import { isApproval } from '../message/reason.ts';
 import { withSeen } from '../standin/activity.ts';
-import { count } from '../standin/counted.ts';
+import { count, giveBack } from '../standin/counted.ts';
 import { newExposure } from '../standin/exposure.ts';
 import type { Counter } from '../standin/rules.ts';
 import type { GuardMove } from '../store/store.ts';
@@ -18,7 +18,7 @@ import { lookUp, placeOf } from './stand-in-place.ts';
 import type { Named, Place } from './stand-in-place.ts';
 import { decodeRecord, moreOf } from './stand-in-record.ts';
 import type { StandInRecord } from './stand-in-record.ts';
-import { withoutDeposit } from './stand-in-told.ts';
+import { afterCompletion, asCompleted, withoutDeposit } from './stand-in-told.ts';
 
 export function applyNoted(head: StandInHead, records: Records, { id, token, entry, takenBack, heard }: NotedMessage, nowMs: number, journal: Journal): Result {
   const marker = markerOf(token, id);
@@ -80,9 +80,11 @@ export function applyRelay(head: StandInHead, records: Records, { id, done }: Re
   if (done.pin !== undefined) state.card = { ...state.card, pinTries: done.pin === 'wrong' ? state.card.pinTries + 1 : 0 };
   const isTaken = record !== undefined && found.own !== undefined && relayRecord(state, done, record, found.own);
   const { completed, taken } = found;
-  if (isTaken && completed?.record?.more?.deposit !== undefined) {
-    state.moves.push(...release(completed.record.more.deposit).moves);
-    state.puts.push([completed.key, withoutDeposit(completed.record)]);
+  if (completed?.record !== undefined) {
+    const deposit = isTaken ? completed.record.more?.deposit : undefined;
+    if (deposit !== undefined) state.moves.push(...release(deposit).moves);
+    const emptied = afterCompletion({ purpose: 'completion' }, deposit === undefined ? completed.record : withoutDeposit(completed.record));
+    if (emptied !== completed.record) state.puts.push([completed.key, emptied]);
   }
   if (record === undefined && taken.record !== undefined) {
     state.moves.push(...taken.moves);
@@ -211,10 +213,24 @@ function relayReversal(state: Relayed, { leftMinor, unknown }: NonNullable<Done[
     const too = (namesTooOf(earlier) ?? []).filter((each) => ![by.names, ...(by.more?.namesToo ?? [])].some((told) => isSameName(each, told)));
     state.names.push(...own, ...too);
   }
+  if (unknown.id !== '') {
+    relayCompleted(state, key, earlier, leftMinor, counters);
+    return;
+  }
   const back = takeBack(state, earlier, leftMinor, counters);
   Object.assign(state, { card: back.card, known: back.known });
   state.moves.push(...back.gives);
   state.puts.push([key, back.record]);
+}
+
+/** Its completion counts in its place there, and so much of it. @param leftMinor in the rules' currency */
+function relayCompleted(state: Relayed, key: string, earlier: StandInRecord, leftMinor: number, counters: readonly Counter[]): void {
+  const { counted } = earlier;
+  if (counted === undefined || earlier.isReversed || earlier.more?.completed === true) return;
+  const back = giveBack({ card: state.card, issuer: newExposure, account: undefined }, counted, leftMinor, counters);
+  state.card = back.state.card;
+  const latest = state.puts.findLast(([at]) => at === key)?.[1] ?? earlier;
+  state.puts.push([key, asCompleted({ ...latest, counted: back.counted })]);
 }
 
 function isSameName(one: SentReference, other: SentReference | undefined): boolean {

@@ -2,7 +2,7 @@
 import type { CardMessage, Response } from '../message/message.ts';
 import { isApproval } from '../message/reason.ts';
 import type { Reason } from '../message/reason.ts';
-import type { StandInDecision, StandInState } from '../standin/decision.ts';
+import type { Counted, StandInDecision, StandInState } from '../standin/decision.ts';
 import { standIn } from '../standin/engine.ts';
 import { newExposure } from '../standin/exposure.ts';
 import type { Exposure } from '../standin/exposure.ts';
@@ -21,7 +21,7 @@ import type { AskMessage, StandInHead, StandInRequest, StandMessage } from './st
 import { aliasFor } from './stand-in-place.ts';
 import { cardHeadId, keyOf, moreOf, recordOf } from './stand-in-record.ts';
 import type { Deposit, StandInRecord } from './stand-in-record.ts';
-import { completesOf, withoutDeposit } from './stand-in-told.ts';
+import { asCompleted, completesOf, withoutDeposit } from './stand-in-told.ts';
 
 type Open = Extract<Before, { kind: 'open' }>;
 
@@ -108,17 +108,14 @@ export function applyRequest(head: StandInHead, records: Records, whole: StandIn
   };
   const entry = proposes ? depositEntry('reserved', id, id, held.moves, nowMs) : entryText(entryOf(message, nowMs, 'standin', response, checks, flags, original?.record?.id), moves);
   const puts: Put[] = [...found.moved, [found.at, record]];
-  const [left] = decision.originals ?? [];
-  if (original?.record !== undefined) {
-    const emptied = isApproved && !proposes && completed !== undefined ? withoutDeposit(original.record) : original.record;
-    if (left !== undefined || emptied !== original.record) puts.push([original.key, left === undefined ? emptied : { ...emptied, counted: left }]);
-  }
+  const after = isApproved && original?.record !== undefined ? completedAfter(message, original.record, decision, proposes ? undefined : completed) : undefined;
+  if (after !== undefined) puts.push([original!.key, after]);
   return changed(head, message.card.token, nowMs, {
     card: decision.state.card, known: knownAfter(head.known, request, decision), puts, fresh: freshOf(records, found.at), takes: moves, alias: found.asked === undefined ? aliasFor(key, message) : undefined,
     done: {
       key, record, entry, counters: rules.counters, pin: decision.pin === undefined ? undefined : decision.pin.outcome === 'wrong' ? 'wrong' : 'right',
-      seen: decision.state.card.seen.filter((mark) => !head.card.seen.includes(mark)), completes: isApproved && !proposes ? completesOf(message, order) : undefined,
-      ...(left === undefined || original === undefined ? {} : { original: { keys: [original.key], leftMinor: left.leftMinor, unknown: { ...original.record!, counted: left } } }),
+      seen: decision.state.card.seen.filter((mark) => !head.card.seen.includes(mark)), completes: isApproved && !proposes ? completesOf(message) : undefined,
+      ...(after?.counted === undefined ? {} : { original: { keys: [original!.key], leftMinor: after.counted.leftMinor, unknown: after } }),
     },
   }, proposes ? { kind: 'go', names: nameOf(original?.record), proposal: { reason, approvalCode: response.approvalCode } } : { kind: 'answered', record, note: undefined, decision }, journal);
 }
@@ -147,11 +144,11 @@ export function applyStand(head: StandInHead, records: Records, { id, message, s
   if (looked?.record !== undefined && completed !== undefined) puts.push([looked.key, withoutDeposit(looked.record)]);
   const flags = [...proposal.flags, sent === undefined ? 'notConfirmed' : 'sentToIssuer'];
   const entry = entryText({ ...entryOf(message, nowMs, 'standin', { reason, approvalCode, amount }, proposal.checks, flags), id: record.id }, held.moves);
-  return changed(head, message.card.token, nowMs, { card: head.card, puts, fresh: undefined, takes: held.moves, done: { key, record, entry, completes: isApproved ? completesOf(message, deposit) : undefined } }, { kind: 'answered', record, note: undefined, decision: undefined }, journal);
+  return changed(head, message.card.token, nowMs, { card: head.card, puts, fresh: undefined, takes: held.moves, done: { key, record, entry, completes: isApproved ? completesOf(message) : undefined } }, { kind: 'answered', record, note: undefined, decision: undefined }, journal);
 }
 
 function decide(head: StandInHead, { message, rules, facts, keepsBalance = false }: StandInRequest, original: StandInRecord | undefined, nowMs: number, refusedGuardId: string): StandInDecision {
-  const originals = original?.counted === undefined || original.isReversed ? undefined : [original.counted];
+  const originals = original?.counted === undefined || original.isReversed ? undefined : [original.more?.completed === true ? spent(original.counted) : original.counted];
   const { issuer: issuerCap, account: accountCap } = rules.outageCaps;
   // What all switches approve is in shared counters; a refusal of one is the cap.
   const isOfAccount = refusedGuardId.includes(':account:');
@@ -167,6 +164,19 @@ function decide(head: StandInHead, { message, rules, facts, keepsBalance = false
 }
 
 type Decided = Extract<StandInDecision, { kind: 'decided' }>;
+
+/** What is left of the authorization that is completed; undefined: as it was. @param deposit what it holds no longer */
+function completedAfter(message: CardMessage, record: StandInRecord, { originals }: Decided, deposit: Deposit | undefined): StandInRecord | undefined {
+  const isFirst = message.purpose === 'completion' && record.counted !== undefined && record.more?.completed !== true;
+  const emptied = deposit === undefined ? record : withoutDeposit(record);
+  if (!isFirst) return emptied === record ? undefined : emptied;
+  return asCompleted({ ...emptied, counted: originals?.[0] ?? record.counted });
+}
+
+/** Another completion had its room: what follows counts for itself. */
+function spent(counted: Counted): Counted {
+  return { ...counted, leftMinor: 0, transactions: 0, moves: [], accountMinor: 0, partnerMinor: 0 };
+}
 
 function outageTakes({ issuer, message, rules: { outageCaps }, facts }: StandInRequest, { counted }: Decided, account: string | undefined, partitions: number): { readonly guardId: string; readonly moves: readonly GuardMove[] } {
   const isCapped = outageCaps.issuer !== undefined || (outageCaps.account !== undefined && account !== undefined);

@@ -10,7 +10,7 @@ import { asPaid, completedBy, entryText, kept, lessened, noFloor, settle, take }
 import type { Held } from './stand-in-deposit.ts';
 import { entryOf } from './stand-in-entry.ts';
 import { hostApproval, withHostApproval } from './stand-in-known.ts';
-import type { DepositOrder, Done as StandInDone, StandInHead, ToldMessage } from './stand-in-message.ts';
+import type { Done as StandInDone, StandInHead, ToldMessage } from './stand-in-message.ts';
 import { aliasFor, aliasOf, isMeant } from './stand-in-place.ts';
 import { keyOf, moreOf, originalKeysOf, recordOf, tombstone } from './stand-in-record.ts';
 import type { Deposit, StandInRecord } from './stand-in-record.ts';
@@ -71,7 +71,8 @@ export function applyTold(head: StandInHead, records: Records, told: ToldMessage
   const takes = message.class !== 'reversal' && found.kind !== 'reversed' && (isRequest ? isApproved : isTold);
   const held = untold !== undefined ? kept(untold.deposit) : takes && !isRequest ? advisedDeposit(told, completed) : settledDeposit(told, asked, found.kind === 'reversed', completed);
   moves.push(...held.moves);
-  if (takes && completed !== undefined && original !== undefined && looked !== undefined) puts.push([looked.key, withoutDeposit(original)]);
+  const emptied = !takes || original === undefined ? original : afterCompletion(message, completed === undefined ? original : withoutDeposit(original));
+  if (emptied !== undefined && emptied !== original && looked !== undefined) puts.push([looked.key, emptied]);
   const record: StandInRecord = {
     ...recordOf(message, id, by, response), amount: response.amount ?? message.amount, isReversed: told.isReversed || found.kind === 'reversed', sent, advised, names: nameOf(original),
     counted, guardId: counted === undefined ? '' : (asked?.guardId ?? ''), telling: isTold ? 'due' : 'no',
@@ -87,7 +88,7 @@ export function applyTold(head: StandInHead, records: Records, told: ToldMessage
     card, known, puts, fresh: freshOf(records, found.at), takes: moves, alias: message.class === 'reversal' || asked !== undefined ? undefined : aliasFor(key, message),
     done: {
       key, record, entry: entryText(entryOf(message, nowMs, by, response, [], flagged, originalId), moves), counters: rules.counters, takes: [], pin: hasRightPin ? 'right' : undefined,
-      hostApproved: approval, completes: takes ? completesOf(message, told.deposit) : undefined, isUndone: asked?.counted !== undefined && counted === undefined,
+      hostApproved: approval, completes: takes ? completesOf(message) : undefined, isUndone: asked?.counted !== undefined && counted === undefined,
       ...(message.class !== 'reversal' || message.fault !== undefined || looked === undefined ? {} : { original: { keys: originalKeysOf(message), alias: message.original === undefined ? aliasOf(message) : undefined, leftMinor: message.actualMinor ?? 0, unknown: tombstone(message) } }),
     },
   }, { kind: 'answered', record, note: undefined, decision: undefined }, journal);
@@ -121,7 +122,16 @@ export function withoutDeposit(record: StandInRecord): StandInRecord {
   return record.more?.deposit === undefined ? record : { ...record, more: moreOf({ ...record.more, deposit: undefined }) };
 }
 
+/** Whoever has approved its completion: what stand-in counted of it is that one's. */
+export function afterCompletion({ purpose }: Pick<CardMessage, 'purpose'>, record: StandInRecord): StandInRecord {
+  return purpose !== 'completion' || record.counted === undefined || record.more?.completed === true ? record : asCompleted(record);
+}
+
+export function asCompleted(record: StandInRecord): StandInRecord {
+  return { ...record, more: moreOf({ ...record.more, completed: true }) };
+}
+
 /** For another ledger, which may know of it: where what it completes may be. */
-export function completesOf(message: CardMessage, order: DepositOrder | undefined): StandInDone['completes'] {
-  return order !== undefined && message.purpose === 'completion' && message.original !== undefined ? { keys: originalKeysOf(message), by: tombstone(message) } : undefined;
+export function completesOf(message: CardMessage): StandInDone['completes'] {
+  return message.purpose === 'completion' && message.original !== undefined ? { keys: originalKeysOf(message), by: tombstone(message) } : undefined;
 }

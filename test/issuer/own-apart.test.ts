@@ -8,7 +8,7 @@ import type { CardMessage, LimitRule } from '../../src/message/message.ts';
 import { newActivity } from '../../src/standin/activity.ts';
 import { newExposure } from '../../src/standin/exposure.ts';
 import type { StandInRules } from '../../src/standin/rules.ts';
-import { againOf, cardRecord, Ledger, message, reversalOf, startMs } from '../account/fixture.ts';
+import { againOf, cardRecord, Ledger, message, reference, reversalOf, startMs } from '../account/fixture.ts';
 import type { MessageChange } from '../account/fixture.ts';
 import { openRules } from '../standin/fixture.ts';
 
@@ -83,6 +83,16 @@ describe('what was left when it was last seen is divided among the switches', ()
     const decision = apart.ask(message('0200', 100, guarded));
     expect(decision.response.reason).toBe('1820');
     expect(decision.checks).toContainEqual({ check: 'partnerBalance', outcome: 'fail', value: 'the partner’s balance is not known' });
+  });
+
+  test('the reversal of an authorization that was completed gives nothing back', () => {
+    const apart = new Apart(seen(1_000), { switches: 2 });
+    const first = message('0100', 300, { purpose: 'preauthorization' });
+    const completion = message('0200', 300, { purpose: 'completion', original: reference(first) });
+    expect([first, completion, reversalOf(first)].map((each) => apart.ask(each).response.reason)).toEqual(['0000', '0000', '4000']);
+    expect(apart.ask(message('0200', 201)).response.reason).toBe('1016');
+    expect(apart.ask(reversalOf(completion)).response.reason).toBe('4000');
+    expect(apart.ask(message('0200', 500)).response.reason).toBe('0000');
   });
 
   test('what is reversed is a switch’s to give away again', () => {

@@ -1,6 +1,8 @@
 /** What follows an authorization of a remote issuer's card, over real sockets: increments, completions and advices, forwarded and in stand-in, in the names that the issuer knows. */
 import { afterEach, expect, test } from 'vitest';
 import type { Draft } from '../../src/iso8583/draft.ts';
+import { MemoryStore } from '../../src/store/memory.ts';
+import { FaultyStore } from '../fault/faulty-store.ts';
 import { until } from './fixture.ts';
 import type { Acquirer } from './fixture.ts';
 import { buys, code, hostPan, issuerComes, reverses, startHostSwitch, stopHosts } from './hosts.ts';
@@ -94,4 +96,53 @@ test('a completion that is asked for, and not answered in time, is decided by st
   await at.delivered();
   expect(issuer.types()).toEqual(['0100', '0200', '0420', '0220']);
   expect(issuer.host.summary).toMatchObject({ doubles: 0, reversalsUnknown: 0 });
+});
+
+test('in stand-in a second completion of one authorization is room of its own, and no third comes for nothing', async () => {
+  const at = await startHostSwitch({ issuer: { standIn } });
+  const shop = await at.call();
+  expect(code(await shop.ask(preauthorizes(shop, 1, 4_000)))).toBe('0110 00');
+  const answers: string[] = [];
+  for (const stan of [2, 3, 4]) answers.push(code(await shop.ask(completes(shop, stan, 1, 4_000, '200'))));
+  // The day has 100.00: the first takes the place of the authorization, the second is 40.00 more.
+  expect(answers).toEqual(['0210 00', '0210 00', '0210 61']);
+});
+
+test('a completion that this node’s file decided leaves its authorization to the issuer as it was told', async () => {
+  const store = new FaultyStore(new MemoryStore({ partitions: 1, now: () => Date.now() }), undefined);
+  const at = await startHostSwitch({ store, issuer: { standIn } });
+  const shop = await at.call();
+  store.fail({ nth: 1, kind: 'before', persistent: true, on: 'all' });
+  expect(code(await shop.ask(preauthorizes(shop, 1, 5_000)))).toBe('0110 00');
+  expect(code(await shop.ask(completes(shop, 2, 1, 2_000, '200')))).toBe('0210 00');
+  store.heal();
+  await until(() => at.lines.some(({ event }) => event === 'switch counts with the store again'), 'the store has it');
+  const issuer = await issuerComes(at);
+  await at.delivered();
+  expect(issuer.types()).toEqual(['0120', '0220']);
+  expect(issuer.host.exposureMinor(hostPan)).toBe(2_000);
+});
+
+test('in stand-in the reversal of an authorization that was completed makes no room', async () => {
+  const at = await startHostSwitch({ issuer: { standIn } });
+  const shop = await at.call();
+  expect(code(await shop.ask(preauthorizes(shop, 1, 6_000)))).toBe('0110 00');
+  expect(code(await shop.ask(completes(shop, 2, 1, 6_000, '200')))).toBe('0210 00');
+  expect(code(await shop.ask(reverses(shop, 3, 1, { 4: amount(6_000) })))).toBe('0430 00');
+  expect(code(await shop.ask(buys(shop, 4, { 4: amount(4_100) })))).toBe('0110 61');
+  expect(code(await shop.ask(buys(shop, 5, { 4: amount(4_000) })))).toBe('0110 00');
+});
+
+test.for(['220', '200'])('what a completion used while the store was away is used when it is back (%s)', async (type) => {
+  const store = new FaultyStore(new MemoryStore({ partitions: 1, now: () => Date.now() }), undefined);
+  const at = await startHostSwitch({ store, issuer: { standIn } });
+  const shop = await at.call();
+  store.fail({ nth: 1, kind: 'before', persistent: true, on: 'all' });
+  expect(code(await shop.ask(preauthorizes(shop, 1, 5_000)))).toBe('0110 00');
+  expect(code(await shop.ask(completes(shop, 2, 1, 4_000, type)))).toMatch(/^02.0 00$/);
+  store.heal();
+  await until(() => at.lines.some(({ event }) => event === 'switch counts with the store again'), 'the store has it');
+  // 40.00 of the day's 100.00 where stand-in has completed it, and 50.00 where the acquirer says so.
+  expect(code(await shop.ask(completes(shop, 3, 1, type === '220' ? 5_100 : 6_100, '200')))).toBe('0210 61');
+  expect(code(await shop.ask(completes(shop, 4, 1, type === '220' ? 5_000 : 6_000, '200')))).toBe('0210 00');
 });
