@@ -70,6 +70,8 @@ export interface RecordMore {
   readonly heard?: true;
   /** A completion has come of it: what stand-in counted of it is that one's, and makes no room for another. */
   readonly completed?: true;
+  /** Of a card whose host pushes its balance: how many of its approvals the host knew of when it was asked. */
+  readonly knownBefore?: number;
 }
 
 /** A reversal that no disk has: whoever finds it when its time has come writes it. */
@@ -147,13 +149,13 @@ export function tombstone(message: CardMessage): StandInRecord {
 
 /** Undefined where there is nothing. */
 export function moreOf(more: { readonly [Name in keyof RecordMore]: RecordMore[Name] | undefined }): RecordMore | undefined {
-  const { proposal, pin, account, deposit, actualMinor, owed, unsure, overdue, namesToo, heard, completed } = more;
+  const { proposal, pin, account, deposit, actualMinor, owed, unsure, overdue, namesToo, heard, completed, knownBefore } = more;
   if (!Object.values(more).some((value) => value !== undefined)) return undefined;
   return {
     ...(proposal === undefined ? {} : { proposal }), ...(pin === undefined ? {} : { pin }), ...(account === undefined ? {} : { account }), ...(deposit === undefined ? {} : { deposit }),
     ...(actualMinor === undefined ? {} : { actualMinor }), ...(owed === undefined ? {} : { owed }), ...(unsure === undefined ? {} : { unsure }),
     ...(overdue === undefined ? {} : { overdue }), ...(namesToo === undefined ? {} : { namesToo }), ...(heard === undefined ? {} : { heard }),
-    ...(completed === undefined ? {} : { completed }),
+    ...(completed === undefined ? {} : { completed }), ...(knownBefore === undefined ? {} : { knownBefore }),
   };
 }
 

@@ -12,7 +12,7 @@ import type { Journal, Put, Records, Result } from './stand-in-change.ts';
 import { takeBack } from './stand-in-counts.ts';
 import { become, depositEntry, entryText, isDeposit, kept, noFloor, release } from './stand-in-deposit.ts';
 import type { Held } from './stand-in-deposit.ts';
-import { withHostApproval } from './stand-in-known.ts';
+import { withHeard, withHostApproval } from './stand-in-known.ts';
 import type { Done, Heard, NotedMessage, Overtaken, RelayMessage, StandInAnswer, StandInHead, TakenBack } from './stand-in-message.ts';
 import { lookUp, placeOf } from './stand-in-place.ts';
 import type { Named, Place } from './stand-in-place.ts';
@@ -31,7 +31,7 @@ export function applyNoted(head: StandInHead, records: Records, { id, token, ent
   const { at, record, moves } = over;
   const puts: Put[] = [...(record === undefined ? [] : [[at, record] as const]), ...late.puts];
   const result = changed(head, token, nowMs, {
-    card: head.card, puts, fresh: freshOf(records, marker), takes: moves,
+    card: head.card, known: heard === undefined ? head.known : withHeard(head.known, heard.id), puts, fresh: freshOf(records, marker), takes: moves,
     done: { key: record === undefined ? '' : takenBack!.key, record, entry: entryText({ ...entry, decidedAtMs: nowMs }, moves), takenBack, heard },
   }, answer, journal);
   return withMarker(result, marker, nowMs);
@@ -73,7 +73,7 @@ export function applyRelay(head: StandInHead, records: Records, { id, done }: Re
   if (typeof was === 'string') return { kind: 'decided', answer: { kind: 'relayed', names: was === '1' ? [] : JSON.parse(was) as SentReference[], overtaken }, change: undefined };
   const record = original === undefined || found.original === undefined ? done.record : naming(done.record, original, found.original);
   const state: Relayed = {
-    card: withSeen(head.card, done.seen), known: done.hostApproved === undefined ? head.known : withHostApproval(head.known, done.hostApproved),
+    card: withSeen(head.card, done.seen), known: relayKnown(head.known, done),
     // What the other ledger could not reach is not its to take.
     moves: done.takes.filter(({ guardId }) => !isDeposit(guardId)).map((move) => ({ ...move, floor: noFloor })), puts: [...found.heard], names: [],
   };
@@ -95,6 +95,12 @@ export function applyRelay(head: StandInHead, records: Records, { id, done }: Re
   const entry = done.entry === '' ? depositEntry('reserved', id, record?.id ?? '', moves, nowMs) : entryText(decodeEntry(done.entry), moves);
   const result = changed(head, token, nowMs, { card, known, puts, fresh: marker, takes: moves, alias: done.alias, done: { ...done, entry, takes: [] } }, { kind: 'relayed', names, overtaken }, journal);
   return withMarker(result, marker, nowMs, names.length === 0 ? '1' : JSON.stringify(names));
+}
+
+/** Of the card's balance: what the host knew of before, the other ledger's places do not say here. */
+function relayKnown(known: StandInHead['known'], { hostApproved, heard }: Done): StandInHead['known'] {
+  const approved = hostApproved === undefined ? known : withHostApproval(known, { ...hostApproved, after: 0 });
+  return heard === undefined ? approved : withHeard(approved, heard.id);
 }
 
 /** What relaying changes, as far as it has come. */
@@ -166,7 +172,7 @@ function relayRecord(state: Relayed, done: Done, record: StandInRecord, { at, re
   state.puts.push([at, {
     ...record, isReversed: record.isReversed || wasReversed, telling: earlier?.telling === 'done' && earlier.id === record.id ? 'done' : record.telling,
     // What takes back the one that was sent before stays owed.
-    more: moreOf({ ...record.more, deposit: held.deposit, namesToo: isSecond ? bothNames(record, earlier) : (record.more?.namesToo ?? earlier?.more?.namesToo), owed: record.more?.owed ?? (isSecond ? earlier.more?.owed : undefined), heard: record.more?.heard ?? (isSecond ? undefined : earlier?.more?.heard) }),
+    more: moreOf({ ...record.more, deposit: held.deposit, namesToo: isSecond ? bothNames(record, earlier) : (record.more?.namesToo ?? earlier?.more?.namesToo), owed: record.more?.owed ?? (isSecond ? earlier.more?.owed : undefined), heard: record.more?.heard ?? (isSecond ? undefined : earlier?.more?.heard), knownBefore: undefined }),
   }]);
   return held.deposit !== undefined;
 }

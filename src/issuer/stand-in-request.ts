@@ -50,7 +50,7 @@ export function applyAsk(head: StandInHead, records: Records, ask: AskMessage, n
   const own = found.asked?.more?.deposit;
   if (order !== undefined && own === undefined && (order.isOutOfReach === true || refusedGuardId === order.guardId)) return depositRefuses(head, records, found, key, ask, order.isOutOfReach === true ? '9112' : '1820', nowMs, journal);
   const held = order === undefined ? kept(own) : reserve(order, own, completedBy(message, order, original?.record));
-  const record: StandInRecord = { ...recordOf(message, id, 'switch', { reason: '9112', approvalCode: '' }), phase: 'asked', untilMs, sent, more: moreOf({ deposit: held.deposit, owed }) };
+  const record: StandInRecord = { ...recordOf(message, id, 'switch', { reason: '9112', approvalCode: '' }), phase: 'asked', untilMs, sent, more: moreOf({ deposit: held.deposit, owed, knownBefore: ask.keepsBalance === true ? head.known?.shadow?.knownCount : undefined }) };
   return changed(head, token, nowMs, {
     card: head.card, puts: [...found.moved, [found.at, record]], fresh: freshOf(records, found.at), takes: held.moves, alias: aliasFor(key, message),
     done: { key, record, entry: depositEntry('reserved', id, id, held.moves, nowMs) },

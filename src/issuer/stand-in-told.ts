@@ -9,7 +9,8 @@ import { takeBack } from './stand-in-counts.ts';
 import { asPaid, completedBy, entryText, kept, lessened, noFloor, settle, take } from './stand-in-deposit.ts';
 import type { Held } from './stand-in-deposit.ts';
 import { entryOf } from './stand-in-entry.ts';
-import { hostApproval, withHostApproval } from './stand-in-known.ts';
+import { advisedApproval, hostApproval, withHostApproval } from './stand-in-known.ts';
+import type { CardKnown, HostApproval } from './stand-in-known.ts';
 import type { Done as StandInDone, StandInHead, ToldMessage } from './stand-in-message.ts';
 import { aliasFor, aliasOf, isMeant } from './stand-in-place.ts';
 import { keyOf, moreOf, originalKeysOf, recordOf, tombstone } from './stand-in-record.ts';
@@ -65,7 +66,7 @@ export function applyTold(head: StandInHead, records: Records, told: ToldMessage
   }
   const hasRightPin = isApproved && message.pin !== 'absent';
   if (hasRightPin) card = issuerApproved(card);
-  const approval = isApproved && told.keepsBalance === true && counted === undefined ? hostApproval(message, rules, response.amount?.amountMinor, sent) : undefined;
+  const approval = told.keepsBalance === true ? approvalOf(told, known, isApproved && counted === undefined, isTold, asked, original) : undefined;
   if (approval !== undefined) known = withHostApproval(known, approval);
   const completed = completedBy(message, told.deposit, original);
   const takes = message.class !== 'reversal' && found.kind !== 'reversed' && (isRequest ? isApproved : isTold);
@@ -92,6 +93,12 @@ export function applyTold(head: StandInHead, records: Records, told: ToldMessage
       ...(message.class !== 'reversal' || message.fault !== undefined || looked === undefined ? {} : { original: { keys: originalKeysOf(message), alias: message.original === undefined ? aliasOf(message) : undefined, leftMinor: message.actualMinor ?? 0, unknown: tombstone(message) } }),
     },
   }, { kind: 'answered', record, note: undefined, decision: undefined }, journal);
+}
+
+/** What is taken off the balance that the host pushes: what it approved itself, and what an acquirer says that happened. */
+function approvalOf({ message, rules, response, sent, advised }: ToldMessage, known: CardKnown | undefined, isHosts: boolean, isTold: boolean, asked: StandInRecord | undefined, original: StandInRecord | undefined): HostApproval | undefined {
+  if (isHosts) return hostApproval(message, rules, response.amount?.amountMinor, sent, asked);
+  return isTold && message.class !== 'reversal' ? advisedApproval(known, message, rules, advised, original) : undefined;
 }
 
 /** The request's own: it was taken before it went out, and what became of it says what stays. What nobody answered stays until the issuer has taken it back. */

@@ -23,7 +23,7 @@ import { StandInCards } from '../issuer/stand-in-cards.ts';
 import { capFloor, capOf } from '../issuer/stand-in-counts.ts';
 import { openLocalLedger, openStandInLedger } from '../issuer/stand-in-ledger.ts';
 import type { StandInLedger } from '../issuer/stand-in-ledger.ts';
-import type { StandInAnswer } from '../issuer/stand-in-message.ts';
+import type { Heard, StandInAnswer } from '../issuer/stand-in-message.ts';
 import { cardHeadId } from '../issuer/stand-in-record.ts';
 import { StandInRelay } from '../issuer/stand-in-relay.ts';
 import type { StandInRelayOptions } from '../issuer/stand-in-relay.ts';
@@ -224,10 +224,10 @@ export class HostIssuers {
       .sort((one, other) => (one.row.name < other.row.name ? -1 : 1));
   }
 
-  /** Puts a line into the story of a card's transaction. */
-  note(cardToken: string, entry: TransactionEntry): void {
+  /** Puts a line into the story of a card's transaction. @param heard what the issuer knows of from now on */
+  note(cardToken: string, entry: TransactionEntry, heard?: Heard): void {
     const { elapsed } = this.#outside;
-    this.#book.submit(cardToken, { kind: 'noted', id: entry.id, token: cardToken, entry }, (message) => message, elapsed() + noteMs, () => undefined);
+    this.#book.submit(cardToken, { kind: 'noted', id: entry.id, token: cardToken, entry, heard }, (message) => message, elapsed() + noteMs, () => undefined);
   }
 
   /** Lets go of what a transaction holds of its partner's deposit, and takes back what nobody has ended, where its time is over. Resolves when that is done. */

@@ -8,10 +8,12 @@ import type { AdviceFile, FoundAdvice } from '../advice/advice-file.ts';
 import type { QueuedAdvice } from '../advice/advice-queue.ts';
 import type { Advice } from '../advice/advice.ts';
 import { toldEntry } from '../issuer/stand-in-entry.ts';
+import type { Heard } from '../issuer/stand-in-message.ts';
 import type { CardVault } from '../keys/hsm.ts';
 import type { Amount } from '../message/money.ts';
 import { OperationRefused } from '../office/operation.ts';
 import type { Operation } from '../office/operation.ts';
+import { heardOf } from '../switch/host-heard.ts';
 import { whyField } from './operator-tables.ts';
 import { choice, count, text } from './schema-parts.ts';
 
@@ -19,7 +21,8 @@ export interface AdvicesOutside {
   readonly file: AdviceFile;
   readonly vault: CardVault;
   /** Puts a line into the story of a card's transaction. */
-  readonly note: (cardToken: string, entry: ReturnType<typeof toldEntry>) => void;
+  /** @param heard what counts as known to the issuer from now on */
+  readonly note: (cardToken: string, entry: ReturnType<typeof toldEntry>, heard: Heard | undefined) => void;
   readonly log: { event(name: string, fields: Readonly<Record<string, unknown>>): void };
   /** Unix ms. */
   readonly now: () => number;
@@ -136,9 +139,10 @@ async function dropped({ file, vault, note, log, now }: AdvicesOutside, id: stri
   log.event('advice given up', { advice: id, issuer: queued.destination, by, why });
   const { content, cardKey, kind } = advice;
   if (content.what === 'decision') {
+    // Whoever gives it up has told the issuer some other way, or wants no more of it.
     const flags = ['adviceGivenUp', `by:${by}`, `why:${why}`];
     const told = { id, messageId: content.messageId, token: cardKey, maskedPan: maskedPanOf(advice, vault), class: content.trace.class, version: '1987', mti: usualMti[kind] ?? '0120', station: content.trace.station, own: content.own, flags } as const;
-    note(cardKey, { ...toldEntry(content, told, now()), id: `${id}-dropped`, reason: '9112', decidedBy: 'switch' });
+    note(cardKey, { ...toldEntry(content, told, now()), id: `${id}-dropped`, reason: '9112', decidedBy: 'switch' }, heardOf(advice));
   }
   return { id, dropped: true };
 }

@@ -253,7 +253,7 @@ async function compose(config: Config, opened: (() => Promise<unknown>)[]): Prom
       configured: (kind, name) => config.rows.find((row) => row.kind === kind && row.name === name)?.document,
     },
     issuers: { rows: () => current.issuers, overview: () => issuers.overview, stations: () => current.stations, now, own: () => ({ isAway: ownIsAway(), delivery: accounts.status }) },
-    advices: { file: issuers.advices, vault: hsm, note: (token, entry) => issuers.note(token, entry), log, now },
+    advices: { file: issuers.advices, vault: hsm, note: (token, entry, heard) => issuers.note(token, entry, heard), log, now },
     cards: {
       cards: issuers.cards, vault: hsm, log, now, issuer: (name) => current.issuers.find((row) => row.type === 'host' && row.name === name) as HostIssuerRow | undefined,
       issuerOf: (pan) => new Routing(current.programs, current.ranges).programOf(pan.reveal())?.rules.issuer,

@@ -86,14 +86,6 @@ export function settlePending(exposure: Exposure, id: string, amountMinor: numbe
   return { ...exposure, pendingMinor: exposure.pendingMinor - Math.min(older, amountMinor) };
 }
 
-/** The balance has taken in this one and all before it. One that is not among the latest changes nothing: too much stays pending, never too little. */
-export function settleThrough(exposure: Exposure, id: string): Exposure {
-  const index = exposure.recent.findIndex(([other]) => other === id);
-  if (index < 0) return exposure;
-  const recent = exposure.recent.slice(index + 1);
-  return { ...exposure, recent, pendingMinor: recent.reduce((sum, [, minor]) => sum + minor, 0) };
-}
-
 type StoredExposure = [form: 1 | 2, outageId: number, isOpen: 0 | 1, count: number, amountMinor: number, pendingMinor: number, ...rest: (string | number)[]];
 
 export function encodeExposure({ outageId, isOpen, closedAtMs, count, amountMinor, pendingMinor, recent }: Exposure): string {

@@ -8,15 +8,17 @@ import type { Advice, DecisionContent } from '../advice/advice.ts';
 import type { Sent } from '../host/host.ts';
 import { toldEntry } from '../issuer/stand-in-entry.ts';
 import type { lateEntry } from '../issuer/stand-in-entry.ts';
-import type { Heard, NotedMessage, Overtaken } from '../issuer/stand-in-message.ts';
+import type { Heard, NotedMessage, Overtaken, TakenBack } from '../issuer/stand-in-message.ts';
 import { localOf, recordKey } from '../issuer/stand-in-record.ts';
 import type { StandInRelay } from '../issuer/stand-in-relay.ts';
 import type { CardMessage, MessageClass } from '../message/message.ts';
 import { isApproval } from '../message/reason.ts';
+import type { HostPolicy } from './host-policy.ts';
 import type { HostTelling } from './host-telling.ts';
 import type { UnderWay } from './under-way.ts';
 
 export interface HostHeardOptions {
+  readonly policy: Pick<HostPolicy, 'mode'>;
   readonly advices: Pick<AdviceFile, 'ofCard' | 'find'>;
   readonly book: StandInRelay;
   /** Do other switches use the shared store too? */
@@ -50,10 +52,10 @@ export class HostHeard {
     const { id, cardKey, kind, content } = advice;
     if (content.what !== 'decision') return true;
     const flags = ['issuerTold', ...more, ...(content.standInReason === '' ? [] : [`because:${content.standInReason}`])];
-    const of = { key: recordKey(cardKey, content.trace), transmittedAt: content.trace.transmittedAt, localAt: localOf(content), receivedAtMs: content.receivedAtMs };
     // Whatever the request was: the issuer holds nothing for it any more.
-    const takenBack = kind === 'reversal' && content.function === 'request' && content.trace.class !== 'reversal' ? of : undefined;
-    const heard = this.#options.hasOthers ? heardOf(advice, content, of) : undefined;
+    const takenBack = kind === 'reversal' && content.function === 'request' && content.trace.class !== 'reversal' ? takenBackOf(cardKey, content) : undefined;
+    const { hasOthers, policy } = this.#options;
+    const heard = hasOthers || policy.mode === 'hostWithShadowBalance' ? heardOf(advice) : undefined;
     const entry = toldEntry(content, { id, messageId: content.messageId, token: cardKey, maskedPan, class: kind as MessageClass, version, mti, station, own: content.own, flags }, this.#options.now());
     const noted = await this.note(cardKey, entry, { takenBack, heard });
     if (noted?.overtaken !== undefined) return await this.overtaken(advice, noted.overtaken);
@@ -85,10 +87,14 @@ export class HostHeard {
   }
 }
 
-/** Undefined: nothing of it can stand. */
-function heardOf({ id: adviceId, kind }: Advice, content: DecisionContent, of: Pick<Heard, 'key' | 'transmittedAt' | 'localAt' | 'receivedAtMs'>): Heard | undefined {
-  const { messageId, own, trace, approved, amount, reason } = content;
-  if (kind === 'reversal' || !isApproval(reason)) return undefined;
+/** What the issuer knows once it has this advice. Undefined: nothing of it can stand. */
+export function heardOf({ id: adviceId, kind, cardKey, content }: Advice): Heard | undefined {
+  if (content.what !== 'decision' || kind === 'reversal' || !isApproval(content.reason)) return undefined;
+  const { messageId, own, trace, approved, amount } = content;
   const name = { class: trace.class, function: 'advice', stan: own.stan, transmittedAt: own.transmittedAt, localAt: trace.localAt, acquirer: trace.acquirer } as const;
-  return { ...of, id: messageId, adviceId, name, amountMinor: (approved ?? amount)?.amountMinor ?? 0 };
+  return { ...takenBackOf(cardKey, content), id: messageId, adviceId, name, amountMinor: (approved ?? amount)?.amountMinor ?? 0 };
+}
+
+function takenBackOf(cardKey: string, content: DecisionContent): TakenBack {
+  return { key: recordKey(cardKey, content.trace), transmittedAt: content.trace.transmittedAt, localAt: localOf(content), receivedAtMs: content.receivedAtMs };
 }

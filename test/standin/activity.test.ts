@@ -3,7 +3,7 @@ import { deepStrictEqual, strictEqual } from 'node:assert/strict';
 import { describe, expect, it, test } from 'vitest';
 import { decodeActivity, encodeActivity, hasSeen, move, newActivity, scopesMax, usedOf, windowAt, withSeen } from '../../src/standin/activity.ts';
 import type { Activity, Moment, Move } from '../../src/standin/activity.ts';
-import { addPending, closeOutage, decodeExposure, encodeExposure, moveInOutage, newExposure, openOutage, sameOutageMs, settlePending, settleThrough, usedInOutage } from '../../src/standin/exposure.ts';
+import { addPending, closeOutage, decodeExposure, encodeExposure, moveInOutage, newExposure, openOutage, sameOutageMs, settlePending, usedInOutage } from '../../src/standin/exposure.ts';
 import type { Exposure } from '../../src/standin/exposure.ts';
 import type { Counter, Span } from '../../src/standin/rules.ts';
 import { startDay, startMonth, startMs } from '../account/fixture.ts';
@@ -113,19 +113,10 @@ describe('an exposure', () => {
     expect(openOutage(closed, 5000 + sameOutageMs)).toMatchObject({ outageId: 5000 + sameOutageMs, isOpen: true, count: 0, amountMinor: 0 });
   });
 
-  it('holds what is pending until the balance that a host pushes has seen it', () => {
-    const three = addPending(addPending(addPending(newExposure, 'a', 10), 'b', 20), 'c', 30);
-    expect(settleThrough(three, 'b')).toMatchObject({ pendingMinor: 30, recent: [['c', 30]] });
-    expect(settleThrough(three, 'c')).toMatchObject({ pendingMinor: 0, recent: [] });
-    expect(settleThrough(three, 'unknown')).toBe(three);
-  });
-
   it('never holds less than what is pending, however much it is', () => {
     let exposure = newExposure;
     for (let n = 0; n < 100; n += 1) exposure = addPending(exposure, `m${n}`, 1);
     expect([exposure.pendingMinor, exposure.recent.length]).toEqual([100, 32]);
-    expect(settleThrough(exposure, 'm5').pendingMinor).toBe(100);
-    expect(settleThrough(exposure, 'm98').pendingMinor).toBe(1);
     let settled: Exposure = exposure;
     for (let n = 0; n < 100; n += 1) {
       settled = settlePending(settled, `m${n}`, 1);

@@ -162,3 +162,44 @@ test('a balance that is older than the rules allow is none', async () => {
   expect(await push(at, 100_000)).toBe('known');
   expect(code(await shop.ask(buys(shop, 2)))).toBe('0110 00');
 });
+
+test('what stand-in approved, and the host has not heard of yet, is taken off a balance that names a later authorization', async () => {
+  const at = await startHostSwitch({ issuer: shadow });
+  const shop = await at.call();
+  const ask = async (stan: number): Promise<string> => code(await shop.ask(buys(shop, stan)));
+  expect(await push(at, 3_000)).toBe('known');
+  expect(await ask(1)).toBe('0110 00');
+  const issuer = await issuerComes(at, [{ do: 'ignore', match: { mti: 'x12x' } }]);
+  expect(await ask(2)).toBe('0110 00');
+  await issuer.host.kill();
+  await until(() => at.issuers.status('demo-host')?.phase !== 'closed', 'the issuer is gone');
+  // What the host has of the 30.00 by now: it knows of the second, and of no other.
+  const [, second = ''] = await namesOf(at);
+  expect(await push(at, 1_750, second)).toBe('known');
+  expect(await ask(3)).toBe('0110 51');
+});
+
+test('what an acquirer tells of, and the host has not heard of yet, is taken off its balance, and off what stand-in may approve', async () => {
+  const at = await startHostSwitch({ issuer: shadow });
+  const shop = await at.call();
+  expect(await push(at, 3_000)).toBe('known');
+  expect(code(await shop.ask(buys(shop, 1, { 4: '000000001800', 38: '123456', 39: '00' }, '220')))).toBe('0230 00');
+  expect(code(await shop.ask(buys(shop, 2)))).toBe('0110 51');
+  expect(code(await shop.ask(buys(shop, 3, { 4: '000000001800', 39: '05' }, '220')))).toBe('0230 00');
+  expect(code(await shop.ask(buys(shop, 4, { 4: '000000001200' })))).toBe('0110 00');
+});
+
+test('a balance that names what stand-in approved has all that the host had heard of then', async () => {
+  const at = await startHostSwitch({ issuer: shadow, isStoreShared: false });
+  const shop = await at.call();
+  const ask = async (stan: number): Promise<string> => code(await shop.ask(buys(shop, stan)));
+  expect(await push(at, 5_000)).toBe('known');
+  expect([await ask(1), await ask(2)]).toEqual(['0110 00', '0110 00']);
+  const issuer = await issuerComes(at);
+  await at.delivered();
+  await issuer.host.kill();
+  await until(() => at.issuers.status('demo-host')?.phase !== 'closed', 'the issuer is gone');
+  const [, second = ''] = await namesOf(at);
+  expect(await push(at, 2_500, second)).toBe('known');
+  expect([await ask(3), await ask(4), await ask(5)]).toEqual(['0110 00', '0110 00', '0110 51']);
+});
