@@ -4,10 +4,10 @@
  * Invariants: each request is told of its own user, balance and row alone; a number is in the book for good before anybody goes on with it; a row that a
  * crash leaves unsettled is settled by whoever comes by, so that settling waits for no disk.
  */
+import { Gathered } from '../base/gathered.ts';
 import type { Book } from '../book/book.ts';
 import type { BalanceState } from './balance-rows.ts';
 import type { NewCardRow } from './card-rows.ts';
-import { Gathered } from './gathered.ts';
 import type { Kyc, PersonState } from './person-rows.ts';
 
 /** Whose card, and on which balance. */

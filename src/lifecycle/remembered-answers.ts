@@ -12,9 +12,9 @@
  * that a card number may be in: no table, journal or log has one from there.
  */
 import { createHmac } from 'node:crypto';
+import { Gathered } from '../base/gathered.ts';
 import { maskText } from '../base/mask.ts';
 import type { Book, Param, Queries } from '../book/book.ts';
-import { Gathered } from './gathered.ts';
 
 export interface AnswerKey {
   /** Kind and id, as in `partner:shops`. */

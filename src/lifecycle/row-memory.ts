@@ -6,6 +6,9 @@
  * Invariants: an answer is never from a reading that began more than `staleMsMax` before it was asked for, nor from one that began before `forget`; what is
  * older is not kept beyond the next reading, and never more than `rowsMax`; that there is none is not remembered. Money and secrets do not belong in here.
  */
+import { gatheredReading } from '../base/gathered.ts';
+import type { Gathered } from '../base/gathered.ts';
+
 export interface RowMemoryOptions<Row> {
   /** What there is now of these keys. @throws what the book throws */
   readonly read: (keys: readonly string[]) => Promise<ReadonlyMap<string, Row>>;
@@ -31,15 +34,14 @@ export class RowMemory<Row> {
   readonly #rowsMax: number;
   /** In the order of their readings. */
   readonly #known = new Map<string, Known<Row>>();
-  /** What the next reading is for. */
-  #wanted = new Map<string, PromiseWithResolvers<Row | undefined>>();
-  #isReading = false;
+  readonly #reading: Gathered<string, Row | undefined>;
   /** How often all was forgotten. */
   #forgotten = 0;
 
   constructor(options: RowMemoryOptions<Row>) {
     this.#options = options;
     this.#rowsMax = options.rowsMax ?? rowsMaxDefault;
+    this.#reading = gatheredReading(keysPerReadMax, async (keys) => await this.#read(keys));
   }
 
   /** How many rows are kept. */
@@ -51,13 +53,7 @@ export class RowMemory<Row> {
   get(key: string): Row | undefined | Promise<Row | undefined> {
     const known = this.#known.get(key);
     if (known !== undefined && this.#options.elapsed() - known.readAtMs < staleMsMax) return known.row;
-    let waiting = this.#wanted.get(key);
-    if (waiting === undefined) {
-      waiting = Promise.withResolvers();
-      this.#wanted.set(key, waiting);
-      if (!this.#isReading) void this.#readAll();
-    }
-    return waiting.promise;
+    return this.#reading.add(key);
   }
 
   /** Nothing that is known, or being read, holds for whoever asks from now on. */
@@ -66,28 +62,13 @@ export class RowMemory<Row> {
     this.#known.clear();
   }
 
-  async #readAll(): Promise<void> {
-    this.#isReading = true;
-    // Whoever comes in the same turn of the event loop goes along.
-    await Promise.resolve();
-    while (this.#wanted.size > 0) {
-      const wanted = [...this.#wanted].slice(0, keysPerReadMax);
-      for (const [key] of wanted) this.#wanted.delete(key);
-      const forgotten = this.#forgotten;
-      const readAtMs = this.#options.elapsed();
-      this.#dropOld(readAtMs);
-      try {
-        const found = await this.#options.read(wanted.map(([key]) => key));
-        for (const [key, { resolve }] of wanted) {
-          const row = found.get(key);
-          if (row !== undefined && forgotten === this.#forgotten) this.#keep(key, { row, readAtMs });
-          resolve(row);
-        }
-      } catch (error) {
-        for (const [, { reject }] of wanted) reject(error);
-      }
-    }
-    this.#isReading = false;
+  async #read(keys: readonly string[]): Promise<ReadonlyMap<string, Row>> {
+    const forgotten = this.#forgotten;
+    const readAtMs = this.#options.elapsed();
+    this.#dropOld(readAtMs);
+    const found = await this.#options.read(keys);
+    if (forgotten === this.#forgotten) for (const [key, row] of found) this.#keep(key, { row, readAtMs });
+    return found;
   }
 
   #keep(key: string, known: Known<Row>): void {

@@ -8,6 +8,8 @@
  * this one ended (`forget`) ends at once, whatever is being read meanwhile; no token is kept, its digest is.
  */
 import { hash } from 'node:crypto';
+import { gatheredReading } from '../base/gathered.ts';
+import type { Gathered } from '../base/gathered.ts';
 
 export interface CachedSession {
   readonly sessionId: string;
@@ -33,6 +35,7 @@ export interface SessionCacheOptions<Session extends CachedSession> {
 export const staleMsMaxDefault = 1_000;
 /** More than are open at once anywhere; beyond it, the one that was read longest ago goes. */
 const sessionsMax = 50_000;
+const digestsPerReadMax = 1_000;
 export const tokenBytes = 32;
 const tokenForm = /^[A-Za-z0-9_-]{43}$/;
 
@@ -51,15 +54,14 @@ export class SessionCache<Session extends CachedSession> {
   readonly #staleMsMax: number;
   readonly #known = new Map<string, Known<Session>>();
   readonly #bySubject = new Map<string, Set<string>>();
-  /** What the next reading is for. */
-  #wanted = new Map<string, PromiseWithResolvers<Session | undefined>>();
-  #isReading = false;
-  /** Whose sessions ended here since the reading began. */
-  readonly #ended = new Set<string>();
+  readonly #reading: Gathered<string, Session | 'ended' | undefined>;
+  /** Whose sessions ended here since the reading that is under way began; undefined: none is. */
+  #ended: Set<string> | undefined;
 
   constructor(options: SessionCacheOptions<Session>) {
     this.#options = options;
     this.#staleMsMax = options.staleMsMax ?? staleMsMaxDefault;
+    this.#reading = gatheredReading(digestsPerReadMax, async (digests) => await this.#read(digests));
   }
 
   /**
@@ -77,48 +79,37 @@ export class SessionCache<Session extends CachedSession> {
 
   /** Nothing of what is known of this one's sessions holds any longer. */
   forget(subject: string): void {
-    if (this.#isReading) this.#ended.add(subject);
+    this.#ended?.add(subject);
     for (const digest of this.#bySubject.get(subject) ?? []) this.#known.delete(digest);
     this.#bySubject.delete(subject);
   }
 
   async #asked(digest: string): Promise<Session | undefined> {
-    let waiting = this.#wanted.get(digest);
-    if (waiting === undefined) {
-      waiting = Promise.withResolvers();
-      this.#wanted.set(digest, waiting);
-      if (!this.#isReading) void this.#readAll();
+    for (;;) {
+      const session = await this.#reading.add(digest);
+      if (session !== 'ended') return session;
     }
-    return await waiting.promise;
   }
 
-  async #readAll(): Promise<void> {
-    this.#isReading = true;
-    while (this.#wanted.size > 0) {
-      const wanted = this.#wanted;
-      this.#wanted = new Map();
-      this.#ended.clear();
-      const readAtMs = this.#options.elapsed();
-      try {
-        const found = await this.#options.read([...wanted.keys()]);
-        for (const [digest, waiting] of wanted) this.#found(digest, waiting, found.get(digest), readAtMs);
-      } catch (error) {
-        for (const { reject } of wanted.values()) reject(error);
+  /** `ended`: it may have been read before it ended here. */
+  async #read(digests: readonly string[]): Promise<ReadonlyMap<string, Session | 'ended'>> {
+    const ended = new Set<string>();
+    this.#ended = ended;
+    const readAtMs = this.#options.elapsed();
+    try {
+      const found = new Map<string, Session | 'ended'>();
+      const sessions = await this.#options.read(digests);
+      for (const digest of digests) {
+        const session = sessions.get(digest);
+        const isEnded = session !== undefined && ended.has(session.subject);
+        this.#drop(digest);
+        if (session !== undefined && !isEnded) this.#keep(digest, { session, readAtMs });
+        if (session !== undefined) found.set(digest, isEnded ? 'ended' : session);
       }
+      return found;
+    } finally {
+      this.#ended = undefined;
     }
-    this.#isReading = false;
-  }
-
-  #found(digest: string, waiting: PromiseWithResolvers<Session | undefined>, session: Session | undefined, readAtMs: number): void {
-    if (session !== undefined && this.#ended.has(session.subject)) {
-      const again = this.#wanted.get(digest);
-      if (again === undefined) this.#wanted.set(digest, waiting);
-      else again.promise.then(waiting.resolve, waiting.reject);
-      return;
-    }
-    this.#drop(digest);
-    if (session !== undefined) this.#keep(digest, { session, readAtMs });
-    waiting.resolve(session);
   }
 
   #keep(digest: string, known: Known<Session>): void {

@@ -6,6 +6,8 @@
 import { decodeAccount } from '../account/account.ts';
 import type { Account } from '../account/account.ts';
 import { assert } from '../base/assert.ts';
+import { gatheredReading } from '../base/gathered.ts';
+import type { Gathered } from '../base/gathered.ts';
 import type { AccountHeads } from '../lifecycle/desk-client.ts';
 import { partitionOf, StoreFenced } from '../store/store.ts';
 import type { Store } from '../store/store.ts';
@@ -15,37 +17,35 @@ const attemptsMax = 3;
 
 export class StoreHeads implements AccountHeads {
   readonly #store: Pick<Store, 'partitions' | 'epochs' | 'heads' | 'findAccounts'>;
-  readonly #accounts: Asked<Account>;
-  readonly #tokens: Asked<string>;
+  readonly #accounts: Gathered<string, Account | undefined>;
+  readonly #tokens: Gathered<string, string | undefined>;
   #epochs: readonly number[] | undefined;
 
   /** @param atTurnEnd runs at the end of this turn of the event loop */
   constructor(store: Pick<Store, 'partitions' | 'epochs' | 'heads' | 'findAccounts'>, atTurnEnd: (work: () => void) => void) {
     this.#store = store;
-    this.#accounts = new Asked(atTurnEnd, async (ids) => await this.#readAccounts(ids));
-    this.#tokens = new Asked(atTurnEnd, async (tokens) => await this.#readTokens(tokens));
+    this.#accounts = gatheredReading(idsPerReadMax, async (ids) => await this.#readAccounts(ids), atTurnEnd);
+    this.#tokens = gatheredReading(idsPerReadMax, async (tokens) => mapOf(tokens, await store.findAccounts(tokens)), atTurnEnd);
   }
 
   /** @throws what the store throws */
   async accounts(ids: readonly string[]): Promise<ReadonlyMap<string, Account>> {
-    return await this.#accounts.get(ids);
+    return await foundOf(this.#accounts, ids);
   }
 
   /** @throws what the store throws */
   async accountsOfCards(tokens: readonly string[]): Promise<ReadonlyMap<string, string>> {
-    return await this.#tokens.get(tokens);
+    return await foundOf(this.#tokens, tokens);
   }
 
   async #readAccounts(ids: readonly string[]): Promise<ReadonlyMap<string, Account>> {
     const byPartition = Map.groupBy(ids, (id) => partitionOf(id, this.#store.partitions));
     const found = new Map<string, Account>();
-    await Promise.all([...byPartition].map(async ([partition, asked]) => {
-      for (let from = 0; from < asked.length; from += idsPerReadMax) await this.#readPage(partition, asked.slice(from, from + idsPerReadMax), found);
-    }));
+    await Promise.all([...byPartition].map(async ([partition, asked]) => await this.#readPartition(partition, asked, found)));
     return found;
   }
 
-  async #readPage(partition: number, ids: readonly string[], found: Map<string, Account>): Promise<void> {
+  async #readPartition(partition: number, ids: readonly string[], found: Map<string, Account>): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       this.#epochs ??= await this.#store.epochs();
       const epoch = this.#epochs[partition];
@@ -63,60 +63,19 @@ export class StoreHeads implements AccountHeads {
       }
     }
   }
-
-  async #readTokens(tokens: readonly string[]): Promise<ReadonlyMap<string, string>> {
-    const found = new Map<string, string>();
-    for (let from = 0; from < tokens.length; from += idsPerReadMax) {
-      const page = tokens.slice(from, from + idsPerReadMax);
-      const accounts = await this.#store.findAccounts(page);
-      for (const [index, token] of page.entries()) {
-        const account = accounts[index];
-        if (account !== undefined) found.set(token, account);
-      }
-    }
-    return found;
-  }
 }
 
-/** Questions that wait for a reading, together. Invariant: a question is answered by a reading that began after it. */
-class Asked<Value> {
-  readonly #atTurnEnd: (work: () => void) => void;
-  readonly #read: (keys: readonly string[]) => Promise<ReadonlyMap<string, Value>>;
-  #next: { readonly keys: Set<string>; readonly told: PromiseWithResolvers<ReadonlyMap<string, Value>> } | undefined;
-  #isReading = false;
+/** Those that were found, of these. */
+async function foundOf<Value>(reading: Gathered<string, Value | undefined>, keys: readonly string[]): Promise<ReadonlyMap<string, Value>> {
+  const values = await Promise.all(keys.map(async (key) => await reading.add(key)));
+  return mapOf(keys, values);
+}
 
-  constructor(atTurnEnd: (work: () => void) => void, read: (keys: readonly string[]) => Promise<ReadonlyMap<string, Value>>) {
-    this.#atTurnEnd = atTurnEnd;
-    this.#read = read;
+function mapOf<Value>(keys: readonly string[], values: readonly (Value | undefined)[]): ReadonlyMap<string, Value> {
+  const found = new Map<string, Value>();
+  for (const [index, key] of keys.entries()) {
+    const value = values[index];
+    if (value !== undefined) found.set(key, value);
   }
-
-  async get(asked: readonly string[]): Promise<ReadonlyMap<string, Value>> {
-    this.#next ??= { keys: new Set(), told: Promise.withResolvers() };
-    const { keys, told } = this.#next;
-    for (const key of asked) keys.add(key);
-    if (!this.#isReading) {
-      this.#isReading = true;
-      this.#atTurnEnd(() => void this.#readAll());
-    }
-    const all = await told.promise;
-    const own = new Map<string, Value>();
-    for (const key of asked) {
-      const value = all.get(key);
-      if (value !== undefined) own.set(key, value);
-    }
-    return own;
-  }
-
-  async #readAll(): Promise<void> {
-    for (let now = this.#next; now !== undefined; now = this.#next) {
-      this.#next = undefined;
-      const { keys, told } = now;
-      await this.#read([...keys]).then(told.resolve, told.reject);
-      // Who is answered now may ask again at once, and goes along.
-      if (this.#next !== undefined) await new Promise<void>((resolve) => {
-        this.#atTurnEnd(resolve);
-      });
-    }
-    this.#isReading = false;
-  }
+  return found;
 }

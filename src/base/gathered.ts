@@ -1,19 +1,24 @@
 /**
- * Statements of many callers as one: while one is under way, what comes waits together and goes next. Invariant: an item is in one statement only.
+ * What many ask for as one: while one run is under way, what comes waits together and goes next. Invariants: an item is in one run only, which begins after
+ * it was added; no two are under way.
  */
 export class Gathered<Item, Result> {
   readonly #run: (take: () => readonly Item[]) => Promise<readonly Result[]>;
   readonly #itemsMax: number;
+  readonly #begin: (work: () => void) => void;
   #waiting: Waiting<Item, Result>[] = [];
   #isRunning = false;
 
   /**
+   * @param itemsMax of one run
    * @param run takes the items once, as late as it can, since what comes until then goes along; results in their order, one for each. What it does
    *   not take before it throws is refused with it
+   * @param begin when a run may begin: whoever comes until then goes along. Within this turn of the event loop where not given
    */
-  constructor(itemsMax: number, run: (take: () => readonly Item[]) => Promise<readonly Result[]>) {
+  constructor(itemsMax: number, run: (take: () => readonly Item[]) => Promise<readonly Result[]>, begin: (work: () => void) => void = queueMicrotask) {
     this.#itemsMax = itemsMax;
     this.#run = run;
+    this.#begin = begin;
   }
 
   async add(item: Item): Promise<Result> {
@@ -26,9 +31,11 @@ export class Gathered<Item, Result> {
   async #turn(): Promise<void> {
     if (this.#isRunning) return;
     this.#isRunning = true;
-    // Whoever comes in the same turn of the event loop goes along.
-    await Promise.resolve();
     while (this.#waiting.length > 0) {
+      // Also between two: who is answered now may ask again at once.
+      await new Promise<void>((resolve) => {
+        this.#begin(resolve);
+      });
       let taken: readonly Waiting<Item, Result>[] | undefined;
       const take = (): readonly Waiting<Item, Result>[] => (taken ??= this.#waiting.splice(0, this.#itemsMax));
       try {
@@ -46,4 +53,15 @@ interface Waiting<Item, Result> {
   readonly item: Item;
   readonly resolve: (result: Result) => void;
   readonly reject: (error: unknown) => void;
+}
+
+/** Readings by key: what was found of each, or none. @param read of keys that differ @param begin as of `Gathered` */
+export function gatheredReading<Value>(
+  keysMax: number, read: (keys: readonly string[]) => Promise<ReadonlyMap<string, Value>>, begin?: (work: () => void) => void,
+): Gathered<string, Value | undefined> {
+  return new Gathered(keysMax, async (take) => {
+    const keys = take();
+    const found = await read([...new Set(keys)]);
+    return keys.map((key) => found.get(key));
+  }, begin);
 }

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Book } from '../../src/book/book.ts';
-import { Gathered } from '../../src/lifecycle/gathered.ts';
+import { Gathered, gatheredReading } from '../../src/base/gathered.ts';
 import { bookFixtures } from '../book/books.ts';
 import type { BookFixture } from '../book/books.ts';
 
@@ -59,4 +59,42 @@ test('who waits for a statement that fails is told so, whether it took them befo
   await expect(gathered.add('b')).rejects.toThrow('after');
   broken = 'never';
   expect(await gathered.add('c')).toBe('c');
+});
+
+test('a run begins when it may, and what comes until then goes along, between two runs as before the first', async () => {
+  const begins: (() => void)[] = [];
+  const runs: (readonly string[])[] = [];
+  const gathered = new Gathered<string, string>(10, async (take) => {
+    runs.push(take());
+    return await Promise.resolve(runs.at(-1)!);
+  }, (work) => begins.push(work));
+  const begin = async (): Promise<void> => {
+    begins.shift()!();
+    await nextTurn();
+  };
+  const all = ['a', 'b'].map(async (item) => await gathered.add(item));
+  all.push((async () => await gathered.add(`${await all[0]!} again`))());
+  await begin();
+  all.push(gathered.add('c'));
+  await begin();
+  expect(await Promise.all(all)).toEqual(['a', 'b', 'a again', 'c']);
+  expect(runs).toEqual([['a', 'b'], ['a again', 'c']]);
+});
+
+test('a key that many ask for is read once for all who wait, and again for who asks while it is read', async () => {
+  const readings: { readonly keys: readonly string[]; readonly answer: (found: ReadonlyMap<string, number>) => void }[] = [];
+  const gathered = gatheredReading<number>(10, async (keys) => {
+    const { promise, resolve } = Promise.withResolvers<ReadonlyMap<string, number>>();
+    readings.push({ keys, answer: resolve });
+    return await promise;
+  });
+  const first = Promise.all(['a', 'b', 'a'].map(async (key) => await gathered.add(key)));
+  await nextTurn();
+  const second = gathered.add('a');
+  readings[0]!.answer(new Map([['a', 1]]));
+  expect(await first).toEqual([1, undefined, 1]);
+  await nextTurn();
+  readings[1]!.answer(new Map([['a', 2]]));
+  expect(await second).toBe(2);
+  expect(readings.map(({ keys }) => keys)).toEqual([['a', 'b'], ['a']]);
 });
