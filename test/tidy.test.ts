@@ -72,6 +72,21 @@ test('every folder of the source is in the table of who may import whom', () => 
   expect([...folders].sort()).toEqual(Object.keys(mayImport).sort());
 });
 
+test('no file comes back to itself by its imports, those of types included: what two look at stands below both', () => {
+  const below = new Map(sourceFiles.map((file) => [file, importsOf(file).map(({ to }) => to).filter((to) => to.startsWith('src/'))]));
+  const circles: string[] = [];
+  const done = new Set<string>();
+  const look = (file: string, path: readonly string[]): void => {
+    const from = path.indexOf(file);
+    if (from >= 0) circles.push([...path.slice(from), file].join(' -> '));
+    if (from >= 0 || done.has(file)) return;
+    for (const to of below.get(file) ?? []) look(to, [...path, file]);
+    done.add(file);
+  };
+  for (const file of sourceFiles) look(file, []);
+  expect(circles).toEqual([]);
+});
+
 test('what decides and what reads bytes has no clock, no randomness, no input or output, and does not wait', () => {
   const forbidden = /from 'node:|Date\.now|new Date\(|performance\.now|Math\.random|\basync\b|\bawait\b|\bPromise\b|setTimeout|setImmediate|process\./;
   const wrong = sourceFiles

@@ -1,6 +1,7 @@
 /** What a test host tells: an event for each message, and a summary at the end; as lines for a person. No clear card number is in any of it. */
 import { maskText } from '../base/mask.ts';
-import type { PassedKind, PassedMeaning } from '../dialect/to-acquirer.ts';
+import type { PassedKind } from '../dialect/rules.ts';
+import type { PassedMeaning } from '../dialect/to-acquirer.ts';
 import { formatAmount } from '../message/money.ts';
 import type { Amount } from '../message/money.ts';
 import { aligned } from './command.ts';

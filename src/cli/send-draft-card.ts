@@ -2,9 +2,10 @@
  * What the messages of `locum send` say of the card: how it was read, and what came with it. Which field says it is the dialect's data,
  * as for the switch; what the dialect or the format has no place for is refused in a sentence.
  */
-import type { Dialect, Entry, ValuePlace } from '../dialect/dialect.ts';
+import type { Dialect } from '../dialect/dialect.ts';
 import { writePlace } from '../dialect/places.ts';
 import type { Coding } from '../dialect/places.ts';
+import type { Entry, ValuePlace } from '../dialect/rules.ts';
 import type { Draft } from '../iso8583/draft.ts';
 import type { Spec } from '../iso8583/spec.ts';
 import { UsageError } from './command.ts';

@@ -3,10 +3,11 @@
  *
  * Owns the options of them, and the sentences about what is wrong in those; where each thing stands is the dialect's.
  */
-import type { Dialect, ValuePlace } from '../dialect/dialect.ts';
-import { codeFor, fileOperations, reasonCode } from '../dialect/file-action.ts';
-import type { FileOperation } from '../dialect/file-action.ts';
+import type { Dialect } from '../dialect/dialect.ts';
+import { codeFor, reasonCode } from '../dialect/file-action.ts';
 import { writePlace } from '../dialect/places.ts';
+import { fileOperations } from '../dialect/rules.ts';
+import type { FileOperation, ValuePlace } from '../dialect/rules.ts';
 import type { Draft } from '../iso8583/draft.ts';
 import type { Spec } from '../iso8583/spec.ts';
 import { Pan } from '../message/pan.ts';

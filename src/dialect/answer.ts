@@ -21,7 +21,7 @@ import type { SentKey } from './key-change.ts';
 import type { NetworkFunction } from './meaning.ts';
 import { answerMti, cardClassOfMti } from './mti.ts';
 import { writePlace } from './places.ts';
-import type { PassedKind } from './to-acquirer.ts';
+import type { PassedKind } from './rules.ts';
 
 export interface ChipScript {
   /** 71: before the second GENERATE AC; 72: after it. */

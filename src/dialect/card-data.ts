@@ -7,11 +7,12 @@ import { Pan } from '../message/pan.ts';
 import { Secret } from '../message/secret.ts';
 import { readChip, readTags } from './chip-data.ts';
 import type { ChipData } from './chip-data.ts';
-import type { Dialect, Entry, TrackValue } from './dialect.ts';
+import type { Dialect } from './dialect.ts';
 import { isDigits } from './digits.ts';
 import type { Faults } from './faults.ts';
 import type { CarriedCardValue } from './meaning.ts';
 import { placeText } from './places.ts';
+import type { Entry, TrackValue } from './rules.ts';
 import { isExpiry } from './times.ts';
 
 export interface CardData extends ChipData {

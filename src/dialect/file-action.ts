@@ -10,34 +10,19 @@ import type { Draft } from '../iso8583/draft.ts';
 import type { ContentFault } from '../message/message.ts';
 import { Pan } from '../message/pan.ts';
 import { beginAnswer } from './answer.ts';
-import type { CodePlace, Dialect, ValuePlace } from './dialect.ts';
+import type { Dialect } from './dialect.ts';
 import { institution, withoutZeros } from './digits.ts';
 import { Faults } from './faults.ts';
 import type { JsonNode } from './json.ts';
 import { readCodes, readPlace } from './load-places.ts';
 import { isRepeat, isRequest, typeSentFirst, versionOfMti } from './mti.ts';
 import { placeText, writePlace } from './places.ts';
+import { fileOperations } from './rules.ts';
+import type { CodePlace, FileActionRules, FileOperation } from './rules.ts';
 import { isTransmissionTime } from './times.ts';
-
-export const fileOperations = ['add', 'change', 'delete', 'replace', 'inquire'] as const;
-
-export type FileOperation = (typeof fileOperations)[number];
 
 /** Action codes of ISO 8583:2003 that answer a file action. */
 export type FileActionCode = '3000' | '3001' | '3002' | '3004' | '3006' | '3007' | '3008' | '3009' | '9109' | '9112' | '9113';
-
-export interface FileActionRules {
-  /** Four digits each, as sent first; the first is what `locum send` sends. */
-  readonly types: readonly string[];
-  readonly operation: CodePlace<FileOperation>;
-  readonly file: ValuePlace;
-  /** Names that are the stop list. */
-  readonly stopLists: readonly string[];
-  /** To lock codes, 1 to 8. */
-  readonly reason: CodePlace<number>;
-  /** The code that is written for a lock code, where several stand for it. */
-  readonly ownReasons: ReadonlyMap<number, string>;
-}
 
 /** What a file action says. */
 export interface FileActionMeaning {

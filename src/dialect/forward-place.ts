@@ -8,9 +8,9 @@ import type { Spec } from '../iso8583/spec.ts';
 import type { EntryMode } from '../message/message.ts';
 import { holds } from './conditions.ts';
 import type { Condition } from './conditions.ts';
-import type { Dialect, Entry, TrackValue } from './dialect.ts';
-import type { Environment } from './forward-rules.ts';
+import type { Dialect } from './dialect.ts';
 import { writePlace } from './places.ts';
+import type { Entry, Environment, TrackValue } from './rules.ts';
 
 export interface PointOfService {
   readonly entryMode: EntryMode;

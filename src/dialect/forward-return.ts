@@ -12,7 +12,6 @@ import type { Amount } from '../message/money.ts';
 import { authorizationResponseCode, draftAnswer } from './answer.ts';
 import { elementAt, elementOf } from './conditions.ts';
 import type { Dialect } from './dialect.ts';
-import type { NamedCodes, ResultPlace } from './forward-rules.ts';
 import { additionalAmounts } from './forward-amounts.ts';
 import type { ForwardRoute, OwnValues } from './forward.ts';
 import { put } from './forward-write.ts';
@@ -20,6 +19,7 @@ import type { Side } from './forward-write.ts';
 import type { ResponseMeaning } from './meaning.ts';
 import { placeText, writePlace } from './places.ts';
 import { cardClassOfMti } from './mti.ts';
+import type { NamedCodes, ResultPlace } from './rules.ts';
 
 /**
  * The answer to the acquirer's `request`, written into `draft` (cleared first) and returned.

@@ -9,12 +9,13 @@ import type { Amount } from '../message/money.ts';
 import type { Pan } from '../message/pan.ts';
 import type { SentReference } from '../message/advice.ts';
 import { compositeText, twelveDigits } from './amounts.ts';
-import type { Dialect, FunctionMeaning } from './dialect.ts';
+import type { Dialect } from './dialect.ts';
 import { isDigits } from './digits.ts';
 import { writeCondition, writePointOfService } from './forward-place.ts';
 import type { PointOfService } from './forward-place.ts';
 import { readMerchantPlace, writeMerchantPlace } from './forward-merchant.ts';
 import { writePlace } from './places.ts';
+import type { FunctionMeaning } from './rules.ts';
 
 /** One side of a forwarding: how a station's messages are understood, and how they travel. */
 export interface Side {

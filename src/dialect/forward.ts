@@ -14,7 +14,7 @@ import { reasons } from '../message/reason.ts';
 import type { Reason } from '../message/reason.ts';
 import type { Secret } from '../message/secret.ts';
 import { readEntry } from './card-data.ts';
-import type { Dialect, PinFormat } from './dialect.ts';
+import type { Dialect } from './dialect.ts';
 import { isDigits, trimmed } from './digits.ts';
 import { additionalAmounts } from './forward-amounts.ts';
 import { readEnvironment } from './forward-place.ts';
@@ -22,6 +22,7 @@ import { mtiOf, writeSaid } from './forward-write.ts';
 import type { ForwardFault, OriginalNamed, Side } from './forward-write.ts';
 import type { CardMeaning } from './meaning.ts';
 import { firstText, writePlace } from './places.ts';
+import type { PinFormat } from './rules.ts';
 
 /** Two sides, and what of a message of the one is taken over to the other as it is. Made once, by `forwardRoute`. */
 export interface ForwardRoute {

@@ -6,10 +6,11 @@ import type { Message } from '../iso8583/codec.ts';
 import type { Draft } from '../iso8583/draft.ts';
 import type { Spec } from '../iso8583/spec.ts';
 import { Secret } from '../message/secret.ts';
-import type { Dialect, KeyChangeRules } from './dialect.ts';
+import type { Dialect } from './dialect.ts';
 import { isHex } from './digits.ts';
 import type { CarriedKey } from './meaning.ts';
 import { placeText, writePlace } from './places.ts';
+import type { KeyChangeRules } from './rules.ts';
 
 /** A key to be sent, and the message format that decides how its place is written. */
 export interface SentKey {

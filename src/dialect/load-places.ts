@@ -1,7 +1,7 @@
 /** Reads places, and the settings that are made of them: PIN, authentication, key change. */
 import { readElement } from './conditions.ts';
-import type { AuthenticationRules, CodePlace, KeyChangeRules, PinFormat, PinRules, ValuePlace } from './dialect.ts';
 import type { JsonNode } from './json.ts';
+import type { AuthenticationRules, CodePlace, KeyChangeRules, PinFormat, PinRules, ValuePlace } from './rules.ts';
 
 /** Longer than any value: up to the end. */
 const restLength = 9999;

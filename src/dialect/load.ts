@@ -2,16 +2,17 @@
 import type { Spec } from '../iso8583/spec.ts';
 import type { EntryMode, MessageClass, Purpose, Version } from '../message/message.ts';
 import { readConditions, readMask } from './conditions.ts';
-import { functionMeanings } from './dialect.ts';
-import type { AmountForm, AnswerRules, Dialect, Entry, EntryModes, FunctionMeaning, TrackValue } from './dialect.ts';
+import type { Dialect } from './dialect.ts';
 import { readFileActionRules } from './file-action.ts';
-import { readForward } from './forward-rules.ts';
+import { readForward } from './load-forward.ts';
 import { DialectError, JsonNode } from './json.ts';
 import { readAuthentication, readCvv2Places, readKeyChange, readPin, secretFields } from './load-places.ts';
 import { issuerOrders } from './meaning.ts';
 import type { NetworkFunction } from './meaning.ts';
 import { responseCodeLengths, versions } from './reason-map.ts';
 import type { ReasonMap } from './reason-map.ts';
+import { functionMeanings } from './rules.ts';
+import type { AmountForm, AnswerRules, Entry, EntryModes, FunctionMeaning, TrackValue } from './rules.ts';
 import { readToAcquirer } from './to-acquirer.ts';
 
 const purposes: readonly Purpose[] = ['purchase', 'cash', 'refund', 'balanceInquiry', 'verification', 'preauthorization', 'pinChange', 'unsupported'];

@@ -13,7 +13,8 @@ import type { OwnValues } from './forward.ts';
 import { put, writeSaid } from './forward-write.ts';
 import type { ForwardFault, Side } from './forward-write.ts';
 import { firstText, writePlace } from './places.ts';
-import type { PassedMeaning, PassedRule } from './to-acquirer.ts';
+import type { PassedRule } from './rules.ts';
+import type { PassedMeaning } from './to-acquirer.ts';
 
 /** Fields that a message to an issuer says again, and that are as they came where both sides are of one edition. */
 const asTheyCame: readonly number[] = [3, 4, 6, 12, 13, 14, 18, 24, 25, 26, 30, 32, 33, 37, 38, 41, 42, 43, 49, 51, 54, 56, 90, 95];

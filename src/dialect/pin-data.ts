@@ -4,11 +4,12 @@
  */
 import type { Message } from '../iso8583/codec.ts';
 import { Secret } from '../message/secret.ts';
-import type { CodePlace, Dialect, PinFormat } from './dialect.ts';
+import type { Dialect } from './dialect.ts';
 import type { Faults } from './faults.ts';
 import { isHex } from './digits.ts';
 import type { CarriedPin } from './meaning.ts';
 import { firstText, placeText } from './places.ts';
+import type { CodePlace, PinFormat } from './rules.ts';
 
 /** Hexadecimal digits of a key serial number: of TDES DUKPT (ANSI X9.24-1) and of AES DUKPT (ANSI X9.24-3). */
 const keySerialDigits: readonly number[] = [20, 24];

@@ -8,7 +8,7 @@ import type { Message } from '../iso8583/codec.ts';
 import { Draft } from '../iso8583/draft.ts';
 import type { Field, Spec } from '../iso8583/spec.ts';
 import { elementAt, elementOf } from './conditions.ts';
-import type { ValuePlace } from './dialect.ts';
+import type { ValuePlace } from './rules.ts';
 
 /** What a value is: its characters, or bytes in hexadecimal. */
 export type Coding = 'characters' | 'hex';

@@ -6,8 +6,9 @@ import type { Message } from '../iso8583/codec.ts';
 import type { MessageClass, MessageFunction, OriginalReference, Purpose } from '../message/message.ts';
 import type { Amount } from '../message/money.ts';
 import { anyHolds } from './conditions.ts';
-import type { Dialect, FunctionMeaning } from './dialect.ts';
+import type { Dialect } from './dialect.ts';
 import type { Faults } from './faults.ts';
+import type { FunctionMeaning } from './rules.ts';
 
 export interface PurposeFacts {
   readonly class: MessageClass;

@@ -12,7 +12,7 @@ import { digitsMinor, parseComposite, readAmount, readBilling } from './amounts.
 import { readAuthentication } from './authentication.ts';
 import { readCardData } from './card-data.ts';
 import { anyHolds } from './conditions.ts';
-import type { Dialect, FunctionMeaning } from './dialect.ts';
+import type { Dialect } from './dialect.ts';
 import { institution, trimmed, withoutZeros } from './digits.ts';
 import { Faults } from './faults.ts';
 import { fingerprintOf } from './fingerprint.ts';
@@ -22,6 +22,7 @@ import { cardClassOfMti, isAnswer, isRepeat, isRequest, versionOfMti } from './m
 import { readOriginal } from './original.ts';
 import { readNewPin, readPin } from './pin-data.ts';
 import { needsAmount, readFunctionMeaning, readPurpose } from './purpose.ts';
+import type { FunctionMeaning } from './rules.ts';
 import { isDateTime, isMonthDay, isTime, isTransmissionTime } from './times.ts';
 
 /**

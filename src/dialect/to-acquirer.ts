@@ -10,7 +10,7 @@ import type { ContentFault, OriginalReference } from '../message/message.ts';
 import type { Amount } from '../message/money.ts';
 import { Pan } from '../message/pan.ts';
 import { readAmount, readBilling } from './amounts.ts';
-import type { Dialect, ValuePlace } from './dialect.ts';
+import type { Dialect } from './dialect.ts';
 import { institution, isDigits, trimmed, withoutZeros } from './digits.ts';
 import { Faults } from './faults.ts';
 import type { JsonNode } from './json.ts';
@@ -18,29 +18,9 @@ import { readPlace } from './load-places.ts';
 import { isRepeat, typeSentFirst, versionOfMti } from './mti.ts';
 import { readOriginal } from './original.ts';
 import { placeText } from './places.ts';
+import { passedKinds } from './rules.ts';
+import type { PassedKind, PassedRule, ToAcquirerRules } from './rules.ts';
 import { isTransmissionTime } from './times.ts';
-
-export const passedKinds = ['chargeback', 'feeCollection', 'fundsDisbursement', 'text'] as const;
-
-export type PassedKind = (typeof passedKinds)[number];
-
-export interface PassedRule {
-  readonly kind: PassedKind;
-  /** Four digits each, as sent first; the first is written where the other side's is none of them. */
-  readonly types: readonly string[];
-  /** First two characters of DE3 that make it this; empty: whatever it says. */
-  readonly processingCodes: readonly string[];
-  /** DE24, where the sender's edition has none; undefined: none. */
-  readonly functionCode: string | undefined;
-}
-
-export interface ToAcquirerRules {
-  readonly kinds: readonly PassedRule[];
-  /** Fields that name the institution it is for; the first that is there. */
-  readonly destination: readonly number[];
-  /** Where a text stands; undefined: nowhere. */
-  readonly text: ValuePlace | undefined;
-}
 
 export const noToAcquirer: ToAcquirerRules = { kinds: [], destination: [], text: undefined };
 

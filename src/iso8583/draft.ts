@@ -2,14 +2,20 @@
  * A message being written: values by field number, in ascending order, so that encoding is one walk. It knows no spec: what a value may be
  * is checked by the codec that encodes it.
  */
-import type { Message } from './codec.ts';
 import { EncodeError } from './errors.ts';
 import type { TagEntry } from './tlv.ts';
 import { tlvBytes } from './tlv.ts';
 import { fieldNumberMax } from '../base/limits.ts';
 
+/** What a field can be taken over from: a decoded message. */
+export interface FieldSource {
+  has(field: number): boolean;
+  text(field: number): string | undefined;
+  bytes(field: number): Uint8Array | undefined;
+}
+
 /** What a draft holds for a field: text, bytes, the same field of a decoded message, or the subfields of a bitmapped one. */
-export type DraftValue = string | Uint8Array | Message | Draft;
+export type DraftValue = string | Uint8Array | FieldSource | Draft;
 
 export class Draft {
   /** Four digits. */
@@ -40,7 +46,7 @@ export class Draft {
   }
 
   /** Takes a field over from a message, if it has it: unknown content included, and byte for byte where the codec is the same. */
-  copy(message: Message, field: number): this {
+  copy(message: FieldSource, field: number): this {
     return message.has(field) ? this.#put(field, message) : this;
   }
 

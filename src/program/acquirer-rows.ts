@@ -8,8 +8,8 @@ import { ConfigError, readBySchema } from '../base/schema.ts';
 import type { ObjectSchema } from '../base/schema.ts';
 import { readOrders } from './issuer-orders.ts';
 import type { IssuerOrders } from './issuer-orders.ts';
+import type { IssuerRow } from './issuer-rows.ts';
 import { count, text } from './schema-parts.ts';
-import type { Tables } from './tables.ts';
 
 export interface AcquirerRow {
   /** Digits without leading zeros; none: nothing is kept for the station. */
@@ -17,6 +17,12 @@ export interface AcquirerRow {
   readonly advices: { readonly perSecond: number; readonly cardsAtOnce: number; readonly refusalsMax: number; readonly answerMs: number };
   /** `pause` alone. */
   readonly orders: Pick<IssuerOrders, 'pause'>;
+}
+
+/** Of a station's row, what is compared between them. */
+interface AcquirerStation {
+  readonly name: string;
+  readonly acquirer: AcquirerRow;
 }
 
 export const acquirerSchema: ObjectSchema = {
@@ -54,7 +60,7 @@ export function readAcquirer(json: unknown, path: string): AcquirerRow {
 }
 
 /** @throws ConfigError with the place of the first row that is wrong */
-export function checkAcquirers({ stations, issuers }: Pick<Tables, 'stations' | 'issuers'>): void {
+export function checkAcquirers({ stations, issuers }: { readonly stations: readonly AcquirerStation[]; readonly issuers: readonly IssuerRow[] }): void {
   const owners = new Map<string, string>();
   for (const { name, acquirer: { institutions } } of stations) {
     const path = `stations.${name}.acquirer.institutions`;

@@ -31,9 +31,9 @@ import type { AlertNotes } from './alerts.ts';
 import type { LogGate } from './events.ts';
 import { firstStanOf } from './first-stan.ts';
 import type { Metrics } from './metrics.ts';
+import type { StationRow, Tables } from './table-rows.ts';
 import { loadFormat } from './tables-format.ts';
 import type { Format } from './tables-format.ts';
-import type { StationRow, Tables } from './tables.ts';
 import { nearestWords } from './unmatched-answer.ts';
 
 export interface AcquirersOutside {

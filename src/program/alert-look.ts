@@ -7,7 +7,7 @@ import type { Watched, WatchedAdvices, WatchedIssuer, WatchedStation } from './a
 import type { AlertNotes } from './alerts.ts';
 import type { HostOverview } from './hosts.ts';
 import type { IssuerRow } from './issuer-rows.ts';
-import type { StationRow, Tables } from './tables.ts';
+import type { StationRow, Tables } from './table-rows.ts';
 
 export interface LookOutside {
   /** Those in force. */

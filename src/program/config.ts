@@ -26,8 +26,9 @@ import type { IssuerRow } from './issuer-rows.ts';
 import type { PeerPlace } from './operator-peers.ts';
 import type { TokenPlace } from './operator-token.ts';
 import { systemName } from './parameters.ts';
+import type { ProgramRow, RangeRow, StationRow } from './table-rows.ts';
 import { readTables, tableNames } from './tables.ts';
-import type { ProgramRow, RangeRow, RowOutside, StationRow, TableDocument } from './tables.ts';
+import type { RowOutside, TableDocument } from './tables.ts';
 
 export interface Config {
   /** The folder of everything that the program writes; absolute. */

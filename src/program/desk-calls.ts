@@ -20,8 +20,8 @@ import type { Outcome } from '../store/decide.ts';
 import type { Store } from '../store/store.ts';
 import { personalised } from './desk-personalisation.ts';
 import type { NotReached } from './operator-peers.ts';
+import type { ProgramRow, Tables } from './table-rows.ts';
 import { isOwnIssuer } from './tables.ts';
-import type { ProgramRow, Tables } from './tables.ts';
 
 export interface DeskCallsOptions {
   readonly ledger: Pick<Ledger, 'submit' | 'lastKnown'>;

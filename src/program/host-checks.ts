@@ -4,8 +4,8 @@ import { fitFault } from '../dialect/forward-fit.ts';
 import type { Side } from '../dialect/forward-write.ts';
 import { responseCodeLengths } from '../dialect/reason-map.ts';
 import type { HostIssuerRow } from './issuer-rows.ts';
+import type { StationRow, Tables } from './table-rows.ts';
 import { loadFormat } from './tables-format.ts';
-import type { StationRow, Tables } from './tables.ts';
 
 /**
  * A station is one issuer's; a message of every other station that may carry one of its cards must fit into its format.

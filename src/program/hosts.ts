@@ -50,8 +50,8 @@ import type { HostIssuerRow } from './issuer-rows.ts';
 import type { Metrics } from './metrics.ts';
 import { takeOthersBack } from './other-names.ts';
 import { openRemote, remoteSetup } from './remote-issuers.ts';
+import type { StationRow, Tables } from './table-rows.ts';
 import { loadFormat } from './tables-format.ts';
-import type { StationRow, Tables } from './tables.ts';
 import { nearestWords } from './unmatched-answer.ts';
 
 export interface HostsOutside {

@@ -26,8 +26,9 @@ import { officeDoors } from './config-doors.ts';
 import type { MessageBatch, MessageLines } from './message-lines.ts';
 import { DeskDoor } from './desk-calls.ts';
 import type { DeskCalls } from './desk-calls.ts';
+import type { Tables } from './table-rows.ts';
 import { readTables } from './tables.ts';
-import type { TableDocument, Tables } from './tables.ts';
+import type { TableDocument } from './tables.ts';
 
 export interface SwitchState {
   readonly stations: readonly StationStatus[];

@@ -16,7 +16,7 @@ import { whyField } from './operator-tables.ts';
 import { count, text } from './schema-parts.ts';
 import { withValueAt } from '../base/document-path.ts';
 import { destinationBegins } from '../switch/acquirers.ts';
-import type { StationRow } from './tables.ts';
+import type { StationRow } from './table-rows.ts';
 
 export interface IssuersOutside {
   readonly tables: OperatorTables;

@@ -14,7 +14,7 @@ import { advicesShown } from './operator-issuers.ts';
 import type { AdvicesShown } from './operator-issuers.ts';
 import { whyField } from './operator-tables.ts';
 import { text } from './schema-parts.ts';
-import type { StationRow } from './tables.ts';
+import type { StationRow } from './table-rows.ts';
 
 export interface StationsOutside {
   readonly switch: Pick<Switch, 'status' | 'network' | 'sign' | 'send'>;

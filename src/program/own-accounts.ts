@@ -22,7 +22,7 @@ import type { OwnPolicy } from '../switch/own-arrival.ts';
 import { OwnLocks, ordersOf } from '../switch/own-locks.ts';
 import { Recent } from '../switch/recent.ts';
 import { cachedAgeSecondsMax } from './issuer-schema.ts';
-import type { Tables } from './tables.ts';
+import type { Tables } from './table-rows.ts';
 
 export interface OwnAccountsOutside {
   readonly ledger: Ledger;

@@ -71,9 +71,9 @@ import { tellControls } from './operator-controls.ts';
 import { openPeers } from './operator-peers.ts';
 import { openOperatorToken } from './operator-token.ts';
 import type { SystemParameters } from './parameters.ts';
+import type { StationRow, Tables } from './table-rows.ts';
 import { loadFormat } from './tables-format.ts';
 import { isOwnIssuer } from './tables.ts';
-import type { StationRow, Tables } from './tables.ts';
 
 export interface Running {
   /** Where each station listens, and what goes on there. */

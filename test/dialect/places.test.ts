@@ -1,10 +1,10 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ValuePlace } from '../../src/dialect/dialect.ts';
 import { JsonNode } from '../../src/dialect/json.ts';
 import { readPlace } from '../../src/dialect/load-places.ts';
 import { firstText, placeText, writePlace } from '../../src/dialect/places.ts';
 import type { Coding } from '../../src/dialect/places.ts';
+import type { ValuePlace } from '../../src/dialect/rules.ts';
 import type { Codec, Message } from '../../src/iso8583/codec.ts';
 import { Draft } from '../../src/iso8583/draft.ts';
 import { smallCodec } from '../iso8583/codecs.ts';
