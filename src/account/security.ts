@@ -5,6 +5,7 @@
  * - A wrong PIN that was judged counts once per transaction, of an advice too; at the program's limit it locks the card with code 6.
  *   One behind a check that failed is not judged, and not counted. A right one ends the count, whatever declines after it.
  * - A counter whose cryptogram matched, or whose value on a contactless stripe did, is used up, whatever declined the transaction: else the same cryptogram could be tried again.
+ * - The chip of a card whose lock code its program says it for is told to block its application, each time that it comes.
  * - A new PIN takes effect with its approval. Reversing that leaves it: only its holder knows which PIN was meant.
  */
 import type { CardMessage, QueuedScript } from '../message/message.ts';
@@ -65,11 +66,21 @@ export function securityChange(index: number, card: Card, message: CardMessage, 
       security = { ...security, chips: withAtc(security.chips, panSequence, atc, message.id) };
       if (isRequest && chip !== undefined) {
         security = { ...security, scripts: afterChip(security.scripts, panSequence, facts.isAwaited ? message.id : undefined, hasFailed) };
+        if (facts.isAwaited && message.terms.blockAtLocks?.includes(record.lockCode) === true) security = withBlock(security, message.id, panSequence, flags);
         scripts = scriptsSentBy(security.scripts, message.id);
       }
     }
   }
   return { effect: effectOf(index, card, record, security), scripts, flags };
+}
+
+/** The chip of a card that is lost for good pays no more, offline as well. It comes again only where it was not told: then it is told again. */
+function withBlock(security: CardSecurity, messageId: string, panSequence: string, flags: string[]): CardSecurity {
+  const { scripts } = security;
+  if (scripts.some(({ command, sentBy }) => command === 'applicationBlock' && sentBy === messageId)) return security;
+  const queued = withScript(security, { id: `${messageId}-block`, command: 'applicationBlock', sealed: undefined });
+  flags.push(queued === undefined ? 'scriptsFull' : 'applicationBlock');
+  return queued === undefined ? security : { ...security, scripts: [...queued.slice(0, -1), { ...queued.at(-1)!, sentBy: messageId, sentTo: panSequence }] };
 }
 
 /** The new values, where there are any. */

@@ -25,7 +25,8 @@ export interface EncipheredPin {
 
 /** How a program's PINs are verified. */
 export type PinMethod =
-  | { readonly method: 'pvv' }
+  /** A PVV is of four digits. `longerPins`: that a longer PIN is verified by its leftmost four; otherwise it is a wrong one, and none is made of it. */
+  | { readonly method: 'pvv'; readonly longerPins?: 'leftmostFour' | undefined }
   | {
       readonly method: 'ibm3624';
       /** Sixteen digits. */

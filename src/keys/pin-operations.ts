@@ -17,7 +17,7 @@ import { refusal } from './key-finder.ts';
 import type { KeyFinder, KeyVersion } from './key-finder.ts';
 import { decodePinBlock, encodePinBlock, faultOfPin } from './pin-block.ts';
 import { closePin, openPin, pinCandidates } from './pin-key.ts';
-import { faultOfReference, faultOfRules, pinReference, pvvDigits } from './pin-verification.ts';
+import { faultOfReference, faultOfRules, pinReference, pvvDigits, verifiedDigits } from './pin-verification.ts';
 import { seal, unseal } from './seal.ts';
 import type { RandomBytes } from './seal.ts';
 
@@ -26,7 +26,7 @@ export interface CurrentKeys {
   current(usage: KeyUsage): KeyVersion;
 }
 
-/** A match under any zone key and PVK version that may be used is a match. A PIN of another length than the reference's is a wrong one. */
+/** A match under any zone key and PVK version that may be used is a match. A PIN of another length than the reference's is a wrong one, but for a PVV whose rules take the leftmost four digits. */
 export function verifyPin(keys: KeyFinder, check: PinCheck): Verdict {
   const { rules, reference } = check;
   if (rules.method !== reference.method) return { error: refusal('wrong_usage', "the reference is of another method than the program's rules") };
@@ -126,7 +126,7 @@ function mayBecome(from: PinFormat, to: PinFormat): boolean {
 }
 
 function verdictOf(keys: KeyFinder, pvks: readonly KeyVersion[], { rules, reference }: PinCheck, pin: Buffer, pan: string): Verdict {
-  if (pin.length !== (rules.method === 'pvv' ? pvvDigits : reference.value.length)) return 'mismatch';
+  if (verifiedDigits(rules, pin).length !== (rules.method === 'pvv' ? pvvDigits : reference.value.length)) return 'mismatch';
   const expected = Buffer.from(reference.value, 'latin1');
   for (const pvk of pvks) {
     const presented = pinReference(pvk.tdes!, rules, reference.keyIndex, pin, pan);

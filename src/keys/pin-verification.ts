@@ -7,7 +7,9 @@
  *   offset   PIN - natural, digit by digit, modulo 10
  *
  * Refused, in a sentence without data: PINs, PANs, indexes, offsets and rules of another shape; a table that decimalises too many
- * digits to the same one, which would give PINs away. A PIN longer than four has no PVV: its other digits would not be verified.
+ * digits to the same one, which would give PINs away. A PIN longer than four has no PVV, as its other digits would not be verified; but
+ * where the rules say so its leftmost four have (Thales payShield 10K Installation and User Guide, PV: "the 4 left-most digits of the
+ * clear PIN"), which is what most issuers' systems do.
  * PINs, references and natural PINs are buffers of ASCII digits; who gets a PIN wipes it.
  */
 import type { TdesKey } from './block-cipher.ts';
@@ -27,7 +29,7 @@ const tableRepeatsMax = 4;
 
 /** The reference of a PIN under a key, or why there is none. The index is of the PVV alone. */
 export function pinReference(key: TdesKey, rules: PinMethod, keyIndex: number, pin: Uint8Array, pan: string): Buffer | string {
-  if (rules.method === 'pvv') return visaPvv(key, keyIndex, pin, pan);
+  if (rules.method === 'pvv') return faultOfPin(pin) ?? visaPvv(key, keyIndex, verifiedDigits(rules, pin), pan);
   const fault = faultOfPin(pin);
   if (fault !== undefined) return fault;
   const natural = naturalPin(key, rules, pan, pin.length);
@@ -35,6 +37,11 @@ export function pinReference(key: TdesKey, rules: PinMethod, keyIndex: number, p
   const offset = offsetOf(pin, natural);
   natural.fill(0);
   return offset;
+}
+
+/** The part of a PIN that is verified: all of it, or its leftmost four digits. It is in the PIN's own bytes. */
+export function verifiedDigits(rules: PinMethod, pin: Uint8Array): Uint8Array {
+  return rules.method === 'pvv' && rules.longerPins === 'leftmostFour' ? pin.subarray(0, pvvDigits) : pin;
 }
 
 /** Why nothing can be verified by these rules, whatever the PIN: the program's fault and no message's. */

@@ -178,6 +178,8 @@ export interface Terms {
   readonly atcWindow: number;
   /** May a chip card's stripe be read where its chip could not? */
   readonly fallbackAllowed: boolean;
+  /** Lock codes of a card at which its chip is told to block its application; undefined: none. */
+  readonly blockAtLocks?: readonly number[] | undefined;
   /** Is a cardholder authentication value demanded of every purchase in e-commerce? */
   readonly authenticationRequired: boolean;
   readonly holdDays: { readonly cardPresent: number; readonly cardNotPresent: number; readonly preauthorization: number };

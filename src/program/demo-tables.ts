@@ -80,7 +80,7 @@ export const demoTables: readonly TableDocument[] = [
       merchantGroups: { gambling: ['7800-7802', '7995'] },
       cvk: 'demo-cvk',
       pin: { pvks: { [demoPvkIndex]: 'demo-pvk' } },
-      chip: { keys: { 1: { ac: 'demo-imk-ac', smi: 'demo-imk-smi', smc: 'demo-imk-smc' } } },
+      chip: { keys: { 1: { ac: 'demo-imk-ac', smi: 'demo-imk-smi', smc: 'demo-imk-smc' } }, blockAtLocks: [1, 2] },
       contactlessStripe: { form: 'dcvv', key: 'demo-imk-cvc', value: { at: 5, length: 3 }, atc: { at: 8, length: 4 } },
       authentication: { key: 'demo-cavv', form: 'visa-cavv-0' },
       cards: { kinds: ['virtual', 'physical', 'digitalFirst'], bureau: { key: 'demo-bureau', pinKey: 'demo-zpk' } },

@@ -16,6 +16,7 @@ export type ProgramSecurity = Pick<ProgramRules, 'pin' | 'chip' | 'contactlessSt
 interface PinDocument {
   readonly method: PinMethod['method'];
   readonly pvks: Readonly<Record<string, string>>;
+  readonly longerPins: 'refused' | 'leftmostFour';
   readonly triesMax: number;
   readonly trackReferenceAt?: number;
   readonly decimalisationTable?: string;
@@ -56,13 +57,14 @@ export function readStationSecurity(document: unknown): StationSecurity {
   return { pinKey, terminalKey, pinFormat, mac, transportKey, keyOverlapMs: keyOverlapSeconds * 1000, keyRenewalMs: keyRenewalHours * 3_600_000 };
 }
 
-function readPin({ method, pvks, triesMax, trackReferenceAt, decimalisationTable, validation }: PinDocument, path: string): PinRules {
+function readPin({ method, pvks, longerPins, triesMax, trackReferenceAt, decimalisationTable, validation }: PinDocument, path: string): PinRules {
   const keys = new Map(Object.entries(pvks).map(([index, name]) => [Number(index), name]));
   if (keys.size === 0) throw new ConfigError(`${path}.pvks`, 'must have a key at least');
   if (method === 'pvv') {
     if (decimalisationTable !== undefined) throw new ConfigError(`${path}.decimalisationTable`, 'is of the method ibm3624 alone');
-    return { rules: { method }, pvks: keys, triesMax, trackReferenceAt };
+    return { rules: longerPins === 'refused' ? { method } : { method, longerPins }, pvks: keys, triesMax, trackReferenceAt };
   }
+  if (longerPins !== 'refused') throw new ConfigError(`${path}.longerPins`, 'is of the method pvv alone: the offset of ibm3624 is as long as the PIN');
   if (trackReferenceAt !== undefined) throw new ConfigError(`${path}.trackReferenceAt`, 'is of the method pvv alone');
   if (decimalisationTable === undefined) throw new ConfigError(`${path}.decimalisationTable`, 'is missing, and the method ibm3624 needs one: sixteen digits');
   const { start, length, pad = 'F' } = validation;
@@ -73,6 +75,8 @@ function readPin({ method, pvks, triesMax, trackReferenceAt, decimalisationTable
 function readChipRules(document: ChipDocument, path: string): ChipRules {
   const keys = new Map(Object.entries(document.keys).map(([index, { ac, smi, smc }]) => [numberOf(index, `${path}.keys`), { ac, smi, smc } satisfies ChipKeys]));
   if (keys.size === 0) throw new ConfigError(`${path}.keys`, 'must have the keys of an index at least');
+  const withoutScripts = [...keys].find(([, { smi }]) => smi === undefined)?.[0];
+  if (document.blockAtLocks.length > 0 && withoutScripts !== undefined) throw new ConfigError(`${path}.keys.${withoutScripts}.smi`, 'is missing, and chips are told nothing without it (blockAtLocks)');
   const profiles = new Map([
     ...schemeProfiles[document.applicationData],
     ...Object.entries(document.profiles).map(([version, profile]) => [numberOf(version, `${path}.profiles`), profile] as const),

@@ -46,6 +46,7 @@ export const pinSchema: ObjectSchema = {
   properties: {
     method: choice('pvv: Visa PIN verification value; ibm3624: offset to the natural PIN', ['pvv', 'ibm3624'], 'pvv'),
     pvks: pvksSchema,
+    longerPins: choice('pvv, which is of four digits: whether a longer PIN is a wrong one, or its leftmost four digits are verified, as other issuers\' systems do, and nobody looks at the others', ['refused', 'leftmostFour'], 'refused'),
     triesMax: count('wrong PINs in a row that lock a card with code 6', 1, 15, 3),
     trackReferenceAt: count('pvv, of a remote issuer\'s cards: where in track 2, counted from the end of the service code, the key index and the four digits of the PVV stand; stand-in verifies PINs by them, and without this none', 0, 30),
     decimalisationTable: text('ibm3624: what the hexadecimal digits 0 to F become', '^[0-9]{16}$', 'sixteen digits'),
@@ -115,6 +116,12 @@ export const chipSchema: ObjectSchema = {
     required: { type: 'boolean', description: 'whether a request for which a chip was read is declined without a cryptogram', default: false },
     atcWindow: count('how far below the highest transaction counter one may come late', 0, 31, 8),
     fallback: { type: 'boolean', description: 'whether the stripe may be read where the chip could not', default: true },
+    blockAtLocks: {
+      type: 'array',
+      description: 'lock codes of a card at which its chip is told to block its application, with the answer to its next cryptogram: of those that nothing lifts',
+      items: { type: 'integer', description: '1 lost, 2 stolen, 5 inactive, 8 replaced', enum: [1, 2, 5, 8] },
+      default: [],
+    },
     findings: { type: 'array', description: 'what the issuer makes of what chip and terminal report, besides what is always so: docs/security.md', items: findingSchema, default: [] },
     otherAmount: choice('what is made of a purchase, cash or pre-authorization whose cryptogram is over another amount (tag 9F02) or currency (tag 5F2A); note: a flag in the journal', ['decline', 'note'], 'decline'),
     cardStatusUpdate: {

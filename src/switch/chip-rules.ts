@@ -37,6 +37,8 @@ export interface ChipRules {
   readonly required: boolean;
   readonly atcWindow: number;
   readonly fallback: boolean;
+  /** Lock codes at which a chip is told to block its application: of those that nothing lifts. */
+  readonly blockAtLocks: readonly number[];
   readonly findings: readonly FindingRule[];
   /** Of a cryptogram that is over another amount, or in another currency, than the message asks for. */
   readonly otherAmount: 'decline' | 'note';

@@ -136,7 +136,7 @@ function prepare(rules: ProgramRules, allRates: readonly CurrencyRate[]): Progra
         terms = {
           program, limits, verificationValueRequired, holdDays, recordDays, creditGuard, ...(credit === undefined ? {} : { credit }), originalKeys,
           pinTriesMax: pin?.triesMax ?? noTerms.pinTriesMax, cryptogramRequired: chip?.required ?? false, atcWindow: chip?.atcWindow ?? 0,
-          fallbackAllowed: chip?.fallback ?? true, authenticationRequired: authentication?.required ?? false,
+          fallbackAllowed: chip?.fallback ?? true, blockAtLocks: chip?.blockAtLocks, authenticationRequired: authentication?.required ?? false,
         };
         termsByKeys.set(id, terms);
       }

@@ -408,6 +408,25 @@ describe('scripts', () => {
     ledger.checkReplay();
   });
 
+  test('block the application of a chip whose card has a lock code that its program says it for, whenever it comes, and of no other', () => {
+    const blocking = { blockAtLocks: [1, 2] };
+    const commands = (ledger: Ledger, each: CardMessage): string[] => (ledger.play({ ...each, terms: { ...each.terms, ...blocking } }).response.scripts ?? []).map(({ command }) => command);
+    for (const [lockCode, expected] of [[0, []], [3, []], [2, ['applicationBlock']]] as const) {
+      const ledger = Ledger.with(100, [cardRecord(0, { lockCode })]);
+      expect(commands(ledger, message('0200', 1, { chip: { ...chipFacts(1), outcome: 'mismatch' } }))).toEqual([]);
+      expect(commands(ledger, atChip(2))).toEqual(expected);
+      expect(ledger.last.flags).toEqual(expected);
+      const again = atChip(3);
+      expect(commands(ledger, again)).toEqual(expected);
+      expect(commands(ledger, repeatOf(again))).toEqual(expected);
+      expect(commands(ledger, atChip(3))).toEqual([]);
+      expect(commands(ledger, atChip(1, '02'))).toEqual(expected);
+      expect(ledger.security().scripts.map(({ command, sentTo }) => `${command} ${sentTo}`)).toEqual(expected.flatMap((command) => [`${command} 01`, `${command} 02`]));
+      ledger.checkReplay();
+    }
+    expect(commands(Ledger.with(100, [cardRecord(0, { lockCode: 2 })]), message('0220', 1, { chip: chipFacts(1) }))).toEqual([]);
+  });
+
   test('are eight at most, and different', () => {
     const ledger = Ledger.with(100);
     for (let index = 0; index < 8; index += 1) expect(ledger.play(queue(String(index))).response.reason).toBe('0000');

@@ -108,6 +108,16 @@ test('a reference verifies the PIN that it was made of, in every format, and no 
   expect(matches.length).toBeLessThan(8);
 });
 
+test('of a longer PIN the leftmost four digits are verified where the rules say so, as other issuers’ systems do, and a change takes one', () => {
+  const leftmost: PinMethod = { method: 'pvv', longerPins: 'leftmostFour' };
+  const reference = referenceOf('1234', pvv);
+  for (const pin of ['1234', '12345', '123456789012']) {
+    expect(verifyPin(keys, checkOf(carried(pin, 0), leftmost, reference))).toBe('match');
+    expect(referenceOf(pin, leftmost)).toBe(reference);
+  }
+  for (const pin of ['1235', '12354', '2123456']) expect(verifyPin(keys, checkOf(carried(pin, 0), leftmost, reference))).toBe('mismatch');
+});
+
 test('a PIN that begins or ends as the right one but is longer or shorter is a wrong one', () => {
   for (const pin of ['12345', '01234', '123456789012']) expect(verifyPin(keys, checkOf(carried(pin, 0), pvv, referenceOf('1234', pvv)))).toBe('mismatch');
   for (const pin of ['1234', '123456', '123450']) expect(verifyPin(keys, checkOf(carried(pin, 0), ibm3624, referenceOf('12345', ibm3624)))).toBe('mismatch');

@@ -187,4 +187,19 @@ describe.for(demoStationNames)('on the station %s', (name) => {
     expect(commandIn(await at.answer(chip(2, 2)))).toMatch(/^841E000008[0-9A-F]{16}$/);
     expect(commandIn(await at.answer(chip(3, 3)))).toBeUndefined();
   });
+
+  it('the chip of a card that was stolen is told to block its application, with each decline', async () => {
+    const at = await open();
+    const { running } = at;
+    const token = running.hsm.cardToken(panOf(card));
+    const accountId = token.slice(0, 12);
+    const lock = { kind: 'cardLock', id: 'lock-1', accountId, receivedAtMs: nowMs, cardToken: token, lockCode: 2 } as const;
+    expect(await decideNow(running.ledger, accountId, lock)).toMatchObject({ kind: 'decided', answer: { response: { reason: '0000' } } });
+    for (const atc of [1, 2]) {
+      const answered = await at.answer(withChip(at, at.draft(atc, chipRead[name]), { atc }));
+      expect(answered.tags(55).get('72.86')).toMatch(/^841E000008[0-9A-F]{16}$/);
+      expect(answered.tags(55).get('91')).toMatch(/00000000$/);
+    }
+    expect(reasons(running)).toEqual(['1802', '1802']);
+  });
 });
