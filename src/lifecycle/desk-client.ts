@@ -15,7 +15,8 @@ import { LifecycleRefused } from './refusal.ts';
 
 /** Where accounts and the directory of cards are read. Both throw what a store throws. */
 export interface AccountHeads {
-  accounts(ids: readonly string[]): Promise<ReadonlyMap<string, Account>>;
+  /** At once where they are known. */
+  accounts(ids: readonly string[]): ReadonlyMap<string, Account> | Promise<ReadonlyMap<string, Account>>;
   accountsOfCards(tokens: readonly string[]): Promise<ReadonlyMap<string, string>>;
 }
 

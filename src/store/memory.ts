@@ -39,6 +39,7 @@ export class MemoryStore implements Store {
   readonly #epochs: number[];
   readonly #scopes = new Map<string, MemoryScope>();
   readonly #directory = new Map<string, string>();
+  #headChanges = 0;
   #closed = false;
 
   constructor(options: MemoryStoreOptions) {
@@ -57,6 +58,7 @@ export class MemoryStore implements Store {
     await this.#reach();
     const current = this.#epochs[at.partition];
     assert(current !== undefined, 'the partition exists');
+    this.#headChanges += 1;
     if (current === at.epoch) this.#epochs[at.partition] = current + 1;
     return Math.max(current, at.epoch + 1);
   }
@@ -68,7 +70,12 @@ export class MemoryStore implements Store {
       throw new StoreFenced(`partition ${at.partition} is not at epoch ${at.epoch}`);
     }
     const scope = this.#scope(at);
+    this.#headChanges += 1;
     return items.map((item) => scope.commit(item));
+  }
+
+  headChanges(): number {
+    return this.#headChanges;
   }
 
   async heads(at: PartitionEpoch, accountIds: readonly string[]): Promise<readonly (Head | undefined)[]> {

@@ -142,6 +142,11 @@ export class RedisStore implements Store {
     return stored.map((value) => (value === null ? undefined : splitHead(value)));
   }
 
+  /** Other switches commit as well. */
+  headChanges(): undefined {
+    return undefined;
+  }
+
   async records(at: PartitionEpoch, ids: readonly string[]): Promise<readonly (string | undefined)[]> {
     const { record } = this.#scope(at);
     const stored = await this.#values(ids.map((id) => record + id));

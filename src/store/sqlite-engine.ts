@@ -9,6 +9,7 @@
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { assert } from '../base/assert.ts';
+import type { HeadChanges } from './head-changes.ts';
 import { judge } from './judge.ts';
 import { Unpacker, type PackedItems } from './pack.ts';
 import { ScopeReads, SqliteScope } from './sqlite-scope.ts';
@@ -21,6 +22,7 @@ const committed: CommitResult = { kind: 'committed' };
 
 export class SqliteEngine {
   readonly #database: DatabaseSync;
+  readonly #headChanges: Pick<HeadChanges, 'raise' | 'raiseAll'>;
   readonly #reads: ScopeReads;
   readonly #tables: TableWriter;
   readonly #epochs: number[] = [];
@@ -36,8 +38,10 @@ export class SqliteEngine {
   #changes = 0;
   #nowMs = 0;
 
-  constructor(database: DatabaseSync, generationChanges: number) {
+  /** @param headChanges raised for each head that is written, and at the end of an epoch */
+  constructor(database: DatabaseSync, generationChanges: number, headChanges: Pick<HeadChanges, 'raise' | 'raiseAll'>) {
     this.#database = database;
+    this.#headChanges = headChanges;
     this.#reads = new ScopeReads(database);
     this.#tables = new TableWriter(database, generationChanges);
     this.#begin = database.prepare('BEGIN IMMEDIATE');
@@ -86,6 +90,7 @@ export class SqliteEngine {
       results.push(objection ?? committed);
       if (objection !== undefined) continue;
       unpacker.markWritten(scope.change(item));
+      if (item.head !== undefined) this.#headChanges.raise(item.head.accountId);
       committedItems += 1;
       entries += item.entries.length;
       this.#changes += 1 + item.puts.length;
@@ -150,6 +155,7 @@ export class SqliteEngine {
     this.#write();
     this.#database.prepare('UPDATE partition SET epoch = ? WHERE partition = ?').run(current + 1, at.partition);
     this.#epochs[at.partition] = current + 1;
+    this.#headChanges.raiseAll();
     return current + 1;
   }
 

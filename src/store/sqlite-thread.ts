@@ -5,6 +5,7 @@
  */
 import { receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads';
 import { AssertionError, unreachable } from '../base/assert.ts';
+import { HeadChanges } from './head-changes.ts';
 import { SqliteEngine } from './sqlite-engine.ts';
 import { closeSqliteFile, openSqliteFile, primaryCode, sqliteFull } from './sqlite-file.ts';
 import type {
@@ -33,6 +34,7 @@ class SqliteThread {
   readonly #file: string;
   readonly #partitions: number;
   readonly #database: ReturnType<typeof openSqliteFile>;
+  readonly #headChanges = new HeadChanges();
   readonly #engine: SqliteEngine;
   readonly #ports = new Set<MessagePort>();
 
@@ -40,7 +42,7 @@ class SqliteThread {
     this.#file = file;
     this.#partitions = partitions;
     this.#database = openSqliteFile(file, partitions, bytesMax);
-    this.#engine = new SqliteEngine(this.#database, generationChanges);
+    this.#engine = new SqliteEngine(this.#database, generationChanges, this.#headChanges);
   }
 
   connect(port: MessagePort): void {
@@ -49,7 +51,7 @@ class SqliteThread {
     port.on('message', (call: SqliteCall) => {
       this.#turn([{ ...call, port }, ...this.#arrived()]);
     });
-    const opened: SqliteOpened = { opened: true, finding: '', partitions: this.#partitions };
+    const opened: SqliteOpened = { opened: true, partitions: this.#partitions, headChanges: this.#headChanges.shared };
     port.postMessage(opened);
   }
 
@@ -177,12 +179,12 @@ function fail(calls: readonly PortCall[], kind: SqliteFailureKind, message: stri
 }
 
 function start(data: SqliteThreadData): void {
-  const { port, partitions } = data;
+  const { port } = data;
   try {
     new SqliteThread(data).connect(port);
   } catch (error) {
     const finding = error instanceof StoreUnavailable ? error.message : String(error);
-    const opened: SqliteOpened = { opened: false, finding, partitions };
+    const opened: SqliteOpened = { opened: false, finding };
     port.postMessage(opened);
     port.close();
   }

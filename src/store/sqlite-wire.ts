@@ -53,8 +53,6 @@ export interface SqliteReply {
 }
 
 /** The thread's first message: it has the file, or why not. */
-export interface SqliteOpened {
-  readonly opened: boolean;
-  readonly finding: string;
-  readonly partitions: number;
-}
+export type SqliteOpened =
+  | { readonly opened: true; readonly partitions: number; /** Of `HeadChanges`. */ readonly headChanges: SharedArrayBuffer }
+  | { readonly opened: false; readonly finding: string };

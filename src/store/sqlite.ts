@@ -5,6 +5,7 @@
 import { once } from 'node:events';
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import { assert } from '../base/assert.ts';
+import { HeadChanges } from './head-changes.ts';
 import { pack } from './pack.ts';
 import { generationChangesUsual } from './sqlite-tables.ts';
 import type { SqliteThreadData } from './sqlite-thread.ts';
@@ -55,15 +56,17 @@ export class SqliteStore implements Store {
   readonly commitsInFlightMax = 2;
   readonly #port: MessagePort;
   readonly #now: () => number;
+  readonly #headChanges: HeadChanges;
   readonly #worker: Worker | undefined;
   readonly #waiting = new Map<number, Waiting>();
   #calls = 0;
   #gone: string | undefined;
   #isClosing = false;
 
-  private constructor(port: MessagePort, partitions: number, now: () => number, worker: Worker | undefined) {
+  private constructor(port: MessagePort, { partitions, headChanges }: Extract<SqliteOpened, { opened: true }>, now: () => number, worker: Worker | undefined) {
     this.#port = port;
     this.partitions = partitions;
+    this.#headChanges = new HeadChanges(headChanges);
     this.#now = now;
     this.#worker = worker;
     port.on('message', (reply: SqliteReply) => this.#take(reply));
@@ -110,7 +113,7 @@ export class SqliteStore implements Store {
     const opened = first?.[0] as SqliteOpened | undefined;
     if (opened === undefined) throw new StoreUnavailable('the thread that owns the file has ended');
     if (!opened.opened) throw new StoreUnavailable(opened.finding);
-    return new SqliteStore(port, opened.partitions, now, worker);
+    return new SqliteStore(port, opened, now, worker);
   }
 
   /** A way for another thread to this file: transfer it there, and `connect` with it. */
@@ -136,6 +139,10 @@ export class SqliteStore implements Store {
 
   async heads(at: PartitionEpoch, accountIds: readonly string[]): Promise<readonly (Head | undefined)[]> {
     return await this.#call({ kind: 'heads', at, ids: accountIds });
+  }
+
+  headChanges(accountId: string): number | undefined {
+    return this.#gone === undefined ? this.#headChanges.of(accountId) : undefined;
   }
 
   async records(at: PartitionEpoch, ids: readonly string[]): Promise<readonly (string | undefined)[]> {

@@ -146,6 +146,12 @@ export interface Store {
   /** Heads by account id; undefined where there is none. */
   heads(at: PartitionEpoch, accountIds: readonly string[]): Promise<readonly (Head | undefined)[]>;
 
+  /**
+   * A number that is another one before a commit of the account's head is told to anybody: a head that was asked for after it was looked at is the account's
+   * for as long as it stays the same. Undefined: there are writers whom nobody here sees.
+   */
+  headChanges(accountId: string): number | undefined;
+
   /** Records by id; undefined where there is none (or none any more). */
   records(at: PartitionEpoch, ids: readonly string[]): Promise<readonly (string | undefined)[]>;
 

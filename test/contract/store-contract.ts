@@ -88,6 +88,20 @@ export function storeContract(name: string, open: () => Promise<ContractEngine>)
         const elsewhere = { partition: 3, epoch: (await store.epochs())[3] ?? 0 };
         expect(await store.heads(elsewhere, ['a'])).toEqual([undefined]);
       });
+
+      it('a head that is told to be another has other changes by then at every client, unless nobody here can say', async () => {
+        const changes = (): readonly (number | undefined)[] => [store, other].map((client) => client.headChanges('a'));
+        const before = [changes()];
+        await store.commit(at, [item({ head: head('a', 0) })]);
+        before.push(changes());
+        await other.commit(at, [item({ head: head('b', 0) }), item({ head: head('a', 1) })]);
+        before.push(changes());
+        at = { ...at, epoch: await store.closeEpoch(at) };
+        before.push(changes());
+        for (const [client, seen] of [0, 1].map((index) => [index, before.map((each) => each[index])] as const)) {
+          expect(seen.includes(undefined) || new Set(seen).size === seen.length, `client ${client}: ${seen.join()}`).toBe(true);
+        }
+      });
     });
 
     describe('records', () => {

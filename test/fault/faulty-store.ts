@@ -64,6 +64,10 @@ export class FaultyStore implements Store {
     return this.#call('reads', () => this.#store.heads(at, accountIds));
   }
 
+  headChanges(accountId: string): number | undefined {
+    return this.#store.headChanges(accountId);
+  }
+
   records(at: PartitionEpoch, ids: readonly string[]): Promise<readonly (string | undefined)[]> {
     return this.#call('reads', () => this.#store.records(at, ids));
   }
