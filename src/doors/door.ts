@@ -41,8 +41,10 @@ export const bodyBytesMax = 65_536;
 /** Nobody keeps an answer, no page of a browser has a use for one, and a browser that came by TLS comes so again. */
 const sentWithAll = {
   'cache-control': 'no-store', 'content-security-policy': 'default-src \'none\';frame-ancestors \'none\'', 'cross-origin-resource-policy': 'same-origin', 'referrer-policy': 'no-referrer',
-  'strict-transport-security': 'max-age=31536000; includeSubDomains', 'x-content-type-options': 'nosniff', 'x-frame-options': 'DENY',
+  'x-content-type-options': 'nosniff', 'x-frame-options': 'DENY',
 } as const;
+/** RFC 6797, 7.2: what came in clear is not answered with it. */
+const sentWithTls = { ...sentWithAll, 'strict-transport-security': 'max-age=31536000; includeSubDomains' } as const;
 /** Whose body takes longer is looked at again when it is there: a session or certificate may have ended meanwhile. */
 const admittedMsMax = 1_000;
 const requestIdForm = /^[A-Za-z0-9][A-Za-z0-9._~-]{7,63}$/;
@@ -75,7 +77,7 @@ export async function openDoor(server: FastifyInstance, door: Door, options: Doo
     scope.decorateRequest(stateKey, null);
     // Hooks that wait for nothing are no promises: they are in every request's way.
     scope.addHook('onRequest', (request, reply, done) => {
-      reply.headers(sentWithAll).header('x-request-id', request.id);
+      reply.headers(request.protocol === 'https' ? sentWithTls : sentWithAll).header('x-request-id', request.id);
       done();
     });
     scope.addHook('onResponse', (request, reply, done) => {

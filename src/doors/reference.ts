@@ -42,6 +42,10 @@ export function openReference(server: FastifyInstance, document: string): void {
   };
   void server.register(async (scope) => {
     await scope.register(helmet, { contentSecurityPolicy: false });
+    scope.addHook('onRequest', (_request, reply, done) => {
+      reply.header('cache-control', 'no-store');
+      done();
+    });
     scope.get('/openapi.json', async (_request, reply) => await reply.type('application/json; charset=utf-8').send(document));
     scope.get('/reference', async (_request, reply) => await reply.redirect('/reference/', 301));
     scope.get('/reference/', async (_request, reply) => {

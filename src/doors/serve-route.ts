@@ -8,9 +8,11 @@
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { TSchema } from 'typebox';
+import type { Deadlines } from '../base/deadlines.ts';
 import { forgottenStatus } from '../lifecycle/remembered-answers.ts';
 import type { AnswerKey, RememberedAnswer, AnswerMemory } from '../lifecycle/remembered-answers.ts';
 import { callerName, certificateKeyOf } from './admit.ts';
+import type { StaffCaller } from './admit.ts';
 import type { Envelope, ResponseKey } from './jwe.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { DoorRefused, problemOf, problemType, refusalOf } from './problem.ts';
@@ -42,6 +44,7 @@ export interface ServeOptions {
   readonly audit: (entry: AuditEntry) => Promise<void>;
   /** How long a service may take; ms. */
   readonly answerMsMax: number;
+  readonly deadlines: Deadlines;
   /** What must not be: for the log. */
   readonly failed: (operationId: string, requestId: string, error: unknown) => void;
 }
@@ -63,26 +66,30 @@ const keyForm = /^[\x21-\x7e]{8,128}$/;
 
 export class RouteServer {
   readonly #route: Route;
+  readonly #run: (call: UntypedCall) => Promise<Answer>;
   readonly #options: ServeOptions;
   readonly #checkParams: Check;
   readonly #checkQuery: Check;
   readonly #checkBody: Check | undefined;
   readonly #checkAnswer: ReadonlyMap<number, ((value: unknown) => string | undefined) | null>;
   readonly #isChange: boolean;
+  readonly #isSealedAnswer: boolean;
 
   constructor(route: Route, options: ServeOptions) {
     this.#route = route;
+    this.#run = route.run.bind(route) as (call: UntypedCall) => Promise<Answer>;
     this.#options = options;
     this.#checkParams = checkOf(closedInput(route.params ?? namedParams(route.path)), 'path');
     this.#checkQuery = checkOf(closedInput(route.query ?? emptyObject), 'query');
     this.#checkBody = route.body === undefined ? undefined : checkOf(closedInput(route.body), 'body');
     this.#checkAnswer = new Map(Object.entries(route.answers).map(([status, schema]) => [Number(status), schema === null || schema === undefined ? null : answerCheckOf(closedAnswer(schema))]));
     this.#isChange = route.method !== 'GET' && route.isFreeOfKey !== true;
+    this.#isSealedAnswer = route.isSealed === true && [...this.#checkAnswer.values()].some((check) => check !== null);
   }
 
   /** @returns what is sent, where there is something @throws DoorRefused and what services throw */
   async serve(request: FastifyRequest, reply: FastifyReply, caller: Caller): Promise<string | undefined> {
-    const { now, envelope } = this.#options;
+    const { now, envelope, answerMsMax, deadlines, failed } = this.#options;
     const route = this.#route;
     const params = (request.params ?? {}) as Readonly<Record<string, string>>;
     const query = meant(route.query ?? emptyObject, request.query as Readonly<Record<string, unknown>>);
@@ -91,23 +98,17 @@ export class RouteServer {
     this.#checkParams(params);
     this.#checkQuery(query);
     const atMs = now();
-    const responseKey = await this.#responseKeyOf(request, caller);
+    const responseKey = this.#isSealedAnswer ? await envelope.responseKey(request.headers['public-key'], caller, () => certificateKeyOf(request)) : undefined;
     const body = route.isSealed === true ? await envelope.open(request.headers, request.body, route.body !== undefined) : clearBody(request);
     refuseUnwholesome(body);
     if (this.#checkBody !== undefined) this.#checkBody(body);
     else if (body !== undefined && canonicalJson(body) !== '{}') throw new DoorRefused({ status: 400, code: 'BODY_UNEXPECTED', detail: 'this takes no body' });
     const call = { caller, params, query, body, idempotencyKey: this.#isChange ? keyOf(request) : '', requestId: request.id, atMs };
-    const sent = await within(this.#options.answerMsMax, this.#isChange ? this.#once(call, responseKey) : this.#done(call, responseKey), (error) => this.#options.failed(route.operationId, call.requestId, error));
+    const sent = await within(deadlines, answerMsMax, this.#isChange ? this.#once(call, responseKey) : this.#done(call, responseKey), (error) => failed(route.operationId, call.requestId, error));
     reply.code(sent.status).headers(sent.headers);
     if (sent.type !== undefined) reply.type(sent.type);
     // Not awaited until it is sent: nobody here waits for that.
     return sent.text ?? (sent.status === 204 ? undefined : '');
-  }
-
-  /** Only where there is something to be sealed. */
-  async #responseKeyOf(request: FastifyRequest, caller: Caller): Promise<ResponseKey | undefined> {
-    if (this.#route.isSealed !== true || ![...this.#checkAnswer.values()].some((check) => check !== null)) return undefined;
-    return await this.#options.envelope.responseKey(request.headers['public-key'], caller, () => certificateKeyOf(request));
   }
 
   async #once(asked: UntypedCall, responseKey: ResponseKey | undefined): Promise<Sent> {
@@ -146,26 +147,33 @@ export class RouteServer {
   }
 
   async #done(call: UntypedCall, responseKey: ResponseKey | undefined): Promise<Sent> {
-    let answer: Answer;
-    // First: what was done, and could not be entered afterwards, is in the log all the same.
-    await this.#audited(call, 'begun');
-    try {
-      answer = await (this.#route.run as (call: UntypedCall) => Promise<Answer>)(call);
-    } catch (error) {
-      await this.#audited(call, refusalOf(error)?.code ?? 'FAILED');
-      throw error;
-    }
-    await this.#audited(call, 'done');
-    return { ...await this.#sent(answer, responseKey), about: whomAbout(call, answer) };
+    const answer = call.caller.kind === 'staff' && this.#route.method !== 'GET' ? await this.#audited(call, call.caller) : await this.#run(call);
+    const clear = this.#clear(answer);
+    if (responseKey === undefined || clear.text === undefined) return { ...clear, about: whomAbout(call, answer) };
+    const text = JSON.stringify({ payload: await this.#options.envelope.seal(clear.text, responseKey) });
+    return { ...clear, text, sealedFor: responseKey.digest, about: whomAbout(call, answer) };
   }
 
-  async #audited({ caller, params, requestId, atMs }: UntypedCall, outcome: string): Promise<void> {
-    if (caller.kind !== 'staff' || this.#route.method === 'GET') return;
+  async #audited(call: UntypedCall, caller: StaffCaller): Promise<Answer> {
+    // First: what was done, and could not be entered afterwards, is in the log all the same.
+    await this.#audit(call, caller, 'begun');
+    let answer: Answer;
+    try {
+      answer = await this.#run(call);
+    } catch (error) {
+      await this.#audit(call, caller, refusalOf(error)?.code ?? 'FAILED');
+      throw error;
+    }
+    await this.#audit(call, caller, 'done');
+    return answer;
+  }
+
+  async #audit({ params, requestId, atMs }: UntypedCall, caller: StaffCaller, outcome: string): Promise<void> {
     const { staffId, role, sessionId } = caller;
     await this.#options.audit({ staffId, role, sessionId, operationId: this.#route.operationId, target: params, outcome, requestId, atMs });
   }
 
-  async #sent({ status, body, headers = {} }: Answer, responseKey: ResponseKey | undefined): Promise<Sent> {
+  #clear({ status, body, headers = {} }: Answer): Sent {
     const check = this.#checkAnswer.get(status);
     if (check === undefined) throw new Error(`${this.#route.operationId} answered ${status}, which its route does not name`);
     if (check === null) return { status, type: undefined, text: undefined, headers, sealedFor: undefined };
@@ -173,8 +181,7 @@ export class RouteServer {
     const text = JSON.stringify(body);
     const wrong = check(body);
     if (wrong !== undefined) throw new Error(`${this.#route.operationId} answered what its schema does not allow: ${wrong}`);
-    if (responseKey === undefined) return { status, type: jsonType, text, headers, sealedFor: undefined };
-    return { status, type: jsonType, text: JSON.stringify({ payload: await this.#options.envelope.seal(text, responseKey) }), headers, sealedFor: responseKey.digest };
+    return { status, type: jsonType, text, headers, sealedFor: undefined };
   }
 }
 
@@ -218,18 +225,18 @@ function again({ status, body, headers: { 'content-type': type, ...headers }, se
 }
 
 /** @param failedLate a fault of what nobody waits for any more @throws DoorRefused where it takes longer; it may be done all the same */
-async function within<T>(ms: number, work: Promise<T>, failedLate: (error: unknown) => void): Promise<T> {
+async function within<T>(deadlines: Deadlines, ms: number, work: Promise<T>, failedLate: (error: unknown) => void): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>();
   work.then(resolve, reject);
   let isLate = false;
-  const timer = setTimeout(() => {
+  const deadline = deadlines.after(ms, () => {
     isLate = true;
     reject(new DoorRefused({ status: 503, code: 'TIMED_OUT', detail: 'it was not done in time, or is done later: ask again with the same key', headers: { 'retry-after': '1' } }));
-  }, ms);
+  });
   try {
     return await promise;
   } finally {
-    clearTimeout(timer);
+    deadline.cancel();
     if (isLate) work.catch((error: unknown) => (refusalOf(error) === undefined ? failedLate(error) : undefined));
   }
 }

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { Counter, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
+import { Deadlines, processSchedule } from '../base/deadlines.ts';
 import { LateBook } from '../book/late-book.ts';
 import { BookUnavailable } from '../book/book.ts';
 import type { Book } from '../book/book.ts';
@@ -37,6 +38,15 @@ export interface DoorsDeskOptions extends Omit<LifecycleOutside, 'book' | 'setti
   readonly webhooksLooked: (backlog: readonly WebhookBacklog[]) => void;
 }
 
+/** How late a call that takes too long is refused. */
+const deadlineTickMs = 100;
+
+/** Of calls of one operation that had one status. */
+interface Counts {
+  readonly counted: ReturnType<Counter['labels']>;
+  readonly timed: ReturnType<Histogram['labels']>;
+}
+
 /** Of one kind of trouble a line is enough for a while. */
 const troubleEveryMs = 10_000;
 
@@ -57,12 +67,20 @@ export class DoorsDesk {
     this.#lifecycle = composeLifecycle({ ...options, book: this.#book, settings: doors, webhookWatch: watchWebhooks(registers, options.webhooksLooked) });
     const requests = new Counter({ name: 'locum_door_requests_total', help: 'Calls at the doors of cardholders, staff and partners', labelNames: ['operation', 'status'], registers });
     const seconds = new Histogram({ name: 'locum_door_seconds', help: 'From a call\'s arrival to its answer', labelNames: ['operation'], registers, buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10] });
+    // Found once each: by its labels a metric is looked for at length.
+    const counts = new Map<string, Counts>();
+    const countFor = (operation: string, status: number): Counts => {
+      const found = { counted: requests.labels({ operation, status: String(status) }), timed: seconds.labels({ operation }) };
+      counts.set(`${operation} ${status}`, found);
+      return found;
+    };
     this.#door = {
       ...this.#lifecycle, now, elapsed, limits: new CallerLimits(elapsed), rates: doors.rates,
-      newRequestId,
+      newRequestId, deadlines: new Deadlines(elapsed, processSchedule, deadlineTickMs),
       answered: (operation, who, status, requestId, elapsedMs) => {
-        requests.inc({ operation, status: String(status) });
-        seconds.observe({ operation }, elapsedMs / 1_000);
+        const { counted, timed } = counts.get(`${operation} ${status}`) ?? countFor(operation, status);
+        counted.inc();
+        timed.observe(elapsedMs / 1_000);
         log.detail('door answered', { operation, who, status, requestId, elapsedMs: Math.round(elapsedMs) });
       },
       failed: (operation, requestId, error) => log.failure('door failed', { operation, requestId, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),

@@ -42,6 +42,8 @@ export interface HttpOptions {
 const connectionsMaxDefault = 256;
 const requestMsMax = 5_000;
 const lookEveryMs = 1_000;
+/** Nobody keeps what is told here. */
+const sentWithAll = { 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' } as const;
 const timing = { headersTimeout: requestMsMax, connectionsCheckingInterval: lookEveryMs };
 
 /** What was wrong with the request itself; undefined: it is not the caller's fault. */
@@ -65,29 +67,33 @@ export async function serveHttp({ host, port, readiness, metrics, operator, tls,
     logger: false, forceCloseConnections: true, requestTimeout: requestMsMax, ...transportOf(newRequestId, trustedProxies),
   };
   const server: FastifyInstance = tls === undefined ? fastify({ ...options, http: timing }) : secured(options, tls, tlsWatch);
-  server.addHook('onSend', (_request, reply, _payload, done) => {
-    reply.header('x-content-type-options', 'nosniff').header('cache-control', 'no-store');
+  // Of these alone: doors say so of their answers themselves.
+  void server.register((own, _options, done) => {
+    own.addHook('onRequest', (_request, reply, begin) => {
+      reply.headers(sentWithAll);
+      begin();
+    });
+    own.get('/health', async () => ({ status: 'ok' }));
+    own.get('/ready', async (_request, reply) => {
+      const state = await readiness();
+      return await reply.code(state.ready ? 200 : 503).send({ status: state.ready ? 'ready' : 'not ready', checks: state.checks });
+    });
+    own.get('/metrics', async (_request, reply) => {
+      const text = await metrics();
+      return await reply.type('text/plain; version=0.0.4; charset=utf-8').send(text);
+    });
+    if (operator !== undefined) openOperatorDoor(own, operator);
     done();
-  });
-  server.get('/health', async () => ({ status: 'ok' }));
-  server.get('/ready', async (_request, reply) => {
-    const state = await readiness();
-    return await reply.code(state.ready ? 200 : 503).send({ status: state.ready ? 'ready' : 'not ready', checks: state.checks });
-  });
-  server.get('/metrics', async (_request, reply) => {
-    const text = await metrics();
-    return await reply.type('text/plain; version=0.0.4; charset=utf-8').send(text);
   });
   // Bodies are JSON, or nothing.
   server.removeContentTypeParser('text/plain');
   // Before anything is awaited, which ends what may be said of the routes above.
   server.setNotFoundHandler(async (request, reply) => {
-    return await refuse(reply, 404, `there is nothing at ${request.method} ${request.url.split('?')[0]}; /health, /ready and /metrics are`);
+    return await refuse(reply.headers(sentWithAll), 404, `there is nothing at ${request.method} ${request.url.split('?')[0]}; /health, /ready and /metrics are`);
   });
   server.setErrorHandler(async (error, _request, reply) => {
-    return await refuse(reply, callersStatus(error) ?? 503, error instanceof Error ? error.message : 'the switch did not answer');
+    return await refuse(reply.headers(sentWithAll), callersStatus(error) ?? 503, error instanceof Error ? error.message : 'the switch did not answer');
   });
-  if (operator !== undefined) openOperatorDoor(server, operator);
   await open?.(server);
   server.server.maxConnections = connectionsMax;
   await server.listen({ host, port });

@@ -82,7 +82,7 @@ export interface LifecycleOutside {
   readonly refusedLogInMsMin?: number;
 }
 
-export interface Lifecycle extends Omit<ServeOptions, 'now' | 'failed'> {
+export interface Lifecycle extends Omit<ServeOptions, 'now' | 'deadlines' | 'failed'> {
   readonly routes: readonly Route[];
   readonly authenticate: Authenticators;
   readonly admit: (der: Uint8Array) => ReturnType<Admissions['admit']>;

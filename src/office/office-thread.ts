@@ -352,7 +352,7 @@ function openHeads(): StoreHeads {
 /** What services ask of accounts and keys. */
 const desk = new DeskClient({
   send: (calls) => tell({ kind: 'desk', calls }), atTurnEnd,
-  heads: { accounts: async (ids) => await openHeads().accounts(ids), accountsOfCards: async (tokens) => await openHeads().accountsOfCards(tokens) },
+  heads: { accounts: (ids) => openHeads().accounts(ids), accountsOfCards: async (tokens) => await openHeads().accountsOfCards(tokens) },
   after: (delayMs, work) => {
     const timer = setTimeout(work, delayMs);
     return { cancel: () => clearTimeout(timer) };

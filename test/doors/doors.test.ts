@@ -171,6 +171,11 @@ describe('what is taken', () => {
     const { headers } = await pay();
     expect(headers).toMatchObject({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'content-security-policy': 'default-src \'none\';frame-ancestors \'none\'' });
   });
+
+  test('a browser that came by TLS is told to come so again, and one that came in clear is not', async () => {
+    expect((await pay()).headers).toMatchObject({ 'strict-transport-security': 'max-age=31536000; includeSubDomains' });
+    expect((await doors.ask('/customers/me/open')).headers).not.toHaveProperty('strict-transport-security');
+  });
 });
 
 describe('idempotency', () => {

@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { fastify } from 'fastify';
 import { Type } from 'typebox';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Deadlines, processSchedule } from '../../src/base/deadlines.ts';
 import type { UserCaller } from '../../src/doors/admit.ts';
 import { CallerLimits } from '../../src/doors/caller-limits.ts';
 import { openDoor } from '../../src/doors/door.ts';
@@ -31,7 +32,7 @@ beforeAll(async () => {
   });
   await openDoor(server, 'mobile', {
     ...lifecycle, routes: [slow], now: () => Date.now(), elapsed: () => elapsedMs, limits: new CallerLimits(() => elapsedMs), rates: { partner: many, user: many, staff: many, stranger: many },
-    newRequestId: () => 'r_of-this-request', answered: () => undefined, failed: (_operation, _requestId, error) => expect.fail(String(error)),
+    deadlines: new Deadlines(() => performance.now(), processSchedule), newRequestId: () => 'r_of-this-request', answered: () => undefined, failed: (_operation, _requestId, error) => expect.fail(String(error)),
     authenticate: {
       user: async () => {
         asked += 1;
