@@ -26,7 +26,7 @@ export const caInitCommand: Command = {
   examples: [{ line: 'ca init', about: 'Before the first partner comes.', needs: 'running demo' }],
   async run(given, outside) {
     if (given.operands.length > 0) throw new UsageError('ca init takes options alone');
-    const fields = { name: given.text('name'), days: countOf(given, 'days'), why: given.text('why') };
+    const fields = { name: given.text('name'), days: given.whole('days', 1, 999_999), why: given.text('why') };
     const made = await askSwitch<AuthorityMade>(given, outside, { method: 'POST', path: 'authority', fields });
     if (given.has('json')) outside.print(JSON.stringify(made));
     else {
@@ -56,7 +56,7 @@ export const caSignCommand: Command = {
     const partner = given.text('partner');
     if (partner === undefined) throw new UsageError('--partner is missing: whose certificate it is to be');
     const request = await fileOrInput(caSignCommand, given, outside);
-    const fields = { partner, request, days: countOf(given, 'days'), why: given.text('why') };
+    const fields = { partner, request, days: given.whole('days', 1, 999_999), why: given.text('why') };
     refuseTaken(given, outside);
     const issued = await askSwitch<CertificateShown>(given, outside, { method: 'POST', path: 'certificates', fields });
     if (given.has('json')) {
@@ -219,14 +219,6 @@ function handOut(given: Given, outside: Outside, pem: string, prints: boolean): 
 /** As openssl and others print them, too: in capitals, or with colons. */
 function serialOf(text: string): string {
   return text.replaceAll(':', '').toLowerCase();
-}
-
-/** @throws UsageError */
-function countOf(given: Given, option: string): number | undefined {
-  const text = given.text(option);
-  if (text === undefined) return undefined;
-  if (!/^[1-9][0-9]{0,5}$/.test(text)) throw new UsageError(`--${option} is a whole number from 1, not ${text}`);
-  return Number(text);
 }
 
 function authorityLines({ subject, fingerprint, notAfter, madeAt, madeBy, isSigningHere }: AuthorityShown): string[] {

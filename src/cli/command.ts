@@ -61,6 +61,22 @@ export class Given {
   has(name: string): boolean {
     return this.#values[name] === true;
   }
+
+  /** Digits, with a point or without. @returns undefined: it was not given @throws UsageError where it is none from `least` to `most` */
+  number(name: string, least: number, most: number): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const number = /^[0-9]+(?:\.[0-9]+)?$/.test(text) ? Number(text) : Number.NaN;
+    if (!(number >= least && number <= most)) throw new UsageError(`--${name} is a number from ${least} to ${most}, not ${text}`);
+    return number;
+  }
+
+  /** As `number`, without a fraction. */
+  whole(name: string, least: number, most: number): number | undefined {
+    const number = this.number(name, least, most);
+    if (number !== undefined && !Number.isInteger(number)) throw new UsageError(`--${name} is a whole number`);
+    return number;
+  }
 }
 
 /** Everything that a command takes from the process that it runs in. */

@@ -83,8 +83,8 @@ function bookOptionsOf(given: Given, outside: Outside): Pick<HostOptions, 'cards
     knownCardsOnly: given.has('known-cards-only'),
     rules: rulesOf(given.text('script'), outside),
     byCents: given.has('by-cents'),
-    chaosPercent: numberOf(given, 'chaos', 0, 100) ?? 0,
-    seed: wholeOf(given, 'seed', 0, 0xffff_ffff) ?? 1,
+    chaosPercent: given.number('chaos', 0, 100) ?? 0,
+    seed: given.whole('seed', 0, 0xffff_ffff) ?? 1,
   };
 }
 
@@ -96,13 +96,13 @@ export function hostOptionsOf(given: Given, outside: Outside): HostOptions {
   if (framingText !== undefined && framing === undefined) throw new UsageError('over a connection there is always a length in front of a message');
   const listen = given.text('listen');
   const dialect = given.text('dialect');
-  const echo = numberOf(given, 'echo', 0.001, 86_400);
+  const echo = given.number('echo', 0.001, 86_400);
   return {
     spec: pathOrName(given.text('spec') ?? 'iso8583-1987-binary', outside.cwd),
     ...(dialect === undefined ? {} : { dialect: pathOrName(dialect, outside.cwd) }),
     ...(framing === undefined ? {} : { framing }),
     ...(listen === undefined
-      ? { connect: { ...addressOf(given.text('connect') ?? '127.0.0.1:8590', '--connect'), connections: wholeOf(given, 'connections', 1, 64) ?? 1 } }
+      ? { connect: { ...addressOf(given.text('connect') ?? '127.0.0.1:8590', '--connect'), connections: given.whole('connections', 1, 64) ?? 1 } }
       : { listen: addressOf(/^[0-9]+$/.test(listen) ? `127.0.0.1:${listen}` : listen, '--listen') }),
     signOn: !given.has('no-sign-on'),
     askAdvices: given.has('ask-advices'),
@@ -116,7 +116,7 @@ export function hostOptionsOf(given: Given, outside: Outside): HostOptions {
 
 /** @throws UsageError */
 export function durationOf(given: Given): number | undefined {
-  const seconds = numberOf(given, 'for', 0.001, 86_400);
+  const seconds = given.number('for', 0.001, 86_400);
   return seconds === undefined ? undefined : seconds * 1_000;
 }
 
@@ -154,18 +154,4 @@ function codeOf(text: string): [NetworkName, string] {
   const name = networkNames.find((each) => each === word && each !== 'other');
   if (name === undefined) throw new UsageError(`--network-code is a name and three digits such as startAdvices=078, not ${text}; the names are ${networkNames.filter((each) => each !== 'other').join(', ')}`);
   return [name, code];
-}
-
-function numberOf(given: Given, option: string, least: number, most: number): number | undefined {
-  const text = given.text(option);
-  if (text === undefined) return undefined;
-  const number = /^[0-9]+(?:\.[0-9]+)?$/.test(text) ? Number(text) : Number.NaN;
-  if (!(number >= least && number <= most)) throw new UsageError(`--${option} is a number from ${least} to ${most}, not ${text}`);
-  return number;
-}
-
-function wholeOf(given: Given, option: string, least: number, most: number): number | undefined {
-  const number = numberOf(given, option, least, most);
-  if (number !== undefined && !Number.isInteger(number)) throw new UsageError(`--${option} is a whole number`);
-  return number;
 }

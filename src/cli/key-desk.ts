@@ -99,14 +99,6 @@ export function algorithmGiven(given: Given): KeyAlgorithm | undefined {
   return algorithm;
 }
 
-/** A count of versions or components. @throws UsageError */
-export function countGiven(given: Given, option: string): number | undefined {
-  const text = given.text(option);
-  if (text === undefined) return undefined;
-  if (!/^[1-9][0-9]{0,5}$/.test(text)) throw new UsageError(`--${option} is a whole number from 1, not ${text}`);
-  return Number(text);
-}
-
 const unitMs = { d: 86_400_000, h: 3_600_000, m: 60_000 } as const;
 
 /** When the overlap that was given ends (Unix ms). @throws UsageError */

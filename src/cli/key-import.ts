@@ -7,7 +7,7 @@ import { exportKey, importKey } from '../keys/key-transport.ts';
 import { Failure, UsageError } from './command.ts';
 import type { Command, Outside } from './command.ts';
 import { configOption } from './configured.ts';
-import { algorithmGiven, algorithmOption, bytesOf, countGiven, kcvGiven, KeyDesk, lineFrom, materialOptions, nameOf, overlapEndMs, overlapOption, printAdded, random, usageOf, usageOption } from './key-desk.ts';
+import { algorithmGiven, algorithmOption, bytesOf, kcvGiven, KeyDesk, lineFrom, materialOptions, nameOf, overlapEndMs, overlapOption, printAdded, random, usageOf, usageOption } from './key-desk.ts';
 
 export const keyComponentCommand: Command = {
   name: 'key component',
@@ -41,7 +41,7 @@ export const keyComponentCommand: Command = {
     const custodian = given.text('custodian');
     if (custodian === undefined) throw new UsageError('--custodian is missing: whose component it is');
     const entry: ComponentEntry = {
-      name, custodian, usage: given.text('usage') === undefined ? undefined : usageOf(given), algorithm: algorithmGiven(given), of: countGiven(given, 'of'),
+      name, custodian, usage: given.text('usage') === undefined ? undefined : usageOf(given), algorithm: algorithmGiven(given), of: given.whole('of', 1, 999_999),
       expectedKcv: kcvGiven(given, 'expect-kcv'), componentKcv: kcvGiven(given, 'kcv'), adjustParity: given.has('adjust-parity'), checksUntilMs: overlapEndMs(given, outside.now()),
     };
     const clear = bytesOf(await lineFrom(outside, 'the component'));
@@ -123,7 +123,7 @@ export const keyExportCommand: Command = {
     const name = nameOf(keyExportCommand, given);
     const under = given.text('under');
     if (under === undefined) throw new UsageError('--under is missing: a key is exported under a key-encrypting key only');
-    const version = countGiven(given, 'key-version');
+    const version = given.whole('key-version', 1, 999_999);
     const desk = KeyDesk.open(given, outside);
     const entry = { operation: 'export', key: name, under };
     const { info, text } = desk.attempt(entry, (master) => exportKey(desk.keyFile, master, { name, version, kek: under }, random));

@@ -9,7 +9,7 @@ import type { MasterKeyChange } from '../keys/master-key-rotation.ts';
 import { aligned, exitFailed, UsageError } from './command.ts';
 import type { Command, Outside } from './command.ts';
 import { configOption } from './configured.ts';
-import { countGiven, KeyDesk, keyWords, nameOf, overlapEndMs, overlapOption, printAdded, random } from './key-desk.ts';
+import { KeyDesk, keyWords, nameOf, overlapEndMs, overlapOption, printAdded, random } from './key-desk.ts';
 
 export const keyRotateCommand: Command = {
   name: 'key rotate',
@@ -51,7 +51,7 @@ export const keyRetireCommand: Command = {
   examples: [{ line: 'key retire gift-cvk --key-version 1', about: 'When the last card that was made with it is gone.', needs: 'empty folder' }],
   run(given, outside) {
     const name = nameOf(keyRetireCommand, given);
-    const version = countGiven(given, 'key-version');
+    const version = given.whole('key-version', 1, 999_999);
     if ((version === undefined) === !given.has('all')) throw new UsageError('either --key-version says which version is destroyed, or --all that the whole key is');
     const desk = KeyDesk.open(given, outside);
     const gone = desk.attempt({ operation: 'retire', key: name, version }, (master) => retireKey(desk.keyFile, master, { name, version }));
@@ -118,7 +118,7 @@ export const keyLogCommand: Command = {
     const { keyFile } = KeyDesk.open(given, outside);
     if (given.has('verify')) return Promise.resolve(verifyLog(keyFile, given.text('noted'), given.has('json'), outside));
     if (given.text('noted') !== undefined) throw new UsageError('--noted goes with --verify');
-    const last = countGiven(given, 'last') ?? 50;
+    const last = given.whole('last', 1, 999_999) ?? 50;
     let lines: AccessLine[] = [];
     for (const { line } of accessLines(keyFile)) {
       if (line !== undefined) lines.push(line);

@@ -18,7 +18,7 @@ import type { Config } from '../program/config.ts';
 import { aligned, Failure, UsageError } from './command.ts';
 import type { Command, Outside } from './command.ts';
 import { configOf, configOption } from './configured.ts';
-import { algorithmGiven, algorithmOption, countGiven, KeyDesk, keyWords, nameOf, overlapEndMs, overlapOption, printAdded, random, usageOf, usageOption } from './key-desk.ts';
+import { algorithmGiven, algorithmOption, KeyDesk, keyWords, nameOf, overlapEndMs, overlapOption, printAdded, random, usageOf, usageOption } from './key-desk.ts';
 
 export const keyInitCommand: Command = {
   name: 'key init',
@@ -70,7 +70,7 @@ export const keyGenerateCommand: Command = {
     const name = nameOf(keyGenerateCommand, given);
     const checksUntilMs = overlapEndMs(given, outside.now());
     const key: NewKey = { name, usage: usageOf(given), algorithm: algorithmGiven(given), checksUntilMs };
-    const components = countGiven(given, 'components');
+    const components = given.whole('components', 1, 999_999);
     const folder = given.text('out-dir');
     if ((components === undefined) !== (folder === undefined)) throw new UsageError('--components and --out-dir go together');
     const desk = KeyDesk.open(given, outside);

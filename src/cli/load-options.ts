@@ -7,11 +7,11 @@ import { demoExpiry, demoHostBin } from '../program/demo-tables.ts';
 import { UsageError } from './command.ts';
 import type { Example, Given, Options } from './command.ts';
 import { configOption } from './configured.ts';
-import { framingOption } from './framing.ts';
 import { loadKinds } from './load-plan.ts';
 import type { LoadKind, LoadProfile } from './load-plan.ts';
 import type { LoadOptions } from './load-run.ts';
 import type { EntryWish } from './send-draft-card.ts';
+import { addressOptions, stationOption } from './send-target.ts';
 
 const usualMix = 'purchase=80,cash=5,balance=5,preauth=10';
 const entries: readonly EntryWish[] = ['chip', 'contactless', 'manual', 'ecommerce'];
@@ -20,7 +20,7 @@ const cardsMax = 1_000_000;
 const demoLoadCards = 100;
 
 export const loadOptions: Options = {
-  station: { type: 'string', value: '<name | host:port>', about: 'a station of the configuration, the first by default; or any address, with --spec' },
+  ...stationOption,
   'per-second': { type: 'string', value: '<number>', about: 'messages a second, whatever the answers do; times count from when a message was due. 100 by default' },
   'in-flight': { type: 'string', value: '<number>', about: 'so many messages wait for answers, and an answer is followed by the next; in place of --per-second' },
   connections: { type: 'string', value: '<number>', about: 'how many, used in turn; 4 by default' },
@@ -44,13 +44,7 @@ export const loadOptions: Options = {
   seed: { type: 'string', value: '<number>', about: 'of everything that is drawn; 1 by default. The same seed and options are the same messages in the same order' },
   'sign-on': { type: 'boolean', about: 'signs on first, on each connection; where the station asks for it, that is done without this' },
   timeout: { type: 'string', value: '<ms>', about: 'how long an answer is waited for; 10000 by default' },
-  spec: { type: 'string', value: '<name | file>', about: 'the message format of an address' },
-  ...framingOption,
-  tls: { type: 'boolean', about: 'TLS to an address' },
-  authorities: { type: 'string', value: '<file>', about: 'who may have issued the station\'s certificate (PEM); by default, the station\'s own certificate is trusted' },
-  certificate: { type: 'string', value: '<file>', about: 'our certificate (PEM), with --private-key' },
-  'private-key': { type: 'string', value: '<file>', about: 'our private key (PEM)' },
-  'server-name': { type: 'string', value: '<name>', about: 'the name that the station\'s certificate must have' },
+  ...addressOptions,
   json: { type: 'boolean', about: 'one JSON document for each second ("event": "second"), and one for the summary ("event": "summary")' },
   ...configOption,
 };
@@ -71,10 +65,10 @@ export const loadExamples: readonly Example[] = [
 export function loadOptionsOf(given: Given): LoadOptions {
   if (given.operands.length > 0) throw new UsageError(`nothing follows load; ${given.operands.join(' ')} needs an option in front of it`);
   if (given.text('per-second') !== undefined && given.text('in-flight') !== undefined) throw new UsageError('messages leave at a rate or after answers: give one of --per-second and --in-flight');
-  const inFlight = wholeOf(given, 'in-flight', 1, 100_000);
-  const perSecond = numberOf(given, 'per-second', 0.01, 100_000) ?? 100;
-  const count = wholeOf(given, 'count', 1, 1_000_000_000);
-  const seconds = numberOf(given, 'for', 0.001, 864_000) ?? (count === undefined ? 10 : undefined);
+  const inFlight = given.whole('in-flight', 1, 100_000);
+  const perSecond = given.number('per-second', 0.01, 100_000) ?? 100;
+  const count = given.whole('count', 1, 1_000_000_000);
+  const seconds = given.number('for', 0.001, 864_000) ?? (count === undefined ? 10 : undefined);
   const currency = currencyNumber(given.text('currency') ?? 'EUR');
   if (currency === undefined) throw new UsageError(`--currency is an ISO 4217 code such as EUR or 978, not ${given.text('currency')}`);
   const entry = entries.find((name) => name === (given.text('entry') ?? 'chip'));
@@ -82,10 +76,10 @@ export function loadOptionsOf(given: Given): LoadOptions {
   return {
     profile: profileOf(given, currency, inFlight ?? Math.ceil(perSecond / 5)),
     pace: inFlight === undefined ? { perSecond } : { inFlight },
-    connections: wholeOf(given, 'connections', 1, 1_000) ?? 4,
+    connections: given.whole('connections', 1, 1_000) ?? 4,
     forMs: seconds === undefined ? undefined : seconds * 1_000,
     count,
-    timeoutMs: wholeOf(given, 'timeout', 1, 9_999_999) ?? 10_000,
+    timeoutMs: given.whole('timeout', 1, 9_999_999) ?? 10_000,
     currency,
     entry,
     expiry: digitsOf(given, 'expiry', demoExpiry, 4, 4),
@@ -104,12 +98,12 @@ function profileOf(given: Given, currency: string, gap: number): LoadProfile {
     pans: pansOf(given),
     amountFromMinor,
     amountToMinor,
-    completions: numberOf(given, 'completions', 0, 100) ?? 80,
-    reversals: numberOf(given, 'reversals', 0, 100) ?? 5,
-    repeats: numberOf(given, 'repeats', 0, 100) ?? 0,
-    duplicates: numberOf(given, 'duplicates', 0, 100) ?? 0,
+    completions: given.number('completions', 0, 100) ?? 80,
+    reversals: given.number('reversals', 0, 100) ?? 5,
+    repeats: given.number('repeats', 0, 100) ?? 0,
+    duplicates: given.number('duplicates', 0, 100) ?? 0,
     gap,
-    seed: wholeOf(given, 'seed', 0, 0xffff_ffff) ?? 1,
+    seed: given.whole('seed', 0, 0xffff_ffff) ?? 1,
   };
 }
 
@@ -160,18 +154,4 @@ function digitsOf(given: Given, option: string, byDefault: string, least: number
   const text = given.text(option) ?? byDefault;
   if (!/^[0-9]+$/.test(text) || text.length < least || text.length > most) throw new UsageError(`--${option} is ${least === most ? least : `${least} to ${most}`} digits`);
   return text;
-}
-
-function numberOf(given: Given, option: string, least: number, most: number): number | undefined {
-  const text = given.text(option);
-  if (text === undefined) return undefined;
-  const number = /^[0-9]+(?:\.[0-9]+)?$/.test(text) ? Number(text) : Number.NaN;
-  if (!(number >= least && number <= most)) throw new UsageError(`--${option} is a number from ${least} to ${most}, not ${text}`);
-  return number;
-}
-
-function wholeOf(given: Given, option: string, least: number, most: number): number | undefined {
-  const number = numberOf(given, option, least, most);
-  if (number !== undefined && !Number.isInteger(number)) throw new UsageError(`--${option} is a whole number`);
-  return number;
 }

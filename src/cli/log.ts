@@ -35,7 +35,7 @@ export const logCommand: Command = {
     { line: 'log --stan 4217 --json', about: 'What a program reads of one transaction.', needs: 'running demo' },
   ],
   async run(given, outside) {
-    const most = mostOf(given);
+    const most = given.whole('most', 1, 999_999) ?? 50;
     const filter = filterOf(given, outside.now());
     const config = configOf(given, outside);
     const options = bookOptionsOf(config);
@@ -97,12 +97,6 @@ function sinceMsOf(text: string, nowMs: number): number {
   const atMs = /^[0-9]{4}-[0-9]{2}-[0-9]{2}/.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(atMs)) throw new UsageError(`--since is 30s, 10m, 2h or 3d, or a time such as 2026-01-31T12:00, not ${text}`);
   return atMs;
-}
-
-function mostOf(given: Given): number {
-  const most = given.text('most') ?? '50';
-  if (!/^[1-9][0-9]{0,5}$/.test(most)) throw new UsageError('--most is a number from 1 to 999999');
-  return Number(most);
 }
 
 /** SQLSTATE 42P01: no switch of this version has run on it. */

@@ -1,11 +1,11 @@
 /** The options of `locum send`, and its examples. */
 import type { Example, Options } from './command.ts';
 import { configOption } from './configured.ts';
-import { framingOption } from './framing.ts';
 import { chipProfileNames } from './send-chip.ts';
+import { addressOptions, stationOption } from './send-target.ts';
 
 export const sendOptions: Options = {
-  station: { type: 'string', value: '<name | host:port>', about: 'a station of the configuration, the first by default; or any address, with --spec' },
+  ...stationOption,
   pan: { type: 'string', value: '<digits>', about: 'the card number' },
   amount: { type: 'string', value: '<12.50>', about: 'the amount' },
   currency: { type: 'string', value: '<EUR | 978>', about: 'its currency; EUR by default' },
@@ -53,13 +53,7 @@ export const sendOptions: Options = {
   repeat: { type: 'boolean', about: 'sends the message again as a repeat (x101 after x100), on the same connection' },
   'sign-on': { type: 'boolean', about: 'signs on first; where the station asks for it, that is done without this' },
   timeout: { type: 'string', value: '<ms>', about: 'how long to wait for a connection and for each answer; 10000 by default' },
-  spec: { type: 'string', value: '<name | file>', about: 'the message format of an address' },
-  ...framingOption,
-  tls: { type: 'boolean', about: 'TLS to an address' },
-  authorities: { type: 'string', value: '<file>', about: 'who may have issued the station\'s certificate (PEM); by default, the station\'s own certificate is trusted' },
-  certificate: { type: 'string', value: '<file>', about: 'our certificate (PEM), with --private-key' },
-  'private-key': { type: 'string', value: '<file>', about: 'our private key (PEM)' },
-  'server-name': { type: 'string', value: '<name>', about: 'the name that the station\'s certificate must have' },
+  ...addressOptions,
   json: { type: 'boolean', about: 'one JSON document instead of lines for a person' },
   ...configOption,
 };

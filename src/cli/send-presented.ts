@@ -54,11 +54,11 @@ export async function presentationOf(asked: Asked, given: Given, outside: Outsid
     const own = card();
     return await make(own, usualExpiry(own.pan, expiry) ?? needsExpiry());
   };
-  const ofCounter = (): number => nextCounter(countersFile(config.keys.keyFile), keys().hsm.cardToken(panOf(digits)), numberOf(given, 'atc', counterMax));
+  const ofCounter = (): number => nextCounter(countersFile(config.keys.keyFile), keys().hsm.cardToken(panOf(digits)), given.whole('atc', 0, counterMax));
   const track2 = (await made('with-dcvv', async (own, date) => await own.contactlessTrack2(date, ofCounter(), drawn(outside, 10).slice(-4))))
     ?? (await made('with-cvv', async (own, date) => await own.track2(withChip ? 'icvv' : 'cvv', date, dialect.track2ValueAt)))
     ?? given.text('track2');
-  const generation = numberOf(given, 'cvv2-generation', 999_999) ?? 0;
+  const generation = given.whole('cvv2-generation', 0, 999_999) ?? 0;
   const pinWish = pinWishOf(given);
   const authentication = await authenticationOf(asked, given, outside, card);
   const own = withChip ? card() : undefined;
@@ -147,13 +147,6 @@ function sequenceOf(given: Given): string | undefined {
   const text = given.text('psn') ?? (given.has('with-chip') || given.has('with-dcvv') ? '01' : undefined);
   if (text !== undefined && !/^[0-9]{2}$/.test(text)) throw new UsageError('--psn is two digits');
   return text;
-}
-
-function numberOf(given: Given, option: string, most: number): number | undefined {
-  const text = given.text(option);
-  if (text === undefined) return undefined;
-  if (!/^[0-9]{1,6}$/.test(text) || Number(text) > most) throw new UsageError(`--${option} is a number from 0 to ${most}`);
-  return Number(text);
 }
 
 function profileOf(given: Given): ChipProfileName | undefined {

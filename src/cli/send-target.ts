@@ -8,10 +8,25 @@ import type { Config } from '../program/config.ts';
 import type { StationRow } from '../program/table-rows.ts';
 import { loadFormat } from '../program/tables-format.ts';
 import { UsageError } from './command.ts';
-import type { Given, Outside } from './command.ts';
-import { parseFraming } from './framing.ts';
+import type { Given, Options, Outside } from './command.ts';
+import { framingOption, parseFraming } from './framing.ts';
 import type { Target } from './send-client.ts';
 import { pathOrName } from './spec.ts';
+
+export const stationOption: Options = {
+  station: { type: 'string', value: '<name | host:port>', about: 'a station of the configuration, the first by default; or any address, with --spec' },
+};
+
+/** Of an address, and of TLS to either. */
+export const addressOptions: Options = {
+  spec: { type: 'string', value: '<name | file>', about: 'the message format of an address' },
+  ...framingOption,
+  tls: { type: 'boolean', about: 'TLS to an address' },
+  authorities: { type: 'string', value: '<file>', about: 'who may have issued the station\'s certificate (PEM); by default, the station\'s own certificate is trusted' },
+  certificate: { type: 'string', value: '<file>', about: 'our certificate (PEM), with --private-key' },
+  'private-key': { type: 'string', value: '<file>', about: 'our private key (PEM)' },
+  'server-name': { type: 'string', value: '<name>', about: 'the name that the station\'s certificate must have' },
+};
 
 export interface Destination {
   readonly target: Target;

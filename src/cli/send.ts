@@ -31,7 +31,7 @@ export const sendCommand: Command = {
   examples: sendExamples,
   async run(given, outside) {
     const config = configOf(given, outside);
-    const timeoutMs = wholeNumber(given.text('timeout') ?? '10000', '--timeout');
+    const timeoutMs = given.whole('timeout', 1, 9_999_999) ?? 10_000;
     const to = destination(given, outside, config);
     let opened: TestKeys | undefined;
     const keys = (): TestKeys => (opened ??= new TestKeys(config, outside));
@@ -85,11 +85,6 @@ function codesOf({ station, target }: Destination, asked: boolean, keys: () => T
   throw new UsageError(station === undefined
     ? `no key is shared with an address; --mac needs a station of the configuration, not ${target.name}`
     : `the station ${station.name} has no message authentication codes (stations.${station.name}.security.mac)`);
-}
-
-function wholeNumber(text: string, option: string): number {
-  if (!/^[0-9]{1,7}$/.test(text) || Number(text) === 0) throw new UsageError(`${option} is a number of milliseconds`);
-  return Number(text);
 }
 
 function otherStan(stan: string): string {

@@ -87,11 +87,10 @@ interface Wanted {
 function wantedOf(given: Given): Wanted {
   const [name, ...rest] = given.operands;
   if (name === undefined || rest.length > 0) throw new UsageError('one RRN, STAN, approval code or id is needed');
-  const most = given.text('most') ?? '3';
-  if (!/^[1-9][0-9]{0,2}$/.test(most)) throw new UsageError('--most is a number from 1 to 999');
+  const most = given.whole('most', 1, 999) ?? 3;
   const by = given.text('by');
   if (by !== undefined && !Object.hasOwn(byWords, by)) throw new UsageError(`--by is ${Object.keys(byWords).join(', ')}, not ${by}`);
-  return { name, kinds: by === undefined ? kindsOf(name) : [byWords[by as keyof typeof byWords]], most: Number(most) };
+  return { name, kinds: by === undefined ? kindsOf(name) : [byWords[by as keyof typeof byWords]], most };
 }
 
 /** What a name may be by its form, what says most first. */

@@ -391,7 +391,7 @@ describe('what cannot be made is a sentence', () => {
     [['cash', ...pan, '--pin', '1234', '--new-pin', '4321'], '--new-pin is of pinchange alone.'],
     [['pinchange', '--pan', '4761730000000011', '--pin', '1234'], 'pinchange needs --pin and --new-pin.'],
     [['purchase', ...pan, '--atc', '1'], '--atc needs --with-chip or --with-dcvv.'],
-    [['purchase', ...pan, '--with-chip', '--atc', '65536'], '--atc is a number from 0 to 65535.'],
+    [['purchase', ...pan, '--with-chip', '--atc', '65536'], '--atc is a number from 0 to 65535, not 65536.'],
     [['purchase', ...pan, '--with-chip', '--chip-profile', 'visa'], '--chip-profile is one of visa-cvn10, visa-cvn14, visa-cvn17, visa-cvn18, visa-cvn22, mastercard-cvn16, mastercard-cvn17, emv-common, not visa.'],
     [['purchase', ...pan, '--with-chip', '--tag', '9F1'], '--tag is a tag, = and its value in hexadecimal, such as 95=0000008000.'],
     [['purchase', ...pan, '--with-chip', '--psn', '1'], '--psn is two digits.'],

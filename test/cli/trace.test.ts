@@ -97,7 +97,7 @@ describe('what is not found', () => {
     [[], 'one RRN, STAN, approval code or id is needed.'],
     [['1', '2'], 'one RRN, STAN, approval code or id is needed.'],
     [['1', '--by', 'name'], '--by is rrn, stan, approval-code, id, not name.'],
-    [['1', '--most', '0'], '--most is a number from 1 to 999.'],
+    [['1', '--most', '0'], '--most is a number from 1 to 999, not 0.'],
   ])('%j is a wrong command line', async ([words, sentence]) => {
     expect(await trace(words)).toMatchObject({ code: 2, out: '', err: `locum trace: ${sentence} locum trace --help shows how it is used.\n` });
   });
