@@ -15,7 +15,7 @@ import { noEffects } from '../account/account.ts';
 import type { GuardEntry } from '../account/journal.ts';
 import { encodeEntry } from '../account/journal.ts';
 import { StoreFenced, StoreUnavailable, StoreUnknown } from '../store/store.ts';
-import type { CommitItem, CommitResult, RecordPut, Store } from '../store/store.ts';
+import type { CommitItem, CommitResult, GuardMove, RecordPut, Store } from '../store/store.ts';
 
 export interface GuardTransfer {
   /** Begins with `transferMark`. */
@@ -31,6 +31,8 @@ const transferMark = '~';
 const guardPrefix = 'credit:';
 const resumeAfterMs = 10_000;
 const borrowedKeepMs = 30 * 86_400_000;
+/** After its last move. An outage in which a counter rests for so long has its room again. */
+const passingKeepMs = 90 * 86_400_000;
 const attemptsMax = 3;
 const noFloor = -Number.MAX_SAFE_INTEGER;
 
@@ -47,6 +49,14 @@ export interface TransferOptions {
 /** Is this the record of a transfer or a load between partitions, not of an account? */
 export function isTransfer(recordId: string): boolean {
   return recordId.startsWith(transferMark);
+}
+
+/**
+ * A move of any counter, with how long that is kept. A partner's balance always is. Others count for one outage, or one day: nobody takes of them after it,
+ * and what was taken can be given back for as long as its record is kept, a week.
+ */
+export function kept(move: GuardMove, nowMs: number): GuardMove {
+  return isCredit(move.guardId) ? move : { ...move, keepUntilMs: nowMs + passingKeepMs };
 }
 
 /** Others than partners' balances are nothing of the book's. */
@@ -174,7 +184,7 @@ export class GuardTransfers {
     const put: RecordPut = { id, value: stored('lent', transfer), dueAtMs: this.#options.now() + resumeAfterMs };
     return {
       puts: [put], deletes: [], once: [id], entries: isCredit(guardId) ? [this.entry('lent', transfer, -amountMinor, put)] : [],
-      guards: [{ guardId, delta: -amountMinor, floor }],
+      guards: [kept({ guardId, delta: -amountMinor, floor }, this.#options.now())],
     };
   }
 
@@ -186,7 +196,7 @@ export class GuardTransfers {
     };
     return {
       puts: [put], deletes: [], once: [id], entries: isCredit(guardId) ? [this.entry('borrowed', transfer, amountMinor, put)] : [],
-      guards: [{ guardId, delta: amountMinor, floor: 0 }],
+      guards: [kept({ guardId, delta: amountMinor, floor: 0 }, nowMs)],
     };
   }
 

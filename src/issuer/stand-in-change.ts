@@ -7,6 +7,7 @@ import { encodeActivity } from '../standin/activity.ts';
 import type { Activity } from '../standin/activity.ts';
 import type { Applied } from '../store/decide.ts';
 import type { GuardMove, RecordPut } from '../store/store.ts';
+import { kept } from './guard-transfer.ts';
 import { entryOf } from './stand-in-entry.ts';
 import type { Done, StandInAnswer, StandInHead } from './stand-in-message.ts';
 import type { CardKnown } from './stand-in-known.ts';
@@ -50,7 +51,7 @@ export function changed(head: StandInHead, token: string, nowMs: number, { card,
         ...puts.map(([id, record]): RecordPut => ({ id, value: encodeRecord(record), keepUntilMs, dueAtMs: dueOf(record) })),
         ...(alias === undefined ? [] : [{ id: alias.id, value: alias.text, keepUntilMs }]),
       ],
-      deletes: [], once: fresh === undefined ? [] : [fresh], guard: undefined, guards: takes,
+      deletes: [], once: fresh === undefined ? [] : [fresh], guard: undefined, guards: takes.map((move) => kept(move, nowMs)),
     },
   };
 }

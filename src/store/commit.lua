@@ -6,7 +6,7 @@
 -- ARGV  1 shape: a JSON array of numbers, for each item
 --           has head [, expected version, bytes of its value, version]
 --           once, puts, [is the record one of once, bytes, keep until or 0, due at or 0, may it have been due]
---           deletes, entries, [bytes], guards, [index among the guards, delta, floor]
+--           deletes, entries, [bytes], guards, [index among the guards, delta, floor, keep until or 0]
 --         The records of `once` come first in the item's share of its kind; a put of one names its place among them.
 --       2 text: the values of heads and records in their order, then the entries in theirs
 --       3 bytes of the text's first part
@@ -49,7 +49,7 @@ local guards = read(firstGuard, #KEYS)
 local at, valueAt, entryAt = 1, 1, tonumber(ARGV[3]) + 1
 local headAt, onceAt, otherAt = 1, 1, 1
 local sets, expiring, gone, due, notDue = {}, {}, {}, {}, {}
-local moved, refusedAny, results = {}, false, {}
+local moved, keeps, refusedAny, results = {}, {}, false, {}
 local entryParts, entryLengths, items = {}, {}, 0
 
 local function objection(item)
@@ -63,6 +63,9 @@ local function objection(item)
     own[index] = value + delta
   end
   for index, value in pairs(own) do moved[index] = value end
+  for _, guard in ipairs(item.guards) do
+    if guard[4] > 0 then keeps[guard[1]] = guard[4] end
+  end
   return nil
 end
 
@@ -123,7 +126,7 @@ while at <= #shape do
   local guardCount = take()
   if guardCount > 0 then
     item.guards = {}
-    for index = 1, guardCount do item.guards[index] = {take(), take(), take()} end
+    for index = 1, guardCount do item.guards[index] = {take(), take(), take(), take()} end
   end
 
   local refused = objection(item)
@@ -187,6 +190,7 @@ write('ZADD', KEYS[3], due)
 write('ZREM', KEYS[3], notDue)
 for index, value in pairs(moved) do
   call('INCRBY', KEYS[firstGuard + index - 1], format('%.0f', value - tonumber(guards[index] or '0')))
+  if keeps[index] then call('PEXPIREAT', KEYS[firstGuard + index - 1], format('%.0f', keeps[index])) end
 end
 
 if #entryLengths > 0 then

@@ -354,7 +354,7 @@ function addGuard(guards: GuardMove[], move: GuardMove): void {
   const at = guards.findIndex(({ guardId }) => guardId === move.guardId);
   const earlier = guards[at];
   if (earlier === undefined) guards.push(move);
-  else guards[at] = { guardId: move.guardId, delta: earlier.delta + move.delta, floor: Math.max(earlier.floor, move.floor) };
+  else guards[at] = { guardId: move.guardId, delta: earlier.delta + move.delta, floor: Math.max(earlier.floor, move.floor), keepUntilMs: move.keepUntilMs ?? earlier.keepUntilMs };
 }
 
 /** Notes that what was taken is in a commit whose outcome is awaited, or no longer. */

@@ -32,6 +32,11 @@ interface StoredRecord {
   readonly dueAtMs: number | undefined;
 }
 
+interface StoredGuard {
+  readonly value: number;
+  readonly keepUntilMs: number | undefined;
+}
+
 export class MemoryStore implements Store {
   readonly partitions: number;
   readonly commitsInFlightMax = 1;
@@ -92,8 +97,8 @@ export class MemoryStore implements Store {
 
   async guards(at: PartitionEpoch, guardIds: readonly string[]): Promise<readonly (number | undefined)[]> {
     await this.#reach();
-    const { guardValues } = this.#scope(at);
-    return guardIds.map((id) => guardValues.get(id));
+    const scope = this.#scope(at);
+    return guardIds.map((id) => scope.knownGuard(id)?.value);
   }
 
   async findAccounts(tokens: readonly string[]): Promise<readonly (string | undefined)[]> {
@@ -158,11 +163,11 @@ export class MemoryStore implements Store {
 
 /** What one partition holds under one epoch. */
 class MemoryScope implements StoreView {
-  readonly guardValues = new Map<string, number>();
   readonly journal: string[] = [];
   readonly #now: () => number;
   readonly #heads = new Map<string, Head>();
   readonly #records = new Map<string, StoredRecord>();
+  readonly #guards = new Map<string, StoredGuard>();
   readonly #dueIds = new Set<string>();
   #trimmedThrough = 0;
 
@@ -186,7 +191,14 @@ class MemoryScope implements StoreView {
   }
 
   guard(guardId: string): number {
-    return this.guardValues.get(guardId) ?? 0;
+    return this.knownGuard(guardId)?.value ?? 0;
+  }
+
+  knownGuard(guardId: string): StoredGuard | undefined {
+    const guard = this.#guards.get(guardId);
+    if (guard?.keepUntilMs === undefined || guard.keepUntilMs >= this.#now()) return guard;
+    this.#guards.delete(guardId);
+    return undefined;
   }
 
   commit(item: CommitItem): CommitResult {
@@ -200,7 +212,10 @@ class MemoryScope implements StoreView {
       this.#records.delete(id);
       this.#dueIds.delete(id);
     }
-    for (const { guardId, delta } of item.guards) this.guardValues.set(guardId, this.guard(guardId) + delta);
+    for (const { guardId, delta, keepUntilMs } of item.guards) {
+      const before = this.knownGuard(guardId);
+      this.#guards.set(guardId, { value: (before?.value ?? 0) + delta, keepUntilMs: keepUntilMs ?? before?.keepUntilMs });
+    }
     this.journal.push(...item.entries);
     return { kind: 'committed' };
   }

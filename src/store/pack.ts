@@ -6,7 +6,7 @@
  *   item     written, has head, [head], puts, [put…], deletes, [length…], once, [length…], entries, [length…], guards, [guard…]
  *   head     length of id, expected version, version, length of value
  *   put      length of id, length of value, keep until, due at   (-1: none)
- *   guard    length of id, delta, floor
+ *   guard    length of id, delta, floor, or with a time -1 - length of id, delta, floor, keep until
  *
  * `written` is 0 as sent. The owner of the file sets it to 1 for the items that it committed, and puts the counter's new
  * value in the place of each delta, so that applying the row twice does no harm.
@@ -42,8 +42,9 @@ export function pack(items: readonly CommitItem[]): PackedItems {
     text += packStrings(numbers, once);
     text += packStrings(numbers, entries);
     numbers.push(guards.length);
-    for (const { guardId, delta, floor } of guards) {
-      numbers.push(guardId.length, delta, floor);
+    for (const { guardId, delta, floor, keepUntilMs } of guards) {
+      if (keepUntilMs === undefined) numbers.push(guardId.length, delta, floor);
+      else numbers.push(-1 - guardId.length, delta, floor, keepUntilMs);
       text += guardId;
     }
   }
@@ -101,7 +102,11 @@ export class Unpacker {
   /** Marks the item that `next` returned last as written, with what its counters stand at afterwards. */
   markWritten(guardValues: readonly number[]): void {
     this.#numbers[this.#itemStart] = 1;
-    for (const [index, value] of guardValues.entries()) this.#numbers[this.#guardsStart + 2 + index * 3] = value;
+    let guard = this.#guardsStart + 1;
+    for (const value of guardValues) {
+      this.#numbers[guard + 1] = value;
+      guard += (this.#numbers[guard] ?? 0) < 0 ? 4 : 3;
+    }
   }
 
   #take(): number {
@@ -147,6 +152,8 @@ export class Unpacker {
     const idLength = this.#take();
     const delta = this.#take();
     const floor = this.#take();
-    return { guardId: this.#takeText(idLength), delta, floor };
+    if (idLength >= 0) return { guardId: this.#takeText(idLength), delta, floor };
+    const keepUntilMs = this.#take();
+    return { guardId: this.#takeText(-1 - idLength), delta, floor, keepUntilMs };
   }
 }

@@ -96,13 +96,13 @@ function describeRecords(scope: ScopeKeys, item: CommitItem, shape: number[], ot
 
 function describeGuards(item: CommitItem, shape: number[], guards: Map<string, number>): void {
   shape.push(item.guards.length);
-  for (const { guardId, delta, floor } of item.guards) {
+  for (const { guardId, delta, floor, keepUntilMs } of item.guards) {
     let index = guards.get(guardId);
     if (index === undefined) {
       index = guards.size + 1;
       guards.set(guardId, index);
     }
-    shape.push(index, delta, floor);
+    shape.push(index, delta, floor, keepUntilMs ?? 0);
   }
 }
 

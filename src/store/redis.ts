@@ -11,7 +11,7 @@
  *   {<partition>.<epoch>}d         sorted set: ids of due records by time
  *   {<partition>.<epoch>}h<id>     head: its version, a colon, its value
  *   {<partition>.<epoch>}r<id>     record, expiring by itself
- *   {<partition>.<epoch>}g<id>     guard
+ *   {<partition>.<epoch>}g<id>     guard, expiring by itself where a move gave it a time
  *   t<token>                       directory, each token in a slot of its own
  *   locum:epochs                   hash: the epoch by partition, and the number of partitions
  *

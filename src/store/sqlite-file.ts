@@ -42,6 +42,11 @@ const migrations: readonly string[] = [
   ) WITHOUT ROWID;
   CREATE TABLE directory (token TEXT PRIMARY KEY, account_id TEXT NOT NULL) WITHOUT ROWID;
   `,
+  `
+  -- Few guards have a time, and fewer change than records do: an index is worth it here.
+  ALTER TABLE guard ADD COLUMN keep_until INTEGER;
+  CREATE INDEX guard_kept ON guard (keep_until) WHERE keep_until IS NOT NULL;
+  `,
 ];
 
 /**

@@ -18,11 +18,16 @@ export interface RecordChange {
   readonly dueAtMs: number | undefined;
 }
 
+export interface GuardChange {
+  readonly value: number;
+  readonly keepUntilMs: number | undefined;
+}
+
 /** Changes on their way to the tables. A record that was deleted is there as undefined. */
 export class Generation {
   readonly heads = new Map<string, Head>();
   readonly records = new Map<string, RecordChange | undefined>();
-  readonly guards = new Map<string, number>();
+  readonly guards = new Map<string, GuardChange>();
 
   get size(): number {
     return this.heads.size + this.records.size + this.guards.size;
@@ -38,7 +43,7 @@ export class ScopeReads {
   constructor(database: DatabaseSync) {
     this.head = database.prepare('SELECT version, value FROM head WHERE scope = ? AND id = ?');
     this.record = database.prepare('SELECT value FROM record WHERE scope = ? AND id = ?');
-    this.guard = database.prepare('SELECT value FROM guard WHERE scope = ? AND id = ?');
+    this.guard = database.prepare('SELECT value, keep_until FROM guard WHERE scope = ? AND id = ?');
     this.due = database.prepare(
       'SELECT id, due_at FROM record WHERE scope = ? AND due_at <= ? AND due_at IS NOT NULL ORDER BY due_at, id',
     );
@@ -78,13 +83,14 @@ export class SqliteScope implements StoreView {
   }
 
   guard(guardId: string): number {
-    return this.knownGuard(guardId) ?? 0;
+    return this.knownGuard(guardId)?.value ?? 0;
   }
 
-  knownGuard(guardId: string): number | undefined {
+  knownGuard(guardId: string): GuardChange | undefined {
     const changed = this.fresh.guards.get(guardId) ?? this.sealed?.guards.get(guardId);
     if (changed !== undefined) return changed;
-    return this.#reads.guard.get(this.scope, guardId)?.['value'] as number | undefined;
+    const row = this.#reads.guard.get(this.scope, guardId);
+    return row === undefined ? undefined : { value: row['value'] as number, keepUntilMs: (row['keep_until'] as number | null) ?? undefined };
   }
 
   /** Takes over an item that passed. @returns where each of its guards stands then, in the item's order */
@@ -96,9 +102,10 @@ export class SqliteScope implements StoreView {
     for (const { id, value, keepUntilMs, dueAtMs } of item.puts) fresh.records.set(id, { value, keepUntilMs, dueAtMs });
     for (const id of item.deletes) fresh.records.set(id, undefined);
     if (item.guards.length === 0) return [];
-    return item.guards.map(({ guardId, delta }) => {
-      const value = this.guard(guardId) + delta;
-      fresh.guards.set(guardId, value);
+    return item.guards.map(({ guardId, delta, keepUntilMs }) => {
+      const before = this.knownGuard(guardId);
+      const value = (before?.value ?? 0) + delta;
+      fresh.guards.set(guardId, { value, keepUntilMs: keepUntilMs ?? before?.keepUntilMs });
       return value;
     });
   }
@@ -106,7 +113,9 @@ export class SqliteScope implements StoreView {
   /** Takes over an item of a chunk, in which each guard's delta has been replaced by where the guard stands. */
   restore(item: CommitItem): void {
     this.change({ ...item, guards: [] });
-    for (const { guardId, delta: value } of item.guards) this.fresh.guards.set(guardId, value);
+    for (const { guardId, delta: value, keepUntilMs } of item.guards) {
+      this.fresh.guards.set(guardId, { value, keepUntilMs: keepUntilMs ?? this.knownGuard(guardId)?.keepUntilMs });
+    }
   }
 
   due(nowMs: number, most: number): readonly DueRecord[] {

@@ -1,10 +1,10 @@
 /**
  * Moves what chunks hold into the tables, a slice beside each turn's commits, so that no turn pays for many others; and
- * takes away, in bits as small, what is no longer wanted: records beyond their time, chunks that the book has.
+ * takes away, in bits as small, what is no longer wanted: records and guards beyond their time, chunks that the book has.
  * It holds that a chunk is only taken away after the tables have all of it.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { Generation, type RecordChange, type SqliteScope } from './sqlite-scope.ts';
+import { Generation, type GuardChange, type RecordChange, type SqliteScope } from './sqlite-scope.ts';
 import type { Head } from './store.ts';
 
 /** Changes that a generation gathers before it goes to the tables: more save writes, and cost memory and time to open. */
@@ -23,7 +23,7 @@ const sweepRowsMin = 64;
 type Change =
   | { readonly table: 0; readonly scope: number; readonly id: string; readonly head: Head }
   | { readonly table: 1; readonly scope: number; readonly id: string; readonly record: RecordChange | undefined }
-  | { readonly table: 2; readonly scope: number; readonly id: string; readonly guard: number };
+  | { readonly table: 2; readonly scope: number; readonly id: string; readonly guard: GuardChange };
 
 export class TableWriter {
   readonly #generationChanges: number;
@@ -36,6 +36,7 @@ export class TableWriter {
   readonly #getApplied: StatementSync;
   readonly #sweepEnd: StatementSync;
   readonly #sweep: StatementSync;
+  readonly #sweepGuards: StatementSync;
   readonly #dropChunks: StatementSync;
   #applied = 0;
   #sealedThrough = 0;
@@ -58,7 +59,10 @@ export class TableWriter {
       ON CONFLICT DO UPDATE SET value = excluded.value, keep_until = excluded.keep_until, due_at = excluded.due_at`,
     );
     this.#deleteRecord = database.prepare('DELETE FROM record WHERE scope = ? AND id = ?');
-    this.#putGuard = database.prepare('INSERT INTO guard VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value');
+    this.#putGuard = database.prepare(
+      `INSERT INTO guard (scope, id, value, keep_until) VALUES (?, ?, ?, ?)
+      ON CONFLICT DO UPDATE SET value = excluded.value, keep_until = excluded.keep_until`,
+    );
     this.#putTrimmed = database.prepare('INSERT INTO trimmed VALUES (?, ?) ON CONFLICT DO UPDATE SET through = excluded.through');
     this.#putApplied = database.prepare(
       `INSERT INTO setting VALUES ('applied', ?) ON CONFLICT DO UPDATE SET value = excluded.value`,
@@ -66,6 +70,9 @@ export class TableWriter {
     this.#getApplied = database.prepare(`SELECT value FROM setting WHERE name = 'applied'`);
     this.#sweepEnd = database.prepare('SELECT record FROM record WHERE record > ? ORDER BY record LIMIT 1 OFFSET ?');
     this.#sweep = database.prepare('DELETE FROM record WHERE record > ? AND record <= ? AND keep_until < ?');
+    this.#sweepGuards = database.prepare(
+      'DELETE FROM guard WHERE (scope, id) IN (SELECT scope, id FROM guard WHERE keep_until < ? ORDER BY keep_until LIMIT ?)',
+    );
     this.#dropChunks = database.prepare(
       'DELETE FROM chunk WHERE chunk IN (SELECT chunk FROM chunk WHERE scope = ? AND last <= ? AND chunk <= ? LIMIT ?)',
     );
@@ -147,7 +154,7 @@ export class TableWriter {
     if (change.table === 0) {
       this.#putHead.run(scope, id, change.head.version, change.head.value);
     } else if (change.table === 2) {
-      this.#putGuard.run(scope, id, change.guard);
+      this.#putGuard.run(scope, id, change.guard.value, change.guard.keepUntilMs ?? null);
     } else if (change.record === undefined) {
       this.#deleteRecord.run(scope, id);
     } else {
@@ -158,13 +165,14 @@ export class TableWriter {
   }
 
   /**
-   * Looks at the next `rows` records, around and around. An index over their times would find them at once, and cost every
+   * Looks at the next `rows` records, around and around, and takes as many guards. An index over their times would find them at once, and cost every
    * record a third of what it costs; so a third as many as are wanted may be waiting to be forgotten.
    */
   #forget(nowMs: number, rows: number): void {
     const end = this.#sweepEnd.get(this.#sweptTo, rows)?.['record'] as number | undefined;
     this.#sweep.run(this.#sweptTo, end ?? Number.MAX_SAFE_INTEGER, nowMs);
     this.#sweptTo = end ?? 0;
+    this.#sweepGuards.run(nowMs, rows);
   }
 
   #drop(scope: SqliteScope, most: number): void {

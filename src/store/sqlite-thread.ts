@@ -107,7 +107,7 @@ class SqliteThread {
       case 'records':
         return request.ids.map((id) => engine.scope(request.at).record(id));
       case 'guards':
-        return request.ids.map((id) => engine.scope(request.at).knownGuard(id));
+        return request.ids.map((id) => engine.scope(request.at).knownGuard(id)?.value);
       case 'findAccounts':
         return request.tokens.map((token) => engine.findAccount(token));
       case 'enterAccount':

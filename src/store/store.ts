@@ -52,6 +52,8 @@ export interface GuardMove {
   readonly delta: number;
   /** The counter may not be below this after a taking move. A giving move is never refused. A new counter stands at 0. */
   readonly floor: number;
+  /** Unix ms after which the counter may be forgotten, as if it had never been moved; undefined: as an earlier move has it, and kept where none has. */
+  readonly keepUntilMs?: number | undefined;
 }
 
 export interface CommitItem {

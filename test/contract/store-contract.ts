@@ -188,10 +188,10 @@ export function storeContract(name: string, open: () => Promise<ContractEngine>)
     });
 
     /** Engines forget beside other commits, so there are some while this waits. */
-    async function goneWithin(limitMs: number, id: string): Promise<void> {
+    async function goneWithin(limitMs: number, id: string, read: () => Promise<readonly unknown[]> = async () => await store.records(at, [id])): Promise<void> {
       const deadline = performance.now() + limitMs;
       for (let version = 0; performance.now() < deadline; version += 1) {
-        const [found] = await store.records(at, [id]);
+        const [found] = await read();
         if (found === undefined) return;
         await store.commit(at, [item({ head: head(`beside ${id}`, version) })]);
         await delay(5);
@@ -254,6 +254,26 @@ export function storeContract(name: string, open: () => Promise<ContractEngine>)
         await store.commit(at, [move(-50, -50)]);
         expect(await store.commit(at, [move(10, 0), move(0, 0)])).toEqual([committed, committed]);
         expect(await store.guards(at, ['g'])).toEqual([-40]);
+      });
+
+      it('are forgotten when their time is over, and kept where none was given; then they begin anew', async () => {
+        const soonMs = Date.now() + 40;
+        const passing: CommitItem = item({ guards: [{ guardId: 'passing', delta: -30, floor: -30, keepUntilMs: soonMs }] });
+        expect(await store.commit(at, [passing, move(100, 0, 'kept')])).toEqual([committed, committed]);
+        await goneWithin(20_000, 'passing', async () => await store.guards(at, ['passing']));
+        expect(await other.guards(at, ['passing', 'kept'])).toEqual([undefined, 100]);
+        expect(await other.commit(at, [move(-30, -30, 'passing'), move(-30, -30, 'passing')])).toEqual([committed, { kind: 'refused', guardId: 'passing', value: -30 }]);
+      });
+
+      it('stay as long as the last move with a time says, and a move without one changes nothing of it', async () => {
+        const guarded = (guardId: string, delta: number, keepUntilMs: number | undefined): CommitItem => item({ guards: [{ guardId, delta, floor: 0, keepUntilMs }] });
+        const [soonMs, laterMs] = [Date.now() + 40, Date.now() + 600_000];
+        await store.commit(at, [
+          guarded('later', 5, soonMs), guarded('shorter', 5, laterMs), guarded('witness', 5, soonMs),
+          guarded('later', 5, laterMs), guarded('shorter', 5, soonMs), guarded('witness', 5, undefined),
+        ]);
+        for (const id of ['witness', 'shorter']) await goneWithin(20_000, id, async () => await store.guards(at, [id]));
+        expect(await other.guards(at, ['later'])).toEqual([10]);
       });
 
       it('that refuse leave nothing of the item, not even the other guards of it', async () => {

@@ -16,7 +16,7 @@ const anyItem: fc.Arbitrary<CommitItem> = fc.record({
   deletes: fc.array(text, { maxLength: 3 }),
   once: fc.array(text, { maxLength: 3 }),
   entries: fc.array(text, { maxLength: 3 }),
-  guards: fc.array(fc.record({ guardId: text, delta: fc.maxSafeInteger(), floor: fc.maxSafeInteger() }), { maxLength: 3 }),
+  guards: fc.array(fc.record({ guardId: text, delta: fc.maxSafeInteger(), floor: fc.maxSafeInteger(), keepUntilMs: time }), { maxLength: 3 }),
 });
 
 describe('a packed commit call', () => {
@@ -36,7 +36,7 @@ describe('a packed commit call', () => {
   });
 
   it('remembers which items were written, and where their guards stood then', () => {
-    const guards = [3, 4].map((delta) => ({ guardId: `g${delta}`, delta, floor: 0 }));
+    const guards = [{ guardId: 'g3', delta: 3, floor: 0, keepUntilMs: 1_000 }, { guardId: 'g4', delta: 4, floor: 0 }];
     const packed = pack([item({ guards }), item({ entries: ['e'] }), item({ guards, entries: ['f'] })]);
     const writer = new Unpacker(packed);
     writer.next();

@@ -143,6 +143,18 @@ describe('the SQLite store', () => {
     database.close();
   });
 
+  it('brings a file of an earlier schema forward with what is in it', async () => {
+    const before = await open();
+    await before.commit(at, [item({ head: head('a', 0), guards: [{ guardId: 'g', delta: 70, floor: 0 }] })]);
+    await before.close();
+    const earlier = new DatabaseSync(file);
+    earlier.exec('DROP INDEX guard_kept; ALTER TABLE guard DROP COLUMN keep_until; PRAGMA user_version = 1');
+    earlier.close();
+    const store = await open();
+    expect(await store.commit(at, [item({ guards: [{ guardId: 'g', delta: -71, floor: 0 }] }), item({ guards: [{ guardId: 'g', delta: -70, floor: 0 }] })])).toEqual([{ kind: 'refused', guardId: 'g', value: 70 }, { kind: 'committed' }]);
+    await store.close();
+  });
+
   it('a client on another thread sees the file closed by its owner', async () => {
     const store = await open();
     const client = await SqliteStore.connect(store.port(), Date.now);

@@ -60,6 +60,20 @@ test('an issuer that is away for one switch, and comes and goes for another, is 
   expect(codes).toEqual(['0110 00', '0110 00', '0110 00', ...Array<string>(6).fill('0110 65')]);
 });
 
+test('what an outage has counted is forgotten ninety days after its last transaction and not before, for each switch alike', async () => {
+  let aheadMs = 0;
+  const now = (): number => Date.now() + aheadMs;
+  const options = { now, store: new MemoryStore({ partitions: 1, now }), hsm: openHsm(demoKeyFile()), issuer: { standIn: standInWith({ issuer: { countMax: 2 } }) } };
+  const [one, two] = [await startHostSwitch(options), await startHostSwitch(options)];
+  const [shop, other] = [await one.call(), await two.call()];
+  const bought = async (at: Acquirer, stan: number): Promise<string> => code(await at.ask(buys(at, stan, { 4: '000000000001' })));
+  expect([await bought(shop, 1), await bought(other, 2), await bought(shop, 3)]).toEqual(['0110 00', '0110 00', '0110 65']);
+  aheadMs = 89 * 86_400_000;
+  expect([await bought(shop, 4), await bought(other, 5)]).toEqual(['0110 65', '0110 65']);
+  aheadMs = 91 * 86_400_000;
+  expect([await bought(other, 6), await bought(shop, 7), await bought(other, 8)]).toEqual(['0110 00', '0110 00', '0110 65']);
+});
+
 test('a change of the issuer’s row leaves what is in flight to its answer, and what comes after goes its new way', async () => {
   const at = await startHostSwitch();
   const issuer = await issuerComes(at, [{ match: { mti: '100', times: 1 }, do: 'late', ms: 200 }]);
