@@ -26,8 +26,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   lifecycle: ['account', 'book', 'keys', 'message'],
   doors: ['ca', 'lifecycle', 'message'],
   office: ['account', 'book', 'ca', 'doors', 'lifecycle', 'message', 'store'],
-  program: ['account', 'advice', 'book', 'ca', 'dialect', 'doors', 'host', 'iso8583', 'issuer', 'keys', 'lifecycle', 'link', 'message', 'office', 'standin', 'store', 'switch'],
-  cli: ['account', 'book', 'ca', 'dialect', 'doors', 'host', 'iso8583', 'issuer', 'keys', 'lifecycle', 'link', 'message', 'office', 'program', 'store', 'switch'],
+  tables: ['book', 'dialect', 'host', 'iso8583', 'keys', 'lifecycle', 'link', 'message', 'standin', 'switch'],
+  program: ['account', 'advice', 'book', 'ca', 'dialect', 'doors', 'host', 'iso8583', 'issuer', 'keys', 'lifecycle', 'link', 'message', 'office', 'standin', 'store', 'switch', 'tables'],
+  cli: ['account', 'book', 'ca', 'dialect', 'doors', 'host', 'iso8583', 'issuer', 'keys', 'lifecycle', 'link', 'message', 'office', 'program', 'store', 'switch', 'tables'],
 };
 
 /** Decisions and the reading of bytes: no clock, no randomness, no input or output, nothing that waits. */

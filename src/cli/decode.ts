@@ -6,7 +6,7 @@ import type { DecodeError } from '../iso8583/errors.ts';
 import { guess } from '../iso8583/guess.ts';
 import { compileFraming, lengthEncodings, plainFraming } from '../link/framing.ts';
 import type { Framing } from '../link/framing.ts';
-import { loadSpecByName, shippedFormats } from '../program/tables-format.ts';
+import { loadSpecByName, shippedFormats } from '../tables/format.ts';
 import { aligned, exitFailed, Failure, UsageError } from './command.ts';
 import type { Command, Given, Outside } from './command.ts';
 import { configOf, configOption } from './configured.ts';

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { compile } from '../iso8583/compile.ts';
 import type { Config } from '../program/config.ts';
 import { leavesCoreDump, ownLimits, waysOut } from '../program/memory-safety.ts';
-import { loadSpecByName, shippedFormats } from '../program/tables-format.ts';
+import { loadSpecByName, shippedFormats } from '../tables/format.ts';
 import type { Outside } from './command.ts';
 import { counted, sentence } from './finding.ts';
 import type { Finding } from './finding.ts';

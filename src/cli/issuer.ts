@@ -1,6 +1,6 @@
 /** `locum issuer list | show | out | in | kill | unkill`: how issuers stand at the running switch, and operators' orders for them. */
 import type { IssuerShown, OrderGiven } from '../program/operator-issuers.ts';
-import type { Order } from '../program/issuer-orders.ts';
+import type { Order } from '../tables/issuer-orders.ts';
 import { aligned, UsageError } from './command.ts';
 import type { Command } from './command.ts';
 import { askSwitch, durationWords, operandOf, operatorOptions, timeWords, whyOf, whyOption } from './operator-desk.ts';

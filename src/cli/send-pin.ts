@@ -2,7 +2,7 @@
 import type { PinFormat, PinKey } from '../keys/hsm-pin.ts';
 import type { Pan } from '../message/pan.ts';
 import type { Secret } from '../message/secret.ts';
-import type { StationRow } from '../program/table-rows.ts';
+import type { StationRow } from '../tables/rows.ts';
 import { Failure } from './command.ts';
 import type { TestKeys } from './send-card.ts';
 

@@ -5,7 +5,7 @@ import { ConfigError } from '../base/schema.ts';
 import { compile } from '../iso8583/compile.ts';
 import { SpecError } from '../iso8583/errors.ts';
 import type { Spec } from '../iso8583/spec.ts';
-import { loadSpecByName, shippedFormats } from '../program/tables-format.ts';
+import { loadSpecByName, shippedFormats } from '../tables/format.ts';
 import { aligned, exitFailed } from './command.ts';
 import type { Command, Options } from './command.ts';
 

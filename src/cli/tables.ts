@@ -6,7 +6,7 @@ import type { PlaceChange, Step } from '../base/document-path.ts';
 import type { Schema } from '../base/schema.ts';
 import { tableWords } from '../program/operator-tables.ts';
 import type { TableHistoryLine, TableLine, TableSet, TableShown } from '../program/operator-tables.ts';
-import { tableSchemas } from '../program/tables-schema.ts';
+import { tableSchemas } from '../tables/schema.ts';
 import { aligned, Failure, UsageError } from './command.ts';
 import type { Command, Given, Outside } from './command.ts';
 import { askSwitch, operatorOptions, timeWords, whyOption } from './operator-desk.ts';

@@ -26,14 +26,14 @@ import type { WorkingAcquirer } from '../switch/acquirers.ts';
 import type { Hosts } from '../switch/hosts.ts';
 import { blankLine, exchangeLine, noMessageLog, withoutCard } from '../switch/message-log.ts';
 import type { MessageLog } from '../switch/message-log.ts';
+import { loadFormat } from '../tables/format.ts';
+import type { Format } from '../tables/format.ts';
+import type { StationRow, Tables } from '../tables/rows.ts';
 import { outcomeOf, takenBy } from './advice-outcome.ts';
 import type { AlertNotes } from './alerts.ts';
 import type { LogGate } from './events.ts';
 import { firstStanOf } from './first-stan.ts';
 import type { Metrics } from './metrics.ts';
-import type { StationRow, Tables } from './table-rows.ts';
-import { loadFormat } from './tables-format.ts';
-import type { Format } from './tables-format.ts';
 import { nearestWords } from './unmatched-answer.ts';
 
 export interface AcquirersOutside {

@@ -8,7 +8,7 @@ import type { Condition } from '../base/alerts.ts';
 import type { Unavailability } from '../host/circuit.ts';
 import type { WebhookBacklog } from '../lifecycle/webhook-backlog.ts';
 import type { SessionState } from '../link/session.ts';
-import type { AlertThresholds } from './parameters.ts';
+import type { AlertThresholds } from '../tables/parameters.ts';
 
 /** Every kind, in words, as `locum alerts` and docs/operating.md name it. */
 export const alertKinds = {

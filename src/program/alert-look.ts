@@ -3,11 +3,11 @@ import type { DeliveryStatus } from '../advice/delivery.ts';
 import { destinationOf } from '../switch/acquirers.ts';
 import { ownDestination } from '../switch/own-desk.ts';
 import type { StationNetworkStatus } from '../switch/station-network.ts';
+import type { IssuerRow } from '../tables/issuer-rows.ts';
+import type { StationRow, Tables } from '../tables/rows.ts';
 import type { Watched, WatchedAdvices, WatchedIssuer, WatchedStation } from './alert-conditions.ts';
 import type { AlertNotes } from './alerts.ts';
 import type { HostOverview } from './hosts.ts';
-import type { IssuerRow } from './issuer-rows.ts';
-import type { StationRow, Tables } from './table-rows.ts';
 
 export interface LookOutside {
   /** Those in force. */

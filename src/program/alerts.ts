@@ -8,10 +8,10 @@ import { Alerts } from '../base/alerts.ts';
 import type { Alert } from '../base/alerts.ts';
 import { EventTally } from '../base/event-tally.ts';
 import type { Log } from '../base/log.ts';
+import type { AlertThresholds } from '../tables/parameters.ts';
 import { conditionsOf } from './alert-conditions.ts';
 import type { AlertKind, Watched, WatchedEvents } from './alert-conditions.ts';
 import type { Metrics } from './metrics.ts';
-import type { AlertThresholds } from './parameters.ts';
 
 /** Those of which single events make an alert. */
 export type EventAlertKind = 'answersLate' | 'answersUnmatched' | 'answersRefused' | 'adviceFileTrouble' | 'messageLogLost';

@@ -4,10 +4,10 @@
  */
 import { allowedOf } from '../base/schema.ts';
 import type { ObjectSchema, Schema } from '../base/schema.ts';
-import { settingsOf, variableOf } from './config-environment.ts';
+import { settingsOf, variableOf } from '../tables/environment.ts';
+import { tableSchemas } from '../tables/schema.ts';
+import type { TableName } from '../tables/schema.ts';
 import { configSchema } from './config-schema.ts';
-import { tableSchemas } from './tables-schema.ts';
-import type { TableName } from './tables-schema.ts';
 
 /** A file that shows the tables; a test loads it. */
 export const exampleConfig = {

@@ -2,11 +2,11 @@
  * The configuration file's schema: what checks it, names the variables that override it, and documents it.
  */
 import type { ObjectSchema, RangeSchema, TextSchema } from '../base/schema.ts';
+import { rowNames } from '../tables/schema-parts.ts';
+import { tableSchemas } from '../tables/schema.ts';
 import { doorsSchema } from './config-doors.ts';
 import { cardSchemas } from './config-cards.ts';
 import { moneySchemas } from './config-money.ts';
-import { rowNames } from './schema-parts.ts';
-import { tableSchemas } from './tables-schema.ts';
 
 const dayMs = 86_400_000;
 

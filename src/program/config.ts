@@ -10,8 +10,13 @@ import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { LogLevel } from '../base/log.ts';
 import { ConfigError, readBySchema } from '../base/schema.ts';
-import { isObject, misspelt, override, resolvePaths, settingsOf, variableOf } from './config-environment.ts';
-import type { Environment } from './config-environment.ts';
+import { isObject, misspelt, override, resolvePaths, settingsOf, variableOf } from '../tables/environment.ts';
+import type { Environment } from '../tables/environment.ts';
+import type { IssuerRow } from '../tables/issuer-rows.ts';
+import { systemName } from '../tables/parameters.ts';
+import type { ProgramRow, RangeRow, StationRow } from '../tables/rows.ts';
+import { readTables, tableNames } from '../tables/tables.ts';
+import type { RowOutside, TableDocument } from '../tables/tables.ts';
 import { doorsOf, proxiesOf, tlsPlaceOf } from './config-doors.ts';
 import type { DoorsConfig, DoorsJson, TlsJson, TlsPlace } from './config-doors.ts';
 import type { CardSettings } from '../office/card-desk.ts';
@@ -22,13 +27,8 @@ import { moneyOf } from './config-money.ts';
 import type { MoneyJson } from './config-money.ts';
 import { configSchema } from './config-schema.ts';
 import { demoTables } from './demo-tables.ts';
-import type { IssuerRow } from './issuer-rows.ts';
 import type { PeerPlace } from './operator-peers.ts';
 import type { TokenPlace } from './operator-token.ts';
-import { systemName } from './parameters.ts';
-import type { ProgramRow, RangeRow, StationRow } from './table-rows.ts';
-import { readTables, tableNames } from './tables.ts';
-import type { RowOutside, TableDocument } from './tables.ts';
 
 export interface Config {
   /** The folder of everything that the program writes; absolute. */

@@ -5,9 +5,9 @@
 import type { Log } from '../base/log.ts';
 import { depositOf } from '../account/change.ts';
 import type { GuardRoom } from '../issuer/guard-room.ts';
-import type { IssuerRow } from './issuer-rows.ts';
-import type { ProgramRow, Tables } from './table-rows.ts';
-import { isOwnIssuer } from './tables.ts';
+import type { IssuerRow } from '../tables/issuer-rows.ts';
+import type { ProgramRow, Tables } from '../tables/rows.ts';
+import { isOwnIssuer } from '../tables/tables.ts';
 
 type ProgramTables = Pick<Tables, 'programs' | 'issuers'>;
 

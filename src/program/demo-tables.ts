@@ -1,7 +1,7 @@
 /**
  * The demo program's rows: three stations on this machine, one program, one range of cards.
  */
-import type { TableDocument } from './tables.ts';
+import type { TableDocument } from '../tables/tables.ts';
 
 /** The demo's BIN. */
 export const demoBin = '476173';

@@ -18,10 +18,10 @@ import { Pan } from '../message/pan.ts';
 import { Secret } from '../message/secret.ts';
 import type { Outcome } from '../store/decide.ts';
 import type { Store } from '../store/store.ts';
+import type { ProgramRow, Tables } from '../tables/rows.ts';
+import { isOwnIssuer } from '../tables/tables.ts';
 import { personalised } from './desk-personalisation.ts';
 import type { NotReached } from './operator-peers.ts';
-import type { ProgramRow, Tables } from './table-rows.ts';
-import { isOwnIssuer } from './tables.ts';
 
 export interface DeskCallsOptions {
   readonly ledger: Pick<Ledger, 'submit' | 'lastKnown'>;

@@ -9,7 +9,7 @@ import type { Hsm, Order } from '../keys/hsm.ts';
 import type { DeskAsk } from '../lifecycle/desk-wire.ts';
 import type { Pan } from '../message/pan.ts';
 import { Secret } from '../message/secret.ts';
-import type { ProgramRow } from './table-rows.ts';
+import type { ProgramRow } from '../tables/rows.ts';
 
 type PersonaliseAsk = Extract<DeskAsk, { what: 'personalise' }>;
 

@@ -41,17 +41,17 @@ import type { HsmTurn } from '../switch/hsm-turn.ts';
 import { blankLine, exchangeLine, noMessageLog, withoutCard } from '../switch/message-log.ts';
 import type { ExchangeFacts, MessageLog } from '../switch/message-log.ts';
 import { UnknownReversals } from '../switch/unknown-reversals.ts';
+import { loadFormat } from '../tables/format.ts';
+import { usualAskingCodes } from '../tables/host-row.ts';
+import type { HostIssuerRow } from '../tables/issuer-rows.ts';
+import type { StationRow, Tables } from '../tables/rows.ts';
 import { outcomeOf, takenBy } from './advice-outcome.ts';
 import type { AlertNotes } from './alerts.ts';
 import type { LogGate } from './events.ts';
 import { firstStanOf } from './first-stan.ts';
-import { usualAskingCodes } from './host-row.ts';
-import type { HostIssuerRow } from './issuer-rows.ts';
 import type { Metrics } from './metrics.ts';
 import { takeOthersBack } from './other-names.ts';
 import { openRemote, remoteSetup } from './remote-issuers.ts';
-import type { StationRow, Tables } from './table-rows.ts';
-import { loadFormat } from './tables-format.ts';
 import { nearestWords } from './unmatched-answer.ts';
 
 export interface HostsOutside {

@@ -4,7 +4,7 @@
  */
 import type { KeyInfo, KeyUsage } from '../keys/hsm.ts';
 import { familyOf } from '../keys/key-usage.ts';
-import type { Tables } from './table-rows.ts';
+import type { Tables } from '../tables/rows.ts';
 
 /** A key that a row names. */
 export interface NamedKey {

@@ -21,14 +21,14 @@ import type { WebhookBacklog } from '../lifecycle/webhook-backlog.ts';
 import { SqliteStore } from '../store/sqlite.ts';
 import type { Store } from '../store/store.ts';
 import type { StationStatus } from '../switch/switch.ts';
+import type { Tables } from '../tables/rows.ts';
+import { readTables } from '../tables/tables.ts';
+import type { TableDocument } from '../tables/tables.ts';
 import type { Config } from './config.ts';
 import { officeDoors } from './config-doors.ts';
 import type { MessageBatch, MessageLines } from './message-lines.ts';
 import { DeskDoor } from './desk-calls.ts';
 import type { DeskCalls } from './desk-calls.ts';
-import type { Tables } from './table-rows.ts';
-import { readTables } from './tables.ts';
-import type { TableDocument } from './tables.ts';
 
 export interface SwitchState {
   readonly stations: readonly StationStatus[];

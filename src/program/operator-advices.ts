@@ -14,8 +14,8 @@ import type { Amount } from '../message/money.ts';
 import { OperationRefused } from '../office/operation.ts';
 import type { Operation } from '../office/operation.ts';
 import { heardOf } from '../switch/host-heard.ts';
+import { choice, count, text } from '../tables/schema-parts.ts';
 import { whyField } from './operator-tables.ts';
-import { choice, count, text } from './schema-parts.ts';
 
 export interface AdvicesOutside {
   readonly file: AdviceFile;

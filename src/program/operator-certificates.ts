@@ -19,9 +19,9 @@ import { KeyError } from '../keys/key-error.ts';
 import { OperationRefused } from '../office/operation.ts';
 import type { Operation } from '../office/operation.ts';
 import type { CertificatesAsk, CertificatesTold } from '../office/certificate-desk.ts';
+import { choice, count, name, text } from '../tables/schema-parts.ts';
 import type { AuthorityVault } from './authority-vault.ts';
 import { whyField } from './operator-tables.ts';
-import { choice, count, name, text } from './schema-parts.ts';
 
 export interface CertificatesOutside extends AuthorityOutside {
   readonly book: (ask: CertificatesAsk) => Promise<CertificatesTold>;

@@ -9,10 +9,10 @@ import type { CardControls, ControlSet } from '../account/controls.ts';
 import { ConfigError } from '../base/schema.ts';
 import type { ControlsTold } from '../issuer/own-controls.ts';
 import type { Operation } from '../office/operation.ts';
+import { count, text } from '../tables/schema-parts.ts';
 import type { LockOrdersOutside } from './lock-orders.ts';
 import { notReachedOf } from './operator-peers.ts';
 import type { NotReached, Peer } from './operator-peers.ts';
-import { count, text } from './schema-parts.ts';
 
 export interface ControlsOutside {
   readonly take: (told: ControlsTold) => void;

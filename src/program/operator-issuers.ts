@@ -8,15 +8,15 @@
  */
 import { OperationRefused } from '../office/operation.ts';
 import type { Operation, OperationInput } from '../office/operation.ts';
+import type { IssuerOrders, Order } from '../tables/issuer-orders.ts';
+import type { IssuerRow } from '../tables/issuer-rows.ts';
+import type { StationRow } from '../tables/rows.ts';
+import { count, text } from '../tables/schema-parts.ts';
 import type { HostOverview } from './hosts.ts';
-import type { IssuerOrders, Order } from './issuer-orders.ts';
-import type { IssuerRow } from './issuer-rows.ts';
 import type { OperatorTables, TableSet } from './operator-tables.ts';
 import { whyField } from './operator-tables.ts';
-import { count, text } from './schema-parts.ts';
 import { withValueAt } from '../base/document-path.ts';
 import { destinationBegins } from '../switch/acquirers.ts';
-import type { StationRow } from './table-rows.ts';
 
 export interface IssuersOutside {
   readonly tables: OperatorTables;

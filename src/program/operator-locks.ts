@@ -16,10 +16,10 @@ import type { ObjectSchema, Schema } from '../base/schema.ts';
 import { OperationRefused } from '../office/operation.ts';
 import type { Operation, OperationInput } from '../office/operation.ts';
 import type { LockTaken } from '../switch/own-locks.ts';
+import { choice, count, text } from '../tables/schema-parts.ts';
 import { tellOthers } from './lock-orders.ts';
 import type { LockOrdersOutside, OrderTold, PassedOn } from './lock-orders.ts';
 import { whyField } from './operator-tables.ts';
-import { choice, count, text } from './schema-parts.ts';
 
 export interface LocksOutside extends LockOrdersOutside {
   readonly vault: Pick<CardVault, 'cardToken'>;

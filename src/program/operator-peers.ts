@@ -2,7 +2,7 @@
  * The other switches on the same store, as the configuration names them: whom an operator's order at this one is passed on to, over their
  * operators' doors.
  */
-import type { Environment } from './config-environment.ts';
+import type { Environment } from '../tables/environment.ts';
 import { askOperator } from './operator-client.ts';
 import type { OperatorAnswer, OperatorRequest } from './operator-client.ts';
 import { readOperatorToken } from './operator-token.ts';

@@ -10,11 +10,11 @@ import { OperationRefused } from '../office/operation.ts';
 import type { Operation, OperationInput } from '../office/operation.ts';
 import type { SentToAll, StationNetworkStatus } from '../switch/station-network.ts';
 import type { StationStatus, Switch } from '../switch/switch.ts';
+import type { StationRow } from '../tables/rows.ts';
+import { text } from '../tables/schema-parts.ts';
 import { advicesShown } from './operator-issuers.ts';
 import type { AdvicesShown } from './operator-issuers.ts';
 import { whyField } from './operator-tables.ts';
-import { text } from './schema-parts.ts';
-import type { StationRow } from './table-rows.ts';
 
 export interface StationsOutside {
   readonly switch: Pick<Switch, 'status' | 'network' | 'sign' | 'send'>;

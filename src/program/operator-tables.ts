@@ -15,9 +15,9 @@ import type { TableDocument, TableHistoryEntry, TableRowNow, TableWish } from '.
 import { OperationRefused } from '../office/operation.ts';
 import type { Operation, OperationInput } from '../office/operation.ts';
 import type { OfficeRow, RowsAsk, RowsTold } from '../office/protocol.ts';
-import { choice, count, text } from './schema-parts.ts';
-import { tableSchemas } from './tables-schema.ts';
-import { tableNames } from './tables.ts';
+import { choice, count, text } from '../tables/schema-parts.ts';
+import { tableSchemas } from '../tables/schema.ts';
+import { tableNames } from '../tables/tables.ts';
 
 export interface TableOffice {
   rows(ask: RowsAsk): Promise<RowsTold>;

@@ -6,7 +6,7 @@
  */
 import { closeSync, existsSync, fsyncSync, linkSync, lstatSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { ConfigError } from '../base/schema.ts';
-import type { Environment } from './config-environment.ts';
+import type { Environment } from '../tables/environment.ts';
 
 /** The file (absolute), or the variable. */
 export type TokenPlace = { readonly file: string } | { readonly variable: string };

@@ -21,8 +21,8 @@ import { OwnDesk, ownAdviceId, ownDestination } from '../switch/own-desk.ts';
 import type { OwnPolicy } from '../switch/own-arrival.ts';
 import { OwnLocks, ordersOf } from '../switch/own-locks.ts';
 import { Recent } from '../switch/recent.ts';
-import { cachedAgeSecondsMax } from './issuer-schema.ts';
-import type { Tables } from './table-rows.ts';
+import { cachedAgeSecondsMax } from '../tables/issuer-schema.ts';
+import type { Tables } from '../tables/rows.ts';
 
 export interface OwnAccountsOutside {
   readonly ledger: Ledger;

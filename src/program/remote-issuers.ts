@@ -13,8 +13,8 @@ import type { WireTimes } from '../host/wire-times.ts';
 import type { CardVault } from '../keys/hsm.ts';
 import { loadTls } from '../link/tls-files.ts';
 import type { IssuerOrder } from '../dialect/meaning.ts';
-import type { HostIssuerRow } from './issuer-rows.ts';
-import type { KeyFileRow, RemoteRow } from './remote-row.ts';
+import type { HostIssuerRow } from '../tables/issuer-rows.ts';
+import type { KeyFileRow, RemoteRow } from '../tables/remote-row.ts';
 
 export interface RemoteSetup {
   readonly config: RemoteConfig;

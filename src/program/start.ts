@@ -44,6 +44,11 @@ import { Routing } from '../switch/routing.ts';
 import { newStamps } from '../switch/stamp.ts';
 import { Switch } from '../switch/switch.ts';
 import type { StationSetup, StationStatus } from '../switch/switch.ts';
+import { loadFormat } from '../tables/format.ts';
+import type { HostIssuerRow } from '../tables/issuer-rows.ts';
+import type { SystemParameters } from '../tables/parameters.ts';
+import type { StationRow, Tables } from '../tables/rows.ts';
+import { isOwnIssuer } from '../tables/tables.ts';
 import { lookAt } from './alert-look.ts';
 import { AlertNotes, AlertWatch } from './alerts.ts';
 import { AcquirerStations } from './acquirers.ts';
@@ -55,7 +60,6 @@ import { DeskCalls } from './desk-calls.ts';
 import { decideEvents, linkEvents, LogGate, switchEvents } from './events.ts';
 import { familyWords, missingKeys, namedKeys } from './key-check.ts';
 import { HostIssuers } from './hosts.ts';
-import type { HostIssuerRow } from './issuer-rows.ts';
 import { openKeys } from './keys.ts';
 import type { Keys } from './keys.ts';
 import { keepMemoryIn, ownWaysOut } from './memory-safety.ts';
@@ -70,10 +74,6 @@ import type { LockOrdersOutside } from './lock-orders.ts';
 import { tellControls } from './operator-controls.ts';
 import { openPeers } from './operator-peers.ts';
 import { openOperatorToken } from './operator-token.ts';
-import type { SystemParameters } from './parameters.ts';
-import type { StationRow, Tables } from './table-rows.ts';
-import { loadFormat } from './tables-format.ts';
-import { isOwnIssuer } from './tables.ts';
 
 export interface Running {
   /** Where each station listens, and what goes on there. */

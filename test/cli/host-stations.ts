@@ -7,8 +7,8 @@ import type { HostOptions } from '../../src/cli/host-desk.ts';
 import type { HostEvent, HostMessage } from '../../src/cli/host-report.ts';
 import type { Message } from '../../src/iso8583/codec.ts';
 import { Draft } from '../../src/iso8583/draft.ts';
-import { loadFormat } from '../../src/program/tables-format.ts';
-import type { Format } from '../../src/program/tables-format.ts';
+import { loadFormat } from '../../src/tables/format.ts';
+import type { Format } from '../../src/tables/format.ts';
 import { Acquirer, until } from '../switch/fixture.ts';
 
 export const pan = '5413330000000019';

@@ -10,7 +10,7 @@ import { centsTable } from '../../src/cli/host-script.ts';
 import type { Rule } from '../../src/cli/host-script.ts';
 import { Draft } from '../../src/iso8583/draft.ts';
 import { DecodeError } from '../../src/iso8583/errors.ts';
-import { loadFormat } from '../../src/program/tables-format.ts';
+import { loadFormat } from '../../src/tables/format.ts';
 import type { Acquirer } from '../switch/fixture.ts';
 import { management, noise, until } from '../switch/fixture.ts';
 import { acceptNetwork, callHost, listenForHost, message1987, original1987, pan, startHost, stopHosts } from './host-stations.ts';

@@ -1,7 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { shippedFormats } from '../../src/program/tables-format.ts';
+import { shippedFormats } from '../../src/tables/format.ts';
 import { emptyFolder, locum, root } from './locum.ts';
 
 const folder = emptyFolder();

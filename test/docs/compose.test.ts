@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { settingsOf, variableOf } from '../../src/program/config-environment.ts';
+import { settingsOf, variableOf } from '../../src/tables/environment.ts';
 import { configSchema } from '../../src/program/config-schema.ts';
 import { loadConfig } from '../../src/program/config.ts';
 import { demoTables } from '../../src/program/demo-tables.ts';
-import { tableNames } from '../../src/program/tables.ts';
-import { tableSchemas } from '../../src/program/tables-schema.ts';
+import { tableNames } from '../../src/tables/tables.ts';
+import { tableSchemas } from '../../src/tables/schema.ts';
 
 interface Service {
   readonly image: string;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TestHost } from '../../src/cli/host-desk.ts';
 import { alertKinds } from '../../src/program/alert-conditions.ts';
-import { parameterSchema } from '../../src/program/parameters.ts';
+import { parameterSchema } from '../../src/tables/parameters.ts';
 import { eventually, locum, root, startDemo } from '../cli/locum.ts';
 import type { Ended, RunningLocum } from '../cli/locum.ts';
 

@@ -8,7 +8,7 @@ import type { ObjectSchema, Schema } from '../../src/base/schema.ts';
 import { allowedOf } from '../../src/base/schema.ts';
 import { answerSchema, healthSchema, messageSchema } from '../../src/host/remote-schema.ts';
 import { reasons } from '../../src/message/reason.ts';
-import { readIssuer } from '../../src/program/tables.ts';
+import { readIssuer } from '../../src/tables/tables.ts';
 import { root } from '../program/fixture.ts';
 import { buys, code, startHostSwitch, stopHosts } from '../switch/hosts.ts';
 import { newKeys, remoteRow, usable } from '../switch/remotes.ts';

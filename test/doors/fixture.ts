@@ -29,7 +29,7 @@ import { serveSecureDoor } from '../../src/doors/server.ts';
 import { transportOf } from '../../src/doors/transport.ts';
 import { composeLifecycle } from '../../src/office/lifecycle-desk.ts';
 import type { Lifecycle, LifecycleOutside } from '../../src/office/lifecycle-desk.ts';
-import type { TableDocument } from '../../src/program/tables.ts';
+import type { TableDocument } from '../../src/tables/tables.ts';
 import { bookFixtures } from '../book/books.ts';
 import type { BookFixture } from '../book/books.ts';
 import { openDesks } from '../lifecycle/fixture.ts';

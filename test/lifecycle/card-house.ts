@@ -7,7 +7,7 @@ import { Cards } from '../../src/lifecycle/cards.ts';
 import type { CardActor } from '../../src/lifecycle/cards.ts';
 import type { AccountDesk, Delivery } from '../../src/lifecycle/ports.ts';
 import { demoTables } from '../../src/program/demo-tables.ts';
-import type { TableDocument } from '../../src/program/tables.ts';
+import type { TableDocument } from '../../src/tables/tables.ts';
 import { bookFixtures } from '../book/books.ts';
 import type { BookFixture } from '../book/books.ts';
 import { newId, openDesks, watched } from './fixture.ts';

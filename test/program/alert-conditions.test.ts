@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { conditionsOf } from '../../src/program/alert-conditions.ts';
 import type { AlertKind, Watched } from '../../src/program/alert-conditions.ts';
-import { readTables } from '../../src/program/tables.ts';
+import { readTables } from '../../src/tables/tables.ts';
 
 const { parameters: { alerts: thresholds } } = readTables([], 0);
 const well: Watched = {

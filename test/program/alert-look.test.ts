@@ -4,8 +4,8 @@ import type { DeliveryStatus } from '../../src/advice/delivery.ts';
 import { lookAt } from '../../src/program/alert-look.ts';
 import type { LookOutside } from '../../src/program/alert-look.ts';
 import { demoTables } from '../../src/program/demo-tables.ts';
-import { readTables } from '../../src/program/tables.ts';
-import type { TableDocument } from '../../src/program/tables.ts';
+import { readTables } from '../../src/tables/tables.ts';
+import type { TableDocument } from '../../src/tables/tables.ts';
 
 const idle: DeliveryStatus = { state: 'idle', pausedBy: [], perSecond: 1, inFlight: 0, backlog: { count: 0, oldestAtMs: undefined }, setAside: 0 };
 

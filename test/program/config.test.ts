@@ -6,7 +6,7 @@ import { ConfigError } from '../../src/base/schema.ts';
 import { loadConfig } from '../../src/program/config.ts';
 import type { Config } from '../../src/program/config.ts';
 import { configurationMarkdown, exampleConfig } from '../../src/program/config-docs.ts';
-import { settingsOf, variableOf } from '../../src/program/config-environment.ts';
+import { settingsOf, variableOf } from '../../src/tables/environment.ts';
 import { configSchema } from '../../src/program/config-schema.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'locum-config-'));

@@ -17,7 +17,7 @@ import type { Book } from '../../src/book/book.ts';
 import { verify } from '../../src/book/verify.ts';
 import type { Codec, Message } from '../../src/iso8583/codec.ts';
 import { demoCards } from '../../src/program/demo.ts';
-import { loadFormat } from '../../src/program/tables-format.ts';
+import { loadFormat } from '../../src/tables/format.ts';
 import { endsWithUs } from '../servers/children.ts';
 import { Acquirer, purchase } from '../switch/fixture.ts';
 import type { Fields } from '../switch/fixture.ts';

@@ -11,7 +11,7 @@ import { createKeyFile, generateKey } from '../../src/keys/key-store.ts';
 import { MasterKey } from '../../src/keys/master-key.ts';
 import { Secret } from '../../src/message/secret.ts';
 import { demoKeys } from '../../src/program/demo-keys.ts';
-import { loadFormat } from '../../src/program/tables-format.ts';
+import { loadFormat } from '../../src/tables/format.ts';
 import { startPostgres } from '../servers/postgres.ts';
 import { demoKey, ecbKey, kcvOf, keyBlock, keyChange, newKey, pinBlock } from '../switch/zone.ts';
 import { ascii, configure, emptyFolder, endAll, eventually, root, startProgram } from './fixture.ts';

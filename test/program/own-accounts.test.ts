@@ -13,7 +13,7 @@ import { NegativeList } from '../../src/issuer/negative-list.ts';
 import type { CardMessage } from '../../src/message/message.ts';
 import { isApproval } from '../../src/message/reason.ts';
 import { OwnAccounts } from '../../src/program/own-accounts.ts';
-import { readTables } from '../../src/program/tables.ts';
+import { readTables } from '../../src/tables/tables.ts';
 import { demoTables } from '../../src/program/demo-tables.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { Directory } from '../../src/switch/directory.ts';

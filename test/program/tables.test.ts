@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openBook } from '../../src/book/connection.ts';
 import type { Book } from '../../src/book/book.ts';
 import { demoTables } from '../../src/program/demo-tables.ts';
-import { readProgram } from '../../src/program/tables.ts';
+import { readProgram } from '../../src/tables/tables.ts';
 import { startPostgres } from '../servers/postgres.ts';
 import type { PostgresServer } from '../servers/postgres.ts';
 import { freePort } from '../servers/redis.ts';

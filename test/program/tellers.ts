@@ -13,7 +13,7 @@ import type { KeyInfo } from '../../src/keys/hsm.ts';
 import { Pan } from '../../src/message/pan.ts';
 import { loadConfig } from '../../src/program/config.ts';
 import { demoCards } from '../../src/program/demo.ts';
-import { loadFormat } from '../../src/program/tables-format.ts';
+import { loadFormat } from '../../src/tables/format.ts';
 import { locum } from '../cli/locum.ts';
 import { Acquirer, purchase } from '../switch/fixture.ts';
 import type { Fields } from '../switch/fixture.ts';

@@ -8,7 +8,7 @@ import { Deadlines, processSchedule } from '../../src/base/deadlines.ts';
 import { readPassed } from '../../src/dialect/to-acquirer.ts';
 import { Draft } from '../../src/iso8583/draft.ts';
 import type { SoftwareHsm } from '../../src/keys/software-hsm.ts';
-import { loadFormat } from '../../src/program/tables-format.ts';
+import { loadFormat } from '../../src/tables/format.ts';
 import { SqliteStore } from '../../src/store/sqlite.ts';
 import { Acquirers } from '../../src/switch/acquirers.ts';
 import type { PassedOutcome } from '../../src/switch/acquirers.ts';

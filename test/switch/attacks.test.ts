@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { decideNow } from '../../src/issuer/ledger.ts';
 import { Secret } from '../../src/message/secret.ts';
 import { demoTables } from '../../src/program/demo-tables.ts';
-import { readTables } from '../../src/program/tables.ts';
+import { readTables } from '../../src/tables/tables.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { SqliteStore } from '../../src/store/sqlite.ts';
 import { RedisStore } from '../../src/store/redis.ts';

@@ -3,7 +3,7 @@ import { afterEach, expect, test } from 'vitest';
 import { readResponder } from '../../src/dialect/forward-return.ts';
 import type { Message } from '../../src/iso8583/codec.ts';
 import type { Doing, Wrong } from '../../src/cli/host-script.ts';
-import { loadFormat } from '../../src/program/tables-format.ts';
+import { loadFormat } from '../../src/tables/format.ts';
 import { Draft } from '../../src/iso8583/draft.ts';
 import { management, until } from './fixture.ts';
 import type { Acquirer } from './fixture.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { ConfigError } from '../../src/base/schema.ts';
 import { demoTables } from '../../src/program/demo-tables.ts';
-import { readProgram, readRange, readStation, readTables } from '../../src/program/tables.ts';
+import { readProgram, readRange, readStation, readTables } from '../../src/tables/tables.ts';
 
 const cwd = '/';
 const link = { listen: { port: 7000 } };

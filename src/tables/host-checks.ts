@@ -3,9 +3,9 @@ import { ConfigError } from '../base/schema.ts';
 import { fitFault } from '../dialect/forward-fit.ts';
 import type { Side } from '../dialect/forward-write.ts';
 import { responseCodeLengths } from '../dialect/reason-map.ts';
+import { loadFormat } from './format.ts';
 import type { HostIssuerRow } from './issuer-rows.ts';
-import type { StationRow, Tables } from './table-rows.ts';
-import { loadFormat } from './tables-format.ts';
+import type { StationRow, Tables } from './rows.ts';
 
 /**
  * A station is one issuer's; a message of every other station that may carry one of its cards must fit into its format.

@@ -7,7 +7,7 @@ import { LoopbackAuthority, pemOf } from '../../src/cli/host-certificates.ts';
 import { rowFor } from '../../src/cli/host-keys.ts';
 import { namedKeys } from '../../src/program/key-check.ts';
 import { remoteSetup } from '../../src/program/remote-issuers.ts';
-import { readIssuer, readTables } from '../../src/program/tables.ts';
+import { readIssuer, readTables } from '../../src/tables/tables.ts';
 import { stopHosts } from '../switch/hosts.ts';
 import { newKeys } from '../switch/remotes.ts';
 

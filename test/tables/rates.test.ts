@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { demoTables } from '../../src/program/demo-tables.ts';
-import { readTables } from '../../src/program/tables.ts';
+import { readTables } from '../../src/tables/tables.ts';
 import { Routing } from '../../src/switch/routing.ts';
 
 const dollars = { from: 'USD', to: 'EUR', buy: '0.91', sell: '0.935', date: '2026-11-20' };

@@ -11,8 +11,12 @@ import { ConfigError, readBySchema } from '../base/schema.ts';
 import { readLinkConfig } from '../link/config.ts';
 import type { LimitRule } from '../message/message.ts';
 import { currencyName } from '../message/money.ts';
-import { override } from './config-environment.ts';
-import type { Environment } from './config-environment.ts';
+import { override } from './environment.ts';
+import type { Environment } from './environment.ts';
+import { loadFormat } from './format.ts';
+import type { ProgramRow, RangeRow, StationRow, Tables } from './rows.ts';
+import { tableSchemas } from './schema.ts';
+import type { TableName } from './schema.ts';
 import type { ProgramSecurity } from './security-rows.ts';
 import { checkAcquirers, readAcquirer } from './acquirer-rows.ts';
 import { checkHosts } from './host-checks.ts';
@@ -22,10 +26,6 @@ import { systemName, systemParameters } from './parameters.ts';
 import { checkRates, currencyIn, rateRow } from './rates.ts';
 import type { RateRow } from './rates.ts';
 import { readProgramSecurity, readStationSecurity } from './security-rows.ts';
-import type { ProgramRow, RangeRow, StationRow, Tables } from './table-rows.ts';
-import { loadFormat } from './tables-format.ts';
-import { tableSchemas } from './tables-schema.ts';
-import type { TableName } from './tables-schema.ts';
 
 /** A row as the book and the configuration file have it. */
 export type TableDocument = Pick<SystemTableRow, 'kind' | 'name' | 'document'>;

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { demoTables } from '../../src/program/demo-tables.ts';
-import type { HostIssuerRow } from '../../src/program/issuer-rows.ts';
-import type { Tables } from '../../src/program/table-rows.ts';
-import { formatFile } from '../../src/program/tables-format.ts';
-import { readIssuer, readTables } from '../../src/program/tables.ts';
+import type { HostIssuerRow } from '../../src/tables/issuer-rows.ts';
+import type { Tables } from '../../src/tables/rows.ts';
+import { formatFile } from '../../src/tables/format.ts';
+import { readIssuer, readTables } from '../../src/tables/tables.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'locum-host-tables-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

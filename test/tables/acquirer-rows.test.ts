@@ -1,8 +1,8 @@
 /** Rows of acquirers' stations: what is read of them, and what is refused, with its place. */
 import { expect, test } from 'vitest';
 import { demoTables } from '../../src/program/demo-tables.ts';
-import type { Tables } from '../../src/program/table-rows.ts';
-import { readStation, readTables } from '../../src/program/tables.ts';
+import type { Tables } from '../../src/tables/rows.ts';
+import { readStation, readTables } from '../../src/tables/tables.ts';
 
 function tablesWith(station: string, acquirer: object): Tables {
   return readTables(demoTables.map((row) => (row.kind === 'station' && row.name === station ? { ...row, document: { ...row.document, acquirer } } : row)), 1);
