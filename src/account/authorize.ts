@@ -66,13 +66,18 @@ export function authorize(owner: Owner, message: CardMessage, located: Located, 
   const security = secured(request, true);
   change.card = security.effect;
   return decided(account, change, useId === undefined || records.has(useId) ? located.once : [...located.once, useId], {
-    message, facts, response: withScripts(response, security.scripts), checks: outcome.results, originalId: original?.leg.id, converted: convertedOf(account, outcome),
+    message, facts, response: withChip(response, security), checks: outcome.results, originalId: original?.leg.id, converted: convertedOf(account, outcome),
     flags: leftMinor === undefined ? security.flags : ['reversedBefore', ...security.flags],
   });
 }
 
 function secured({ owner, message, outcome, isTold, leftMinor }: Request, isApproved: boolean): SecurityChange {
   return isTold ? noSecurityChange : securityChange(owner.index, owner.card, message, { pin: outcome.pin, isApproved, isAwaited: leftMinor !== 0 });
+}
+
+/** What the chip is told with it. */
+function withChip(response: Response, { scripts, isChipUsed }: SecurityChange): Response {
+  return isChipUsed ? { ...response, chipIsOther: true } : withScripts(response, scripts);
 }
 
 /** What an approval of it does. */
@@ -104,7 +109,7 @@ function decline(request: Request, reason: Reason): Decision {
   const security = secured(request, false);
   change.card = security.effect;
   return decided(owner.account, change, located.once, {
-    message, facts, response: withScripts(declineResponse(message, reason), security.scripts), checks: outcome.results,
+    message, facts, response: withChip(declineResponse(message, reason), security), checks: outcome.results,
     originalId: located.original?.leg.id, flags: security.flags, converted: convertedOf(owner.account, outcome),
   });
 }

@@ -31,10 +31,12 @@ export interface SecurityChange {
   readonly effect: CardEffect | undefined;
   /** For the chip, with the answer. */
   readonly scripts: readonly QueuedScript[];
+  /** The cryptogram came before, so that whoever sends it now may not be its chip: it gets no answer of the issuer. */
+  readonly isChipUsed: boolean;
   readonly flags: readonly string[];
 }
 
-export const noSecurityChange: SecurityChange = { effect: undefined, scripts: [], flags: [] };
+export const noSecurityChange: SecurityChange = { effect: undefined, scripts: [], isChipUsed: false, flags: [] };
 
 /** What a message does to its card. */
 export function securityChange(index: number, card: Card, message: CardMessage, facts: SecurityFacts): SecurityChange {
@@ -55,6 +57,7 @@ export function securityChange(index: number, card: Card, message: CardMessage, 
   } else if (pin === 'verified') security = withoutTries(security);
   if (changesPin) ({ record, security } = withNewPin(record, security, message, flags));
   let scripts: readonly QueuedScript[] = [];
+  let isChipUsed = false;
   if (proven !== undefined) {
     const { panSequence, atc, known } = proven;
     for (const { name, effect } of chip?.findings ?? []) if (effect !== 'decline') flags.push(`chip:${name}`);
@@ -69,9 +72,9 @@ export function securityChange(index: number, card: Card, message: CardMessage, 
         if (facts.isAwaited && message.terms.blockAtLocks?.includes(record.lockCode) === true) security = withBlock(security, message.id, panSequence, flags);
         scripts = scriptsSentBy(security.scripts, message.id);
       }
-    }
+    } else isChipUsed = chip !== undefined;
   }
-  return { effect: effectOf(index, card, record, security), scripts, flags };
+  return { effect: effectOf(index, card, record, security), scripts, isChipUsed, flags };
 }
 
 /** The chip of a card that is lost for good pays no more, offline as well. It comes again only where it was not told: then it is told again. */

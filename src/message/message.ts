@@ -294,7 +294,7 @@ export interface Response {
   readonly field?: string | undefined;
   /** What the chip is to be told, in this order. */
   readonly scripts?: readonly QueuedScript[] | undefined;
-  /** The message repeats another with a cryptogram that was not judged with it: the chip is told nothing. */
+  /** The cryptogram was not judged with the message that this one repeats, or came before: the chip is told nothing. */
   readonly chipIsOther?: boolean | undefined;
 }
 
