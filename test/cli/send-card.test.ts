@@ -250,7 +250,9 @@ test('what was done with which key is in the access log, and it says nothing of 
   await one(['cash', '--amount', '1', '--pan', pan, '--pin', '1234', '--with-chip']);
   const lines = readFileSync(join(demo.cwd, 'data/keys.json.log'), 'utf8');
   const last = lines.trim().split('\n').map((line) => JSON.parse(line) as { by: { process: string }; uses?: readonly (readonly unknown[])[] }).findLast(({ by }) => by.process === 'locum send');
-  expect(last?.uses).toEqual([['produce pinBlock', 'demo-zpk', 1, 1, 0], ['produce cryptogram', 'demo-imk-ac', 1, 1, 0], ['produce responseCryptogram', 'demo-imk-ac', 1, 1, 0]]);
+  expect(new Set(last?.uses)).toEqual(new Set([
+    ['card token', 'token', 1, 1, 0], ['produce pinBlock', 'demo-zpk', 1, 1, 0], ['produce cryptogram', 'demo-imk-ac', 1, 1, 0], ['produce responseCryptogram', 'demo-imk-ac', 1, 1, 0],
+  ]));
   expect(lines).not.toContain(pan.slice(6));
   expect(await locum(['key', 'log'], demo)).toMatchObject({ code: 0 });
 });
