@@ -7,7 +7,7 @@ import type { CardMessage } from '../message/message.ts';
 import type { Reason } from '../message/reason.ts';
 import { isWithinBounds, overdraws } from './account.ts';
 import { leftByReversals } from './ahead.ts';
-import { authenticationDays, authenticationId } from './authentication.ts';
+import { authenticationDays, authenticationId } from './single-use.ts';
 import { Change } from './change.ts';
 import { billedOf, noChecks, runChecks, wrongAmount } from './checks.ts';
 import { isUnreserved } from '../message/credit.ts';
@@ -41,7 +41,7 @@ export function advise(owner: Owner, message: CardMessage, located: Located, rec
   let effect = effectOf(message, located, billedMinor, leftMinor);
   const checked = runChecks({ ...message, partialAllowed: false }, {
     account, card, original: (effect.kind === 'complete' || effect.kind === 'increase') && original?.leg.state === 'open' ? original.leg : undefined, follows,
-    authenticationUsed, guardRefused: false, converts: original?.leg,
+    authenticationUsed, pinKeyUsed: false, guardRefused: false, converts: original?.leg,
   });
   let change = new Change(account, records, message.terms.recordDays, facts.decidedAtMs);
   if (effect.kind !== 'note') {

@@ -6,7 +6,7 @@ import type { Reason } from '../message/reason.ts';
 import { availableMinor, isWithinBounds } from './account.ts';
 import type { Account } from './account.ts';
 import { leftByReversals } from './ahead.ts';
-import { authenticationDays, authenticationId } from './authentication.ts';
+import { authenticationDays, authenticationId, pinKeyId } from './single-use.ts';
 import { Change } from './change.ts';
 import { runChecks } from './checks.ts';
 import type { CheckOutcome } from './checks.ts';
@@ -30,6 +30,8 @@ interface Request {
   readonly records: Records;
   readonly facts: DecideFacts;
   readonly outcome: CheckOutcome;
+  /** The record of the terminal's key that the PIN came under, where the PIN was judged. */
+  readonly keyId: string | undefined;
   /** An advice told of this request before it came: it was decided elsewhere, and nobody waits for it any more. */
   readonly isTold: boolean;
   /** What reversals that came ahead of it leave of it; undefined: there were none. */
@@ -43,13 +45,14 @@ export function authorize(owner: Owner, message: CardMessage, located: Located, 
   const original = kind === 'take' ? undefined : located.original;
   const open = original?.leg.state === 'open' ? original.leg : undefined;
   const useId = open === undefined ? authenticationId(account.id, message) : undefined;
+  const keyId = open === undefined ? pinKeyId(account.id, message) : undefined;
   const outcome = runChecks(message, {
-    account, card, original: open, follows: open !== undefined, authenticationUsed: useId !== undefined && typeof records.get(useId) === 'string',
+    account, card, original: open, follows: open !== undefined, authenticationUsed: isUsed(useId, records), pinKeyUsed: isUsed(keyId, records),
     guardRefused: facts.guardRefused,
   });
   const leftMinor = located.ahead.length === 0 ? undefined : leftByReversals(located.ahead.map(({ leg }) => leg), message);
   const isTold = located.twin?.transmittedAt === message.trace.transmittedAt;
-  const request: Request = { owner, message, located, records, facts, outcome, isTold, leftMinor };
+  const request: Request = { owner, message, located, records, facts, outcome, keyId: outcome.pin === undefined ? undefined : keyId, isTold, leftMinor };
   const failure = isTold ? '9113' : (outcome.failure ?? refusal(message, kind, original) ?? facts.refused);
   if (failure !== undefined) return decline(request, failure);
   if (leftMinor === 0 && kind !== 'complete') return decline(request, '1830');
@@ -63,12 +66,27 @@ export function authorize(owner: Owner, message: CardMessage, located: Located, 
     change.put(located.ownId, { ...leg, balance: [response.balance.ledgerMinor, response.balance.availableMinor] });
   }
   if (useId !== undefined) change.mark(useId, message.id, authenticationDays);
+  markKey(request, change);
   const security = secured(request, true);
   change.card = security.effect;
-  return decided(account, change, useId === undefined || records.has(useId) ? located.once : [...located.once, useId], {
+  return decided(account, change, onceOf(request, useId), {
     message, facts, response: withChip(response, security), checks: outcome.results, originalId: original?.leg.id, converted: convertedOf(account, outcome),
     flags: leftMinor === undefined ? security.flags : ['reversedBefore', ...security.flags],
   });
+}
+
+function isUsed(id: string | undefined, records: Records): boolean {
+  return id !== undefined && typeof records.get(id) === 'string';
+}
+
+function markKey({ keyId, message }: Request, change: Change): void {
+  if (keyId !== undefined) change.mark(keyId, message.id, message.terms.recordDays);
+}
+
+/** What the commit is to find nothing of. */
+function onceOf({ located, records, keyId }: Request, useId?: string): readonly string[] {
+  const unknown = [useId, keyId].filter((id) => id !== undefined && !records.has(id)) as string[];
+  return unknown.length === 0 ? located.once : [...located.once, ...unknown];
 }
 
 function secured({ owner, message, outcome, isTold, leftMinor }: Request, isApproved: boolean): SecurityChange {
@@ -108,7 +126,8 @@ function decline(request: Request, reason: Reason): Decision {
   change.put(located.ownId, { ...newLeg(message, legType(message.trace), facts.decidedAtMs), reason });
   const security = secured(request, false);
   change.card = security.effect;
-  return decided(owner.account, change, located.once, {
+  markKey(request, change);
+  return decided(owner.account, change, onceOf(request), {
     message, facts, response: withChip(declineResponse(message, reason), security), checks: outcome.results,
     originalId: located.original?.leg.id, flags: security.flags, converted: convertedOf(owner.account, outcome),
   });

@@ -21,6 +21,8 @@ export interface Presented {
   readonly follows: boolean;
   /** Was the authentication value used by another transaction? */
   readonly authenticationUsed: boolean;
+  /** Was the terminal's key that its PIN came under used by another transaction? */
+  readonly pinKeyUsed: boolean;
 }
 
 /** A merchant may keep no value for later: what follows an authorization that stands, and a refund, have none to carry. */
@@ -54,6 +56,7 @@ export function checkPin(presented: Presented): Verdict {
   }
   if (card?.record.pin === undefined) return fail('1813', 'PIN data carried');
   if (carried === 'unverified' || carried.pinVersion !== card.record.pinVersion) return fail('1815', 'not checked against the PIN on record');
+  if (presented.pinKeyUsed && (carried.outcome === 'verified' || carried.outcome === 'wrong')) return fail('1818', 'terminal key used before');
   switch (carried.outcome) {
     case 'verified': return purpose === 'pinChange' ? newPin(presented.message) : pass('verified');
     case 'malformed': return fail('1026', 'malformed');

@@ -52,7 +52,7 @@ export interface CheckContext extends Omit<Presented, 'message'> {
 
 /** The context of what is checked for its content alone, or has no card. */
 export const noContext: CheckContext = {
-  account: undefined, card: undefined, original: undefined, follows: false, authenticationUsed: false, guardRefused: false,
+  account: undefined, card: undefined, original: undefined, follows: false, authenticationUsed: false, pinKeyUsed: false, guardRefused: false,
 };
 
 interface Subject extends CheckContext {
@@ -250,8 +250,8 @@ export function runChecks(message: CardMessage, context: CheckContext): CheckOut
 }
 
 function judgedPin(subject: Subject): CheckOutcome['pin'] {
-  const { message: { pin }, card } = subject;
-  if (typeof pin === 'string' || card?.record.pin === undefined || pin.pinVersion !== card.record.pinVersion || !isPinCounted(subject)) return undefined;
+  const { message: { pin }, card, pinKeyUsed } = subject;
+  if (pinKeyUsed || typeof pin === 'string' || card?.record.pin === undefined || pin.pinVersion !== card.record.pinVersion || !isPinCounted(subject)) return undefined;
   return pin.outcome === 'verified' || pin.outcome === 'wrong' ? pin.outcome : undefined;
 }
 

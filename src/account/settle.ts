@@ -16,7 +16,7 @@ import { isApproval } from '../message/reason.ts';
 import type { Reason } from '../message/reason.ts';
 import { evolve, isWithinBounds, overdraws } from './account.ts';
 import { leftByReversals } from './ahead.ts';
-import { authenticationDays, authenticationId } from './authentication.ts';
+import { authenticationDays, authenticationId, pinKeyId } from './single-use.ts';
 import { kindOf } from './authorize.ts';
 import { Change } from './change.ts';
 import { billedOf } from './checks.ts';
@@ -53,7 +53,8 @@ export function settle(owner: Owner, message: CardMessage, stoodIn: StoodIn, loc
   const { account } = owner;
   const markId = `${account.id}#${digest(`standin-${message.id}`)}`;
   const useId = isApproval(stoodIn.reason) && located.own === undefined ? authenticationId(account.id, message) : undefined;
-  const missing = [markId, useId].filter((id) => id !== undefined && !records.has(id)) as string[];
+  const keyId = located.own === undefined && stoodIn.pin !== undefined ? pinKeyId(account.id, message) : undefined;
+  const missing = [markId, useId, keyId].filter((id) => id !== undefined && !records.has(id)) as string[];
   if (missing.length > 0) return { kind: 'read', ids: missing };
   const response = { ...plainResponse(stoodIn.reason), amount: message.amount };
   if (typeof records.get(markId) === 'string') return { kind: 'decided', response, change: undefined, note: 'repeat' };
@@ -70,6 +71,7 @@ export function settle(owner: Owner, message: CardMessage, stoodIn: StoodIn, loc
   if (overdraws(account, change.effects)) flags.push('overdrawn');
   if (change.effects.ledgerMinor + change.effects.openHolds !== 0 && isUnreserved(message, kindOf(message))) flags.push('partnerRateMissing');
   if (useId !== undefined && records.get(useId) === null) change.mark(useId, message.id, authenticationDays);
+  if (keyId !== undefined && records.get(keyId) === null) change.mark(keyId, message.id, message.terms.recordDays);
   change.mark(markId, '1', markDays);
   if (own === undefined) {
     const security = secured(settling);

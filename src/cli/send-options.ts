@@ -29,7 +29,7 @@ export const sendOptions: Options = {
   pin: { type: 'string', value: '<digits>', about: 'the PIN of a test card (others see command lines), enciphered under the station\'s key' },
   'new-pin': { type: 'string', value: '<digits>', about: 'pinchange: the PIN that is to be' },
   'pin-format': { type: 'string', value: '<0 | 1 | 3 | 4>', about: 'the format of the PIN block (ISO 9564-1); by default the station\'s, or 4 of an AES key' },
-  'key-serial': { type: 'string', value: '<hex>', about: 'the PIN block under the key that a terminal with this key serial number derives (DUKPT): 20 digits, or 24 of an AES key' },
+  'key-serial': { type: 'string', value: '<hex>', about: 'the PIN block under the key that a terminal with this key serial number derives (DUKPT): 20 digits, or 24 of an AES key; a card takes each once' },
   ecommerce: { type: 'boolean', about: 'the card is used in e-commerce' },
   'with-cavv': { type: 'boolean', about: 'the same, with a right cardholder authentication value; the line that begins with "cavv:" is what --cavv takes' },
   cavv: { type: 'string', value: '<hex[,transaction id]>', about: 'the same, with this authentication value: 40 digits' },

@@ -47,7 +47,7 @@ function cardFacts(message: Omit<CardMessage, 'newPin'>, pan?: Pan): Kept | Card
     original: originalFacts(message.original),
     card: { token: card.token, luhnValid: card.luhnValid, expiry: card.expiry, trackExpiry: card.trackExpiry, ...(pan === undefined ? {} : { pan }) },
     cardPresent: message.cardPresent, entryMode: message.entryMode,
-    pin: typeof pin === 'string' ? pin : { outcome: pin.outcome, pinVersion: pin.pinVersion },
+    pin: typeof pin === 'string' ? pin : { outcome: pin.outcome, pinVersion: pin.pinVersion, ...(pin.keyUseId === undefined ? {} : { keyUseId: pin.keyUseId }) },
     ...(pan === undefined ? {} : { newPin: undefined }),
     cardValue: cardValue === undefined ? undefined : {
       kind: cardValue.kind, outcome: cardValue.outcome, against: cardValue.against === undefined ? undefined : { cvv2Generation: cardValue.against.cvv2Generation, expiry: cardValue.against.expiry },

@@ -101,6 +101,8 @@ export interface PinVerdict {
   readonly outcome: 'verified' | 'wrong' | 'malformed' | 'error';
   /** Of the reference that it was checked against. */
   readonly pinVersion: number;
+  /** Of a key that a terminal derived for this one PIN: a digest of its serial number, by which its use is known; at most 22 characters of base64url. */
+  readonly keyUseId?: string | undefined;
 }
 
 /** The PIN that a PIN change asks for, made ready before the decision. */

@@ -60,6 +60,7 @@ export const reasons = {
   '1815': reason('pinCheckNotPossible', 'The PIN could not be checked', '9119', true),
   '1816': reason('balanceClosed', 'The balance is closed', '1014'),
   '1817': reason('balanceNotEmpty', 'A balance is closed when nothing is on it and nothing is held', '1014'),
+  '1818': reason('pinKeyReused', 'The terminal’s key that the PIN came under was used before', '1022'),
   '1820': reason('partnerBalanceExhausted', 'The partner’s credit balance does not cover the amount', '1016', true),
   '1821': reason('partnerRateMissing', 'The partner’s balance is in another currency, to which no rate is known', '1030'),
   '1830': reason('reversedBefore', 'A reversal of this transaction arrived before it', '9113'),

@@ -6,6 +6,8 @@ export interface StationSecurity {
   readonly pinKey: string | undefined;
   /** Usage `bdk`: for PIN blocks with a key serial number. */
   readonly terminalKey: string | undefined;
+  /** Is a PIN under a terminal's own key taken once for each key? */
+  readonly terminalKeyOnce: boolean;
   /** Of a PIN block of eight bytes whose message does not say it. */
   readonly pinFormat: 0 | 1 | 3;
   readonly mac: { readonly key: string; readonly algorithm: MacAlgorithm; readonly required: boolean } | undefined;

@@ -129,9 +129,10 @@ export class Verification {
       this.#put({ pin: { outcome: 'error', pinVersion } });
       return;
     }
+    const keyUseId = carried.security.terminalKeyOnce ? keyUseOf(pin) : undefined;
     this.#ask({ kind: 'pin', pin, key: { name: pvk }, rules: rules.rules, reference }, (verdict) => {
       const outcome = outcomeOf(verdict, 'malformed');
-      this.#put({ pin: { outcome: outcome === 'match' ? 'verified' : outcome === 'mismatch' ? 'wrong' : outcome, pinVersion } });
+      this.#put({ pin: { outcome: outcome === 'match' ? 'verified' : outcome === 'mismatch' ? 'wrong' : outcome, pinVersion, keyUseId } });
     });
   }
 
@@ -175,7 +176,7 @@ export class Verification {
     const { value, transactionId } = authentication;
     // What the form does not cover may be changed at will, and makes no other value of it.
     const covered = authenticationIdentity(rules.form, value.reveal()) ?? value.reveal();
-    const useId = createHash('sha256').update(covered).digest('base64url').slice(0, 22);
+    const useId = digestOf(covered);
     const check: Check = { kind: 'authentication', key: { name: rules.key }, form: rules.form, pan, amount, transactionId, value };
     this.#ask(check, (verdict) => this.#put({ authentication: { outcome: outcomeOf(verdict, 'malformed'), useId } }));
   }
@@ -215,6 +216,15 @@ export function encipheredPin({ meaning: { pin }, pan, security }: Carried, bloc
   if (name === undefined || pin === undefined) return undefined;
   const key: PinKey = keySerial === '' ? { zone: { name } } : { base: { name }, keySerial };
   return { block: pin.block, format: pin.format ?? (blockDigits === 32 ? 4 : security.pinFormat), key, pan };
+}
+
+/** What a use of a terminal's key for one PIN is known by; undefined: the key is between two parties. */
+function keyUseOf({ key }: EncipheredPin): string | undefined {
+  return 'base' in key ? digestOf(`${key.base.name}|${key.keySerial}`) : undefined;
+}
+
+function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64url').slice(0, 22);
 }
 
 /** @param ofMalformed what a value of the wrong form is called */

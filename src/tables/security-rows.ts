@@ -50,11 +50,11 @@ export function readProgramSecurity(document: unknown, path: string): ProgramSec
 }
 
 export function readStationSecurity(document: unknown): StationSecurity {
-  const { pinKey, terminalKey, pinFormat, mac, transportKey, keyOverlapSeconds, keyRenewalHours } = document as {
-    readonly pinKey?: string; readonly terminalKey?: string; readonly pinFormat: 0 | 1 | 3; readonly mac?: StationSecurity['mac'];
+  const { pinKey, terminalKey, terminalKeyOnce, pinFormat, mac, transportKey, keyOverlapSeconds, keyRenewalHours } = document as {
+    readonly pinKey?: string; readonly terminalKey?: string; readonly terminalKeyOnce: boolean; readonly pinFormat: 0 | 1 | 3; readonly mac?: StationSecurity['mac'];
     readonly transportKey?: string; readonly keyOverlapSeconds: number; readonly keyRenewalHours: number;
   };
-  return { pinKey, terminalKey, pinFormat, mac, transportKey, keyOverlapMs: keyOverlapSeconds * 1000, keyRenewalMs: keyRenewalHours * 3_600_000 };
+  return { pinKey, terminalKey, terminalKeyOnce, pinFormat, mac, transportKey, keyOverlapMs: keyOverlapSeconds * 1000, keyRenewalMs: keyRenewalHours * 3_600_000 };
 }
 
 function readPin({ method, pvks, longerPins, triesMax, trackReferenceAt, decimalisationTable, validation }: PinDocument, path: string): PinRules {

@@ -13,6 +13,7 @@ export const stationSecuritySchema: ObjectSchema = {
   properties: {
     pinKey: keyName('the key (usage zpk) that PIN blocks are enciphered under'),
     terminalKey: keyName('the key (usage bdk) that the station\'s terminals derive theirs from (DUKPT): for PIN blocks with a key serial number'),
+    terminalKeyOnce: { type: 'boolean', description: 'whether a key serial number that a card was used with before is refused with its PIN (1818), as a terminal\'s counter goes on with each; kept as long as what is known of the transaction', default: true },
     pinFormat: { type: 'integer', description: 'the ISO 9564-1 format of a PIN block whose message does not say it; one of 16 bytes is always 4', enum: [0, 1, 3], default: 0 },
     mac: {
       type: 'object',

@@ -75,6 +75,7 @@ const rows: readonly Row[] = [
   { reason: '1814', check: 'cardValue', message: message('0200', 10, { cardValue: valueVerdict('icvv', 'error') }) },
   { reason: '1815', check: 'pin', message: message('0200', 10, { pin: { outcome: 'error', pinVersion: 1 } }) },
   { reason: '1816', check: 'cardState', isClosed: true, message: message('0200', 10), left: 0 },
+  { reason: '1818', check: 'pin', before: [message('0200', 10, { pin: { ...rightPin, keyUseId: 'k' } })], message: message('0200', 10, { pin: { ...rightPin, keyUseId: 'k' } }), left: 90 },
   { reason: '1820', check: 'partnerBalance', guardMinor: 9, message: message('0200', 10, { terms: { creditGuard: true } }) },
   { reason: '1821', check: 'partnerBalance', guardMinor: 99, message: message('0200', 10, { terms: { creditGuard: true, credit: { currency: '840', sell: undefined, buy: undefined } } }) },
   { reason: '1830', before: [reversalOf(later)], message: later },

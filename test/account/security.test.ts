@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { QueuedScript } from '../../src/message/message.ts';
+import type { PinVerdict, QueuedScript } from '../../src/message/message.ts';
 import {
   accountId, againOf, cardRecord, chipFacts, Ledger, localReference, message, reference, repeatOf, reversalOf, rightPin, startMs, wrongPin,
 } from './fixture.ts';
@@ -85,6 +85,36 @@ describe('wrong PINs', () => {
     ledger.play({ ...base, kind: 'cardChange', id: 'c1', card: cardRecord(0, { lockCode: 7 }), encryptedPan: undefined, maskedPan: undefined });
     expect([ledger.record().lockCode, ledger.security().pinTries]).toEqual([7, 0]);
     ledger.checkReplay();
+  });
+});
+
+describe('a key that a terminal derived for one PIN', () => {
+  const under = (pin: PinVerdict, keyUseId: string, change: MessageChange = {}): CardMessage => message('0200', 10, { pin: { ...pin, keyUseId }, ...change });
+
+  test('is used once by a card, whether its PIN was right or wrong, and what comes under it again counts as no try', () => {
+    const ledger = Ledger.with(100);
+    const first = under(wrongPin, 'a');
+    expect(ledger.play(first).response.reason).toBe('1017');
+    expect(ledger.play(repeatOf(first))).toMatchObject({ response: { reason: '1017' }, note: 'repeat' });
+    for (const pin of [wrongPin, rightPin]) expect(ledger.play(under(pin, 'a')).response.reason).toBe('1818');
+    expect(ledger.security().pinTries).toBe(1);
+    expect(ledger.play(under(rightPin, 'b')).response.reason).toBe('0000');
+    expect(ledger.play(under(rightPin, 'b')).response.reason).toBe('1818');
+    expect(ledger.security().pinTries).toBe(0);
+    ledger.checkReplay();
+  });
+
+  test('is not used by a PIN that was not judged, nor by a block that holds none', () => {
+    const ledger = Ledger.with(100);
+    expect(ledger.play(under(rightPin, 'a', { cardFacts: { expiry: '2001' } })).response.reason).toBe('1001');
+    expect(ledger.play(under({ outcome: 'malformed', pinVersion: 1 }, 'a')).response.reason).toBe('1026');
+    expect(ledger.play(under({ outcome: 'error', pinVersion: 1 }, 'a')).response.reason).toBe('1815');
+    expect(ledger.play(under(rightPin, 'a')).response.reason).toBe('0000');
+  });
+
+  test('is no zone’s, under which any number of PINs come', () => {
+    const ledger = Ledger.with(100);
+    for (let times = 0; times < 3; times += 1) expect(ledger.play(right()).response.reason).toBe('0000');
   });
 });
 

@@ -70,6 +70,17 @@ test.each(cases.filter(({ reversed }) => reversed === 'never').map((each) => [na
   if (each.answered === 'approved') expect(response).toMatchObject({ approvalCode: expect.stringMatching(/.{6}/) as string, amount: { amountMinor: 100 } });
 });
 
+test('a terminal’s key under which a PIN was verified in stand-in is used by it, also for a wrong one', () => {
+  for (const [pin, said] of [[rightPin, 'verified'], [wrongPin, 'wrong']] as const) {
+    const ledger = Ledger.with(1_000);
+    const once = { ...pin, keyUseId: 'k' };
+    ledger.play(stoodIn(message('0200', 100, { pin: once }), said === 'wrong' ? '1017' : '0000', { pin: said }));
+    expect(ledger.play(message('0200', 100, { pin: { ...rightPin, keyUseId: 'k' } })).response.reason).toBe('1818');
+    expect(ledger.play(message('0200', 100, { pin: { ...rightPin, keyUseId: 'l' } })).response.reason).toBe('0000');
+    ledger.checkReplay();
+  }
+});
+
 test('an entry that tells of an approval is in the journal once, with who decided, when, and what was looked at', () => {
   const { ledger, request } = play({ type: '0100', origin: 'lost', answered: 'approved', reversed: 'never', isOther: false });
   expect(ledger.entries.filter((entry) => entry.id === request.id)).toHaveLength(1);

@@ -94,7 +94,7 @@ const demoRules: ProgramRules = {
 
 /** What the demo's stations share with the switch. */
 export const demoSecurity: StationSecurity = {
-  pinKey: 'demo-zpk', terminalKey: 'demo-bdk', pinFormat: 0, mac: { key: 'demo-zak', algorithm: 'retail', required: false }, transportKey: undefined, keyOverlapMs: 3_600_000, keyRenewalMs: 0,
+  pinKey: 'demo-zpk', terminalKey: 'demo-bdk', terminalKeyOnce: true, pinFormat: 0, mac: { key: 'demo-zak', algorithm: 'retail', required: false }, transportKey: undefined, keyOverlapMs: 3_600_000, keyRenewalMs: 0,
 };
 
 const silentDecide: DecideOptions['events'] = { commit() {}, conflict() {}, trouble() {}, recovered() {} };

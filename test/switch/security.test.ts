@@ -66,7 +66,17 @@ describe.for(demoStationNames)('on the station %s', (name) => {
     for (const [index, format] of ([0, 1, 3] as const).entries()) expect(await at.ask(withPin(at, at.draft(index + 1, cash), '1234', { format }))).toBe(of.approved);
     const key = { base: { name: 'demo-bdk' }, keySerial: 'FFFF9876543210E00008' };
     expect(await at.ask(withPin(at, at.draft(4, cash), '1234', { key }))).toBe(of.approved);
-    expect(await at.ask(withPin(at, at.draft(5, cash), '4321', { key }))).toBe(of.wrongPin);
+    expect(await at.ask(withPin(at, at.draft(5, cash), '4321', { key: { ...key, keySerial: 'FFFF9876543210E00009' } }))).toBe(of.wrongPin);
+  });
+
+  it('a PIN block that was heard under a terminal’s key is no PIN in another message, however many of them come at once', async () => {
+    const at = await open();
+    const key = { base: { name: 'demo-bdk' }, keySerial: 'FFFF9876543210E00010' };
+    const replays = [1, 2, 3, 4, 5, 6].map((stan) => withPin(at, at.draft(stan, cash), '1234', { key }));
+    const answers = await Promise.all(replays.map((draft) => at.ask(draft)));
+    expect(answers.filter((code) => code === of.approved)).toHaveLength(1);
+    expect(reasons(at.running).sort()).toEqual(['0000', ...Array.from({ length: 5 }, () => '1818')]);
+    expect(await at.ask(withPin(at, at.draft(7, cash), '1234', { key: { ...key, keySerial: 'FFFF9876543210E00011' } }))).toBe(of.approved);
   });
 
   it('the PIN block of another card is refused and counts as no try', async () => {
