@@ -6,14 +6,14 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { performance } from 'node:perf_hooks';
+import { SpecError } from './base/json-node.ts';
 import { maskText } from './base/mask.ts';
 import { ConfigError, nearestName } from './base/schema.ts';
 import { BookRefused, BookUnavailable } from './book/book.ts';
 import { aligned, exitFailed, exitUsage, Failure, helpOf, readCommandLine, UsageError } from './cli/command.ts';
 import type { Command, Outside } from './cli/command.ts';
 import { commands } from './cli/commands.ts';
-import { DialectError } from './dialect/json.ts';
-import { EncodeError, SpecError } from './iso8583/errors.ts';
+import { EncodeError } from './iso8583/errors.ts';
 import { KeyError } from './keys/key-error.ts';
 import { StoreUnavailable } from './store/store.ts';
 
@@ -60,7 +60,7 @@ function failed(command: Command, error: unknown, outside: Outside): number {
   return exitFailed;
 }
 
-const expected = [Failure, ConfigError, SpecError, DialectError, EncodeError, KeyError, BookRefused, BookUnavailable, StoreUnavailable] as const;
+const expected = [Failure, ConfigError, SpecError, EncodeError, KeyError, BookRefused, BookUnavailable, StoreUnavailable] as const;
 
 function versionWords(nodeVersion: string): string {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { readonly version: string };

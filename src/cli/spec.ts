@@ -1,9 +1,9 @@
 /** `locum spec check` and `locum spec list`: message formats, before a switch is asked to run on them. */
 import { resolve } from 'node:path';
 import { existsSync } from 'node:fs';
+import { SpecError } from '../base/json-node.ts';
 import { ConfigError } from '../base/schema.ts';
 import { compile } from '../iso8583/compile.ts';
-import { SpecError } from '../iso8583/errors.ts';
 import type { Spec } from '../iso8583/spec.ts';
 import { loadSpecByName, shippedFormats } from '../tables/format.ts';
 import { aligned, exitFailed } from './command.ts';

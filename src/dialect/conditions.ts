@@ -3,8 +3,8 @@
  *
  * Elements are two characters of identifier, two digits of length, then the content, as several networks fill DE48.
  */
+import type { JsonNode } from '../base/json-node.ts';
 import type { Message } from '../iso8583/codec.ts';
-import type { JsonNode } from './json.ts';
 
 /** True of a message whose field has one of the values at a place, or a bit of a mask set. */
 export type Condition =
@@ -107,5 +107,5 @@ export function readElement(node: JsonNode): string {
 export function readMask(node: JsonNode): number {
   const text = node.string();
   const mask = /^[0-9A-Fa-f]{2}$/.test(text) ? Number.parseInt(text, 16) : 0;
-  return mask === 0 ? node.fail('expected two hexadecimal digits that are not 00') : mask;
+  return mask === 0 ? node.fail('must be two hexadecimal digits that are not 00') : mask;
 }

@@ -5,6 +5,7 @@
  * Refuses nothing: what cannot be has a `fault` with its field, or lacks the operation or the lock code, so that it can be answered.
  * Invariant: no value here prints a clear card number.
  */
+import type { JsonNode } from '../base/json-node.ts';
 import type { Message } from '../iso8583/codec.ts';
 import type { Draft } from '../iso8583/draft.ts';
 import type { ContentFault } from '../message/message.ts';
@@ -13,7 +14,6 @@ import { beginAnswer } from './answer.ts';
 import type { Dialect } from './dialect.ts';
 import { institution, withoutZeros } from './digits.ts';
 import { Faults } from './faults.ts';
-import type { JsonNode } from './json.ts';
 import { readCodes, readPlace } from './load-places.ts';
 import { isRepeat, isRequest, typeSentFirst, versionOfMti } from './mti.ts';
 import { placeText, writePlace } from './places.ts';

@@ -2,9 +2,9 @@
  * Reads what a dialect says for messages that the switch writes itself, to an issuer, and for what it hands back of an issuer's answers.
  * Every setting may be left out: then nothing is said in that place.
  */
+import type { JsonNode } from '../base/json-node.ts';
 import type { Condition } from './conditions.ts';
 import { readConditions } from './conditions.ts';
-import type { JsonNode } from './json.ts';
 import { readPlace } from './load-places.ts';
 import { environments } from './rules.ts';
 import type { Environment, ForwardRules, NamedCodes, ResultPlace } from './rules.ts';

@@ -1,6 +1,6 @@
 /** Reads places, and the settings that are made of them: PIN, authentication, key change. */
+import type { JsonNode } from '../base/json-node.ts';
 import { readElement } from './conditions.ts';
-import type { JsonNode } from './json.ts';
 import type { AuthenticationRules, CodePlace, KeyChangeRules, PinFormat, PinRules, ValuePlace } from './rules.ts';
 
 /** Longer than any value: up to the end. */

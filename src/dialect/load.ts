@@ -1,11 +1,11 @@
 /** From a dialect file's content to a checked `Dialect`. Everything is refused here, at start, and nothing later. */
+import { JsonNode, SpecError } from '../base/json-node.ts';
 import type { Spec } from '../iso8583/spec.ts';
 import type { EntryMode, MessageClass, Purpose, Version } from '../message/message.ts';
 import { readConditions, readMask } from './conditions.ts';
 import type { Dialect } from './dialect.ts';
 import { readFileActionRules } from './file-action.ts';
 import { readForward } from './load-forward.ts';
-import { DialectError, JsonNode } from './json.ts';
 import { readAuthentication, readCvv2Places, readKeyChange, readPin, secretFields } from './load-places.ts';
 import { issuerOrders } from './meaning.ts';
 import type { NetworkFunction } from './meaning.ts';
@@ -33,7 +33,7 @@ function isCardData(field: number, version: Version): boolean {
 /**
  * Checks a dialect file's content.
  * @param reasons the map that the station names, or its version's
- * @throws DialectError with file, JSON path and reason
+ * @throws SpecError with file, JSON path and reason
  */
 export function loadDialect(json: unknown, file: string, reasons: ReasonMap): Dialect {
   const root = new JsonNode(json, file).only(
@@ -199,11 +199,11 @@ function readAnswer(node: JsonNode, isSecret: (field: number) => boolean): Answe
 
 /**
  * Checks that a dialect and a message format go together, so that every answer can be encoded.
- * @throws DialectError naming the spec, the field and what is different
+ * @throws SpecError naming the spec, the field and what is different
  */
 export function checkSpec(dialect: Dialect, spec: Spec): void {
   const refuse = (path: string, why: string): never => {
-    throw new DialectError(spec.name, path, `${why} (dialect ${dialect.name})`);
+    throw new SpecError(spec.name, path, `${why} (dialect ${dialect.name})`);
   };
   if (spec.version !== dialect.version) refuse('$.version', `is ${spec.version}, and the dialect speaks ${dialect.version}`);
   const lengths: readonly (readonly [number, number])[] = [

@@ -5,11 +5,11 @@
  * `meanings` says what a counterparty's DE39 stands for. Invariant: both are complete, so that no decision and no answer
  * of ours is without its counterpart; checked when a map is loaded.
  */
+import { JsonNode } from '../base/json-node.ts';
 import type { Version } from '../message/message.ts';
 import { reasons } from '../message/reason.ts';
 import type { Reason } from '../message/reason.ts';
 import { actions } from './actions.ts';
-import { JsonNode } from './json.ts';
 
 export interface ReasonMap {
   readonly name: string;
@@ -36,7 +36,7 @@ const acknowledgements: ReadonlySet<string> = new Set(['3000', '4000', '5000', '
 
 /**
  * Checks a reason map file's content.
- * @throws DialectError with file, JSON path and reason
+ * @throws SpecError with file, JSON path and reason
  */
 export function loadReasonMap(json: unknown, file: string): ReasonMap {
   const root = new JsonNode(json, file).only('name', 'version', 'about', 'codes', 'meanings');

@@ -5,6 +5,7 @@
  * Refuses nothing: what cannot be passed on has a `fault` with its field, so that it can be answered. Invariant: no value here prints a
  * clear card number.
  */
+import type { JsonNode } from '../base/json-node.ts';
 import type { Message } from '../iso8583/codec.ts';
 import type { ContentFault, OriginalReference } from '../message/message.ts';
 import type { Amount } from '../message/money.ts';
@@ -13,7 +14,6 @@ import { readAmount, readBilling } from './amounts.ts';
 import type { Dialect } from './dialect.ts';
 import { institution, isDigits, trimmed, withoutZeros } from './digits.ts';
 import { Faults } from './faults.ts';
-import type { JsonNode } from './json.ts';
 import { readPlace } from './load-places.ts';
 import { isRepeat, typeSentFirst, versionOfMti } from './mti.ts';
 import { readOriginal } from './original.ts';

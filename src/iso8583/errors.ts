@@ -80,18 +80,3 @@ export class EncodeError extends Error {
     this.reason = reason;
   }
 }
-
-/** A spec that cannot be used: the file, the JSON path in it, and what is wrong there. */
-export class SpecError extends Error {
-  override readonly name = 'SpecError';
-  readonly file: string;
-  readonly path: string;
-  readonly why: string;
-
-  constructor(file: string, path: string, why: string) {
-    super(`${file}: ${path}: ${why}`);
-    this.file = file;
-    this.path = path;
-    this.why = why;
-  }
-}

@@ -2,10 +2,10 @@
  * Reads a spec file's content into a `Spec`: fills in defaults and refuses what is wrong, unknown properties included, so that a spec is wrong
  * at start or not at all. Pure: reading the file is the caller's.
  */
+import { JsonNode } from '../base/json-node.ts';
 import { fieldNumberMax, subfieldDepthMax, tlvTagBytesMax } from '../base/limits.ts';
 import { asciiAllowed } from './characters.ts';
 import { emvTags } from './emv-tags.ts';
-import { SpecError } from './errors.ts';
 import type {
   BitmapForm, BitmappedLayout, Counts, DateForm, Encoding, Field, Kind, Layout, Part, PositionalLayout, Prefix, PrefixEncoding, Sensitive, Side, Spec, Tag, TlvLayout, Version,
 } from './spec.ts';
@@ -43,71 +43,10 @@ function encodingsOf(kind: Kind): readonly Encoding[] {
   return family(kind) === 'text' ? textEncodings : digitEncodings;
 }
 
-/** One place in the file: its value, and how a person finds it. */
-class Place {
-  readonly file: string;
-  readonly path: string;
-  readonly value: unknown;
-
-  constructor(file: string, path: string, value: unknown) {
-    this.file = file;
-    this.path = path;
-    this.value = value;
-  }
-
-  fail(why: string): never {
-    throw new SpecError(this.file, this.path, why);
-  }
-
-  get present(): boolean {
-    return this.value !== undefined;
-  }
-
-  /** The places of an object's properties; a property that is not `allowed` is refused. */
-  object<Name extends string>(allowed: readonly Name[]): Record<Name, Place> {
-    const entries = this.entries();
-    for (const [name] of entries) if (!(allowed as readonly string[]).includes(name)) this.fail(`unknown property ${JSON.stringify(name.slice(0, 40))}; known are ${allowed.join(', ')}`);
-    const given = new Map(entries);
-    return Object.fromEntries(allowed.map((name) => [name, given.get(name) ?? new Place(this.file, `${this.path}.${name}`, undefined)])) as Record<Name, Place>;
-  }
-
-  entries(): [string, Place][] {
-    const { value } = this;
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) this.fail(this.present ? 'must be an object' : 'is missing');
-    return Object.entries(value).map(([name, inner]) => [name, new Place(this.file, `${this.path}.${name}`, inner)]);
-  }
-
-  array(): Place[] {
-    if (!Array.isArray(this.value)) this.fail(this.present ? 'must be a list' : 'is missing');
-    return this.value.map((inner: unknown, index) => new Place(this.file, `${this.path}[${index}]`, inner));
-  }
-
-  string(): string {
-    if (typeof this.value !== 'string' || this.value === '') this.fail(this.present ? 'must be text' : 'is missing');
-    return this.value;
-  }
-
-  oneOf<Name extends string>(names: readonly Name[]): Name {
-    const found = names.find((name) => name === this.value);
-    return found ?? this.fail(this.present ? `must be one of ${names.join(', ')}` : 'is missing');
-  }
-
-  integer(min: number, max: number): number {
-    const { value } = this;
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) this.fail(this.present ? `must be a whole number from ${min} to ${max}` : 'is missing');
-    return value;
-  }
-
-  boolean(): boolean {
-    if (typeof this.value !== 'boolean') this.fail('must be true or false');
-    return this.value;
-  }
-}
-
 /** What the file says once for all fields; each is a place, so that an error names where it was said. */
 interface Defaults {
-  readonly prefix: { readonly encoding: Place; readonly counts: Place };
-  readonly kinds: Record<ReturnType<typeof family>, { readonly encoding: Place; readonly filler: Place; readonly padding: Place }>;
+  readonly prefix: { readonly encoding: JsonNode; readonly counts: JsonNode };
+  readonly kinds: Record<ReturnType<typeof family>, { readonly encoding: JsonNode; readonly filler: JsonNode; readonly padding: JsonNode }>;
 }
 
 /**
@@ -115,14 +54,14 @@ interface Defaults {
  * Throws a `SpecError` with the file's name, the JSON path and the reason.
  */
 export function loadSpec(json: unknown, file: string): Spec {
-  const root = new Place(file, '$', json);
+  const root = new JsonNode(json, file);
   const top = root.object(['name', 'version', 'about', 'header', 'mti', 'bitmap', 'defaults', 'fields', 'unknownFields']);
   const defaults = readDefaults(top.defaults);
   const bitmap = readBitmap(top.bitmap);
   return {
-    name: top.name.string(),
+    name: top.name.text(),
     version: top.version.oneOf(versions),
-    about: top.about.string(),
+    about: top.about.text(),
     header: top.header.present ? readField(top.header, defaults, 0) : undefined,
     mti: { encoding: top.mti.object(['encoding']).encoding.oneOf(digitEncodings) },
     bitmap,
@@ -131,9 +70,9 @@ export function loadSpec(json: unknown, file: string): Spec {
   };
 }
 
-function readDefaults(place: Place): Defaults {
-  const given = (place.present ? place : new Place(place.file, place.path, {})).object(['prefix', 'n', 'text', 'z', 'h', 'b', 'x+n']);
-  const axes = (kind: Place) => (kind.present ? kind : new Place(kind.file, kind.path, {})).object(['encoding', 'filler', 'padding']);
+function readDefaults(place: JsonNode): Defaults {
+  const given = place.orEmpty().object(['prefix', 'n', 'text', 'z', 'h', 'b', 'x+n']);
+  const axes = (kind: JsonNode) => kind.orEmpty().object(['encoding', 'filler', 'padding']);
   // A default that no field uses is checked as well.
   for (const [name, kind] of Object.entries(families)) {
     const { encoding, filler, padding } = axes(given[name as keyof typeof families]);
@@ -141,7 +80,7 @@ function readDefaults(place: Place): Defaults {
     readFiller(filler);
     readPadding(padding, kind);
   }
-  const prefix = (given.prefix.present ? given.prefix : new Place(place.file, `${place.path}.prefix`, {})).object(['encoding', 'counts']);
+  const prefix = given.prefix.orEmpty().object(['encoding', 'counts']);
   if (prefix.encoding.present) prefix.encoding.oneOf(prefixEncodings);
   return {
     prefix,
@@ -149,7 +88,7 @@ function readDefaults(place: Place): Defaults {
   };
 }
 
-function readBitmap(place: Place): BitmapForm {
+function readBitmap(place: JsonNode): BitmapForm {
   const { encoding, further, max } = place.object(['encoding', 'further', 'max']);
   const first = encoding.oneOf(bitmapEncodings);
   return {
@@ -164,9 +103,9 @@ export function isContinuation(bitmap: BitmapForm, field: number): boolean {
   return (field === 1 && bitmap.max > 1) || (field === 65 && bitmap.max > 2);
 }
 
-function readFields(place: Place, defaults: Defaults, bitmap: BitmapForm, depth: number): ReadonlyMap<number, Field> {
+function readFields(place: JsonNode, defaults: Defaults, bitmap: BitmapForm, depth: number): ReadonlyMap<number, Field> {
   const fields = new Map<number, Field>();
-  for (const [name, inner] of place.entries()) {
+  for (const [name, inner] of place.members()) {
     const field = Number(name);
     if (!/^[1-9][0-9]{0,2}$/.test(name) || field > bitmap.max * 64) inner.fail(`must be numbered 1 to ${bitmap.max * 64}, which is what the bitmap reaches`);
     if (isContinuation(bitmap, field)) inner.fail('is the bit that announces a further bitmap, and no field');
@@ -175,7 +114,7 @@ function readFields(place: Place, defaults: Defaults, bitmap: BitmapForm, depth:
   return new Map([...fields].sort(([a], [b]) => a - b));
 }
 
-function readField(place: Place, defaults: Defaults, depth: number): Field {
+function readField(place: JsonNode, defaults: Defaults, depth: number): Field {
   const given = place.object(fieldProperties);
   const kind = given.kind.oneOf(kinds);
   const byDefault = defaults.kinds[family(kind)];
@@ -189,7 +128,7 @@ function readField(place: Place, defaults: Defaults, depth: number): Field {
   const padding = prefix === undefined ? readPadding(given.padding.present ? given.padding : byDefault.padding, kind) : undefined;
   if (given.padding.present && prefix !== undefined) given.padding.fail('is for fields without a prefix only');
   const field: Field = {
-    name: given.name.string(),
+    name: given.name.text(),
     kind, min, max, prefix, encoding, filler, padding,
     date: given.date.present ? given.date.oneOf(dateForms) : undefined,
     sensitive: given.sensitive.present ? given.sensitive.oneOf(sensitives) : undefined,
@@ -199,7 +138,7 @@ function readField(place: Place, defaults: Defaults, depth: number): Field {
   return field;
 }
 
-function readLength(given: Record<(typeof fieldProperties)[number], Place>, prefix: Prefix | undefined): { min: number; max: number } {
+function readLength(given: Record<(typeof fieldProperties)[number], JsonNode>, prefix: Prefix | undefined): { min: number; max: number } {
   if (prefix === undefined) {
     if (given.max.present) given.max.fail('is for fields with a prefix; without one, give length');
     if (given.min.present) given.min.fail('is for fields with a prefix; without one, give length');
@@ -214,11 +153,10 @@ function readLength(given: Record<(typeof fieldProperties)[number], Place>, pref
 const prefixSizes = ['none', 'L', 'LL', 'LLL', 'LLLL', 'LLLLL', 'LLLLLL'] as const;
 
 /** "LLL" with the defaults, or {size, encoding, counts}. */
-function readPrefix(place: Place, defaults: Defaults): Prefix | undefined {
+function readPrefix(place: JsonNode, defaults: Defaults): Prefix | undefined {
   if (!place.present) return undefined;
-  const short = typeof place.value === 'string';
-  const { size, encoding, counts } = (short ? new Place(place.file, place.path, { size: place.value }) : place).object(['size', 'encoding', 'counts']);
-  const digits = (short ? place : size).oneOf(prefixSizes);
+  const { size, encoding, counts } = (place.isString ? place.asMember('size') : place).object(['size', 'encoding', 'counts']);
+  const digits = (place.isString ? place : size).oneOf(prefixSizes);
   if (digits === 'none') return undefined;
   const encodingPlace = encoding.present ? encoding : defaults.prefix.encoding;
   if (!encodingPlace.present) place.fail('needs an encoding, and defaults.prefix.encoding does not give it');
@@ -228,24 +166,24 @@ function readPrefix(place: Place, defaults: Defaults): Prefix | undefined {
   return prefix;
 }
 
-function readFiller(place: Place): Field['filler'] {
+function readFiller(place: JsonNode): Field['filler'] {
   if (!place.present) return undefined;
   const { side, nibble } = place.object(['side', 'nibble']);
-  if (!/^[0-9A-F]$/.test(nibble.string())) nibble.fail('must be one hexadecimal digit, 0 to 9 or A to F');
-  return { side: side.oneOf(sides), nibble: nibble.string() };
+  if (!/^[0-9A-F]$/.test(nibble.text())) nibble.fail('must be one hexadecimal digit, 0 to 9 or A to F');
+  return { side: side.oneOf(sides), nibble: nibble.text() };
 }
 
-function readPadding(place: Place, kind: Kind): Field['padding'] {
+function readPadding(place: JsonNode, kind: Kind): Field['padding'] {
   if (!place.present) return undefined;
   if (kind === 'b' || kind === 'x+n') place.fail('is for digits and text only');
   const { side, character } = place.object(['side', 'character']);
-  const text = character.string();
+  const text = character.text();
   if (text.length !== 1 || asciiAllowed(kind)[text.charCodeAt(0)] !== 1) character.fail(`must be one character that ${kind} allows`);
   return { side: side.oneOf(sides), character: text };
 }
 
 /** What only shows when all axes are known. */
-function checkWhole(field: Field, place: Place, given: Record<(typeof fieldProperties)[number], Place>): void {
+function checkWhole(field: Field, place: JsonNode, given: Record<(typeof fieldProperties)[number], JsonNode>): void {
   const { kind, min, max, prefix, encoding, filler, date, subfields } = field;
   if (prefix !== undefined) {
     const most = prefix.encoding === 'binary' ? 256 ** prefix.digits - 1 : 10 ** prefix.digits - 1;
@@ -266,7 +204,7 @@ function checkWhole(field: Field, place: Place, given: Record<(typeof fieldPrope
 }
 
 /** A prefix that counts bytes leaves open whether the last digit is one: only a filler that is no digit tells. */
-function checkPackedCount({ kind, prefix, filler }: Field, place: Place): void {
+function checkPackedCount({ kind, prefix, filler }: Field, place: JsonNode): void {
   if (kind === 'x+n') place.fail('a prefix of x+n in bcd counts units');
   if (kind !== 'b' && prefix?.counts === 'bytes' && filler !== undefined && asciiAllowed(kind)[filler.nibble.charCodeAt(0)] === 1) {
     place.fail('a prefix that counts bytes needs a filler that is no digit of its kind');
@@ -293,7 +231,7 @@ function wireNibbles(field: Field, units: number): number {
   return field.encoding === 'bcd' && field.kind !== 'x+n' ? units : wireBytes(field, units) * 2;
 }
 
-function checkParts(layout: PositionalLayout, field: Field, place: Place): void {
+function checkParts(layout: PositionalLayout, field: Field, place: JsonNode): void {
   let sum = 0;
   for (const [index, part] of layout.parts.entries()) {
     if (part.length === undefined && (layout.repeat || index < layout.parts.length - 1)) place.fail('only the last part of a layout that does not repeat may leave out its length');
@@ -305,20 +243,20 @@ function checkParts(layout: PositionalLayout, field: Field, place: Place): void 
   }
 }
 
-function readLayout(place: Place, defaults: Defaults, depth: number): Layout {
+function readLayout(place: JsonNode, defaults: Defaults, depth: number): Layout {
   if (depth > subfieldDepthMax) place.fail(`nests deeper than ${subfieldDepthMax}`);
-  const layout = new Map(place.entries()).get('layout') ?? new Place(place.file, `${place.path}.layout`, undefined);
+  const layout = place.at('layout');
   const which = layout.oneOf(['positional', 'bitmapped', 'tlv']);
   if (which === 'positional') return readPositional(place);
   return which === 'bitmapped' ? readBitmapped(place, defaults, depth) : readTlv(place);
 }
 
-function readPositional(place: Place): PositionalLayout {
+function readPositional(place: JsonNode): PositionalLayout {
   const { parts, repeat } = place.object(['layout', 'parts', 'repeat']);
-  const read = parts.array().map((inner): Part => {
+  const read = parts.items().map((inner): Part => {
     const { name, length, sensitive } = inner.object(['name', 'length', 'sensitive']);
     return {
-      name: name.string(),
+      name: name.text(),
       length: length.present ? length.integer(1, unitsMax) : undefined,
       sensitive: sensitive.present ? sensitive.oneOf(sensitives) : undefined,
     };
@@ -327,7 +265,7 @@ function readPositional(place: Place): PositionalLayout {
   return { layout: 'positional', repeat: repeat.present && repeat.boolean(), parts: read };
 }
 
-function readBitmapped(place: Place, defaults: Defaults, depth: number): BitmappedLayout {
+function readBitmapped(place: JsonNode, defaults: Defaults, depth: number): BitmappedLayout {
   const given = place.object(['layout', 'bitmap', 'fields', 'unknownFields']);
   const bitmap = readBitmap(given.bitmap);
   return {
@@ -339,14 +277,14 @@ function readBitmapped(place: Place, defaults: Defaults, depth: number): Bitmapp
 }
 
 /** The tags that the file names, beside EMV's own where it says `"dictionary": "emv"`. */
-function readTlv(place: Place): TlvLayout {
+function readTlv(place: JsonNode): TlvLayout {
   const { tags, dictionary } = place.object(['layout', 'dictionary', 'tags']);
   if (dictionary.present) dictionary.oneOf(['emv']);
   const all = new Map<string, Tag>(dictionary.present ? emvTags : []);
-  for (const [tag, inner] of tags.present ? tags.entries() : []) {
+  for (const [tag, inner] of tags.present ? tags.members() : []) {
     if (!isTag(tag)) inner.fail('is not a BER-TLV tag in upper-case hexadecimal');
     const { name, sensitive } = inner.object(['name', 'sensitive']);
-    all.set(tag, { name: name.string(), sensitive: sensitive.present ? sensitive.oneOf(sensitives) : undefined });
+    all.set(tag, { name: name.text(), sensitive: sensitive.present ? sensitive.oneOf(sensitives) : undefined });
   }
   return { layout: 'tlv', tags: all };
 }

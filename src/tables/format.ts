@@ -7,15 +7,14 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { SpecError } from '../base/json-node.ts';
 import { ConfigError, nearestName } from '../base/schema.ts';
 import type { Dialect } from '../dialect/dialect.ts';
-import { DialectError } from '../dialect/json.ts';
 import { checkSpec, loadDialect } from '../dialect/load.ts';
 import { loadReasonMap } from '../dialect/reason-map.ts';
 import type { ReasonMap } from '../dialect/reason-map.ts';
 import type { Codec } from '../iso8583/codec.ts';
 import { compile } from '../iso8583/compile.ts';
-import { SpecError } from '../iso8583/errors.ts';
 import { loadSpec } from '../iso8583/load.ts';
 import type { Spec } from '../iso8583/spec.ts';
 
@@ -105,7 +104,7 @@ function located<T>(path: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (error instanceof SpecError || error instanceof DialectError) throw new ConfigError(path, `cannot be used: ${error.message}`);
+    if (error instanceof SpecError) throw new ConfigError(path, `cannot be used: ${error.message}`);
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { JsonNode } from '../../src/dialect/json.ts';
+import { JsonNode } from '../../src/base/json-node.ts';
 import { readPlace } from '../../src/dialect/load-places.ts';
 import { firstText, placeText, writePlace } from '../../src/dialect/places.ts';
 import type { Coding } from '../../src/dialect/places.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { SpecError } from '../../src/base/json-node.ts';
 import { actions } from '../../src/dialect/actions.ts';
-import { DialectError } from '../../src/dialect/json.ts';
 import { loadReasonMap } from '../../src/dialect/reason-map.ts';
 import { reasonOfLock, reasons } from '../../src/message/reason.ts';
 import type { Reason } from '../../src/message/reason.ts';
@@ -91,15 +91,15 @@ describe('a reason map file', () => {
     ['a reason is left out', without('1811'), '$.codes.1811', 'this reason has no response code'],
     ['an action is left out', without('3007'), '$.codes.3007', 'this action has no response code'],
     ['a code is too long', { ...good, codes: { ...good.codes, '1811': '118' } }, '$.codes.1811', 'DE39 of 1987 is 2 digits or capital letters'],
-    ['a code is no text', { ...good, codes: { ...good.codes, '1811': 56 } }, '$.codes.1811', 'expected a string'],
+    ['a code is no text', { ...good, codes: { ...good.codes, '1811': 56 } }, '$.codes.1811', 'must be a string'],
     ['a code means nothing', { ...good, codes: { ...good.codes, '1811': 'Q9' } }, '$.codes.1811', 'has no entry in "meanings"'],
     ['a reason is misspelt', { ...good, codes: { ...good.codes, '1899': '05' } }, '$.codes.1899', 'is neither a reason nor an action code of ISO 8583:2003'],
     ['a meaning is no action', { ...good, meanings: { ...good.meanings, '05': '1811' } }, '$.meanings.05', 'is not an action code of ISO 8583:2003'],
     ['a meaning’s code is too long', { ...good, meanings: { ...good.meanings, '005': '1000' } }, '$.meanings.005', 'DE39 of 1987 is 2 digits or capital letters'],
-    ['the edition is none', { ...good, version: '1999' }, '$.version', 'expected one of 1987, 1993, 2003'],
+    ['the edition is none', { ...good, version: '1999' }, '$.version', 'must be one of 1987, 1993, 2003'],
     ['a setting is misspelt', { ...good, code: {} }, '$.code', 'there is no such setting here; known are name, version, about, codes, meanings'],
-    ['it is no object', [], '$', 'expected an object'],
-    ['it has no codes', { ...good, codes: undefined }, '$.codes', 'is missing; expected an object'],
+    ['it is no object', [], '$', 'must be an object'],
+    ['it has no codes', { ...good, codes: undefined }, '$.codes', 'is missing; it must be an object'],
   ])('is refused where %s', (_what, content, path, why) => {
     let error: unknown;
     try {
@@ -107,7 +107,7 @@ describe('a reason map file', () => {
     } catch (caught) {
       error = caught;
     }
-    expect(error).toBeInstanceOf(DialectError);
+    expect(error).toBeInstanceOf(SpecError);
     expect(error).toMatchObject({ file: 'mine.json', path, why, message: `mine.json: ${path}: ${why}` });
   });
 

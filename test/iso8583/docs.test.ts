@@ -1,9 +1,9 @@
 /** The page on message formats says what the loader does. */
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { SpecError } from '../../src/base/json-node.ts';
 import { compile } from '../../src/iso8583/compile.ts';
 import { Draft } from '../../src/iso8583/draft.ts';
-import { SpecError } from '../../src/iso8583/errors.ts';
 import { loadSpec } from '../../src/iso8583/load.ts';
 import { shippedNames, variantNames } from './codecs.ts';
 

@@ -3,10 +3,10 @@
  * Their own little specs are translated into our format first.
  */
 import { describe, expect, it } from 'vitest';
+import { SpecError } from '../../src/base/json-node.ts';
 import { compile } from '../../src/iso8583/compile.ts';
 import type { Codec } from '../../src/iso8583/codec.ts';
 import { Draft } from '../../src/iso8583/draft.ts';
-import { SpecError } from '../../src/iso8583/errors.ts';
 import { loadSpec } from '../../src/iso8583/load.ts';
 import { published } from '../vectors/published.ts';
 import { bytes, codecOf, encodeRefusal, hex, refusal, smallCodec } from './codecs.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SpecError } from '../../src/iso8583/errors.ts';
+import { SpecError } from '../../src/base/json-node.ts';
 import { loadSpec } from '../../src/iso8583/load.ts';
 import { specJson } from './codecs.ts';
 
@@ -36,7 +36,7 @@ describe('a wrong spec is refused with the file, the JSON path and the reason', 
     ['no object', () => [], '$', /must be an object/],
     ['nothing', () => undefined, '$', /is missing/],
     ['no name', (spec) => ({ ...spec, name: undefined }), '$.name', /is missing/],
-    ['an unknown property', (spec) => ({ ...spec, nmae: 'x' }), '$', /unknown property "nmae"/],
+    ['an unknown property', (spec) => ({ ...spec, nmae: 'x' }), '$.nmae', /no such setting here; known are name/],
     ['an unknown edition', (spec) => ({ ...spec, version: '2011' }), '$.version', /1987, 1993, 2003/],
     ['a message type in hexadecimal', (spec) => ({ ...spec, mti: { encoding: 'hex' } }), '$.mti.encoding', /ascii, ebcdic, bcd/],
     ['a bitmap in BCD', (spec) => ({ ...spec, bitmap: { encoding: 'bcd', max: 2 } }), '$.bitmap.encoding', /binary, hex, hex-ebcdic/],
@@ -46,7 +46,7 @@ describe('a wrong spec is refused with the file, the JSON path and the reason', 
     ['field 1, which is a bitmap', (spec) => ({ ...spec, fields: { 1: chip } }), '$.fields.1', /further bitmap/],
     ['a field that no bitmap reaches', (spec) => ({ ...spec, fields: { 129: chip } }), '$.fields.129', /1 to 128/],
     ['a field that is no number', (spec) => ({ ...spec, fields: { '02': chip } }), '$.fields.02', /1 to 128/],
-    ['a field with a misspelt property', (spec) => ({ ...spec, fields: { 3: { name: 'Code', kind: 'n', lenght: 6 } } }), '$.fields.3', /unknown property "lenght"/],
+    ['a field with a misspelt property', (spec) => ({ ...spec, fields: { 3: { name: 'Code', kind: 'n', lenght: 6 } } }), '$.fields.3.lenght', /no such setting/],
     ['a field without a name', (spec) => ({ ...spec, fields: { 3: { kind: 'n', length: 6 } } }), '$.fields.3.name', /is missing/],
     ['an unknown kind', (spec) => ({ ...spec, fields: { 3: { name: 'Code', kind: 'num', length: 6 } } }), '$.fields.3.kind', /one of n, a/],
     ['no length', (spec) => ({ ...spec, fields: { 3: { name: 'Code', kind: 'n' } } }), '$.fields.3.length', /is missing/],

@@ -1,11 +1,11 @@
 /**
- * Reading configuration files: every value with its path, so that what is wrong is said with its place. Unknown keys are refused,
- * because a misspelt one would otherwise be a silent default.
+ * Reading the files of specs/ (message formats, dialects, reason maps): every value with its path, so that what is wrong is said with its place. Unknown keys
+ * are refused, because a misspelt one would otherwise be a silent default.
  */
 
-/** A dialect or reason map that cannot be used: the file, the JSON path in it, and what is wrong there. */
-export class DialectError extends Error {
-  override readonly name = 'DialectError';
+/** A file of specs/ that cannot be used: the file, the JSON path in it, and what is wrong there. */
+export class SpecError extends Error {
+  override readonly name = 'SpecError';
   readonly file: string;
   readonly path: string;
   readonly why: string;
@@ -31,7 +31,7 @@ export class JsonNode {
   }
 
   fail(why: string): never {
-    throw new DialectError(this.file, this.path, why);
+    throw new SpecError(this.file, this.path, why);
   }
 
   get present(): boolean {
@@ -40,6 +40,16 @@ export class JsonNode {
 
   get isString(): boolean {
     return typeof this.#value === 'string';
+  }
+
+  /** This one, or an object without members in its place where it is missing. */
+  orEmpty(): JsonNode {
+    return this.present ? this : new JsonNode({}, this.file, this.path);
+  }
+
+  /** In its place an object that has it as its member of this name. */
+  asMember(key: string): JsonNode {
+    return new JsonNode({ [key]: this.#value }, this.file, this.path);
   }
 
   /** A member of an object; a node that is not `present` where it is missing. */
@@ -56,6 +66,12 @@ export class JsonNode {
     return this;
   }
 
+  /** The members of these names, each of them; others are refused. */
+  object<Name extends string>(names: readonly Name[]): Record<Name, JsonNode> {
+    this.only(...names);
+    return Object.fromEntries(names.map((name) => [name, this.at(name)])) as Record<Name, JsonNode>;
+  }
+
   members(): [string, JsonNode][] {
     return Object.keys(this.#object()).map((key) => [key, this.at(key)]);
   }
@@ -68,6 +84,11 @@ export class JsonNode {
 
   string(): string {
     return typeof this.#value === 'string' ? this.#value : this.#wrong('a string');
+  }
+
+  /** A string that has something in it. */
+  text(): string {
+    return typeof this.#value === 'string' && this.#value !== '' ? this.#value : this.#wrong('text');
   }
 
   boolean(): boolean {
@@ -103,6 +124,6 @@ export class JsonNode {
   }
 
   #wrong(expected: string): never {
-    return this.fail(this.#value === undefined ? `is missing; expected ${expected}` : `expected ${expected}`);
+    return this.fail(this.present ? `must be ${expected}` : `is missing; it must be ${expected}`);
   }
 }
