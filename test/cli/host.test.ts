@@ -11,6 +11,7 @@ import type { Rule } from '../../src/cli/host-script.ts';
 import { Draft } from '../../src/iso8583/draft.ts';
 import { DecodeError } from '../../src/iso8583/errors.ts';
 import { loadFormat } from '../../src/tables/format.ts';
+import { freePort } from '../servers/ports.ts';
 import type { Acquirer } from '../switch/fixture.ts';
 import { management, noise, until } from '../switch/fixture.ts';
 import { acceptNetwork, callHost, listenForHost, message1987, original1987, pan, startHost, stopHosts } from './host-stations.ts';
@@ -57,9 +58,7 @@ describe('the session', () => {
   });
 
   test('a station that is not there is tried until it is, and again after a loss', async () => {
-    const placeholder = await listenForHost(binary1987);
-    const { port } = placeholder;
-    placeholder.close();
+    const port = await freePort();
     const { events } = await startHost({ connect: { port }, signOn: true });
     await until(() => events.filter(({ event }) => event === 'notConnected').length >= 2, 'it tries again');
     const station = await listenForHost(binary1987, port);
@@ -83,7 +82,7 @@ describe('the session', () => {
   });
 
   test('echoes are sent as often as told, and timed; without answers the connection is ended', async () => {
-    const { running: { host, events, format }, acquirer } = await both({ echoEveryMs: 20, answerMs: 400 });
+    const { running: { host, events, format }, acquirer } = await both({ echoEveryMs: 20, answerMs: 1_500 });
     await acceptNetwork(acquirer, format, '301');
     await until(() => host.summary.echoes.answered === 1, 'the echo is answered');
     expect(host.summary.echoes.maxMs).toBeGreaterThan(0);
@@ -243,7 +242,7 @@ describe('misbehaviour', () => {
   });
 
   test('what is delayed is decided late, what is late is decided at once', async () => {
-    const { running: { host }, acquirer } = await scripted({ do: 'delay', ms: 150, match: { mti: '100', times: 1 } }, { do: 'late', ms: 100, match: { mti: '100' } });
+    const { running: { host }, acquirer } = await scripted({ do: 'delay', ms: 2_500, match: { mti: '100', times: 1 } }, { do: 'late', ms: 400, match: { mti: '100' } });
     const sentAtMs = performance.now();
     acquirer.send(message1987('0100', 1));
     acquirer.send(message1987('0100', 2));
@@ -253,12 +252,12 @@ describe('misbehaviour', () => {
     expect((await acquirer.next()).text(11)).toBe('000002');
     expect(host.exposureMinor(pan)).toBe(1_250);
     expect((await acquirer.next()).text(11)).toBe('000001');
-    expect(performance.now() - sentAtMs).toBeGreaterThanOrEqual(150);
+    expect(performance.now() - sentAtMs).toBeGreaterThanOrEqual(2_500);
     expect(host.exposureMinor(pan)).toBe(2_500);
   });
 
   test('a delayed request whose reversal overtakes it is declined', async () => {
-    const { running: { host }, acquirer } = await scripted({ do: 'delay', ms: 60, match: { mti: '100' } });
+    const { running: { host }, acquirer } = await scripted({ do: 'delay', ms: 1_500, match: { mti: '100' } });
     acquirer.send(message1987('0100', 1));
     expect((await acquirer.ask(message1987('0420', 2, { 90: original1987('0100', 1) }))).mti).toBe('0430');
     expect((await acquirer.next()).text(39)).not.toBe('00');
@@ -313,7 +312,7 @@ describe('misbehaviour', () => {
 
   test('it signs off and on again, enters suppress inquiry and leaves it, and tells of requests that come all the same', async () => {
     const { running: { host, format }, acquirer } = await scripted(
-      { do: 'signOff', ms: 60, match: { times: 1 } }, { do: 'enterSuppressInquiry', ms: 60, match: { after: 1, times: 1 } }, { do: 'askAdvices', match: { after: 2, times: 1 } },
+      { do: 'signOff', ms: 1_500, match: { times: 1 } }, { do: 'enterSuppressInquiry', ms: 1_500, match: { after: 1, times: 1 } }, { do: 'askAdvices', match: { after: 2, times: 1 } },
     );
     expect((await acquirer.ask(message1987('0100', 1))).text(39)).toBe('00');
     await acceptNetwork(acquirer, format, '002');
@@ -387,7 +386,7 @@ describe('chance', () => {
     const fates: string[] = [];
     for (let stan = 1; stan <= 30; stan++) {
       acquirer.send(message1987('0100', stan));
-      await until(() => running.messages().length === stan || acquirer.ended, 'it was heard', 5_000);
+      await until(() => running.messages().length === stan || acquirer.ended, 'it was heard');
       const last = running.messages().at(-1)!;
       fates.push(last.did);
       if (last.did === 'disconnect') acquirer = await callHost(running);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { luhnDigit } from '../../src/base/luhn.ts';
 import { Authority, openssl } from '../link/certificates.ts';
+import { freePort } from '../servers/ports.ts';
 import { emptyFolder, locum, startDemo } from './locum.ts';
 import type { Ended, RunningLocum } from './locum.ts';
 
@@ -233,16 +234,14 @@ describe('what does not work is a sentence', () => {
   });
 
   test('nobody who listens', async () => {
-    const server = createServer();
-    const port = await listening(server);
-    server.close();
+    const port = await freePort();
     expect(await send(['echo', '--station', `127.0.0.1:${port}`, '--spec', 'iso8583-1987-ascii'])).toMatchObject({
       code: 1, err: `locum send: nobody listens on 127.0.0.1:${port} (127.0.0.1:${port}); is the switch running (locum start)?\n`,
     });
   });
 
   test.for<[what: string, behave: (socket: Socket) => void, sentence: RegExp]>([
-    ['silence', () => undefined, /did not answer the 0800 with trace number \d{6} within 300 ms; whether it was carried out is not known\.$/],
+    ['silence', () => undefined, /did not answer the 0800 with trace number \d{6} within 2000 ms; whether it was carried out is not known\.$/],
     ['hanging up', (socket) => socket.destroy(), /(?:closed the connection without an answer|broke: .*)\.$/],
     ['another format', (socket) => socket.write(Buffer.from('00040800aabb', 'hex')), /answered with what is no message of iso8583-1987-ascii: mti at byte 0: .*\.$/],
   ])('an answer that is %s', async ([, behave, sentence]) => {
@@ -252,7 +251,7 @@ describe('what does not work is a sentence', () => {
       socket.once('data', () => behave(socket));
     });
     const port = await listening(server);
-    const { code, err } = await send(['echo', '--station', `127.0.0.1:${port}`, '--spec', 'iso8583-1987-ascii', '--timeout', '300']);
+    const { code, err } = await send(['echo', '--station', `127.0.0.1:${port}`, '--spec', 'iso8583-1987-ascii', '--timeout', '2000']);
     expect(code).toBe(1);
     expect(err.trim()).toMatch(sentence);
     for (const socket of sockets) socket.destroy();

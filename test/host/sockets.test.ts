@@ -108,7 +108,7 @@ describe('over real connections', () => {
     const held: Asking[] = [];
     const at = await reach((asking) => held.push(asking));
     at.ask({}, 60);
-    await until(() => at.results.length === 1, 'the deadline passed');
+    await until(() => at.results.length === 1 && held.length === 1, 'the deadline passed, and the issuer has it');
     held[0]!.answer(answerDraft(held[0]!.message));
     held[0]!.answer(answerDraft(held[0]!.message));
     held[0]!.answer(answerDraft(held[0]!.message, { 11: '999999', 41: 'NOBODY' }));

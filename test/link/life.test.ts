@@ -1,6 +1,7 @@
 import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
+import { freePort } from '../servers/ports.ts';
 import { callStation, frame, Peer, startStation, stopAll, until } from './station.ts';
 
 afterEach(stopAll);
@@ -57,8 +58,8 @@ test('a peer that leaves in the middle of a frame is told from one that left in 
 });
 
 test('a stop answers what is in flight, takes nothing more, and ends when all is written', async () => {
-  const station = await startStation();
-  const { port } = station.endpoint;
+  const port = await freePort();
+  const station = await startStation({ port });
   const peer = await callStation(station);
   peer.send('one', 'two');
   await until(() => station.received.length === 2, 'both requests');
@@ -112,9 +113,7 @@ test('a port that is taken is an error with its code', async () => {
 });
 
 test('a host that is not there is tried again with doubling waits, and found when it comes, leaves and comes back', async () => {
-  const placeholder = await startStation();
-  const { port } = placeholder.endpoint;
-  await placeholder.endpoint.stop(0);
+  const port = await freePort();
   const caller = await startStation({ role: 'connect', port, random: () => 0, backOff: { firstMs: 10, maxMs: 60 } });
   await until(() => caller.of('connectFailed').length >= 5, 'five failures');
   expect(caller.of('connectFailed').slice(0, 5)).toEqual([10, 20, 40, 60, 60].map((waitMs) => ['pos', 'unreachable', 'ECONNREFUSED', waitMs]));

@@ -177,7 +177,7 @@ function recordInto(events: Recorded[]): LinkEvents {
 }
 
 /** Waits until `condition` holds, looking at it every few milliseconds. */
-export async function until(condition: () => boolean, what: string, withinMs = 15_000): Promise<void> {
+export async function until(condition: () => boolean, what: string, withinMs = 60_000): Promise<void> {
   const endMs = performance.now() + withinMs;
   while (!condition()) {
     if (performance.now() > endMs) throw new Error(`not within ${withinMs} ms: ${what}`);

@@ -91,9 +91,9 @@ describe('messages of issuers to acquirers', () => {
     withBank(folder);
     program = await startProgram(folder);
     await eventually(async () => (await command(program, 'tables list')).code === 0, 'the book is open');
-    for (const station of [ascii, iso2003]) expect(await command(program, `tables set station ${station} acquirer.advices.answerMs=700 acquirer.advices.refusalsMax=2`)).toMatchObject({ code: 0 });
+    for (const station of [ascii, iso2003]) expect(await command(program, `tables set station ${station} acquirer.advices.answerMs=5000 acquirer.advices.refusalsMax=2`)).toMatchObject({ code: 0 });
     issuer = await issuerAt(program);
-  }, 60_000);
+  });
 
   test('a chargeback for an acquirer that is away is answered when it is kept, told when the acquirer is there, and once', async () => {
     const answer = await issuer.ask(chargeback(101));
@@ -113,7 +113,7 @@ describe('messages of issuers to acquirers', () => {
     await emptied(program, ascii);
     expect(acquirer.frames).toHaveLength(2);
     acquirer.socket.destroy();
-  }, 60_000);
+  });
 
   test('fee collections, funds disbursements and texts are told as well, those of one card in their order', async () => {
     const fees = [chargeback(111, { 3: '190000', 90: undefined }, '0220'), chargeback(112, { 3: '290000', 90: undefined }, '0222'), chargeback(113)];
@@ -133,7 +133,7 @@ describe('messages of issuers to acquirers', () => {
     expect(told.filter((message) => message.has(2)).map((message) => [message.mti, message.text(3)])).toEqual([['0220', '190000'], ['0222', '290000'], ['0422', '000000']]);
     expect(told.filter((message) => !message.has(2)).map((message) => [message.mti, message.text(48)])).toEqual([['0620', 'Please call us about 4711']]);
     acquirer.socket.destroy();
-  }, 60_000);
+  });
 
   test('what its issuer repeats is kept once, and another message under the same trace is refused', async () => {
     for (const draft of [chargeback(121), chargeback(121), chargeback(121, {}, '0423')]) expect((await issuer.ask(draft)).text(39)).toBe('00');
@@ -146,7 +146,7 @@ describe('messages of issuers to acquirers', () => {
     expect((await issuer.ask(chargeback(121, {}, '0423'))).text(39)).toBe('00');
     expect(await waiting(program, ascii)).toEqual([]);
     acquirer.socket.destroy();
-  }, 60_000);
+  });
 
   test('one that is not acknowledged is repeated as a repeat, under its own trace', async () => {
     await issuer.ask(chargeback(131));
@@ -157,7 +157,7 @@ describe('messages of issuers to acquirers', () => {
     acknowledge(acquirer, second, '00');
     await emptied(program, ascii);
     acquirer.socket.destroy();
-  }, 60_000);
+  });
 
   test('one that its acquirer refuses too often is set aside, holds up nobody, and is sent again by command', async () => {
     await issuer.ask(chargeback(141));
@@ -179,7 +179,7 @@ describe('messages of issuers to acquirers', () => {
     acknowledge(acquirer, again, '00');
     await emptied(program, ascii);
     acquirer.socket.destroy();
-  }, 60_000);
+  });
 
   test('operators hold them back, let them go, and set their speed, by the commands for advices', async () => {
     const acquirer = await program.call(ascii);
@@ -200,7 +200,7 @@ describe('messages of issuers to acquirers', () => {
       expect(err).toContain(sentence);
     }
     acquirer.socket.destroy();
-  }, 60_000);
+  });
 
   test.for<[name: string, draft: () => Draft, code: string, fault: string | undefined]>([
     ['for an institution that no station has', () => chargeback(161, { 32: '777777' }), '92', undefined],
@@ -238,7 +238,7 @@ describe('messages of issuers to acquirers', () => {
     acknowledge(acquirer, read, '6000');
     await emptied(program, iso2003);
     acquirer.socket.destroy();
-  }, 60_000);
+  });
 
   test('an issuer of 1993 and an acquirer of 1987 each hear their own edition', async () => {
     const bank = await program.call('bank93', 'iso8583-1993-binary');
@@ -258,7 +258,7 @@ describe('messages of issuers to acquirers', () => {
     expect([told[0]!.text(12), told[0]!.text(13), told[0]!.text(60), told[1]!.text(90)?.slice(0, 10)]).toEqual(['101500', '1122', '4020', '0200000042']);
     await emptied(program, ascii);
     for (const each of [bank, acquirer]) each.socket.destroy();
-  }, 60_000);
+  });
 
   test('both ways are in the log of messages, masked', async () => {
     const lines = async (): Promise<Ended> => await command(program, 'log --stan 101');
@@ -267,7 +267,7 @@ describe('messages of issuers to acquirers', () => {
     expect(out).toContain('chargeback');
     expect(out).not.toContain(card);
     expect(program.output).not.toContain(card);
-  }, 60_000);
+  });
 });
 
 test('a switch that dies while messages come and go loses none that it has answered, and tells none twice as new', async () => {
@@ -287,7 +287,8 @@ test('a switch that dies while messages come and go loses none that it has answe
     let taken = 0;
     let answered = 1;
     const first = stan;
-    while (performance.now() < endMs) {
+    // Some are to be kept in each life, however slow the machine is.
+    while (performance.now() < endMs || issuer.frames.length < 12) {
       for (; taken < acquirer.frames.length; taken += 1) {
         const message = codec.decode(acquirer.frames[taken]!);
         const rrn = message.text(37)!;
@@ -327,7 +328,7 @@ test('a switch that dies while messages come and go loses none that it has answe
   expect([...toldAsNew.values()].filter((times) => times > 1)).toEqual([]);
   acquirer.socket.destroy();
   expect(await program.stop()).toEqual({ code: 0, signal: null });
-}, 90_000);
+});
 
 test('locum host says it, the switch keeps it, and locum load acknowledges it; another locum host is an acquirer as well', async () => {
   const program = await startProgram(emptyFolder());
@@ -349,7 +350,7 @@ test('locum host says it, the switch keeps it, and locum load acknowledges it; a
   expect(passed(heard)).toEqual([['received', 'text', '', '6000']]);
   for (const each of [issuer, acquirer]) await each.kill();
   await program.stop();
-}, 60_000);
+});
 
 test.for<[written: string, sentence: string]>([
   ['purchase,acquirer=1', '--message begins with chargeback, feeCollection, fundsDisbursement, text'],

@@ -8,7 +8,8 @@ import { locum } from '../cli/locum.ts';
 import type { Ended } from '../cli/locum.ts';
 import { startPostgres } from '../servers/postgres.ts';
 import type { PostgresServer } from '../servers/postgres.ts';
-import { freePort, startRedis } from '../servers/redis.ts';
+import { freePort } from '../servers/ports.ts';
+import { startRedis } from '../servers/redis.ts';
 import type { RedisServer } from '../servers/redis.ts';
 import { buys, code } from '../switch/hosts.ts';
 import { ascii, buy, configure, emptyFolder, endAll, eventually, startProgram } from './fixture.ts';
@@ -16,6 +17,9 @@ import type { LogLine, ProgramProcess, Variables } from './fixture.ts';
 
 /** Everything soon. */
 const soon = { stationDownMs: 300, standInMs: 100, adviceCount: 3, adviceAgeMs: 2_000, bookMs: 300, late: 2, unmatched: 2, refused: 2, windowMs: 4_000, settleMs: 1_000 };
+
+/** Where no book goes away: one that is slow, as the machine is busy, is nothing to be told of. */
+const withoutBook = { ...soon, bookMs: 120_000 };
 
 let postgres: PostgresServer;
 const redises: RedisServer[] = [];
@@ -35,7 +39,7 @@ afterAll(async () => {
 
 async function begin(more: object = {}, env: Variables = {}): Promise<ProgramProcess> {
   const folder = emptyFolder();
-  configure(folder, { demo: true, book: { refreshMs: 200 }, parameters: { system: { alerts: soon } }, ...more });
+  configure(folder, { demo: true, book: { refreshMs: 200 }, parameters: { system: { alerts: withoutBook } }, ...more });
   const program = await startProgram(folder, env);
   variables.set(program, env);
   return program;
@@ -109,7 +113,7 @@ test('an issuer that is killed is an alert with its reason, and so are its stati
   expect((await starts(program, 'stationDown', 'demo-host', 2)).reason).toMatch(/^nobody is connected: the last one went \(/);
   for (let stan = 2; stan < 5; stan += 1) expect(code(await shop.ask(buys(shop, stan, { 4: '000000000100' })))).toBe('0110 00');
   expect((await starts(program, 'adviceBacklog', 'demo-host')).reason).toBe('3 advices wait');
-  expect((await starts(program, 'adviceAge', 'demo-host')).reason).toMatch(/^the oldest of 3 has waited for [2-9] s$/);
+  expect((await starts(program, 'adviceAge', 'demo-host')).reason).toMatch(/^the oldest of 3 has waited for (?:[2-9]|[1-9][0-9]+) s$/);
   const { out } = await command(program, 'alerts');
   expect(out).toMatch(/^alert +of +since +lasted +times +reason\n/);
   expect(out).toMatch(/^issuer stood in for +demo-host +20[0-9: -]+ UTC +[0-9]+ s, is on +1 +unreachable: it cannot be reached$/m);
@@ -130,10 +134,10 @@ test('an issuer that is killed is an alert with its reason, and so are its stati
   // Stations that acquirers call, without signing on, may be left by all of them.
   shop.socket.destroy();
   expect(program.of('alert').filter(({ subject }) => subject === ascii)).toEqual([]);
-}, 90_000);
+});
 
 test('a station where somebody is to be at all times is told of when it is left, and by nobody else', async () => {
-  const program = await begin({ parameters: { system: { alerts: { ...soon, stations: { [ascii]: true, 'demo-host': false } } } } });
+  const program = await begin({ parameters: { system: { alerts: { ...withoutBook, stations: { [ascii]: true, 'demo-host': false } } } } });
   await starts(program, 'stationDown', ascii);
   const shop = await program.call(ascii);
   await ends(program, 'stationDown', ascii);
@@ -146,7 +150,7 @@ test('a station where somebody is to be at all times is told of when it is left,
   await ends(program, 'stationDown', ascii, 2);
   const [change] = JSON.parse((await command(program, 'tables history parameter system --json')).out) as { by: string; why: string; changes: unknown }[];
   expect(change).toMatchObject({ by: 'mia', why: 'night', changes: [{ path: `alerts.stations.${ascii}`, before: true, after: false }] });
-}, 90_000);
+});
 
 test('a station that this side calls is an alert with what keeps it from being reached, until somebody is there', async () => {
   const port = await freePort();
@@ -159,28 +163,28 @@ test('a station that this side calls is an alert with what keeps it from being r
   for (const peer of peers) peer.destroy();
   network.close();
   await starts(program, 'stationDown', 'network', 2);
-}, 90_000);
+});
 
 test('answers that are late, match nothing or are at odds with their requests are alerts of their issuer, which end when it is quiet', async () => {
   // Long enough to look at each while it is on.
   const program = await begin({
-    parameters: { system: { alerts: { ...soon, windowMs: 12_000 } } },
-    issuers: { 'demo-host': { type: 'host', stations: ['demo-host'], timers: { posMs: 300 }, circuit: { failuresMax: 100, shareCountMin: 1_000 } } },
+    parameters: { system: { alerts: { ...withoutBook, windowMs: 25_000 } } },
+    issuers: { 'demo-host': { type: 'host', stations: ['demo-host'], timers: { posMs: 1_500 }, circuit: { failuresMax: 100, shareCountMin: 1_000 } } },
   });
   const host = await issuer(program, {
-    rules: [{ match: { amountMinor: 1_001 }, do: 'late', ms: 700 }, { match: { amountMinor: 1_002 }, do: 'wrong', wrong: 'amount' }, { match: { amountMinor: 1_003 }, do: 'wrong', wrong: 'stan' }],
+    rules: [{ match: { amountMinor: 1_001 }, do: 'late', ms: 3_000 }, { match: { amountMinor: 1_002 }, do: 'wrong', wrong: 'amount' }, { match: { amountMinor: 1_003 }, do: 'wrong', wrong: 'stan' }],
   });
   const shop = await program.call(ascii);
   for (const [index, amount] of [1_001, 1_001, 1_002, 1_002, 1_003, 1_003].entries()) await shop.ask(buys(shop, index + 1, { 4: String(amount).padStart(12, '0') }));
-  expect((await starts(program, 'answersLate', 'demo-host')).reason).toMatch(/^2 within 12 s; the last: [0-9]+ ms after its time$/);
-  expect((await starts(program, 'answersRefused', 'demo-host')).reason).toMatch(/^2 within 12 s; the last: /);
-  expect((await starts(program, 'answersUnmatched', 'demo-host')).reason).toMatch(/^2 within 12 s; the last: it differs from the nearest that waits \(0[14][02][01], STAN [0-9]+\) in STAN$/);
+  expect((await starts(program, 'answersLate', 'demo-host')).reason).toMatch(/^2 within 25 s; the last: [0-9]+ ms after its time$/);
+  expect((await starts(program, 'answersRefused', 'demo-host')).reason).toMatch(/^2 within 25 s; the last: /);
+  expect((await starts(program, 'answersUnmatched', 'demo-host')).reason).toMatch(/^2 within 25 s; the last: it differs from the nearest that waits \(0[14][02][01], STAN [0-9]+\) in STAN$/);
   await ends(program, 'answersLate', 'demo-host');
   await ends(program, 'answersRefused', 'demo-host');
   await ends(program, 'answersUnmatched', 'demo-host');
   expect(host.signedOn).toBe(true);
   shop.socket.destroy();
-}, 90_000);
+});
 
 test('Redis that is killed is an alert until it answers again, and so is what stands in for its accounts; PostgreSQL likewise, and the journal that it does not get', async () => {
   const [redis, url] = await Promise.all([startRedis(), postgres.database('alerts')]);
@@ -205,4 +209,4 @@ test('Redis that is killed is an alert until it answers again, and so is what st
   await ends(program, 'bookUnreachable', 'book', books + 1);
   await ends(program, 'journalLag', 'journal', lags + 1);
   expect(await program.stop()).toEqual({ code: 0, signal: null });
-}, 90_000);
+});

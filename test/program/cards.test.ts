@@ -52,7 +52,7 @@ describe('cards of the demo’s remote issuer, which is out by order', () => {
     expect(await command(program, `card set demo-host ${hostPan} --none`)).toMatchObject({ code: 0, out: `Card 541333******0019, token ${token}\n  terms  none of its own\n` });
     expect(code(await shop.ask(buys(shop, 4)))).toBe('0110 00');
     shop.socket.destroy();
-  }, 60_000);
+  });
 
   test.for<[words: string, sentence: string]>([
     [`card show nobody ${hostPan}`, 'there is no remote issuer nobody'],
@@ -123,4 +123,4 @@ test('a balance that the host pushed bounds stand-in, with what was approved aft
   for (const text of [program.output, history.out, before.card ?? '']) expect(text).not.toMatch(/541333[0-9]{10}/);
   expect(cardBalanceCommand.examples.every(({ needs }) => needs === 'shadow balance')).toBe(true);
   shop.socket.destroy();
-}, 90_000);
+});

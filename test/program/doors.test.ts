@@ -63,7 +63,7 @@ beforeAll(async () => {
   const { request: csr, privateKey } = tool.ask('RSA 2048');
   const { certificate, serial } = await ca<CertificateShown>(['sign', '--partner', 'demo'], csr);
   partner = { cert: certificate, key: privateKey, serial };
-}, 90_000);
+});
 afterAll(endAll);
 
 test('a partner whose certificate the authority signed is let in, and nobody without one', async () => {
@@ -93,7 +93,7 @@ test('what was answered before a crash is answered alike after it, by the same k
   expect(await secure('/secure/customers', call, { externalId: 'bob' })).toMatchObject({ status: 409, body: { code: 'IDEMPOTENCY_CONFLICT' } });
   expect(await secure('/secure/public_key')).toEqual(key);
   expect(readFileSync(join(folder, 'data', 'secure-door.crt'), 'utf8')).toBe(certificate);
-}, 90_000);
+});
 
 test('certificates and keys of both addresses are read again when they are replaced, without a restart; what is wrong is told of, and what was there stays', async () => {
   const served = async (port: number): Promise<string> => {
@@ -130,7 +130,7 @@ test('certificates and keys of both addresses are read again when they are repla
 
 test('a revoked certificate is refused within seconds, on connections that are there as on new ones', async () => {
   await ca(['revoke', partner.serial, '--why', 'lost']);
-  await eventually(async () => (await secure('/secure/public_key')).status === 403, 'the revocation counts', 5_000);
+  await eventually(async () => (await secure('/secure/public_key')).status === 403, 'the revocation counts');
   expect(await secure('/secure/public_key')).toMatchObject({ body: { code: 'CERTIFICATE_REVOKED' } });
 });
 

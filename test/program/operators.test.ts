@@ -92,7 +92,7 @@ describe('an operator’s orders', () => {
     const { out } = await eventuallyTraced(program, '2');
     expect(out).toContain('operator');
     shop.socket.destroy();
-  }, 60_000);
+  });
 
   test('with the kill switch thrown stand-in approves nothing, and approves again when it is not', async () => {
     const shop = await program.call(ascii);
@@ -103,7 +103,7 @@ describe('an operator’s orders', () => {
     expect(code(await shop.ask(buys(shop, 12)))).toBe('0110 00');
     await told(program, 'issuer in demo-host');
     shop.socket.destroy();
-  }, 60_000);
+  });
 
   test('advices that are held back wait, whatever the issuer asks for, and go out at the speed that was set', async () => {
     const shop = await program.call(ascii);
@@ -121,7 +121,7 @@ describe('an operator’s orders', () => {
     await eventually(() => host.advices().length === before + 2, 'the issuer is told');
     await told(program, 'advices speed demo-host --per-second 50');
     shop.socket.destroy();
-  }, 60_000);
+  });
 
   test('an advice that the issuer refuses too often is set aside, shown without the card’s number, sent again, and given up with who and why in its story', async () => {
     const shop = await program.call(ascii);
@@ -147,7 +147,7 @@ describe('an operator’s orders', () => {
     const { out } = await eventuallyTraced(program, '31', 'adviceGivenUp');
     expect(out).toMatch(/Flagged: by:mia\.[^]*Flagged: why:told by telephone\./);
     shop.socket.destroy();
-  }, 60_000);
+  });
 
   test.for<[line: string, sentence: string]>([
     ['issuer out nobody --why x', 'there is no issuer nobody; there are demo-host, own'],
@@ -250,4 +250,4 @@ test('a switch that is started again stands by its operators’ orders; paramete
   expect(await issuer(program)).toMatchObject({ rulesVersion: 1 });
   expect(await told(program, 'tables show issuer demo-host')).toMatchObject({ source: 'configuration' });
   await eventually(() => host.advices().length === 3, 'the issuer is told of all three');
-}, 90_000);
+});

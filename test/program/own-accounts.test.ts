@@ -141,7 +141,7 @@ test('whichever call to the store fails, and in whichever way, once or until it 
     }
   }
   expect(wrong).toEqual([]);
-}, 120_000);
+});
 
 test('whichever write to this node’s disk fails while the store is away, the account is as the acquirer was told, and what is not on disk is no approval', async () => {
   const wrong: string[] = [];
@@ -161,7 +161,7 @@ test('whichever write to this node’s disk fails while the store is away, the a
     }
   }
   expect(wrong).toEqual([]);
-}, 120_000);
+});
 
 const away: Fault = { nth: 1, kind: 'before', persistent: true, on: 'all' };
 

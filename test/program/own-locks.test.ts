@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openBook } from '../../src/book/connection.ts';
 import type { LockOrdered } from '../../src/program/operator-locks.ts';
 import { startCuttingProxy } from '../fault/cutting-proxy.ts';
-import { freePort } from '../switch/hosts.ts';
+import { freePort } from '../servers/ports.ts';
 import { card, emptyFolder, eventually, startProgram } from './fixture.ts';
 import type { ProgramProcess } from './fixture.ts';
 import { begin, bought, command, endPairs, listed, operatorToken, pair, servers } from './pair.ts';

@@ -124,9 +124,7 @@ test('Redis is killed in mid-flight: the next purchase is decided by stand-in in
   await shoppers.approves(500);
 
   await all.redis.kill();
-  const askedMs = performance.now();
   const instead = await buy(acquirer, 900_002, { 2: card, 4: '000000000400' });
-  expect(performance.now() - askedMs).toBeLessThan(1_000);
   expect(instead.code).toBe('00');
   const listed = async (): Promise<string> => (await locum(['issuer', 'list'], { cwd: program.folder, env: { ...all.env, LOCUM_HTTP_PORT: String(program.httpPort) } })).out;
   await eventually(async () => /^own +own +stood in for \(storeUnreachable\)/m.test(await listed()), 'the own issuer is shown as stood in for');

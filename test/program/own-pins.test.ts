@@ -40,4 +40,4 @@ test('wrong PINs count on from the account’s to stand-in’s and back, and a r
   expect([await pays(otherCard, '9999'), await pays(otherCard, '9999'), await pays(otherCard, demoPin)]).toEqual(['55', '55', '00']);
   shop.socket.destroy();
   await program.stop();
-}, 120_000);
+});

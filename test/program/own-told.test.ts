@@ -15,7 +15,7 @@ import { bought, endPairs, listed, operatorToken, pair, servers } from './pair.t
 
 afterAll(endPairs);
 
-const patienceMs = 180_000;
+const patienceMs = 300_000;
 const other = '4761730000001001';
 
 async function acted(program: ProgramProcess, stan: number, pan: string, fields: Readonly<Record<number, string>>, type = '0302'): Promise<string | undefined> {

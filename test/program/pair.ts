@@ -11,7 +11,7 @@ import type { PostgresServer } from '../servers/postgres.ts';
 import { startRedis } from '../servers/redis.ts';
 import type { RedisServer } from '../servers/redis.ts';
 import type { Fields } from '../switch/fixture.ts';
-import { freePort } from '../switch/hosts.ts';
+import { freePort } from '../servers/ports.ts';
 import { ascii, buy, configure, emptyFolder, endAll, startProgram } from './fixture.ts';
 import type { ProgramProcess, Variables } from './fixture.ts';
 

@@ -9,7 +9,7 @@ import { emptyFolder, endAll, eventually, startProgram } from './fixture.ts';
 import type { ProgramProcess } from './fixture.ts';
 
 /** Balances are looked at every ten seconds, and a mail that was not taken is tried again later each time. */
-const patienceMs = 120_000;
+const patienceMs = 240_000;
 const base = '/admin/partners/demo/balances';
 let mails: MailServer;
 let program: ProgramProcess;
@@ -47,7 +47,7 @@ beforeAll(async () => {
   const { totpSecret } = await ask('POST', '/admin/enrolments', { code: added, password });
   const code = new TOTP({ secret: Secret.fromBase32(String(totpSecret)) }).generate();
   token = String((await ask('POST', '/admin/sessions', { name: 'mia', password, code }))['token']);
-}, 240_000);
+});
 afterAll(async () => {
   await endAll();
   await mails.close();

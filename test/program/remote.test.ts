@@ -7,10 +7,11 @@ import { join } from 'node:path';
 import { afterAll, afterEach, expect, test } from 'vitest';
 import type { HostEvent, HostMessage, HostSummary } from '../../src/cli/host-report.ts';
 import { launcher, locum } from '../cli/locum.ts';
-import { buys, code, freePort, hostPan } from '../switch/hosts.ts';
+import { buys, code, hostPan } from '../switch/hosts.ts';
 import { ascii, configure, emptyFolder, endAll, eventually, launch, root, startProgram } from './fixture.ts';
 import type { ProgramProcess } from './fixture.ts';
 import { endsWithUs } from '../servers/children.ts';
+import { freePort } from '../servers/ports.ts';
 
 const issuers: IssuerProcess[] = [];
 
@@ -90,7 +91,8 @@ test('a purchase goes to the issuer’s URL and comes back; it is killed in mid-
   const first = new IssuerProcess(folder, port, script);
   await first.listening();
   configure(folder, documented(port));
-  const program = await startProgram(folder);
+  // Longer than what this test waits for an answer.
+  const program = await startProgram(folder, { LOCUM_ISSUERS_DEMO_HOST_TIMERS_POS_MS: '60000', LOCUM_DEADLINES_ANSWER_MS: '60000' });
   await usable(program, 1);
   const shop = await program.call(ascii);
   const forwarded = await shop.ask(buys(shop, 1001));
@@ -99,11 +101,9 @@ test('a purchase goes to the issuer’s URL and comes back; it is killed in mid-
 
   shop.send(buys(shop, 1002, { 4: '000000000777' }));
   await eventually(() => first.messages.length === 2, 'the issuer has the second');
-  const killedMs = performance.now();
   await first.kill();
-  const inFlight = await shop.next();
-  // Whoever is gone is not waited for: well before the timer of 3.5 s.
-  expect(performance.now() - killedMs).toBeLessThan(2_000);
+  // Whoever is gone is not waited for: long before the timer is over.
+  const inFlight = await shop.next(30_000);
   expect([inFlight.text(11), code(inFlight)]).toEqual(['001002', '0110 00']);
   expect(code(await shop.ask(buys(shop, 1003, { 4: '000000000888' })))).toBe('0110 00');
 
@@ -123,7 +123,7 @@ test('a purchase goes to the issuer’s URL and comes back; it is killed in mid-
   expect(summary).toMatchObject({ doubles: 0, advices: 2, reversals: 1, repeats: { requests: 0, advices: 0, reversals: 0 } });
   expect(summary.cards).toMatchObject([{ exposureMinor: 1_250 + 777 + 888 }]);
   expect(await program.stop()).toEqual({ code: 0, signal: null });
-}, 90_000);
+});
 
 test('a start whose issuer names a key that is not there is refused with the place', async () => {
   const folder = emptyFolder();
@@ -131,4 +131,4 @@ test('a start whose issuer names a key that is not there is refused with the pla
   const program = launch(folder);
   expect(await program.ended).toMatchObject({ code: 1 });
   expect(program.output).toContain('issuers.demo-host.remote.tls.certificateFile can\'t be read');
-}, 60_000);
+});

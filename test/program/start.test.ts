@@ -8,22 +8,21 @@ import type { Outside } from '../../src/cli/command.ts';
 import { Pan } from '../../src/message/pan.ts';
 import { loadConfig } from '../../src/program/config.ts';
 import { demoCards } from '../../src/program/demo.ts';
-import { freePort } from '../servers/redis.ts';
+import { freePort } from '../servers/ports.ts';
 import { ascii, bookFolder, buy, card, configure, emptyFolder, endAll, eventually, launch, startProgram } from './fixture.ts';
 import type { ProgramProcess } from './fixture.ts';
 
 afterAll(endAll);
 
 /** Starts the demo on ports that are chosen before, as 8583 and its siblings are. */
-async function startOnPorts(folder: string): Promise<{ program: ProgramProcess; ports: readonly number[]; withinMs: number }> {
+async function startOnPorts(folder: string): Promise<{ program: ProgramProcess; ports: readonly number[] }> {
   const ports = await Promise.all([0, 1, 2, 3].map(freePort));
   const [asciiPort, binaryPort, iso2003Port, http] = ports.map(String);
-  const startedMs = performance.now();
   const program = await startProgram(folder, {
     LOCUM_STATIONS_DEMO_1987_ASCII_LINK_LISTEN_PORT: asciiPort, LOCUM_STATIONS_DEMO_1987_BINARY_LINK_LISTEN_PORT: binaryPort,
     LOCUM_STATIONS_DEMO_2003_BINARY_LINK_LISTEN_PORT: iso2003Port, LOCUM_STATIONS_DEMO_HOST_LINK_LISTEN_PORT: '0', LOCUM_HTTP_PORT: http, LOCUM_LOG_LEVEL: 'debug',
   });
-  return { program, ports, withinMs: performance.now() - startedMs };
+  return { program, ports };
 }
 
 /** The modes of everything below a folder, by path. */
@@ -32,17 +31,9 @@ function openToOthers(folder: string): string[] {
     .filter((name) => (statSync(join(folder, name)).mode & 0o077) !== 0);
 }
 
-test('the demo accepts within ten seconds, answers its health, and says nothing of cards that anybody could use', { timeout: 180_000 }, async () => {
-  let folder = emptyFolder();
-  let started = await startOnPorts(folder);
-  // What a machine does beside it is not the program's: it gets two more tries.
-  for (let again = 0; again < 2 && started.withinMs >= 10_000; again += 1) {
-    await started.program.stop();
-    folder = emptyFolder();
-    started = await startOnPorts(folder);
-  }
-  const { program, ports, withinMs } = started;
-  expect(withinMs).toBeLessThan(10_000);
+test('the demo accepts, answers its health, and says nothing of cards that anybody could use', async () => {
+  const folder = emptyFolder();
+  const { program, ports } = await startOnPorts(folder);
   expect([ascii, 'demo-1987-binary', 'demo-2003-binary'].map((station) => program.port(station)).concat(program.httpPort)).toEqual(ports);
 
   expect(await program.get('/health')).toMatchObject({ status: 200, text: '{"status":"ok"}' });
@@ -133,7 +124,7 @@ test('the demo is made once: another start changes nothing, and without it its s
   expect(never.stations).toEqual(['pos']);
   expect((await buy(await never.call('pos', 'iso8583-1987-ascii'), 1)).code).toBe('56');
   await never.kill();
-}, 120_000);
+});
 
 interface Contents {
   readonly entries: number;

@@ -66,7 +66,7 @@ describe('an operator at the stations of a running switch', () => {
     host.setRules([{ match: { mti: '0800' }, do: 'drop' }]);
     expect(await command(`station echo ${issuer}`)).toMatchObject({ code: 1, out: expect.stringMatching(/no answer/) as string });
     host.setRules([]);
-  }, 30_000);
+  });
 
   test('ends the business day there, with the day that begins', async () => {
     expect(await command(`station cut-over ${issuer} --date 20261123`)).toMatchObject({ code: 0 });
@@ -87,7 +87,7 @@ describe('an operator at the stations of a running switch', () => {
     expect(program.of('station signed off by order')[0]).toMatchObject({ station: issuer, by: 'mia', why: 'repair' });
     expect(program.of('station signed on by order')[0]).toMatchObject({ station: issuer, by: 'tom' });
     shop.socket.destroy();
-  }, 30_000);
+  });
 
   test('an acquirer’s station that is signed off serves nobody, and serves again', async () => {
     const shop = await program.call(ascii);
@@ -98,7 +98,7 @@ describe('an operator at the stations of a running switch', () => {
     await shop.next();
     expect((await shop.ask(purchase(shop.codec, 72))).text(39)).toBe('00');
     shop.socket.destroy();
-  }, 30_000);
+  });
 
   test.for<[line: string, ended: number, sentence: string]>([
     ['station show nobody', 1, 'there is no station nobody; there are demo-1987-ascii, demo-1987-binary, demo-2003-binary, demo-host'],

@@ -21,25 +21,26 @@ afterAll(async () => {
   for (const server of taken) server.close();
 });
 
+/** Times to answer that are longer than a test may take, however busy the machine is. */
+const patient = { LOCUM_STORE_COMMAND_TIMEOUT_MS: '600000', LOCUM_DEADLINES_ANSWER_MS: '600000' };
+
 test('a stop answers what is in flight, reads nothing more, drains the journal, and a second signal changes nothing', async () => {
   const redis = await startRedis();
   redises.push(redis);
   const folder = emptyFolder();
-  const program = await startProgram(folder, { REDIS_URL: redis.url });
+  const program = await startProgram(folder, { ...patient, REDIS_URL: redis.url });
   await program.said('system tables read');
   const acquirer = await program.call(ascii);
   redis.pause();
   const stans = Array.from({ length: 100 }, (_, index) => index + 1);
   for (const stan of stans) acquirer.send(purchase(acquirer.codec, stan, { 4: '000000000100' }));
   await eventually(async () => (await program.metric(`locum_messages_received_total{station="${ascii}",mti="0100"}`)) === 100, 'all were received');
-  const askedMs = performance.now();
   program.child.kill('SIGTERM');
   await program.said('stopping');
   program.child.kill('SIGTERM');
   acquirer.send(purchase(acquirer.codec, 101, { 4: '000000000100' }));
   redis.resume();
   expect(await program.ended).toEqual({ code: 0, signal: null });
-  expect(performance.now() - askedMs).toBeLessThan(10_000);
   expect(program.lines.at(-1)).toMatchObject({ event: 'stopped', unanswered: 0 });
   await eventually(() => acquirer.ended, 'the connection is closed');
   const answers: Answered[] = acquirer.frames.map((frame) => acquirer.decode(frame))
@@ -54,17 +55,13 @@ test('a stop answers what is in flight, reads nothing more, drains the journal, 
 test('a stop takes no longer than it may, even where the store hangs', async () => {
   const redis = await startRedis();
   redises.push(redis);
-  // Times to answer that are far longer than the stop's, so that nothing else ends the wait.
-  const waits = { LOCUM_STORE_COMMAND_TIMEOUT_MS: '20000', LOCUM_DEADLINES_ANSWER_MS: '20000' };
-  const program = await startProgram(emptyFolder(), { ...waits, REDIS_URL: redis.url, LOCUM_DEADLINES_STOP_MS: '1000', LOCUM_BOOK_START_WAIT_MS: '0' });
+  // Nothing but the time for the stop ends the wait while this test may take.
+  const program = await startProgram(emptyFolder(), { ...patient, REDIS_URL: redis.url, LOCUM_DEADLINES_STOP_MS: '1000', LOCUM_BOOK_START_WAIT_MS: '0' });
   const acquirer = await program.call(ascii);
   redis.pause();
   acquirer.send(purchase(acquirer.codec, 1));
   await eventually(async () => (await program.metric(`locum_messages_received_total{station="${ascii}",mti="0100"}`)) === 1, 'it was received');
-  const askedMs = performance.now();
   expect(await program.stop()).toEqual({ code: 0, signal: null });
-  // Whatever the machine is busy with: far less than what the store would have had to answer.
-  expect(performance.now() - askedMs).toBeLessThan(12_000);
   expect(program.of('stopped').at(-1)).toMatchObject({ unanswered: 1 });
 });
 

@@ -8,7 +8,7 @@ import { demoTables } from '../../src/program/demo-tables.ts';
 import { readProgram } from '../../src/tables/tables.ts';
 import { startPostgres } from '../servers/postgres.ts';
 import type { PostgresServer } from '../servers/postgres.ts';
-import { freePort } from '../servers/redis.ts';
+import { freePort } from '../servers/ports.ts';
 import { ascii, buy, configure, emptyFolder, endAll, eventually, startProgram } from './fixture.ts';
 
 let postgres: PostgresServer;
@@ -99,7 +99,7 @@ test('a change of the system tables in the book takes effect without a restart, 
   await again.close();
   await eventually(() => next.port('pos') === thirdPort, 'the row that was put right takes effect');
   expect((await buy(await next.call('pos', 'iso8583-1987-ascii'), 8, { 4: '000000000100' })).code).toBe('00');
-}, 120_000);
+});
 
 const demoDocument = demoTables.find(({ kind }) => kind === 'program')?.document ?? {};
 const cards = ['4761730000001001', '4761730000001019', '4761730000001027', '4761730000001035', '4761730000001043'];
@@ -145,7 +145,7 @@ test('a partner\'s credit balance bounds all its cards together; what is given b
   await next.said('system tables read');
   expect(next.of('credit balance loaded')).toEqual([]);
   expect((await buy(await next.call(ascii), 200, { 2: cards[2], 4: '000000000001' })).code).toBe('51');
-}, 120_000);
+});
 
 test('loads that cannot be meant are refused with their place', () => {
   const program = { partner: 'p', currency: 'EUR', cvk: 'k' };

@@ -17,7 +17,7 @@ import type { ProgramProcess } from './fixture.ts';
 
 const env = { LOCUM_WEBHOOKS_ALLOW_PRIVATE: 'true' };
 /** What a process that was killed had begun is begun again when its lease is over. */
-const patienceMs = 90_000;
+const patienceMs = 180_000;
 let folder: string;
 let program: ProgramProcess;
 let receiver: Receiver;
@@ -54,7 +54,7 @@ beforeAll(async () => {
   const made = await ask('POST', '/secure/webhooks', { url: receiver.url, types: ['transaction.approved', 'transaction.declined'] }, true);
   secret = new Secret(String(made['secret']));
   webhookId = String(made['webhookId']);
-}, 120_000);
+});
 afterAll(async () => {
   await endAll();
   await receiver.close();

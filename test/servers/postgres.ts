@@ -1,12 +1,12 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { endsWithUs, goesWithUs } from './children.ts';
 import { program } from './debian.ts';
+import { freePort } from './ports.ts';
 
 /** A PostgreSQL server of the test's own, on a port of 127.0.0.1, with its data in a temporary folder. */
 export interface PostgresServer {
@@ -52,7 +52,7 @@ async function running(postgres: string, data: string, folder: string, port: num
     },
     start: async () => {
       server = endsWithUs(spawn(postgres, ['-D', data], { ...account, cwd: folder, stdio: 'ignore' }));
-      const deadlineMs = performance.now() + 30_000;
+      const deadlineMs = performance.now() + 60_000;
       while (psql('select 1').status !== 0) {
         if (performance.now() > deadlineMs || server.exitCode !== null) throw new Error('PostgreSQL did not start');
         await delay(50);
@@ -89,15 +89,4 @@ function unprivileged(): Account | undefined {
     if (Number.isInteger(uid) && Number.isInteger(gid)) return { uid, gid };
   }
   throw new Error('neither of the accounts postgres and nobody exists, and PostgreSQL does not run as root');
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  probe.listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }

@@ -2,13 +2,13 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { endsWithUs, goesWithUs } from './children.ts';
 import { program } from './debian.ts';
+import { freePort } from './ports.ts';
 
 export interface RedisServer {
   readonly port: number;
@@ -67,7 +67,7 @@ export async function startRedis(settings: RedisSettings = {}): Promise<RedisSer
 async function launch(path: string, args: readonly string[]): Promise<ChildProcess> {
   const child = endsWithUs(spawn(path, args, { stdio: ['ignore', 'pipe', 'ignore'] }));
   const said: string[] = [];
-  const deadline = setTimeout(() => child.kill('SIGKILL'), 20_000);
+  const deadline = setTimeout(() => child.kill('SIGKILL'), 60_000);
   try {
     for await (const chunk of child.stdout) {
       said.push(String(chunk));
@@ -116,28 +116,16 @@ async function startClusterNode(): Promise<RedisServer> {
 
 async function agrees(port: number): Promise<void> {
   const client = new Redis({ port, host: '127.0.0.1' });
-  const deadline = performance.now() + 20_000;
+  const deadline = performance.now() + 60_000;
   try {
     for (;;) {
       if ((await client.cluster('INFO')).includes('cluster_state:ok')) return;
-      if (performance.now() > deadline) throw new Error('the cluster did not agree within 20 s');
+      if (performance.now() > deadline) throw new Error('the cluster did not agree within 60 s');
       await delay(50);
     }
   } finally {
     client.disconnect();
   }
-}
-
-/** A port of 127.0.0.1 that nobody has at this moment. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('a TCP server has a port');
-  return address.port;
 }
 
 /** The bytes that Redis gives for all keys together, each with its value and its share of the tables. */

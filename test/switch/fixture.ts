@@ -251,7 +251,7 @@ export class Acquirer {
   }
 
   /** The next frame that was not taken yet. */
-  async nextFrame(withinMs = 15_000): Promise<Buffer> {
+  async nextFrame(withinMs = 60_000): Promise<Buffer> {
     await until(() => this.frames.length > this.#taken || this.ended, 'a frame comes', withinMs);
     const frame = this.frames[this.#taken];
     if (frame === undefined) throw new Error('the connection ended without a frame');
@@ -260,7 +260,7 @@ export class Acquirer {
   }
 
   /** The next message that was not taken yet. */
-  async next(withinMs = 15_000): Promise<Message> {
+  async next(withinMs = 60_000): Promise<Message> {
     return this.decode(await this.nextFrame(withinMs));
   }
 
@@ -298,7 +298,7 @@ export function framed(bytes: Uint8Array): Buffer {
 }
 
 /** Waits until `condition` holds, looking at it every few milliseconds. */
-export async function until(condition: () => boolean, what: string, withinMs = 15_000): Promise<void> {
+export async function until(condition: () => boolean, what: string, withinMs = 60_000): Promise<void> {
   const endMs = performance.now() + withinMs;
   while (!condition()) {
     if (performance.now() > endMs) throw new Error(`not within ${withinMs} ms: ${what}`);

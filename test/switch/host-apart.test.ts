@@ -9,7 +9,7 @@ import type { CommitItem, CommitResult, PartitionEpoch } from '../../src/store/s
 import { FaultyStore } from '../fault/faulty-store.ts';
 import { demoKeyFile, openHsm } from '../keys/fixture.ts';
 import { until } from './fixture.ts';
-import { buys, code, hostPan, issuerComes, reverses, startHostSwitch, stopHosts } from './hosts.ts';
+import { buys, code, hostPan, issuerComes, reverses, silent, startHostSwitch, stopHosts } from './hosts.ts';
 import type { HostSwitch } from './hosts.ts';
 
 afterEach(stopHosts);
@@ -40,7 +40,7 @@ async function together(at: HostSwitch): Promise<void> {
 
 test('what may have been decided before the store went away is decided by nobody until it is back, and is then what it was', async () => {
   const store = new DyingStore(newStore(), undefined);
-  const at = await startHostSwitch({ store, answerMs: 1_000 });
+  const at = await startHostSwitch({ store, answerMs: 2_000 });
   const shop = await at.call();
   store.isArmed = true;
   shop.send(buys(shop, 1, plain));
@@ -147,9 +147,9 @@ test('what the issuer approved twice under one trace, by two switches that could
 
 test('what the issuer took back while the store is away is held of the deposit no longer when it is back', async () => {
   const store = new FaultyStore(newStore(), undefined);
-  const at = await startHostSwitch({ store, program: { creditGuard: true }, issuer: { assuredResponse: false } });
+  const at = await startHostSwitch({ store, program: { creditGuard: true }, issuer: { ...silent, assuredResponse: false } });
   await at.guards.loadGuard({ id: 'first', partner: 'demo/deposit', amountMinor: 10_000 });
-  const issuer = await issuerComes(at, [{ match: { mti: '100' }, do: 'drop' }, { match: { mti: '420' }, do: 'delay', ms: 200 }]);
+  const issuer = await issuerComes(at, [{ match: { mti: '100' }, do: 'drop' }, { match: { mti: '420' }, do: 'delay', ms: 1_500 }]);
   const shop = await at.call();
   shop.send(buys(shop, 1));
   await until(() => at.drops.length === 1, 'silence');
@@ -174,10 +174,10 @@ test('what the issuer took back is told again until it is on record that it is h
   const inner = newStore();
   const hsm = openHsm(demoKeyFile());
   const store = new HangingStore(inner, undefined);
-  const rows = { program: { creditGuard: true }, issuer: { assuredResponse: false } };
+  const rows = { program: { creditGuard: true }, issuer: { ...silent, assuredResponse: false } };
   const at = await startHostSwitch({ store, hsm, name: 'one', ...rows });
   await at.guards.loadGuard({ id: 'first', partner: 'demo/deposit', amountMinor: 10_000 });
-  await issuerComes(at, [{ match: { mti: '100' }, do: 'drop' }, { match: { mti: '420' }, do: 'delay', ms: 300 }]);
+  await issuerComes(at, [{ match: { mti: '100' }, do: 'drop' }, { match: { mti: '420' }, do: 'delay', ms: 1_500 }]);
   const shop = await at.call();
   shop.send(buys(shop, 1));
   await until(() => at.drops.length === 1, 'silence');

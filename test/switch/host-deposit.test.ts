@@ -13,7 +13,7 @@ import { demoKeyFile, openHsm } from '../keys/fixture.ts';
 import { FaultyStore } from '../fault/faulty-store.ts';
 import { until } from './fixture.ts';
 import { accountIn, cardMessage, openAccount, openSwitch, reasonOf, reversalOf, submit } from '../issuer/fixture.ts';
-import { buys, code, hostPan, issuerComes, reverses, startHostSwitch, stopHosts } from './hosts.ts';
+import { buys, code, hostPan, issuerComes, reverses, silent, startHostSwitch, stopHosts } from './hosts.ts';
 import type { HostSwitch, HostSwitchOptions } from './hosts.ts';
 
 afterEach(stopHosts);
@@ -45,7 +45,7 @@ async function withDeposit(amountMinor: number, options: HostSwitchOptions = {})
 
 /** What is left once the last of it is on record. */
 async function leaves(at: HostSwitch, amountMinor: number, store = at.store): Promise<void> {
-  const endMs = performance.now() + 3_000;
+  const endMs = performance.now() + 15_000;
   while (await left(store) !== amountMinor && performance.now() < endMs) await turn();
   expect(await left(store)).toBe(amountMinor);
   expect(await booked(store)).toBe(amountMinor);
@@ -179,7 +179,7 @@ test('a reversal that comes while the issuer is asked gives back once, whatever 
 });
 
 test('what nobody answered stays held until the issuer has acknowledged that it is taken back', async () => {
-  const at = await withDeposit(10_000, { issuer: { assuredResponse: false } });
+  const at = await withDeposit(10_000, { issuer: { assuredResponse: false, timers: { ...silent.timers, adviceMs: 500 } } });
   const issuer = await issuerComes(at, [{ match: { mti: '100' }, do: 'drop' }, { match: { mti: '420', times: 1 }, do: 'ignore' }]);
   const shop = await at.call();
   shop.send(buys(shop, 1));
@@ -197,14 +197,14 @@ test.for([true, false])('what a switch died with is held once, and another ends 
   const hsm = openHsm(demoKeyFile());
   const store = new MemoryStore({ partitions: 1, now: () => Date.now() });
   let isDead = false;
-  const one = await withDeposit(10_000, { store: frozenWhen(() => isDead, store), hsm, issuer: { assuredResponse } });
+  const one = await withDeposit(10_000, { store: frozenWhen(() => isDead, store), hsm, issuer: { ...silent, assuredResponse } });
   const first = await issuerComes(one, [{ match: { mti: '100' }, do: 'drop' }]);
   const shop = await one.call();
   shop.send(buys(shop, 1));
   await until(() => first.host.exposureMinor(hostPan) > 0, 'it is in flight');
   isDead = true;
   await leaves(one, 8_750, store);
-  const other = await withDeposit(0, { store, hsm, issuer: { assuredResponse } });
+  const other = await withDeposit(0, { store, hsm, issuer: { ...silent, assuredResponse } });
   const second = await issuerComes(other);
   const elsewhere = await other.call();
   elsewhere.send(buys(elsewhere, 1, {}, '101'));
@@ -216,7 +216,7 @@ test.for([true, false])('what a switch died with is held once, and another ends 
 });
 
 test('what stand-in declined after a timeout stays held until the issuer has taken it back; what it approved stays held', async () => {
-  const at = await withDeposit(1_000_000);
+  const at = await withDeposit(1_000_000, { issuer: { timers: { ...silent.timers, adviceMs: 500 } } });
   const issuer = await issuerComes(at, [{ match: { mti: '100' }, do: 'drop' }, { match: { mti: '420', times: 1 }, do: 'ignore' }]);
   const shop = await at.call();
   expect(code(await shop.ask(buys(shop, 1, { 4: '000000900000' })))).toBe('0110 61');
@@ -303,7 +303,7 @@ test('a deposit over several partitions is spent to the last cent, by cards of a
 
 test('while the store is away nobody can tell what is left: nothing is sent or approved, and what was on its way stays held', async () => {
   const store = new FaultyStore(new MemoryStore({ partitions: 1, now: () => Date.now() }), undefined);
-  const at = await withDeposit(10_000, { store, issuer: { switches: 2 } });
+  const at = await withDeposit(10_000, { store, issuer: { ...silent, switches: 2 } });
   const issuer = await issuerComes(at, [{ match: { mti: '100', amountMinor: 1_100 }, do: 'late', ms: 200 }, { match: { mti: '100', amountMinor: 1_000 }, do: 'drop' }]);
   const shop = await at.call();
   expect(code(await shop.ask(buys(shop, 1)))).toBe('0110 00');

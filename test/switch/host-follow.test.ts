@@ -5,7 +5,7 @@ import { MemoryStore } from '../../src/store/memory.ts';
 import { FaultyStore } from '../fault/faulty-store.ts';
 import { until } from './fixture.ts';
 import type { Acquirer } from './fixture.ts';
-import { buys, code, hostPan, issuerComes, reverses, startHostSwitch, stopHosts } from './hosts.ts';
+import { buys, code, hostPan, issuerComes, reverses, silent, startHostSwitch, stopHosts } from './hosts.ts';
 
 afterEach(stopHosts);
 
@@ -88,7 +88,7 @@ test('a completion that an acquirer advises while the issuer is away is taken wh
 });
 
 test('a completion that is asked for, and not answered in time, is decided by stand-in and told once', async () => {
-  const at = await startHostSwitch({ issuer: { standIn } });
+  const at = await startHostSwitch({ issuer: { standIn, ...silent } });
   const issuer = await issuerComes(at, [{ match: { mti: '200' }, do: 'drop' }]);
   const shop = await at.call();
   expect(code(await shop.ask(preauthorizes(shop, 1, 5_000)))).toBe('0110 00');

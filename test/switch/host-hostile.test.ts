@@ -40,4 +40,4 @@ test('an acquirer that reverses what never was does not fill the file that other
   expect(code(await shop.ask(reverses(shop, 3, 1)))).toBe('0430 00');
   hostile.send(reverses(hostile, 1_000, 999));
   expect(code(await hostile.next())).toBe('0430 00');
-}, 30_000);
+});

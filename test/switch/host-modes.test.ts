@@ -5,7 +5,7 @@ import { MemoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
 import { demoKeyFile, openHsm } from '../keys/fixture.ts';
 import { management, until } from './fixture.ts';
-import { buys, code, hostPan, issuerComes, reverses, startHostSwitch, stopHosts } from './hosts.ts';
+import { buys, code, hostPan, issuerComes, reverses, silent, startHostSwitch, stopHosts } from './hosts.ts';
 
 afterEach(stopHosts);
 
@@ -14,7 +14,7 @@ function standInReasons(entries: readonly TransactionEntry[]): string[] {
 }
 
 test('an issuer that asks for stand-in by its response code is stood in for with that reason, then left alone, tried, and asked again', async () => {
-  const at = await startHostSwitch({ issuer: { circuit: { askedMs: 300, openMs: 200, openMaxMs: 400, echoMs: 300 } } });
+  const at = await startHostSwitch({ issuer: { circuit: { askedMs: 2_000, openMs: 200, openMaxMs: 400, echoMs: 5_000 } } });
   const issuer = await issuerComes(at, [{ match: { mti: '100', times: 1 }, do: 'standIn' }]);
   const shop = await at.call();
   expect(code(await shop.ask(buys(shop, 1)))).toBe('0110 00');
@@ -180,7 +180,7 @@ test('the issuer sees what is proposed in the request', async () => {
 });
 
 test.for(['reverseThenAdvise', 'adviseReplaces'] as const)('what was proposed stands where the issuer says nothing, and it is told so (%s)', async (unanswered) => {
-  const at = await startHostSwitch({ issuer: { mode: 'switchThenHost', standIn: ours, unanswered } });
+  const at = await startHostSwitch({ issuer: { mode: 'switchThenHost', standIn: ours, unanswered, ...silent } });
   const issuer = await issuerComes(at, [{ match: { mti: '100', amountMinor: 1_250 }, do: 'drop' }]);
   const shop = await at.call();
   const answer = await shop.ask(buys(shop, 1));
@@ -210,13 +210,13 @@ test('a proposal whose switch died stands at another once its time is over, and 
   const store = new MemoryStore({ partitions: 1, now: () => Date.now() });
   const hsm = openHsm(demoKeyFile());
   let isDead = false;
-  const one = await startHostSwitch({ store: frozenWhen(() => isDead, store), hsm, issuer: { mode: 'switchThenHost', standIn: ours } });
+  const one = await startHostSwitch({ store: frozenWhen(() => isDead, store), hsm, issuer: { mode: 'switchThenHost', standIn: ours, ...silent } });
   const first = await issuerComes(one, [{ match: { mti: '100' }, do: 'drop' }]);
   const shop = await one.call();
   shop.send(buys(shop, 1));
   await until(() => first.host.exposureMinor(hostPan) > 0, 'it is in flight');
   isDead = true;
-  const other = await startHostSwitch({ store, hsm, issuer: { mode: 'switchThenHost', standIn: ours } });
+  const other = await startHostSwitch({ store, hsm, issuer: { mode: 'switchThenHost', standIn: ours, ...silent } });
   const second = await issuerComes(other);
   const elsewhere = await other.call();
   expect(code(await elsewhere.ask(buys(elsewhere, 1, {}, '101')))).toBe('0110 00');

@@ -11,7 +11,7 @@ import { FaultyStore } from '../fault/faulty-store.ts';
 import { demoKeyFile, openHsm } from '../keys/fixture.ts';
 import { management, until } from './fixture.ts';
 import type { Acquirer } from './fixture.ts';
-import { buys, code, hostPan, issuerComes, reverses, startHostSwitch, stopHosts } from './hosts.ts';
+import { buys, code, hostPan, issuerComes, reverses, silent, startHostSwitch, stopHosts } from './hosts.ts';
 import type { HostSwitch } from './hosts.ts';
 import { DyingStore, fullDisk, lookForDue, stays, writesGo } from './troubles.ts';
 
@@ -28,7 +28,7 @@ test.for([
 ] as const)('a crash between the $what and its advices: the reversal takes back the request that the issuer has', async ({ unanswered, changes }) => {
   const store = new MemoryStore({ partitions: 1, now: () => Date.now() });
   const hsm = openHsm(demoKeyFile());
-  const one = await startHostSwitch({ store, hsm, issuer: { unanswered } });
+  const one = await startHostSwitch({ store, hsm, issuer: { unanswered, ...silent } });
   const first = await issuerComes(one, dropped);
   const shop = await one.call();
   let wanted = 0;
@@ -40,7 +40,7 @@ test.for([
   await until(() => wanted > 0, 'the decision is on record, and its advices are not on disk');
   const [request] = first.messages();
   await first.host.kill();
-  const two = await startHostSwitch({ store, hsm, issuer: { unanswered } });
+  const two = await startHostSwitch({ store, hsm, issuer: { unanswered, ...silent } });
   const named: string[] = [];
   writesGo(two, async (write, advice) => {
     if (advice.kind === 'reversal' && advice.content.what === 'decision' && advice.content.replaces !== undefined) named.push(advice.content.replaces.stan);
@@ -58,7 +58,7 @@ test.for([
 
 test('the store does not say whether the decision on a request that the issuer has is on record: its reversal takes the request back', async () => {
   const store = new DyingStore(new MemoryStore({ partitions: 1, now: () => Date.now() }), undefined);
-  const at = await startHostSwitch({ store, answerMs: 1_500 });
+  const at = await startHostSwitch({ store, answerMs: 3_000, issuer: silent });
   const issuer = await issuerComes(at, dropped);
   const shop = await at.call();
   shop.send(buys(shop, 1, plain));
@@ -71,7 +71,7 @@ test('the store does not say whether the decision on a request that the issuer h
 });
 
 test('a reversal that comes while a decision’s advices go to a slow disk is told after them', async () => {
-  const at = await startHostSwitch();
+  const at = await startHostSwitch({ issuer: silent });
   const issuer = await issuerComes(at, dropped);
   const shop = await at.call();
   let isFirst = true;
@@ -95,7 +95,7 @@ test('a reversal that comes while a decision’s advices go to a slow disk is to
 
 test.for([true, false])('a request whose taking back found the disk full is taken back when there is room (assured response: %s)', async (assuredResponse) => {
   let aheadMs = 0;
-  const at = await startHostSwitch({ issuer: { assuredResponse }, now: () => Date.now() + aheadMs });
+  const at = await startHostSwitch({ issuer: { ...silent, assuredResponse }, now: () => Date.now() + aheadMs });
   const issuer = await issuerComes(at, dropped);
   const shop = await at.call();
   const disk = fullDisk(at);
@@ -117,7 +117,7 @@ test.for([true, false])('a request whose taking back found the disk full is take
 });
 
 test.for([true, false])('the acquirer’s reversal takes back what a full disk did not let be taken back (assured response: %s)', async (assuredResponse) => {
-  const at = await startHostSwitch({ issuer: { assuredResponse } });
+  const at = await startHostSwitch({ issuer: { ...silent, assuredResponse } });
   const issuer = await issuerComes(at, dropped);
   const shop = await at.call();
   const disk = fullDisk(at);
@@ -187,8 +187,8 @@ test('a reversal that no disk took is told when another one comes under a new tr
 });
 
 test.for([true, false])('reversed while the issuer thinks about a proposal: the request is taken back by its own name (it answers: %s)', async (answers) => {
-  const at = await startHostSwitch({ issuer: { mode: 'switchThenHost' } });
-  const issuer = await issuerComes(at, answers ? [{ match: { mti: '100' }, do: 'late', ms: 200 }] : dropped);
+  const at = await startHostSwitch({ issuer: { mode: 'switchThenHost', ...(answers ? {} : silent) } });
+  const issuer = await issuerComes(at, answers ? [{ match: { mti: '100' }, do: 'late', ms: 1_500 }] : dropped);
   const shop = await at.call();
   shop.send(buys(shop, 1, plain));
   await until(() => issuer.types().length === 1 || issuer.host.exposureMinor(hostPan) > 0, 'it is in flight');
@@ -198,9 +198,9 @@ test.for([true, false])('reversed while the issuer thinks about a proposal: the 
 });
 
 test.for([true, false])('a part is reversed in flight: that part stays, whoever decides, and a second reversal to it changes nothing (the issuer answers: %s)', async (answers) => {
-  const at = await startHostSwitch({ program: { creditGuard: true } });
+  const at = await startHostSwitch({ program: { creditGuard: true }, issuer: answers ? {} : silent });
   await at.guards.loadGuard({ id: 'first', partner: 'demo/deposit', amountMinor: 10_000 });
-  const issuer = await issuerComes(at, answers ? [{ match: { mti: '100' }, do: 'late', ms: 200 }] : dropped);
+  const issuer = await issuerComes(at, answers ? [{ match: { mti: '100' }, do: 'late', ms: 1_500 }] : dropped);
   const shop = await at.call();
   shop.send(buys(shop, 1, plain));
   await until(() => issuer.host.exposureMinor(hostPan) > 0, 'it is in flight');
@@ -262,7 +262,7 @@ function answers(issuer: Acquirer, to: Message, fields: Readonly<Record<number, 
 }
 
 test('an issuer that acknowledges a reversal first, and approves its request then, hears of the reversal once more', async () => {
-  const at = await startHostSwitch({ issuer: { timers: { posMs: 2_000, cashMs: 2_000, adviceMs: 500 } } });
+  const at = await startHostSwitch();
   const issuer = await issuerByHand(at);
   const shop = await at.call();
   shop.send(buys(shop, 1, plain));
@@ -278,7 +278,7 @@ test('an issuer that acknowledges a reversal first, and approves its request the
 });
 
 test.for([true, false])('an issuer that approves after its time, and after it has acknowledged that the request is taken back, hears of that once more (assured response: %s)', async (assuredResponse) => {
-  const at = await startHostSwitch({ issuer: { assuredResponse } });
+  const at = await startHostSwitch({ issuer: { ...silent, assuredResponse } });
   const issuer = await issuerByHand(at);
   const shop = await at.call();
   shop.send(buys(shop, 1, plain));
@@ -297,7 +297,7 @@ test('a switch that the store is away for answers a request that another has tak
   const hsm = openHsm(demoKeyFile());
   const of = new FaultyStore(inner, undefined);
   let aheadMs = 0;
-  const one = await startHostSwitch({ store: of, hsm });
+  const one = await startHostSwitch({ store: of, hsm, issuer: silent });
   const two = await startHostSwitch({ store: inner, hsm, now: () => Date.now() + aheadMs });
   const issuer = await issuerComes(one, dropped);
   const second = await issuerComes(two);
@@ -339,7 +339,7 @@ test('of two reversals that come to two switches at once one is told', async () 
 test('a crash between decision and advices, and a silent acquirer: the request is taken back; its repeat is answered as decided, and told', async () => {
   const store = new MemoryStore({ partitions: 1, now: () => Date.now() });
   const hsm = openHsm(demoKeyFile());
-  const one = await startHostSwitch({ store, hsm });
+  const one = await startHostSwitch({ store, hsm, issuer: silent });
   const first = await issuerComes(one, dropped);
   const shop = await one.call();
   let wanted = 0;

@@ -12,7 +12,7 @@ import { partitionOf } from '../../src/store/store.ts';
 import { demoKeyFile, openHsm } from '../keys/fixture.ts';
 import { FaultyStore } from '../fault/faulty-store.ts';
 import { management, until } from './fixture.ts';
-import { buys, code, hostPan, issuerComes, newFolder, reverses, startHostSwitch, stopHosts } from './hosts.ts';
+import { buys, code, hostPan, issuerComes, newFolder, reverses, silent, startHostSwitch, stopHosts } from './hosts.ts';
 import type { HostSwitch, StationName } from './hosts.ts';
 import { eventually } from '../program/fixture.ts';
 import { demoKey, newKey, pinBlock } from './zone.ts';
@@ -226,8 +226,8 @@ test('what an outage may approve for the issuer is one cap over all parts of the
 });
 
 test.for(['late', 'twice', 'garbled', 'wrong'] as const)('an answer that is %s never reaches the acquirer as a second one or a wrong one, and both books agree', async (doing) => {
-  const at = await startHostSwitch();
-  const issuer = await issuerComes(at, always(doing === 'late' ? { do: 'late', ms: 700 } : doing === 'wrong' ? { do: 'wrong', wrong: 'amount' } : { do: doing }));
+  const at = await startHostSwitch({ issuer: doing === 'late' || doing === 'garbled' ? silent : {} });
+  const issuer = await issuerComes(at, always(doing === 'late' ? { do: 'late', ms: 1_600 } : doing === 'wrong' ? { do: 'wrong', wrong: 'amount' } : { do: doing }));
   const shop = await at.call();
   expect(code(await shop.ask(buys(shop, 1)))).toBe('0110 00');
   if (doing === 'late') await until(() => at.lines.some(({ event }) => event === 'issuer answer late'), 'the answer comes late');
@@ -245,7 +245,7 @@ test.for(['late', 'twice', 'garbled', 'wrong'] as const)('an answer that is %s n
 });
 
 test('an acknowledgement that comes after our timer is one: the advice is not sent again, and the story has it once', async () => {
-  const at = await startHostSwitch({ issuer: { timers: { posMs: 400, cashMs: 400, adviceMs: 150 } } });
+  const at = await startHostSwitch({ issuer: { timers: { posMs: 10_000, cashMs: 10_000, adviceMs: 150 } } });
   const shop = await at.call();
   expect(code(await shop.ask(buys(shop, 1)))).toBe('0110 00');
   const issuer = await issuerComes(at, always({ do: 'late', ms: 300 }, '120'));
@@ -259,7 +259,7 @@ test('an acknowledgement that comes after our timer is one: the advice is not se
 });
 
 test('an answer of an issuer that matches nothing is logged with the request that it comes nearest to, and is nobody’s', async () => {
-  const at = await startHostSwitch({ issuer: { timers: { posMs: 400 } } });
+  const at = await startHostSwitch({ issuer: silent });
   await issuerComes(at, always({ do: 'wrong', wrong: 'stan' }, '100'));
   const shop = await at.call();
   expect(code(await shop.ask(buys(shop, 1)))).toBe('0110 00');
@@ -293,7 +293,7 @@ test('trace numbers of a run are not used again by the next one, nor by another 
 });
 
 test('without assured response there is silence and one 0420, and a repeat hears that nothing stands', async () => {
-  const at = await startHostSwitch({ issuer: { assuredResponse: false } });
+  const at = await startHostSwitch({ issuer: { ...silent, assuredResponse: false } });
   const issuer = await issuerComes(at, always({ do: 'drop' }));
   const shop = await at.call();
   shop.send(buys(shop, 1));
@@ -306,7 +306,7 @@ test('without assured response there is silence and one 0420, and a repeat hears
 });
 
 test('an issuer that stops answering is left alone, tried with an echo and one transaction, and asked again', async () => {
-  const at = await startHostSwitch({ issuer: { circuit: { failuresMax: 2, openMs: 200, openMaxMs: 400, echoMs: 300 }, timers: { posMs: 150, cashMs: 150, adviceMs: 300 } } });
+  const at = await startHostSwitch({ issuer: { circuit: { failuresMax: 2, openMs: 200, openMaxMs: 400, echoMs: 5_000 }, timers: { posMs: 400, cashMs: 400, adviceMs: 10_000 } } });
   const issuer = await issuerComes(at, always({ do: 'ignore' }));
   const shop = await at.call();
   expect(code(await shop.ask(buys(shop, 1)))).toBe('0110 00');

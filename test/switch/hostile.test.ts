@@ -19,7 +19,7 @@ it('ten thousand requests of a peer that reads nothing until the last are each a
   expect((await other.ask(management(other.codec, 1, '301'))).text(39)).toBe(approved);
   await until(() => running.of('throttled').length > 0, 'the peer is not read at the limit');
   acquirer.socket.resume();
-  await until(() => acquirer.frames.length >= count, 'all are answered', 45_000);
+  await until(() => acquirer.frames.length >= count, 'all are answered');
   expect(new Set(acquirer.frames.map((frame) => acquirer.decode(frame).text(11))).size).toBe(count);
   expect(acquirer.frames).toHaveLength(count);
   expect(running.switch.status.map(({ inFlight }) => inFlight)).toEqual([0]);
@@ -126,9 +126,7 @@ it('chip data of nothing but filling, of many tags, or nested as deep as it may 
   const chips = ['00'.repeat(7_500), '9A00'.repeat(3_500), nested.repeat(400)];
   for (const [index, chip] of chips.entries()) {
     const request = purchase(acquirer.codec, index + 1).set(55, chip);
-    const startedAtMs = performance.now();
     expect((await acquirer.ask(request)).text(39)).toBe('0000');
-    expect(performance.now() - startedAtMs).toBeLessThan(1_000);
   }
 });
 
@@ -143,7 +141,7 @@ it('a message of every type that four digits can write is answered or counted, u
   }
   acquirer.socket.write(Buffer.concat(frames));
   const counted = (): number => ['dropped', 'refused', 'decided', 'networkManagement'].reduce((sum, name) => sum + running.of(name as 'dropped').length, 0);
-  await until(() => counted() >= frames.length, 'each is dealt with', 30_000);
+  await until(() => counted() >= frames.length, 'each is dealt with');
   expect(counted()).toBe(frames.length);
   const names = new Set(running.of('received').map(([, type]) => type));
   expect(names).toContain('other');

@@ -3,8 +3,8 @@
  * A test file calls `stopHosts` after each test.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
-import type { AddressInfo, Socket } from 'node:net';
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Deadlines, processSchedule } from '../../src/base/deadlines.ts';
@@ -72,8 +72,11 @@ export interface HostSwitchOptions {
   readonly now?: () => number;
 }
 
-/** Each stand-in and its answer in a test's time. */
-const quick = { timers: { posMs: 400, cashMs: 400, adviceMs: 500 }, circuit: { openMs: 200, openMaxMs: 400, echoMs: 300 } };
+/** An issuer that is not waited for any more is tried again in a test's time; one that answers has time, however busy the machine is. */
+const usual = { timers: { posMs: 10_000, cashMs: 10_000, adviceMs: 10_000 }, circuit: { openMs: 200, openMaxMs: 400, echoMs: 5_000 } };
+
+/** Of the row of an issuer that says nothing to a request: so long it is waited for. */
+export const silent = { timers: { posMs: 1_000, cashMs: 1_000, adviceMs: 10_000 } };
 
 const stations = { ascii: 'iso8583-1987-ascii', binary: 'iso8583-1987-binary', iso2003: 'iso8583-2003-binary' } as const;
 export type StationName = keyof typeof stations;
@@ -176,7 +179,7 @@ export function hostTables(options: HostSwitchOptions): Tables {
   const documents = demoTables.map((row) => (row.name !== 'demo-host' || row.kind === 'binRange' ? row : {
     ...row,
     document: row.kind === 'program' ? { ...row.document, ...options.program } : row.kind === 'issuer'
-      ? { ...row.document, ...quick, ...options.issuer }
+      ? { ...row.document, ...usual, ...options.issuer }
       : { ...row.document, link: { listen: { host: '127.0.0.1', port: 0 }, session: { signOn: 'peer' } }, spec: options.spec ?? 'iso8583-1987-binary', security: { pinKey: options.hostPinKey ?? 'demo-zpk' } },
   }));
   return readTables(documents, 0);
@@ -211,7 +214,7 @@ export async function startHostSwitch(options: HostSwitchOptions = {}): Promise<
   issuers.set(tables);
   const decisions = new Decisions({
     ledger, hosts: hostsOf, directory: new Directory(store, atTurnEnd), vault: hsm, hsm: hsmTurn, onScriptsFailed: () => undefined, routing: new Routing(tables.programs, tables.ranges, options.rates),
-    stamps: newStamps(name, now(), Math.random), now, elapsed, answerMs: options.answerMs ?? 10_000, bookIsTooFarBehind: () => false,
+    stamps: newStamps(name, now(), Math.random), now, elapsed, answerMs: options.answerMs ?? 20_000, bookIsTooFarBehind: () => false,
   });
   const drops: string[] = [];
   const quiet = (): void => undefined;
@@ -271,13 +274,4 @@ export function reverses(acquirer: Acquirer, stan: number, originalStan: number,
 
 export function code(message: Message): string {
   return `${message.mti} ${message.text(39) ?? ''}`;
-}
-
-/** A port that nobody listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return port;
 }

@@ -71,6 +71,15 @@ function answerTo(message: Message, code: string): Draft {
 
 const codes = { ascii: { yes: '00', no: '05' }, binary: { yes: '00', no: '05' }, iso2003: { yes: '8000', no: '8100' } } as const;
 
+/** Accepts the key as often as it is brought: an answer that a busy machine gives too late is none. */
+async function answersUntilCurrent(at: At, acquirer: Acquirer): Promise<void> {
+  let answered = 0;
+  await until(() => {
+    for (; answered < acquirer.frames.length; answered += 1) acquirer.send(answerTo(acquirer.decode(acquirer.frames[answered]!), codes[at.name].yes));
+    return at.held('demo-zpk').length === 2;
+  }, 'the key is current');
+}
+
 function ask({ running, name }: At, acquirer: Acquirer, stan: number, key?: CarriedKey): Draft {
   return keyChange(acquirer.codec, running.setups.get(name)!.station.dialect, stan, key);
 }
@@ -132,8 +141,7 @@ describe.for(['ascii', 'binary', 'iso2003'] as const)('on the station %s', (name
     const other = await at.running.call(name);
     const last = await brought(at, other);
     expect(last.clear.equals(first.clear)).toBe(true);
-    other.send(answerTo(last.message, codes[name].yes));
-    await until(() => at.held('demo-zpk').length === 2, 'the key is current');
+    await answersUntilCurrent(at, other);
     expect(await cash(at, other, 9, first.clear)).toMatch(approved);
   });
 
@@ -156,9 +164,8 @@ describe.for(['ascii', 'binary', 'iso2003'] as const)('on the station %s', (name
 it('what is exchanged again and again is exchanged soon after a start too: what was under way at the last end, the station may have taken', async () => {
   const at = await open('ascii', { keyRenewalMs: 3_600_000 }, { networkAnswerMs: 50 });
   const acquirer = await at.running.call('ascii');
-  const { message, clear } = await brought(at, acquirer);
-  acquirer.send(answerTo(message, '00'));
-  await until(() => at.held('demo-zpk').length === 2, 'the key is current');
+  const { clear } = await brought(at, acquirer);
+  await answersUntilCurrent(at, acquirer);
   expect(await cash(at, acquirer, 1, clear)).toMatch(approved);
 });
 

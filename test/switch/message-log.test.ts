@@ -4,7 +4,7 @@ import { afterEach, expect, test } from 'vitest';
 import type { LoggedMessage } from '../../src/switch/message-log.ts';
 import { card, framed, management, purchase, startSwitch, stopAll, until } from './fixture.ts';
 import type { RunningSwitch, SwitchOptions } from './fixture.ts';
-import { buys, hostPan, issuerComes, startHostSwitch, stopHosts } from './hosts.ts';
+import { buys, hostPan, issuerComes, silent, startHostSwitch, stopHosts } from './hosts.ts';
 import { demoKey, pinBlock } from './zone.ts';
 
 afterEach(stopAll);
@@ -103,8 +103,8 @@ test('a card number that stands where none belongs is in no line, without DE2, o
 });
 
 test('a forwarded request is a line on each side; one that expires, its late answer and the advice are lines of their own', async () => {
-  const at = await startHostSwitch();
-  const issuer = await issuerComes(at, [{ match: { mti: '100', after: 1, times: 1 }, do: 'late', ms: 900 }]);
+  const at = await startHostSwitch({ issuer: silent });
+  const issuer = await issuerComes(at, [{ match: { mti: '100', after: 1, times: 1 }, do: 'late', ms: 1_800 }]);
   const shop = await at.call();
   await shop.ask(buys(shop, 1));
   await shop.ask(buys(shop, 2));
@@ -124,7 +124,7 @@ test('a forwarded request is a line on each side; one that expires, its late ans
 });
 
 test('an answer of an issuer that comes twice, or answers nothing, is a line of its own', async () => {
-  const at = await startHostSwitch();
+  const at = await startHostSwitch({ issuer: silent });
   const issuer = await issuerComes(at, [{ match: { mti: '100', times: 1 }, do: 'twice' }, { match: { mti: '100' }, do: 'wrong', wrong: 'stan' }]);
   const shop = await at.call();
   await shop.ask(buys(shop, 1));

@@ -144,7 +144,7 @@ describe.for(demoStationNames)('an operator at the station %s', (name) => {
   });
 
   it('sends echoes and learns how long they took, and which were not answered', async () => {
-    const running = await startSwitch({ stations: { pos: { spec: specs[name] } }, networkAnswerMs: 200 });
+    const running = await startSwitch({ stations: { pos: { spec: specs[name] } }, networkAnswerMs: 1_000 });
     const acquirer = await running.call('pos');
     await until(() => running.switch.network('pos')?.connections.length === 1, 'it is there');
     const [sent] = await Promise.all([running.switch.send('pos', 'echo'), answers(acquirer, of.echo)]);

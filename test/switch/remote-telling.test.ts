@@ -8,7 +8,7 @@ import { MemoryStore } from '../../src/store/memory.ts';
 import { FaultyStore } from '../fault/faulty-store.ts';
 import { demoKeyFile, openHsm } from '../keys/fixture.ts';
 import { until } from './fixture.ts';
-import { buys, code, hostPan, reverses, startHostSwitch, stopHosts } from './hosts.ts';
+import { buys, code, hostPan, reverses, silent, startHostSwitch, stopHosts } from './hosts.ts';
 import type { HostSwitch } from './hosts.ts';
 import { newKeys, remoteRow, startRemote, startRemoteSwitch, stopRemotes, usable } from './remotes.ts';
 import type { RunningRemote } from './remotes.ts';
@@ -38,8 +38,8 @@ async function together(at: HostSwitch): Promise<void> {
 }
 
 test.for([true, false])('reversed while the issuer thinks about a proposal: the request is taken back by its own name (it answers: %s)', async (answers) => {
-  const issuer = await startRemote(keys, answers ? [{ match: { mti: '100' }, do: 'late', ms: 200 }] : dropped);
-  const at = await startRemoteSwitch(issuer, keys, { row: { mode: 'switchThenHost' } });
+  const issuer = await startRemote(keys, answers ? [{ match: { mti: '100' }, do: 'late', ms: 1_500 }] : dropped);
+  const at = await startRemoteSwitch(issuer, keys, { row: { mode: 'switchThenHost', ...(answers ? {} : silent) } });
   const shop = await at.call();
   shop.send(buys(shop, 1, plain));
   await until(() => exposureOf(issuer) > 0, 'it is in flight');
@@ -55,7 +55,7 @@ test.for([
   { what: 'decline', unanswered: 'reverseThenAdvise', changes: { 4: '000000900000' } },
 ] as const)('a crash between the $what and its advices: the reversal takes back the request that the issuer has', async ({ unanswered, changes }) => {
   const issuer = await startRemote(keys, dropped);
-  const shared = { store: newStore(), hsm: openHsm(demoKeyFile()), row: { unanswered } };
+  const shared = { store: newStore(), hsm: openHsm(demoKeyFile()), row: { unanswered, ...silent } };
   const one = await startRemoteSwitch(issuer, keys, shared);
   const shop = await one.call();
   let wanted = 0;
@@ -75,7 +75,7 @@ test.for([
 
 test('a reversal that comes while a decision’s advices go to a slow disk is told after them', async () => {
   const issuer = await startRemote(keys, dropped);
-  const at = await startRemoteSwitch(issuer, keys);
+  const at = await startRemoteSwitch(issuer, keys, { row: silent });
   const shop = await at.call();
   let isFirst = true;
   writesGo(at, async (write, advice) => {
@@ -98,7 +98,7 @@ test.for([true, false])('a request whose taking back found the disk full is take
   let aheadMs = 0;
   const now = (): number => Date.now() + aheadMs;
   const issuer = await startRemote(keys, dropped);
-  const at = await startRemoteSwitch(issuer, keys, { row: { assuredResponse }, now, remote: { timers: { healthMs: 300, clockSkewMs: 3_600_000 } } });
+  const at = await startRemoteSwitch(issuer, keys, { row: { assuredResponse, ...silent }, now, remote: { timers: { healthMs: 300, clockSkewMs: 3_600_000 } } });
   const shop = await at.call();
   const disk = fullDisk(at);
   shop.send(buys(shop, 1, plain));
@@ -152,7 +152,7 @@ test('a switch dies with a request in flight, and its acquirer is silent: anothe
 });
 
 test('a switch whose clock is ahead takes back what another still waits for: both its acquirers hear that it is declined, and nothing stands', async () => {
-  const issuer = await startRemote(keys, [{ match: { mti: '100', times: 1 }, do: 'late', ms: 300 }]);
+  const issuer = await startRemote(keys, [{ match: { mti: '100', times: 1 }, do: 'late', ms: 2_000 }]);
   const shared = { store: newStore(), hsm: openHsm(demoKeyFile()) };
   const ahead = (): number => Date.now() + 30_000;
   const [one, two] = [await startRemoteSwitch(issuer, keys, shared), await startRemoteSwitch(issuer, keys, { ...shared, now: ahead })];
@@ -167,7 +167,7 @@ test('a switch whose clock is ahead takes back what another still waits for: bot
 });
 
 test('a repeat at a switch whose clock is ahead is decided there, and both switches answer what was decided', async () => {
-  const issuer = await startRemote(keys, [{ match: { mti: '100', times: 1 }, do: 'late', ms: 300 }]);
+  const issuer = await startRemote(keys, [{ match: { mti: '100', times: 1 }, do: 'late', ms: 2_000 }]);
   const shared = { store: newStore(), hsm: openHsm(demoKeyFile()) };
   const [one, two] = [await startRemoteSwitch(issuer, keys, shared), await startRemoteSwitch(issuer, keys, { ...shared, now: () => Date.now() + 30_000 })];
   const [shop, other] = [await one.call(), await two.call()];
@@ -185,9 +185,9 @@ test('a repeat at a switch whose clock is ahead is decided there, and both switc
 });
 
 test('what may have been decided before the store went away is decided by nobody until it is back, and is then what it was', async () => {
-  const issuer = await startRemote(keys, [{ match: { mti: '100', times: 1 }, do: 'late', ms: 100 }]);
+  const issuer = await startRemote(keys, [{ match: { mti: '100', times: 1 }, do: 'late', ms: 1_000 }]);
   const store = new DyingStore(newStore(), undefined);
-  const at = await startRemoteSwitch(issuer, keys, { store, answerMs: 1_500 });
+  const at = await startRemoteSwitch(issuer, keys, { store, answerMs: 3_000 });
   const shop = await at.call();
   shop.send(buys(shop, 1, plain));
   await until(() => exposureOf(issuer) > 0, 'it is in flight');
@@ -272,7 +272,7 @@ test('a trace number that is used again names another transaction, and each is r
 
 test('an advice that is accepted ends no outage: a request that is answered does', async () => {
   const issuer = await startRemote(keys, [{ match: { mti: '100', times: 2 }, do: 'drop' }]);
-  const at = await startRemoteSwitch(issuer, keys, { row: { circuit: { failuresMax: 1, openMs: 100, openMaxMs: 100, echoMs: 300 } } });
+  const at = await startRemoteSwitch(issuer, keys, { row: { circuit: { failuresMax: 1, openMs: 100, openMaxMs: 100, echoMs: 5_000 }, ...silent } });
   const shop = await at.call();
   for (const stan of [1, 2]) {
     expect(code(await shop.ask(buys(shop, stan)))).toBe('0110 00');

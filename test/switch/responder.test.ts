@@ -7,7 +7,7 @@ import { loadFormat } from '../../src/tables/format.ts';
 import { Draft } from '../../src/iso8583/draft.ts';
 import { management, until } from './fixture.ts';
 import type { Acquirer } from './fixture.ts';
-import { buys, code, issuerComes, startHostSwitch, stopHosts } from './hosts.ts';
+import { buys, code, issuerComes, silent, startHostSwitch, stopHosts } from './hosts.ts';
 import type { HostSwitch, StationName } from './hosts.ts';
 
 afterEach(stopHosts);
@@ -37,7 +37,7 @@ const noAnswers: [what: string, act: { do: Doing; wrong?: Wrong }, why: string][
 ];
 
 test.for(noAnswers)('an issuer’s answer that %s counts as none: stand-in decides, and the reason is told apart', async ([, act, why]) => {
-  const at = await startHostSwitch();
+  const at = await startHostSwitch({ issuer: silent });
   const issuer = await issuerComes(at, [{ match: { mti: '100', times: 1 }, ...act }]);
   const shop = await at.call();
   const answer = await shop.ask(buys(shop, 1));
@@ -77,7 +77,7 @@ test.for(['ascii', 'iso2003'] as const)('the result of a CVV or iCVV check that 
 });
 
 test('an issuer’s answer that cannot be read beyond its trace counts as none at once: nobody waits for the timer', async () => {
-  const at = await startHostSwitch({ issuer: { timers: { posMs: 20_000, cashMs: 20_000, adviceMs: 500 } }, answerMs: 30_000 });
+  const at = await startHostSwitch({ issuer: { timers: { posMs: 60_000, cashMs: 60_000, adviceMs: 10_000 } }, answerMs: 70_000 });
   const issuer = await at.call('demo-host');
   expect((await issuer.ask(management(issuer.codec, 1, '001'))).text(39)).toBe('00');
   const shop = await at.call();
@@ -89,11 +89,10 @@ test('an issuer’s answer that cannot be read beyond its trace counts as none a
   // The length of DE54, which is no number: what stands before it can be read.
   const at54 = bytes.indexOf('0001978C');
   bytes.fill(0xff, at54 - 2, at54);
-  const askedMs = performance.now();
   issuer.sendBytes(bytes);
-  const decided = await shop.next();
+  // Long before the timer is over.
+  const decided = await shop.next(30_000);
   expect([code(decided), told(decided)]).toEqual(['0110 00', ['badAnswer']]);
-  expect(performance.now() - askedMs).toBeLessThan(10_000);
 });
 
 test('what stand-in decides has its reason in the answer, the log, the book’s entry and its story alike', async () => {

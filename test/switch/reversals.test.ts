@@ -7,7 +7,7 @@ import { afterEach, expect, test } from 'vitest';
 import { decodeActivity } from '../../src/standin/activity.ts';
 import { until } from './fixture.ts';
 import type { Acquirer } from './fixture.ts';
-import { buys, code, hostPan, issuerComes, reverses, startHostSwitch, stopHosts } from './hosts.ts';
+import { buys, code, hostPan, issuerComes, reverses, silent, startHostSwitch, stopHosts } from './hosts.ts';
 import type { HostSwitch, HostSwitchOptions, RunningIssuer } from './hosts.ts';
 
 afterEach(stopHosts);
@@ -34,7 +34,7 @@ interface Case {
   readonly countedMinor?: number;
 }
 
-const adviseReplaces = { issuer: { unanswered: 'adviseReplaces' } };
+const adviseReplaces = { issuer: { ...silent, unanswered: 'adviseReplaces' } };
 
 const cases: readonly Case[] = [
   {
@@ -56,6 +56,7 @@ const cases: readonly Case[] = [
   },
   {
     what: 'not answered in time by the issuer, approved in stand-in (reversal, then advice)',
+    options: { issuer: silent },
     rules: [{ match: { mti: '100' }, do: 'drop' }],
     play: async ({ shop, ask, at }, come) => {
       const issuer = await come();
@@ -82,6 +83,7 @@ const cases: readonly Case[] = [
   },
   {
     what: 'not answered in time by the issuer, declined in stand-in',
+    options: { issuer: silent },
     rules: [{ match: { mti: '100' }, do: 'drop' }],
     play: async ({ shop, ask, at }, come) => {
       const issuer = await come();
@@ -94,8 +96,8 @@ const cases: readonly Case[] = [
   },
   {
     what: 'not answered in time by the issuer, and by nobody (no assured response)',
-    options: { issuer: { assuredResponse: false } },
-    rules: [{ match: { mti: '100' }, do: 'late', ms: 900 }],
+    options: { issuer: { ...silent, assuredResponse: false } },
+    rules: [{ match: { mti: '100' }, do: 'late', ms: 1_800 }],
     play: async ({ shop, ask, at }, come) => {
       const issuer = await come();
       shop.send(buys(shop, 1));
@@ -109,7 +111,7 @@ const cases: readonly Case[] = [
   },
   {
     what: 'on its way to the issuer, who answers later',
-    rules: [{ match: { mti: '100' }, do: 'late', ms: 200 }],
+    rules: [{ match: { mti: '100' }, do: 'late', ms: 2_000 }],
     play: async ({ shop }, come) => {
       const issuer = await come();
       shop.send(buys(shop, 1));
@@ -121,6 +123,7 @@ const cases: readonly Case[] = [
   },
   {
     what: 'on its way to the issuer, who never answers',
+    options: { issuer: silent },
     rules: [{ match: { mti: '100' }, do: 'drop' }],
     play: async ({ shop }, come) => {
       const issuer = await come();
