@@ -133,6 +133,8 @@ class Load {
       tellAtMs = this.#watch(tellAtMs, onSecond);
       await turn(roundMs);
     }
+    // What was due before the end leaves, however late the machine came to it.
+    if (!this.#stopped && 'perSecond' in this.#options.pace) this.#sendDue(beganMs);
     this.#stopped = true;
     for (const untilMs = elapsed() + timeoutMs + lateRoundsMs; this.#inFlight > 0 && elapsed() < untilMs; ) {
       tellAtMs = this.#watch(tellAtMs, onSecond);
@@ -161,9 +163,9 @@ class Load {
   }
 
   #sendDue(beganMs: number): void {
-    const { pace } = this.#options;
+    const { pace, forMs = Infinity } = this.#options;
     if ('perSecond' in pace) {
-      const due = Math.floor(((this.#outside.elapsed() - beganMs) * pace.perSecond) / 1_000) + 1;
+      const due = Math.min(Math.floor(((this.#outside.elapsed() - beganMs) * pace.perSecond) / 1_000) + 1, Math.ceil((forMs * pace.perSecond) / 1_000));
       while (this.#turns < due && !this.#isOver) this.#next(this.#plan.next(), beganMs + (this.#turns * 1_000) / pace.perSecond);
     } else this.#fill(pace.inFlight);
     for (const line of this.#lines) line.flush();
