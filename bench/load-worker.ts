@@ -13,7 +13,7 @@ import type { LoadOptions, LoadResult, Traffic, TrafficModule } from './load.ts'
 const chunkBytes = 65_536;
 const latencyUsMax = 600_000_000;
 /** How long the open loop waits for the last answers. */
-const lingerMs = 1_000;
+const lingerMs = 10_000;
 
 class Load {
   readonly options: LoadOptions;

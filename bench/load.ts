@@ -57,7 +57,7 @@ export interface LoadResult {
   readonly latencyUs: { readonly mean: number; readonly p50: number; readonly p90: number; readonly p99: number; readonly p999: number; readonly max: number };
   /** Answers by `Traffic.outcome`. */
   readonly outcomes: Readonly<Record<string, number>>;
-  /** Requests that had no answer a second after the last one was sent. */
+  /** Requests that had no answer ten seconds after the last one was sent. */
   readonly unanswered: number;
   /** Frames that were no answer, or answered nothing that was in flight. */
   readonly strays: number;

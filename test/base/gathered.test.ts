@@ -10,7 +10,7 @@ let book: Book;
 beforeAll(async () => {
   books = await bookFixtures.embedded();
   book = await books.open();
-}, 60_000);
+});
 afterAll(async () => await books.remove());
 
 /** Words in capitals, and how many went in each statement. */

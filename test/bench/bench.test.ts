@@ -74,7 +74,7 @@ test.each([
 ])('the whole path runs on $engine with the drain $drain, and every answer approves', async ({ engine, drain }) => {
   const lines: string[] = [];
   const options = {
-    ...pathOptions(['--quick', '--pattern=authorization', `--engine=${engine}`, `--drain=${drain}`]), warmUpMs: 200, durationMs: 400, recordedMessages: 500,
+    ...pathOptions(['--quick', '--pattern=authorization', `--engine=${engine}`, `--drain=${drain}`]), warmUpMs: 200, durationMs: 1_000, recordedMessages: 500,
     loops: [{ kind: 'closed', inFlight: 64 }, { kind: 'open', perSecond: 200 }],
   } as const;
   const { echo, engineLoops, figures } = await benchPath(options, (line) => lines.push(line));
@@ -91,7 +91,7 @@ test.each([
     expect(lagEntries === undefined).toBe(drain === 'off');
   }
   expect(lines.length).toBe(1 + engineLoops.length + figures.length);
-}, 120_000);
+});
 
 test('an engine commits the records of more cards than the demo has', async () => {
   const loop = await benchEngine('sqlite', 150, 'purchase', 400);
@@ -115,4 +115,4 @@ test('the benchmarks run by their names, and another name is refused with those 
     expect(lines.join('\n')).toContain(expected);
   }
   await expect(runBenches(['speed'], () => undefined)).rejects.toThrow(`there is no benchmark speed; there are ${Object.keys(benches).join(', ')}`);
-}, 120_000);
+});

@@ -8,4 +8,4 @@ test('the benchmark of the doors reads balances, makes cards over encrypted call
   expect(cards.processorUs.caller).toBeGreaterThan(0);
   expect(cards.processorUs.rsa).toBeGreaterThan(0);
   expect(purchases.besideP99Us).toBeGreaterThan(0);
-}, 180_000);
+});

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { benchDeadlines, benchForwarding, benchStandIn } from '../../bench/forward.ts';
 
-const time = { warmUpMs: 200, durationMs: 400 };
+const time = { warmUpMs: 200, durationMs: 1_000 };
 
 test('purchases are forwarded and approved, and a bare relay is loaded with the same rate', async () => {
   const [figure] = await benchForwarding([{ kind: 'open', perSecond: 100 }], time);
@@ -11,16 +11,16 @@ test('purchases are forwarded and approved, and a bare relay is loaded with the 
     expect(result.answers).toBeGreaterThan(0);
     expect([result.unanswered, result.strays]).toEqual([0, 0]);
   }
-}, 120_000);
+});
 
 test('stand-in decides where no issuer is, and approves', async () => {
   const figure = await benchStandIn({ kind: 'closed', inFlight: 32 }, time);
   expect(figure.approvedShare).toBe(1);
   expect(figure.result.answers).toBeGreaterThan(0);
-}, 120_000);
+});
 
 test('requests that wait have one timer for all, and no deadline is noticed before it is there', async () => {
-  const { waiting, deadlinesKept, lateMs } = await benchDeadlines(500, 100, 50);
+  const { waiting, deadlinesKept, lateMs } = await benchDeadlines(500, 100, 3_000);
   expect([waiting, deadlinesKept]).toEqual([500, 1]);
   expect(lateMs.p50).toBeGreaterThanOrEqual(0);
   expect(lateMs.max).toBeGreaterThanOrEqual(lateMs.p99);

@@ -77,7 +77,7 @@ export function mixed(lives: readonly (readonly JournalEntry[])[]): readonly Jou
   return Array.from({ length: most }, (_, index) => lives.flatMap((life) => life.slice(index, index + 1))).flat();
 }
 
-export async function until(condition: () => boolean | Promise<boolean>, what: string, withinMs = 30_000): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, what: string, withinMs = 60_000): Promise<void> {
   const deadlineMs = performance.now() + withinMs;
   while (!(await condition())) {
     if (performance.now() > deadlineMs) throw new Error(`${what}: not within ${withinMs} ms`);

@@ -13,7 +13,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'locum-test-'));
   book = await EmbeddedBook.open(folder);
   await book.script('create table thing (name text primary key, size bigint check (size > 0), made_at timestamptz, shape jsonb)');
-}, 120_000);
+});
 
 afterAll(async () => {
   await book.close();

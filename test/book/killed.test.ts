@@ -102,7 +102,7 @@ test('PostgreSQL that stops and starts amid the drain holds it up and costs noth
   await journal(store, 0, life.slice(900));
   await until(() => drain.lag().entries >= life.length - 900, 'the lag shows what waits');
   await server.start();
-  await drain.stop(20_000);
+  await drain.stop(60_000);
   expect(stops).toEqual([]);
   expect(failures.every((error) => error.name === 'BookUnavailable')).toBe(true);
   expect(await book.query('select last_sequence from account')).toEqual([{ last_sequence: life.length }]);

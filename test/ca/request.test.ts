@@ -135,10 +135,8 @@ describe('what is refused', () => {
   test('thousands of elements within each other, at once', () => {
     let nested: Buffer = Buffer.from([0x05, 0x00]);
     while (nested.length < 11_000) nested = element(0x30, nested);
-    const beganMs = performance.now();
     expect(refusalOf(asPem(nested))).toBe('request_malformed');
     expect(refusalOf(asPem(element(0x30, Buffer.alloc(11_000))))).toBe('request_malformed');
-    expect(performance.now() - beganMs).toBeLessThan(1_000);
   });
 });
 

@@ -38,7 +38,7 @@ test('below another project\'s node_modules its types are stripped, in every thr
   expect({ code, signal, err }).toEqual({ code: 0, signal: null, err: '' });
   expect(running.lines.at(-1)?.event).toBe('stopped');
   rmSync(running.cwd, { recursive: true });
-}, 120_000);
+});
 
 test('a launcher that is killed takes the switch with it', async () => {
   const running = await startDemo({ launcher: installedElsewhere() });
@@ -48,7 +48,7 @@ test('a launcher that is killed takes the switch with it', async () => {
   expect(await eventually(healthy, (up) => !up)).toBe(false);
   await running.ended;
   rmSync(running.cwd, { recursive: true, force: true });
-}, 120_000);
+});
 
 test('npm start that is asked to stop is a graceful stop of the switch', async () => {
   const { spawn } = await import('node:child_process');
@@ -67,7 +67,7 @@ test('npm start that is asked to stop is a graceful stop of the switch', async (
   const { out } = await end;
   expect(JSON.parse(out.trim().split('\n').at(-1) ?? '{}')).toMatchObject({ event: 'stopped', unanswered: 0 });
   rmSync(dataDir, { recursive: true });
-}, 60_000);
+});
 
 test('a reader that has seen enough is no error', async () => {
   const { spawn } = await import('node:child_process');

@@ -14,7 +14,7 @@ let program: string;
 beforeAll(async () => {
   [demo, program] = [await startDemo(), await openssl()];
   await eventually(async () => await locum(['ca', 'list'], demo), ({ code }) => code === 0);
-}, 90_000);
+});
 afterAll(async () => {
   await demo.stop();
   rmSync(demo.cwd, { recursive: true });
@@ -37,7 +37,7 @@ test('the commands of docs/certificates.md work, one after the other beside a ru
   const text = execFileSync(program, ['x509', '-noout', '-text'], { input: issued, encoding: 'utf8' });
   for (const said of ['CN = demo', 'URI:urn:locum:partner:demo', 'TLS Web Client Authentication', 'CA:FALSE', 'Digital Signature']) expect(text).toContain(said);
   await eventually(async () => await locum(['ca', 'check', 'partner.pem'], demo), ({ code, out }) => code === 1 && out === 'Refused: it is revoked.\n');
-}, 60_000);
+});
 
 test('the figures of the page are those of the code', () => {
   expect([authorityDaysDefault, authorityDaysMax]).toEqual([3_650, 7_300]);

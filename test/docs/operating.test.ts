@@ -87,7 +87,7 @@ test('the commands of docs/operating.md work, from top to bottom, and what it sh
     }
   }
   expect(count).toBeGreaterThan(40);
-}, 120_000);
+});
 
 test('its alerts are those that there are, in their words, and each parameter that it names is one', () => {
   const rows = [...page.matchAll(/^\| `([a-zA-Z]+)` \| ([a-z ]+) \| (.*) \|$/gm)];

@@ -12,7 +12,7 @@ let demo: RunningLocum;
 beforeAll(async () => {
   demo = await startDemo();
   await eventually(async () => await locum(['ca', 'list'], demo), ({ code }) => code === 0);
-}, 90_000);
+});
 afterAll(async () => {
   await demo.stop();
   rmSync(demo.cwd, { recursive: true });
@@ -31,7 +31,7 @@ test('a partner registers a user, loads a balance and issues a card that pays, i
   expect(printed('npx locum doctor')).toContain('Nothing is wrong.');
   expect(JSON.parse(printed('npx locum call GET /customers/me/balances/$balance/transactions'))).toMatchObject({ items: [{ kind: 'transfer' }, { kind: 'transfer' }, { kind: 'transaction' }] });
   await eventually(async () => await locum(['call', 'GET', '/secure/customers', '--certificate', 'partner.pem', '--key', 'partner.key'], demo), ({ code }) => code === 1);
-}, 240_000);
+});
 
 test('nothing of the cards that it made is clear in what the switch said', () => {
   const said = demo.lines.map((line) => JSON.stringify(line)).join('\n');
@@ -53,4 +53,4 @@ test('the README’s card of one’s own is issued and pays as it says', async (
     await own.stop();
     rmSync(own.cwd, { recursive: true });
   }
-}, 240_000);
+});

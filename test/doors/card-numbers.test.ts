@@ -19,7 +19,7 @@ beforeAll(async () => {
   doors = await openDoors();
   partner = await doors.partner('demo');
   admin = await staffHeaders(doors, await newColleague(doors, 'ada', 'admin'));
-}, 120_000);
+});
 afterAll(endDoors);
 
 async function send(path: string, body: unknown, headers: Readonly<Record<string, string>> = keyed(), method = 'POST'): Promise<Reply> {

@@ -41,7 +41,7 @@ beforeAll(async () => {
     said(await doors.ask('/secure/encryption_key', { method: 'PUT', partner: each, headers: keyed(), body: { publicKey: spki(own.publicKey) } }), 200);
   }
   servicePem = said(await doors.ask('/secure/public_key', { partner }), 200)['pem'] ?? '';
-}, 120_000);
+});
 afterAll(async () => {
   await endDoors();
   rmSync(folder, { recursive: true, force: true });

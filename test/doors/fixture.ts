@@ -116,7 +116,7 @@ export async function openDoors({ routes = [], rates = {}, settings = {}, tables
   const log = createLog({ destination: { write: (line) => void lines.push(line) }, level: 'debug', nowMs: now });
   const lifecycle = composeLifecycle({
     book, desk: desks.desk, switchName: 'test', now, elapsed, randomBytes, random: Math.random, log, hashCost: { memoryKib: 1_024, passes: 1 }, refusedLogInMsMin: 0,
-    settings: { idempotencyHours: 24, keyOverlapHours: 24, answerMsMax: 10_000, sessionMinutes: 10, staffSessionMinutes: 10, mail: undefined, webhooks: { allowsPrivate: true }, transfers: { amountMinorMax: 1_000_000, dayAmountMinorMax: 2_000_000, dayCountMax: 50 }, ...settings },
+    settings: { idempotencyHours: 24, keyOverlapHours: 24, answerMsMax: 50_000, sessionMinutes: 10, staffSessionMinutes: 10, mail: undefined, webhooks: { allowsPrivate: true }, transfers: { amountMinorMax: 1_000_000, dayAmountMinorMax: 2_000_000, dayCountMax: 50 }, ...settings },
   });
   const failures: unknown[] = [];
   const all = [...lifecycle.routes, ...routes];

@@ -39,7 +39,7 @@ beforeAll(async () => {
   serviceKey = createPublicKey(said(await doors.ask('/secure/public_key', { partner: shop }), 200)['pem']!);
   for (const role of ['admin', 'manager', 'employee'] as const) staff[role] = await newColleague(doors, `some.${role}`, role);
   await newcomer();
-}, 120_000);
+});
 afterAll(async () => {
   clearAgent.destroy();
   for (const agent of agents.values()) agent.destroy();

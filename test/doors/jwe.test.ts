@@ -49,7 +49,7 @@ beforeAll(async () => {
   shop = await doors.partner('shop');
   own = generateKeyPairSync('rsa', { modulusLength: 2_048 });
   expect((await register(own.publicKey)).status).toBe(200);
-}, 120_000);
+});
 afterAll(endDoors);
 
 function spki(key: KeyObject): string {

@@ -12,7 +12,7 @@ let other: Partner;
 beforeAll(async () => {
   doors = await openDoors({ rates: { partner: { perSecond: 1, burst: 5 }, stranger: { perSecond: 1, burst: 4 } } });
   [shop, other] = [await doors.partner('shop'), await doors.partner('other')];
-}, 120_000);
+});
 afterAll(endDoors);
 
 async function show(partner: Partner): Promise<Reply> {

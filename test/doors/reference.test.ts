@@ -64,7 +64,7 @@ test('every route of every door is in the table of contents, and leads to what i
   await contents.locator('a[href="#tag/server-cards/POST/secure/customers/{customerId}/cards/virtual"]').click();
   const operation = page.locator('section', { has: page.getByRole('heading', { name: 'Makes a virtual card', exact: true }) }).filter({ hasText: 'POST/secure/customers/{customerId}/cards/virtual' }).last();
   for (const words of ['X-Idempotency-Key', 'Public-Key', 'payload', 'balanceId (string, optional)', 'https://127.0.0.1:8443/secure/customers/']) await operation.getByText(words).first().waitFor();
-}, 120_000);
+});
 
 test('what the page’s program could send to others is not offered', async () => {
   for (const name of [/Ask AI/, /Share/, /Deploy/, /Generate/, /Test Request/, /Developer Tools/]) expect(await page.getByRole('button', { name }).count(), String(name)).toBe(0);

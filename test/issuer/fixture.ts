@@ -96,7 +96,7 @@ export async function openSwitch(options: SwitchOptions): Promise<Ledger> {
   });
 }
 
-export async function submit(ledger: Ledger, accountId: string, message: AccountMessage, timeoutMs = 20_000): Promise<Outcome<LedgerAnswer>> {
+export async function submit(ledger: Ledger, accountId: string, message: AccountMessage, timeoutMs = 60_000): Promise<Outcome<LedgerAnswer>> {
   const { promise, resolve, reject } = Promise.withResolvers<Outcome<LedgerAnswer>>();
   let outcomes = 0;
   ledger.submit(accountId, '', message, performance.now() + timeoutMs, (outcome) => {
@@ -132,7 +132,7 @@ export async function openAccount(ledger: Ledger, accountId: string, amountMinor
 }
 
 /** Waits for the condition, which something real will bring about. */
-export async function until(condition: () => boolean | Promise<boolean>, what: string, timeoutMs = 20_000): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, what: string, timeoutMs = 60_000): Promise<void> {
   const deadlineMs = performance.now() + timeoutMs;
   while (!(await condition())) {
     if (performance.now() > deadlineMs) throw new Error(`within ${timeoutMs} ms it did not come about that ${what}`);

@@ -187,7 +187,7 @@ describe('a partner’s credit balance', () => {
       for (const slice of await slices(store)) expect(slice).toBeGreaterThanOrEqual(0);
       const leftMinor = loadedMinor - spentMinor;
       // A switch that found too little a moment ago may believe so a moment longer.
-      if (leftMinor > 0) await until(async () => (await buy(ledger, accounts[0] as string, leftMinor)) === '0000', 'the rest is spent', 1_000);
+      if (leftMinor > 0) await until(async () => (await buy(ledger, accounts[0] as string, leftMinor)) === '0000', 'the rest is spent');
       await audit(store);
     }), { numRuns: 12 });
   });

@@ -296,4 +296,4 @@ test('what is left of a deposit and what is held of it are what was loaded, afte
     expect(await play.lapse()).toBe(0);
     expect(await play.check()).toBe(0);
   }), { numRuns: 500, examples: [[completedApart], [proposedApart]] });
-}, 120_000);
+});

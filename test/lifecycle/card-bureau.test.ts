@@ -38,7 +38,7 @@ let linking: CardLinking;
 
 beforeAll(async () => {
   house = await CardHouse.open();
-}, 60_000);
+});
 afterAll(async () => await house.close());
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'locum-bureau-'));

@@ -7,7 +7,7 @@ import { newId } from './fixture.ts';
 let house: CardHouse;
 beforeAll(async () => {
   house = await CardHouse.open();
-}, 60_000);
+});
 afterAll(async () => await house.close());
 
 const code = (wanted: string): unknown => expect.objectContaining({ code: wanted }) as unknown;
@@ -240,7 +240,7 @@ test('a program offers the kinds that its row says, and without a bureau no plas
   } finally {
     await poor.close();
   }
-}, 60_000);
+});
 
 test('a number that another account’s card has is never drawn, and of a range whose numbers are all in use the next request is refused', async () => {
   const tables = tablesWith({}).map((row) => (row.kind === 'binRange' && row.name === 'demo' ? { ...row, document: { ...row.document, from: '476173000000001' } } : row));
@@ -258,7 +258,7 @@ test('a number that another account’s card has is never drawn, and of a range 
   } finally {
     await narrow.close();
   }
-}, 60_000);
+});
 
 test('a user whose name no card can have is asked how it is written', async () => {
   const userId = await house.user('verified', ['Лев', 'Толстой']);

@@ -128,7 +128,7 @@ beforeAll(async () => {
   house = await CardHouse.open();
   folder = mkdtempSync(join(tmpdir(), 'locum-model-'));
   bureau = new CardBureau({ book: house.book, linking: new CardLinking({ book: house.book, cards: house.cards, now: () => house.nowMs }), folder, switchName: 'here', now: () => house.nowMs });
-}, 60_000);
+});
 afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
   await house.close();
@@ -205,7 +205,7 @@ test('whatever is done to cards in whatever order, each is what C7 and C8 say, a
     }
     house.nowMs = Date.now();
   }), { numRuns: 25 });
-}, 180_000);
+});
 
 /** @returns the card that replaces it, where one does */
 async function done(each: Step, cardId: string, userId: string): Promise<string | undefined> {

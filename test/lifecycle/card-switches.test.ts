@@ -15,7 +15,7 @@ beforeAll(async () => {
   house = await CardHouse.open(undefined, 'server');
   other = house.servicesOver((await house.desks.another()).desk);
   folder = mkdtempSync(join(tmpdir(), 'locum-switches-'));
-}, 90_000);
+});
 afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
   await house.close();

@@ -13,7 +13,7 @@ import type { Desks } from './fixture.ts';
 let desks: Desks;
 beforeAll(async () => {
   desks = await openDesks();
-}, 60_000);
+});
 afterAll(async () => await desks.close());
 
 describe.each(['embedded', 'server'] as const)('on a book of the kind %s', (kind) => {

@@ -46,7 +46,7 @@ describe.each(Object.keys(bookFixtures) as (keyof typeof bookFixtures)[])('two s
     outside = await fixture.open();
     desks = await openDesks();
     [here, there] = [open(), open()];
-  }, 90_000);
+  });
   afterAll(async () => {
     await desks.close();
     await fixture.remove();

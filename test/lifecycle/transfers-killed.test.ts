@@ -54,7 +54,7 @@ describe.each([['embedded', [[3, 0], [6, 4], [9, 1]]], ['server', [[3, 0], [5, 2
     for (const { userId, balanceId } of holders) {
       const apply = async (message: Parameters<typeof ledger.submit>[2]): Promise<void> => {
         await new Promise((resolve) => {
-          ledger.submit(balanceId, '', message, performance.now() + 5_000, resolve);
+          ledger.submit(balanceId, '', message, performance.now() + 60_000, resolve);
         });
       };
       await apply({ kind: 'open', id: newId('i'), accountId: balanceId, receivedAtMs: Date.now(), currency: '978', program: 'demo', partner: 'demo' });

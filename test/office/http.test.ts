@@ -37,7 +37,7 @@ test('a request that does not come to its end is given up after seconds', async 
   socket.write('GET /health HTTP/1.1\r\nHost: a');
   await once(socket, 'close');
   expect(Buffer.concat(chunks).toString('latin1')).toMatch(/^HTTP\/1\.1 408 /);
-}, 20_000);
+});
 
 test('of more connections than 256 the next is closed at once, and a place that becomes free is there for the next', async () => {
   const sockets = await Promise.all(Array.from({ length: 256 }, opened));
