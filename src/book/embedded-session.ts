@@ -1,5 +1,6 @@
 /**
- * The one session of the embedded PostgreSQL: a statement is one exchange of bytes, and one that was sent before is neither parsed nor planned again.
+ * The one session of the embedded PostgreSQL: a statement is one exchange of bytes, and one that was sent before is neither parsed nor planned again, until it
+ * has been used for a while.
  *
  * Owns the statements that it prepared. Whoever enters the session otherwise and discards them has to say so (`forget`). Invariant: what a statement is given
  * and what it finds is in no error.
@@ -21,11 +22,20 @@ export interface RawSession {
 interface Statement {
   readonly name: string;
   readonly fields: readonly Field[];
+  /** How often it may be used before it is planned anew. */
+  usesLeft: number;
+  readonly uses: number;
 }
 
 /** Of texts that are made up as they are needed there may be any number: what comes after these is parsed each time. */
 const statementsMax = 300;
 const statementMissing = '26000';
+/**
+ * A plan is for tables as large as they are then, and stays; a server's autovacuum tells of growth, and here nobody does. What was planned for a table of no
+ * rows reads the whole of it for ever. So a statement is planned anew after so many uses, then after twice as many, and so on.
+ */
+const usesFirst = 16;
+const usesMax = 1_024;
 
 export class EmbeddedSession implements Queries {
   readonly #raw: RawSession;
@@ -83,14 +93,25 @@ export class EmbeddedSession implements Queries {
 
   async #ask(text: string, values: (string | null)[]): Promise<Answer> {
     const known = this.#statements.get(text);
-    if (known !== undefined) return answerOf(await this.#exchange(exchangeOf(known.name, undefined, values)), known.fields, this.#raw.parsers);
+    if (known !== undefined && known.usesLeft > 0) {
+      known.usesLeft -= 1;
+      return answerOf(await this.#exchange(exchangeOf(known.name, undefined, values)), known.fields, this.#raw.parsers);
+    }
+    if (known !== undefined) await this.#drop(text, known);
     const isKept = this.#statements.size < statementsMax;
     if (isKept) this.#names += 1;
     const name = isKept ? `locum_${this.#names}` : '';
     const answer = answerOf(await this.#exchange(exchangeOf(name, text, values)), undefined, this.#raw.parsers);
     // Also where it then failed: what was prepared stays so.
-    if (isKept && answer.fields !== undefined) this.#statements.set(text, { name, fields: answer.fields });
+    const uses = known === undefined ? usesFirst : Math.min(usesMax, known.uses * 2);
+    if (isKept && answer.fields !== undefined) this.#statements.set(text, { name, fields: answer.fields, usesLeft: uses, uses });
     return answer;
+  }
+
+  async #drop(text: string, { name }: Statement): Promise<void> {
+    this.#statements.delete(text);
+    const answer = answerOf(await this.#exchange(simpleExchange(`deallocate ${name}`)), [], this.#raw.parsers);
+    if (answer.error?.code !== statementMissing) rowsOf(answer);
   }
 
   async #exchange(bytes: Uint8Array): Promise<Uint8Array> {

@@ -67,6 +67,26 @@ test('a statement finds the columns that a script added since', async () => {
   expect(await read()).toEqual([{ a: 1, b: 'two' }]);
 });
 
+test('a statement that was planned for a table without rows is planned anew as the table grows, and one plan of it is kept', async () => {
+  await book.script('create table growing (name text primary key, owner text)');
+  const text = 'select g.owner from unnest($1::text[]) as w (name) join growing g on g.name = w.name';
+  const wanted = Array.from({ length: 50 }, (_, index) => String(index));
+  const use = async (times: number): Promise<void> => {
+    for (let use = 0; use < times; use += 1) await book.query(text, [wanted]);
+  };
+  const plan = async (): Promise<string> => {
+    const kept = await book.query<{ readonly name: string }>('select name from pg_prepared_statements where statement = $1', [text]);
+    expect(kept).toHaveLength(1);
+    const lines = await book.query<{ readonly 'QUERY PLAN': string }>(`explain execute ${kept[0]!.name}('{${wanted.join()}}')`);
+    return lines.map((line) => line['QUERY PLAN']).join('\n');
+  };
+  await use(10);
+  expect(await plan()).toContain('Seq Scan on growing');
+  await book.query('insert into growing select number::text, \'somebody\' from generate_series(1, 10000) as number');
+  await use(40);
+  expect(await plan()).toContain('Index Scan using growing_pkey');
+});
+
 test('what another user of the session discards is prepared again, outside a transaction and within', async () => {
   const text = 'select $1::int + 1 as next';
   const next = async (): Promise<unknown> => await book.query(text, [1]);
