@@ -118,7 +118,7 @@ export class RouteServer {
     const named = { caller, operation: this.#route.operationId };
     const call = { ...asked, idempotencyKey: await memory.keyFor({ ...named, key: asked.idempotencyKey }) };
     const key: AnswerKey = { ...named, key: call.idempotencyKey };
-    const claim = await memory.claim(key, digest);
+    const claim = await memory.claim(key, digest, userNamedIn(call));
     if (claim.kind === 'conflict') throw new DoorRefused({ status: 409, code: 'IDEMPOTENCY_CONFLICT', detail: 'this key was used for another request', field: 'X-Idempotency-Key' });
     if (claim.kind === 'underWay') throw new DoorRefused({ status: 409, code: 'IDEMPOTENCY_UNDER_WAY', detail: 'the request with this key is still under way', field: 'X-Idempotency-Key', headers: { 'retry-after': String(claim.retryAfterS) } });
     if (claim.kind === 'answered') return again(claim.answer, responseKey);
@@ -209,11 +209,14 @@ function keyOf(request: FastifyRequest): string {
   return key;
 }
 
+function userNamedIn({ caller, params }: UntypedCall): string | undefined {
+  return params['customerId'] ?? params['userId'] ?? (caller.kind === 'user' ? caller.userId : undefined);
+}
+
 /** The user whom the call names, or else its answer. */
-function whomAbout({ caller, params }: UntypedCall, { body }: Answer): string | undefined {
-  const named = params['customerId'] ?? params['userId'] ?? (caller.kind === 'user' ? caller.userId : undefined);
+function whomAbout(call: UntypedCall, { body }: Answer): string | undefined {
   const told: unknown = typeof body === 'object' && body !== null && 'userId' in body ? body.userId : undefined;
-  return named ?? (typeof told === 'string' ? told : undefined);
+  return userNamedIn(call) ?? (typeof told === 'string' ? told : undefined);
 }
 
 function again({ status, body, headers: { 'content-type': type, ...headers }, sealedFor }: RememberedAnswer, responseKey: ResponseKey | undefined): Sent {

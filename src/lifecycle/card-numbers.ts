@@ -69,13 +69,22 @@ function drawBelow(bound: bigint, randomBytes: RandomBytes): bigint {
   }
 }
 
+/** By time zone: to make one takes longer than all else that a number takes. There are no more of them than time zones. */
+const calendars = new Map<string, ReturnType<typeof businessCalendar>>();
+
+function calendarOf(timeZone: string): ReturnType<typeof businessCalendar> {
+  const known = calendars.get(timeZone) ?? businessCalendar(timeZone);
+  calendars.set(timeZone, known);
+  return known;
+}
+
 /**
  * YYMM of the last month of a card that is made now (Unix ms).
  * @param validMonths 1 to 240, this month among them
  * @param timeZone whose month it is: the program's, as it is when the card's expiry is looked at
  */
 export function expiryOf(atMs: number, { validMonths, timeZone }: { readonly validMonths: number; readonly timeZone: string }): string {
-  const month = 1_970 * 12 + businessCalendar(timeZone)(atMs).month + validMonths - 1;
+  const month = 1_970 * 12 + calendarOf(timeZone)(atMs).month + validMonths - 1;
   return `${String(Math.floor(month / 12) % 100).padStart(2, '0')}${String((month % 12) + 1).padStart(2, '0')}`;
 }
 

@@ -52,8 +52,11 @@ export interface AnswerMemory {
    * @throws BookUnavailable
    */
   keyFor(key: AnswerKey): Promise<string>;
-  /** @throws BookUnavailable */
-  claim(key: AnswerKey, digest: string): Promise<Claim>;
+  /**
+   * @param about the user whom its answer will be about, where that is known: then no index is written for the answer
+   * @throws BookUnavailable
+   */
+  claim(key: AnswerKey, digest: string, about?: string): Promise<Claim>;
   /** Of a claim that is mine. @throws BookUnavailable: it may be kept or not */
   answer(key: AnswerKey, answer: RememberedAnswer): Promise<void>;
   /** Of a claim that is mine. */
@@ -91,6 +94,7 @@ interface Row {
 
 interface Wish extends AnswerKey {
   readonly digest: string;
+  readonly about: string | undefined;
 }
 
 interface Ended extends AnswerKey {
@@ -123,7 +127,7 @@ export class RememberedAnswers implements AnswerMemory {
     return kept === undefined ? `digest:${await this.digest(key)}` : key;
   }
 
-  async claim(key: AnswerKey, digest: string): Promise<Claim> {
+  async claim(key: AnswerKey, digest: string, about?: string): Promise<Claim> {
     const name = nameOf(key);
     for (;;) {
       const other = this.#underWay.get(name);
@@ -136,7 +140,7 @@ export class RememberedAnswers implements AnswerMemory {
     this.#underWay.set(name, { digest, ended, end });
     let claim: Claim | undefined;
     try {
-      claim = await this.#claims.add({ ...key, digest });
+      claim = await this.#claims.add({ ...key, digest, about });
       return claim;
     } finally {
       if (claim?.kind !== 'mine') this.#end(name, claim?.kind === 'answered' ? claim.answer : undefined);
@@ -174,12 +178,12 @@ export class RememberedAnswers implements AnswerMemory {
     const columns = (): Param[] => {
       given = take();
       const wishes = [...given].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
-      return [...columnsOf(wishes), wishes.map(({ digest }) => digest), holder, holdMs];
+      return [...columnsOf(wishes), wishes.map(({ digest }) => digest), holder, holdMs, wishes.map(({ about }) => about ?? null)];
     };
     const taken = await book.query<AnswerKey>(`
-      insert into remembered_answer as r (caller, operation, key, body_digest, holder, held_until)
-      select caller, operation, key, body_digest, $5, now() + $6 * interval '1 millisecond'
-        from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as w (caller, operation, key, body_digest)
+      insert into remembered_answer as r (caller, operation, key, body_digest, holder, held_until, about)
+      select caller, operation, key, body_digest, $5, now() + $6 * interval '1 millisecond', about
+        from unnest($1::text[], $2::text[], $3::text[], $4::text[], $7::text[]) as w (caller, operation, key, body_digest, about)
       on conflict (caller, operation, key) do update set holder = excluded.holder, held_until = excluded.held_until
         where r.status is null and r.body_digest = excluded.body_digest and (r.held_until <= now() or r.holder = excluded.holder)
       returning r.caller, r.operation, r.key, set_config('synchronous_commit', 'off', true)`, columns);

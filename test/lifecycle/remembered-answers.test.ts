@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Book } from '../../src/book/book.ts';
-import { RememberedAnswers } from '../../src/lifecycle/remembered-answers.ts';
+import { forgetAnswersAbout, forgottenStatus, RememberedAnswers } from '../../src/lifecycle/remembered-answers.ts';
 import type { AnswerKey, RememberedAnswer } from '../../src/lifecycle/remembered-answers.ts';
 import { bookFixtures } from '../book/books.ts';
 import type { BookFixture } from '../book/books.ts';
@@ -147,6 +147,18 @@ describe.each(['embedded', 'server'] as const)('on a book of the kind %s', (kind
         if (end === 'crash') memory = switchNamed('one');
       }
     }), { numRuns: 30 });
+  });
+
+  test('an answer is forgotten with the user whom it is about, whether its claim named the user or not', async () => {
+    const memory = switchNamed('one');
+    const [named, told, other] = [newKey(), newKey(), newKey()];
+    await memory.claim(named, 'a', 'u_gone');
+    await memory.claim(told, 'a');
+    await memory.claim(other, 'a', 'u_here');
+    for (const [key, about] of [[named, 'u_gone'], [told, 'u_gone'], [other, 'u_here']] as const) await memory.answer(key, { ...answerOf('secret'), about });
+    await forgetAnswersAbout(book, 'u_gone');
+    for (const key of [named, told]) expect(await switchNamed('two').claim(key, 'a')).toMatchObject({ kind: 'answered', answer: { status: forgottenStatus, body: undefined } });
+    expect(await switchNamed('two').claim(other, 'a')).toMatchObject({ kind: 'answered', answer: { body: 'secret' } });
   });
 
   test('what was asked for long ago is forgotten', async () => {
