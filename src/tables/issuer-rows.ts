@@ -4,8 +4,7 @@ import type { CircuitConfig } from '../host/circuit.ts';
 import type { MatchKeys } from '../host/match-keys.ts';
 import { defaultRules, readStandInRules } from '../standin/read-rules.ts';
 import type { StandInRules } from '../standin/rules.ts';
-import type { HostMode, HostTimers } from '../switch/host-policy.ts';
-import type { VolumeStep } from '../switch/volume.ts';
+import type { HostMode, HostPolicy } from '../switch/host-policy.ts';
 import { readMatchKeys, readTimers } from './host-row.ts';
 import type { TimersDocument } from './host-row.ts';
 import { readOrders } from './issuer-orders.ts';
@@ -29,19 +28,11 @@ export interface OwnIssuerRow {
 }
 
 /** A centre that is reached over stations, or at a URL. */
-export interface HostIssuerRow {
-  readonly name: string;
+export interface HostIssuerRow extends Omit<HostPolicy, 'pin'> {
   readonly type: 'host';
   /** None where it is reached at a URL. */
   readonly stations: readonly string[];
   readonly remote: RemoteRow | undefined;
-  readonly mode: HostMode;
-  readonly hasStandIn: boolean;
-  readonly whileAvailable: 'forward' | 'standInFirst';
-  readonly volumeSteps: readonly VolumeStep[];
-  readonly assuredResponse: boolean;
-  readonly unanswered: 'reverseThenAdvise' | 'adviseReplaces';
-  readonly timers: HostTimers;
   readonly circuit: CircuitConfig;
   readonly advices: { readonly perSecond: number; readonly fastPerSecond: number; readonly cardsAtOnce: number; readonly refusalsMax: number };
   /** DE39 by which it asks for stand-in; undefined: as is usual on links of its edition. */
@@ -49,7 +40,6 @@ export interface HostIssuerRow {
   readonly matchKeys: MatchKeys;
   /** DE33; empty: the acquirer's. */
   readonly forwardingInstitution: string;
-  readonly rules: StandInRules;
   readonly switches: number;
   readonly orders: IssuerOrders;
 }
