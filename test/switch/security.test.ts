@@ -79,6 +79,13 @@ describe.for(demoStationNames)('on the station %s', (name) => {
     expect(await at.ask(withPin(at, at.draft(7, cash), '1234', { key: { ...key, keySerial: 'FFFF9876543210E00011' } }))).toBe(of.approved);
   });
 
+  it('a terminal’s key may come again where the station says so', async () => {
+    const running = await startSwitch({ stations: { [name]: { ...demoStations[name], security: { ...demoSecurity, terminalKeyOnce: false } } } });
+    const acquirer = await running.call(name);
+    const key = { base: { name: 'demo-bdk' }, keySerial: 'FFFF9876543210E00012' };
+    for (const stan of [1, 2]) expect((await acquirer.ask(withPin({ running, name }, purchase(acquirer.codec, stan, cash), '1234', { key }))).text(39)).toBe(of.approved);
+  });
+
   it('the PIN block of another card is refused and counts as no try', async () => {
     const at = await open();
     for (let stan = 1; stan <= 4; stan += 1) expect(await at.ask(withPin(at, at.draft(stan, cash), '1234', { pan: loadCard }))).toBe(of.badBlock);
