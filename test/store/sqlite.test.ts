@@ -1,6 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -140,6 +140,22 @@ describe('the SQLite store', () => {
     const rows = (table: string): unknown => database.prepare(`SELECT count(*) AS rows FROM ${table}`).get()?.['rows'];
     expect(rows('chunk')).toBe(0);
     expect(rows('record')).toBeLessThan(500);
+    database.close();
+  });
+
+  it('knows how long a guard is kept after a crash that left it in a chunk alone', async () => {
+    const store = await open();
+    const keepUntilMs = Date.now() + 600_000;
+    await store.commit(at, [item({ guards: [{ guardId: 'g', delta: 70, floor: 0, keepUntilMs }] })]);
+    // The disk as a crash leaves it at this moment.
+    const left = `${file}.left`;
+    for (const end of ['', '-wal']) copyFileSync(file + end, left + end);
+    await store.close();
+    const again = await open({ file: left });
+    expect(await again.commit(at, [item({ guards: [{ guardId: 'g', delta: -20, floor: 0 }] })])).toEqual([{ kind: 'committed' }]);
+    await again.close();
+    const database = new DatabaseSync(left);
+    expect({ ...database.prepare('SELECT value, keep_until FROM guard').get() }).toEqual({ value: 50, keep_until: keepUntilMs });
     database.close();
   });
 
