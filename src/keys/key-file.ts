@@ -27,6 +27,7 @@ import type { RandomBytes } from './seal.ts';
 const format = 'locum-keys/2';
 const formerFormat = 'locum-keys/1';
 const authorityFormat = 'locum-keys/3';
+const formats: readonly string[] = [formerFormat, format, authorityFormat];
 const labelFormat = 'locum-keys/1';
 export const keyNamePattern = /^[a-z0-9][a-z0-9.-]{0,63}$/;
 
@@ -135,9 +136,11 @@ export function readKeyFile(path: string, master: MasterKey): KeyFile {
 /** Needs no master key. @throws KeyError */
 export function parseKeyFile(path: string): KeyFile {
   const value = parseJson(path);
-  if (!isRecord(value) || ![format, formerFormat, authorityFormat].includes(String(value['format'])) || typeof value['masterKcv'] !== 'string') {
-    throw new KeyError('key_file_malformed', `${path} is not a key file (${format})`);
+  const found = isRecord(value) ? String(value['format']) : '';
+  if (!formats.includes(found) && /^locum-keys\/[0-9]{1,6}$/.test(found)) {
+    throw new KeyError('key_file_malformed', `${path} is a key file of the format ${found}, which a later version wrote; this one reads ${formats.join(', ')}`);
   }
+  if (!isRecord(value) || !formats.includes(found) || typeof value['masterKcv'] !== 'string') throw new KeyError('key_file_malformed', `${path} is not a key file (${formats.join(', ')})`);
   const { masterKcv, authority } = value;
   const keys = listOf(path, value, 'keys', isWrappedKey, 'a wrapped key');
   const former = value['format'] === formerFormat;
@@ -152,7 +155,7 @@ export function parseKeyFile(path: string): KeyFile {
 
 function listOf<T>(path: string, value: Record<string, unknown>, name: string, isOne: (item: unknown) => item is T, what: string): readonly T[] {
   const list = value[name];
-  if (!Array.isArray(list)) throw new KeyError('key_file_malformed', `${path} is not a key file (${format})`);
+  if (!Array.isArray(list)) throw new KeyError('key_file_malformed', `${path}: /${name} is missing, or is no list`);
   return list.map((item: unknown, index) => {
     if (!isOne(item)) throw new KeyError('key_file_malformed', `${path}: /${name}/${index} is not ${what}`);
     return item;

@@ -151,6 +151,8 @@ test('a file that is missing, exists, or is no key file is named in the refusal,
     writeFileSync(path, content);
     expect(codeOf(() => loadKeys(path, master))).toBe('key_file_malformed');
   }
+  writeFileSync(path, '{"format":"locum-keys/9","masterKcv":"123456"}');
+  expect(() => loadKeys(path, master)).toThrow(`${path} is a key file of the format locum-keys/9, which a later version wrote; this one reads locum-keys/1, locum-keys/2, locum-keys/3`);
   writeFileSync(path, 'B6FD2023E9767A54');
   expect(() => loadKeys(path, master)).toThrow(`${path} is not JSON`);
   expect(() => loadKeys(path, master)).not.toThrow(/B6FD/);
