@@ -58,7 +58,7 @@ export const cardBalanceCommand: Command = {
   operands: '<issuer> [<number or token>]',
   about: [
     whichCard,
-    'With --through the balance has taken in the named authorization and all before it: its STAN (DE11) and DE7 as the host got them, with a hyphen. What was approved later is taken off; without it, all that is known here is.',
+    'With --through the balance has taken in the named authorization and all that the host knew of then: its STAN (DE11) and DE7 as the host got them, with a hyphen, or the id of the message at a URL. What was approved later is taken off; without it, all that is known here is.',
     'With --file each line is a JSON document of one card: pan or token, availableMinor, currency, and asOf and lastAuthorizationId where there are any. What is refused is told with its line, and the rest is taken.',
   ],
   options: {

@@ -52,9 +52,11 @@ export function cardFacts(known: CardKnown | undefined, facts: Omit<StandInFacts
   return keepsBalance ? { ...told, needsBalance: true, lastKnown: lastKnownOf(known?.shadow ?? newShadow) } : told;
 }
 
-/** By which a host names an authorization, as it got it from us: its STAN in six digits, and its DE7. */
+/** By which a host names an authorization, as it got it from us: its STAN in six digits, and its DE7; at a URL, the message's id. */
 export function authorizationId(reference: SentReference | undefined): string {
-  return reference === undefined ? '' : `${reference.stan.padStart(6, '0')}-${reference.transmittedAt}`;
+  if (reference === undefined) return '';
+  const { stan, transmittedAt } = reference;
+  return /^[0-9]{1,6}$/.test(stan) ? `${stan.padStart(6, '0')}-${transmittedAt}` : stan;
 }
 
 const debits: readonly CardMessage['purpose'][] = ['purchase', 'cash', 'preauthorization', 'increment', 'completion'];

@@ -23,7 +23,7 @@ export interface CardOperationsOptions {
   readonly cards: Pick<StandInCards, 'find' | 'setTerms' | 'pushBalance'>;
   readonly vault: Pick<CardVault, 'cardToken'>;
   /** Undefined: there is no such remote issuer. */
-  readonly issuer: (name: string) => { readonly mode: HostMode; readonly rules: StandInRules } | undefined;
+  readonly issuer: (name: string) => { readonly mode: HostMode; readonly rules: StandInRules; /** It is asked at a URL. */ readonly remote?: object | undefined } | undefined;
   /** Whose card it is; undefined: nobody's. */
   readonly issuerOf: (pan: Pan) => string | undefined;
   readonly log: { event(name: string, fields: Readonly<Record<string, unknown>>): void };
@@ -48,12 +48,15 @@ export interface BalanceShown {
   /** Approved since, and not in it. */
   readonly laterMinor: number;
   readonly leftMinor: number;
-  /** The latest of that, by which the host names them in the next balance: STAN and DE7. */
+  /** The latest of that, by which the host names them in the next balance: STAN and DE7, or the message's id. */
   readonly later: readonly string[];
 }
 
 /** How far a host's clock may be ahead: a balance from farther would keep out those that come after it. */
 const aheadMaxMs = 60_000;
+
+/** By which an issuer knows an authorization that came to it over a station. */
+const authorizationName = /^[0-9]{6}-[0-9]{10}$/;
 
 const named: Readonly<Record<string, Schema>> = {
   issuer: { type: 'string', description: 'the name of a remote issuer', minLength: 1 },
@@ -95,21 +98,23 @@ export function cardOperations(options: CardOperationsOptions): readonly Operati
         currency: { type: 'string', description: 'ISO 4217, that of the issuer\'s rules', minLength: 3 },
         asOf: { type: 'string', description: 'when it was so, ISO 8601; by default now', minLength: 20, pattern: '^\\d{4}-\\d{2}-\\d{2}T[0-9:.]+(Z|[+-]\\d{2}:\\d{2})$', $comment: 'such as 2026-11-22T10:15:00Z' },
         lastAuthorizationId: {
-          type: 'string', description: 'the last authorization in it that came from this switch: the STAN (DE11) and DE7 of the message that it came with; without it, all that is known here came later',
-          minLength: 17, pattern: '^[0-9]{6}-[0-9]{10}$', $comment: 'six digits, a hyphen, ten digits',
+          type: 'string', description: 'the last authorization in it that came from this switch: the STAN (DE11) and DE7 of the message that it came with, or, of an issuer at a URL, that message\'s id; without it, all that is known here came later',
+          minLength: 1, pattern: '^[A-Za-z0-9._-]{1,64}$', $comment: '1 to 64 letters, digits, dots, underscores and hyphens',
         },
       }, ['availableMinor', 'currency']),
       run: async (input) => {
-        const { mode, rules } = issuerOf(options, input['issuer']);
+        const { mode, rules, remote } = issuerOf(options, input['issuer']);
+        const through = (input['lastAuthorizationId'] as string | undefined) ?? '';
         if (mode !== 'hostWithShadowBalance') throw new OperationRefused(409, `the mode of this issuer is ${mode}: no balance is kept for it`);
         const card = cardOf(options, input);
         const currency = currencyNumber(String(input['currency']));
         if (currency !== rules.currency) throw new ConfigError('currency', `must be ${currencyName(rules.currency)}, as the issuer's rules have it`);
+        if (through !== '' && remote === undefined && !authorizationName.test(through)) throw new ConfigError('lastAuthorizationId', 'must be six digits, a hyphen, ten digits');
         const asOf = input['asOf'] as string | undefined;
         const asOfMs = asOf === undefined ? now() : Date.parse(asOf);
         if (!Number.isFinite(asOfMs)) throw new ConfigError('asOf', 'is no time');
         if (asOfMs > now() + aheadMaxMs) throw new ConfigError('asOf', 'is more than a minute ahead of this switch');
-        return shown(card, await cards.pushBalance(card.token, { availableMinor: input['availableMinor'] as number, currency, asOfMs }, (input['lastAuthorizationId'] as string | undefined) ?? ''));
+        return shown(card, await cards.pushBalance(card.token, { availableMinor: input['availableMinor'] as number, currency, asOfMs }, through));
       },
     },
   ];

@@ -2,6 +2,7 @@
 import { afterEach, expect, test } from 'vitest';
 import type { Rule } from '../../src/cli/host-script.ts';
 import { urlWrongs } from '../../src/cli/host-script.ts';
+import { cardOperations } from '../../src/program/card-operations.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { until } from './fixture.ts';
 import { buys, code, hostPan, reverses, silent, startHostSwitch, stopHosts } from './hosts.ts';
@@ -184,4 +185,18 @@ test('an issuer that refuses our certificate, and one whose certificate is not t
     expect(await at.entries()).toMatchObject([{ decidedBy: 'standin' }]);
     await at.stop();
   }
+});
+
+test('a balance that an issuer at a URL pushes names the last authorization in it by the id of its message', async () => {
+  const issuer = await startRemote(keys);
+  const at = await startRemoteSwitch(issuer, keys, { row: { mode: 'hostWithShadowBalance' } });
+  const shop = await at.call();
+  expect([code(await shop.ask(buys(shop, 1))), code(await shop.ask(buys(shop, 2)))]).toEqual(['0110 00', '0110 00']);
+  const [first, second] = issuer.messages().map(({ stan }) => stan);
+  const push = cardOperations({
+    cards: at.issuers.cards, vault: at.hsm, issuer: () => at.issuers.overview[0]?.row, issuerOf: () => 'demo-host', log: { event: () => undefined }, now: () => Date.now(),
+  }).find(({ name }) => name === 'push balance')!;
+  const given = { issuer: 'demo-host', pan: hostPan, availableMinor: 5_000, currency: 'EUR' };
+  expect(await push.run({ ...given, lastAuthorizationId: first }, 'test')).toMatchObject({ balance: { laterMinor: 1_250, leftMinor: 3_750, later: [second] } });
+  expect(await push.run({ ...given, lastAuthorizationId: second }, 'test')).toMatchObject({ balance: { laterMinor: 0, leftMinor: 5_000, later: [] } });
 });
