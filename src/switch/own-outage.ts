@@ -23,6 +23,9 @@ export interface OwnOutageOptions {
   readonly now: () => number;
 }
 
+/** What is asked of those who keep it. */
+export type OwnTerms = Pick<OwnStandIn, 'policy' | 'headroomMinor' | 'listedLock' | 'controlsTold'>;
+
 /** What a decision is made of. */
 export interface Before {
   readonly state: ApartState;
@@ -45,7 +48,7 @@ export class OwnOutage {
   }
 
   /** What is known now, for a decision on this message. */
-  stateOf({ policy, headroomMinor, listedLock, controlsTold }: OwnStandIn, { message, issuer, surroundings }: OwnArrival, accountId: string | undefined): Before {
+  stateOf({ policy, headroomMinor, listedLock, controlsTold }: OwnTerms, { message, issuer, surroundings }: Pick<OwnArrival, 'message' | 'issuer' | 'surroundings'>, accountId: string | undefined): Before {
     const { rules, cachedAgeMaxSeconds, switches } = policy(issuer);
     const nowMs = this.#options.now();
     const known = accountId === undefined ? undefined : this.#fresh(accountId, nowMs, cachedAgeMaxSeconds);
@@ -112,7 +115,7 @@ export class OwnOutage {
 
   /** The store answers, and has all that was answered for it. */
   end(): void {
-    for (const [issuer, exposure] of this.#issuers) this.#issuers.set(issuer, closeOutage(exposure));
+    for (const [issuer, exposure] of this.#issuers) this.#issuers.set(issuer, closeOutage(exposure, this.#options.now()));
     this.#partners.clear();
   }
 
