@@ -151,7 +151,8 @@ function applyFound(head: StandInHead, records: Records, { id, kind, message, ru
     const isReversal = message.class === 'reversal' && (message.actualMinor ?? 0) === 0;
     const looked = isReversal ? named(records, message) : undefined;
     if (looked !== undefined && 'missing' in looked) return { kind: 'read', ids: looked.missing };
-    const kept: StandInRecord = { ...record, telling: 'done', more: moreOf({ ...record.more, owed: undefined }) };
+    const owed = record.more?.owed?.isOthers === true ? record.more.owed : undefined;
+    const kept: StandInRecord = { ...record, telling: 'done', more: moreOf({ ...record.more, owed }) };
     const puts: [string, StandInRecord][] = [[found.at, kept]];
     if (looked?.record?.isReversed === true) puts.push([looked.key, settled(looked.record)]);
     return changed(head, message.card.token, nowMs, { card: head.card, puts, fresh: undefined, takes: [], done: { key, record: kept, entry: '' } }, answer, journal);

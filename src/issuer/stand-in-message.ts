@@ -220,6 +220,8 @@ export interface Done {
   readonly heard?: Heard | undefined;
   /** By which its record is found too. */
   readonly alias?: { readonly id: string; readonly text: string } | undefined;
+  /** What would have taken its request back, had the issuer not answered: where another switch's answer stands, it does. */
+  readonly back?: string | undefined;
   /** What it counted counts no longer. */
   readonly isUndone: boolean;
   /** The host approved: what its next balance may not know of. */

@@ -80,6 +80,8 @@ export interface Owed {
   readonly dueAtMs: number;
   /** As an advice file has it, with its card's number sealed. */
   readonly text: string;
+  /** It takes back another request under the same trace, by a switch that did not know of this one. */
+  readonly isOthers?: true;
 }
 
 export interface Deposit {

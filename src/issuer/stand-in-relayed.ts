@@ -17,7 +17,7 @@ import type { Done, Heard, NotedMessage, Overtaken, RelayMessage, StandInAnswer,
 import { lookUp, placeOf } from './stand-in-place.ts';
 import type { Named, Place } from './stand-in-place.ts';
 import { decodeRecord, moreOf } from './stand-in-record.ts';
-import type { StandInRecord } from './stand-in-record.ts';
+import type { Owed, StandInRecord } from './stand-in-record.ts';
 import { afterCompletion, asCompleted, withoutDeposit } from './stand-in-told.ts';
 
 export function applyNoted(head: StandInHead, records: Records, { id, token, entry, takenBack, heard }: NotedMessage, nowMs: number, journal: Journal): Result {
@@ -78,7 +78,7 @@ export function applyRelay(head: StandInHead, records: Records, { id, done }: Re
     moves: done.takes.filter(({ guardId }) => !isDeposit(guardId)).map((move) => ({ ...move, floor: noFloor })), puts: [...found.heard], names: [],
   };
   if (done.pin !== undefined) state.card = { ...state.card, pinTries: done.pin === 'wrong' ? state.card.pinTries + 1 : 0 };
-  const isTaken = record !== undefined && found.own !== undefined && relayRecord(state, done, record, found.own);
+  const isTaken = record !== undefined && found.own !== undefined && relayRecord(state, done, record, found.own, nowMs);
   const { completed, taken } = found;
   if (completed?.record !== undefined) {
     const deposit = isTaken ? completed.record.more?.deposit : undefined;
@@ -146,10 +146,10 @@ function knownAt(records: Records, keys: readonly string[]): Named {
 }
 
 /** @returns whether the deposit is held for it now */
-function relayRecord(state: Relayed, done: Done, record: StandInRecord, { at, record: earlier, moved }: NonNullable<Found['own']>): boolean {
+function relayRecord(state: Relayed, done: Done, record: StandInRecord, { at, record: earlier, moved }: NonNullable<Found['own']>, nowMs: number): boolean {
   const { counters } = done;
   if (earlier !== undefined && earlier.id !== '' && earlier.id !== record.id && earlier.phase === 'ended' && (isApproval(earlier.reason) || !isApproval(record.reason))) {
-    relaySecond(state, record, at, earlier);
+    relaySecond(state, done, record, at, earlier, nowMs);
     return false;
   }
   state.puts.push(...moved);
@@ -172,21 +172,33 @@ function relayRecord(state: Relayed, done: Done, record: StandInRecord, { at, re
   state.puts.push([at, {
     ...record, isReversed: record.isReversed || wasReversed, telling: earlier?.telling === 'done' && earlier.id === record.id ? 'done' : record.telling,
     // What takes back the one that was sent before stays owed.
-    more: moreOf({ ...record.more, deposit: held.deposit, namesToo: isSecond ? bothNames(record, earlier) : (record.more?.namesToo ?? earlier?.more?.namesToo), owed: record.more?.owed ?? (isSecond ? earlier.more?.owed : undefined), heard: record.more?.heard ?? (isSecond ? undefined : earlier?.more?.heard), knownBefore: undefined }),
+    more: moreOf({ ...record.more, deposit: held.deposit, namesToo: isSecond ? bothNames(record, earlier) : (record.more?.namesToo ?? earlier?.more?.namesToo), owed: record.more?.owed ?? (isSecond && earlier.more?.owed?.text !== done.back ? earlier.more?.owed : undefined), heard: record.more?.heard ?? (isSecond ? undefined : earlier?.more?.heard), knownBefore: undefined }),
   }]);
   return held.deposit !== undefined;
 }
 
 /**
  * It was decided twice, under two ids: here, and where this was not known. What stands is what was here first, and is counted once; the
- * issuer takes the second one back, at once where it was told of it, or with a reversal.
+ * issuer takes the second one back: at once where it was told of it, and where it was asked, when that is due.
  */
-function relaySecond(state: Relayed, record: StandInRecord, at: string, earlier: StandInRecord): void {
+function relaySecond(state: Relayed, { back }: Done, record: StandInRecord, at: string, earlier: StandInRecord, nowMs: number): void {
   // What it took of the outage's caps is as little counted twice.
   state.moves.splice(0);
-  if (!isApproval(record.reason)) return;
-  if (record.by === 'standin' && record.sent === undefined && record.advised !== undefined) state.names.push(record.advised);
-  else state.puts.push([at, { ...earlier, more: moreOf({ ...earlier.more, namesToo: bothNames(earlier, record) }) }]);
+  const isAsked = record.phase === 'asked';
+  if (!isAsked && !isApproval(record.reason)) {
+    // The issuer said no: nothing is to be taken back.
+    if (back !== undefined && earlier.more?.owed?.text === back) state.puts.push([at, { ...earlier, more: moreOf({ ...earlier.more, owed: undefined }) }]);
+    return;
+  }
+  if (!isAsked && record.by === 'standin' && record.advised !== undefined) {
+    state.names.push(record.advised);
+    return;
+  }
+  const text = isAsked ? record.more?.owed?.text : back;
+  const { owed } = earlier.more ?? {};
+  const isFree = text !== undefined && (owed === undefined || owed.text === text);
+  const due: Owed | undefined = isFree ? { dueAtMs: isAsked ? (record.more?.owed?.dueAtMs ?? nowMs) : nowMs, text, isOthers: true } : owed;
+  state.puts.push([at, { ...earlier, more: moreOf({ ...earlier.more, owed: due, namesToo: bothNames(earlier, record) }) }]);
 }
 
 /** All names that the issuer may know it by, but for the first's own. */

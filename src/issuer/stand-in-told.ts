@@ -89,7 +89,7 @@ export function applyTold(head: StandInHead, records: Records, told: ToldMessage
     card, known, puts, fresh: freshOf(records, found.at), takes: moves, alias: message.class === 'reversal' || asked !== undefined ? undefined : aliasFor(key, message),
     done: {
       key, record, entry: entryText(entryOf(message, nowMs, by, response, [], flagged, originalId), moves), counters: rules.counters, takes: [], pin: hasRightPin ? 'right' : undefined,
-      hostApproved: approval, completes: takes ? completesOf(message) : undefined, isUndone: asked?.counted !== undefined && counted === undefined,
+      back: by === 'issuer' ? asked?.more?.owed?.text : undefined, hostApproved: approval, completes: takes ? completesOf(message) : undefined, isUndone: asked?.counted !== undefined && counted === undefined,
       ...(message.class !== 'reversal' || message.fault !== undefined || looked === undefined ? {} : { original: { keys: originalKeysOf(message), alias: message.original === undefined ? aliasOf(message) : undefined, leftMinor: message.actualMinor ?? 0, unknown: tombstone(message) } }),
     },
   }, { kind: 'answered', record, note: undefined, decision: undefined }, journal);

@@ -197,6 +197,7 @@ export class HostDesk {
   #lookUp(arrival: HostArrival, unknown: () => void, finish: Done): void {
     this.#submit(arrival, { ...this.#about(arrival), kind: 'look' }, arrival.deadlineMs, (outcome) => {
       if (outcome.kind === 'decided' && (outcome.answer.kind === 'answered' || outcome.answer.kind === 'asked')) this.#found(arrival, outcome.answer, finish);
+      else if (arrival.message.repeat && (outcome.kind !== 'decided' || this.#options.book.isApart)) finish({ kind: 'silence', why: 'whether it was decided before is not known' });
       else unknown();
     });
   }
@@ -267,7 +268,7 @@ export class HostDesk {
       else if (record.more?.proposal !== undefined) this.#stand(arrival, record.sent, record.id, finish);
       else this.#unanswered(arrival, 'timeout', record.sent, record.id, finish);
     } else if (elapsed() + lookAgainMs >= arrival.deadlineMs) finish({ kind: 'silence', why: 'the issuer is being asked by another switch' });
-    else after(lookAgainMs, () => this.#lookUp(arrival, () => finish(bySwitch(arrival, '9109')), finish));
+    else after(lookAgainMs, () => this.#lookUp(arrival, () => finish({ kind: 'silence', why: 'what another switch makes of it is not known' }), finish));
   }
 
   #answered(arrival: HostArrival, result: HostResult, finish: Done): void {

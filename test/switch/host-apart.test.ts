@@ -9,8 +9,9 @@ import type { CommitItem, CommitResult, PartitionEpoch } from '../../src/store/s
 import { FaultyStore } from '../fault/faulty-store.ts';
 import { demoKeyFile, openHsm } from '../keys/fixture.ts';
 import { until } from './fixture.ts';
-import { buys, code, hostPan, issuerComes, reverses, silent, startHostSwitch, stopHosts } from './hosts.ts';
+import { buys, code, hostPan, issuerComes, newFolder, reverses, silent, startHostSwitch, stopHosts } from './hosts.ts';
 import type { HostSwitch } from './hosts.ts';
+import { lookForDue, writesGo } from './troubles.ts';
 
 afterEach(stopHosts);
 
@@ -79,6 +80,24 @@ test('a repeat of what another switch may have begun is neither sent nor decided
   expect(second.types()).toEqual(['0100']);
 });
 
+test('a repeat whose issuer and store are away is not declined where nobody stands in: another switch may have its approval', async () => {
+  const store = new FaultyStore(newStore(), undefined);
+  const hsm = openHsm(demoKeyFile());
+  const issuer = { mode: 'host' };
+  const [one, two] = [await startHostSwitch({ store, hsm, issuer }), await startHostSwitch({ store, hsm, issuer })];
+  await issuerComes(one);
+  const [shop, other] = [await one.call(), await two.call()];
+  expect(code(await shop.ask(buys(shop, 1, plain)))).toBe('0110 00');
+  store.fail({ nth: 1, kind: 'before', persistent: true, on: 'all' });
+  other.send(buys(other, 1, plain, '101'));
+  await until(() => two.drops.length === 1, 'it is not answered');
+  // What is new is declined.
+  expect(code(await other.ask(buys(other, 2, plain)))).toBe('0110 91');
+  store.heal();
+  await together(two);
+  expect(code(await other.ask(buys(other, 1, plain, '101')))).toBe('0110 00');
+});
+
 test('what another switch approved is taken back at the issuer where it is reversed here while the store is away', async () => {
   const store = new FaultyStore(newStore(), undefined);
   const hsm = openHsm(demoKeyFile());
@@ -143,6 +162,44 @@ test('what the issuer approved twice under one trace, by two switches that could
   await two.delivered();
   expect(second.types()).toEqual(['0100', '0420', '0420']);
   expect(second.host.exposureMinor(hostPan)).toBe(0);
+});
+
+test.for([true, false])('what the issuer was asked by a switch that the store is away for, and was approved at another, is taken back without a reversal (it dies before the answer: %s)', async (dies) => {
+  const inner = newStore();
+  const hsm = openHsm(demoKeyFile());
+  const store = new FaultyStore(inner, undefined);
+  const folder = newFolder();
+  const one = await startHostSwitch({ store, hsm, folder, name: 'one' });
+  let aheadMs = 0;
+  const two = await startHostSwitch({ store: inner, hsm, name: 'two', now: () => Date.now() + aheadMs });
+  const named: (string | undefined)[] = [];
+  writesGo(two, async (write, advice) => {
+    if (advice.content.what === 'decision') named.push(advice.content.replaces?.stan);
+    return await write(advice);
+  });
+  const [first, second] = [await issuerComes(one, dies ? [{ match: { mti: 'x100' }, do: 'drop' }] : []), await issuerComes(two)];
+  const [shop, other] = [await one.call(), await two.call()];
+  store.fail({ nth: 1, kind: 'before', persistent: true, on: 'all' });
+  if (dies) {
+    shop.send(buys(shop, 1, plain));
+    await until(() => first.types().length === 1, 'it is in flight');
+    writesGo(one, async () => await new Promise(() => undefined));
+    await one.stop();
+  } else expect(code(await shop.ask(buys(shop, 1, plain)))).toBe('0110 00');
+  expect(code(await other.ask(buys(other, 1, plain, '101')))).toBe('0110 00');
+  store.heal();
+  const again = dies ? await startHostSwitch({ store, hsm, folder, name: 'one' }) : one;
+  await together(again);
+  aheadMs = 60_000;
+  await lookForDue(two, () => Date.now() + aheadMs);
+  await lookForDue(two, () => Date.now() + aheadMs);
+  await two.delivered();
+  const [asked] = first.messages();
+  expect(named).toEqual([asked?.stan]);
+  // The acquirer's own reversal takes back what stands.
+  expect(code(await other.ask(reverses(other, 2, 1, plain)))).toBe('0430 00');
+  await two.delivered();
+  expect(named.slice(1).toSorted()).toEqual([asked?.stan, second.messages()[0]?.stan].toSorted());
 });
 
 test('what the issuer took back while the store is away is held of the deposit no longer when it is back', async () => {
