@@ -40,7 +40,7 @@ export const bookFixtures: Readonly<Record<'embedded' | 'server', () => Promise<
   server: async () => {
     const server: PostgresServer = await startPostgres();
     let count = 0;
-    const place = async (): Promise<BookOptions> => ({ databaseUrl: await server.database(`book_${(count += 1)}`), connectTimeoutMs: 2_000 });
+    const place = async (): Promise<BookOptions> => ({ databaseUrl: await server.database(`book_${(count += 1)}`), connectTimeoutMs: 30_000 });
     return fixture(place, place, () => server.remove());
   },
 };

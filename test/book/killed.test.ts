@@ -81,7 +81,7 @@ describe.each(['embedded', 'server'] as const)('a drain into the %s book', (kind
 
 test('PostgreSQL that stops and starts amid the drain holds it up and costs nothing', async () => {
   const server = await startPostgres();
-  const book = await openBook({ databaseUrl: server.url, connectTimeoutMs: 1_000 });
+  const book = await openBook({ databaseUrl: server.url, connectTimeoutMs: 30_000 });
   await migrate(book);
   const store = new MemoryStore({ partitions: 2, now: Date.now });
   const life = accountLife('outage', 600);
