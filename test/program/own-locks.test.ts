@@ -163,6 +163,7 @@ describe('orders that are refused', () => {
   let program: ProgramProcess;
   beforeAll(async () => {
     program = await startProgram(emptyFolder(), { LOCUM_OPERATOR_TOKEN: operatorToken });
+    await eventually(async () => (await command(program, ['locks', '--json'])).code === 0, 'the switch hears its operators');
   });
 
   test.for<[words: string, code: number, sentence: string]>([

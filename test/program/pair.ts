@@ -75,7 +75,9 @@ export async function command(program: ProgramProcess, words: readonly string[])
 
 /** The switch's negative list. */
 export async function listed(program: ProgramProcess): Promise<readonly ListedShown[]> {
-  return JSON.parse((await command(program, ['locks', '--json'])).out) as readonly ListedShown[];
+  const { code, out, err } = await command(program, ['locks', '--json']);
+  if (code !== 0) throw new Error(err);
+  return JSON.parse(out) as readonly ListedShown[];
 }
 
 let stan = 0;
