@@ -26,12 +26,17 @@ import type { LoadOptions, LoadResult } from './load.ts';
 import { startProgram, threadSeconds } from './program.ts';
 
 export interface DoorFigures {
-  /** Answers a second. */
-  readonly reads: { readonly bare: number; readonly balance: number };
+  readonly reads: { readonly bare: ReadFigures; readonly balance: ReadFigures };
   /** A second: cards made, and RSA-2048 private key operations of one core. */
   readonly cards: { readonly made: number; readonly rsa: number; readonly refused: number; readonly processorUs: CardProcessorUs };
   /** Of purchases over TCP at half of what the program can do: alone, and beside reads and new cards. Microseconds. */
   readonly purchases: { readonly perSecond: number; readonly aloneP99Us: number; readonly besideP99Us: number };
+}
+
+export interface ReadFigures {
+  readonly perSecond: number;
+  /** Processor time of one, of whoever answers and whoever asks, which other work on the machine changes less than the rate. Microseconds; 0 where the system does not tell. */
+  readonly processorUs: { readonly answered: number; readonly asked: number };
 }
 
 /** Processor time of one card, which other work on the machine changes little; of the RSA operation alone as well. Microseconds. */
@@ -52,16 +57,23 @@ const callersAtOnce = 16;
 const makersAtOnce = 64;
 const noRate = { LOCUM_DOORS_USER_RATE: '1000000', LOCUM_DOORS_PARTNER_RATE: '1000000', LOCUM_DOORS_STRANGER_RATE: '1000000' };
 
-async function read(url: string, headers: Readonly<Record<string, string>>, { warmUpS, durationS }: Time): Promise<number> {
+/** @param pid of the process that answers */
+async function read(url: string, headers: Readonly<Record<string, string>>, { warmUpS, durationS }: Time, pid: number): Promise<ReadFigures> {
   const options = { url, connections: callersAtOnce, headers: { ...headers } };
   await autocannon({ ...options, duration: warmUpS });
-  const { requests, non2xx, errors, duration } = await autocannon({ ...options, duration: durationS });
+  const [before, callerBefore] = [secondsOf(pid), process.cpuUsage()];
+  const { requests: { total }, non2xx, errors, duration } = await autocannon({ ...options, duration: durationS });
+  const { user, system } = process.cpuUsage(callerBefore);
   if (non2xx + errors > 0) throw new Error(`of the reads ${non2xx} were refused and ${errors} lost`);
-  return requests.total / duration;
+  return { perSecond: total / duration, processorUs: { answered: ((secondsOf(pid) - before) * 1e6) / total, asked: (user + system) / total } };
+}
+
+function secondsOf(pid: number): number {
+  return [...threadSeconds(pid).values()].reduce((sum, seconds) => sum + seconds, 0);
 }
 
 /** The same answer by the same schema, of a fastify that does nothing else. */
-async function readBare({ url, balanceId, token }: Callers, time: Time): Promise<number> {
+async function readBare({ url, balanceId, token }: Callers, time: Time): Promise<ReadFigures> {
   const openApi = JSON.parse(readFileSync(new URL('../docs/openapi.json', import.meta.url), 'utf8')) as OpenApi;
   const schema = openApi.paths['/customers/me/balances/{balanceId}']?.get.responses['200'].content['application/json'].schema;
   const answer: unknown = await (await fetch(`${url}/customers/me/balances/${balanceId}`, { headers: { authorization: `Bearer ${token}` } })).json();
@@ -70,7 +82,7 @@ async function readBare({ url, balanceId, token }: Callers, time: Time): Promise
   try {
     child.stdin.end(JSON.stringify({ schema, answer }));
     const [port] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
-    return await read(`http://127.0.0.1:${port}/`, {}, time);
+    return await read(`http://127.0.0.1:${port}/`, {}, time, child.pid ?? 0);
   } finally {
     child.kill('SIGKILL');
     await ended;
@@ -135,7 +147,7 @@ export async function measureDoors(time: Time): Promise<DoorFigures> {
   try {
     const callers = await makeCallers(program, folder);
     const { url, balanceId, token } = callers;
-    const readBalance = async (during: Time): Promise<number> => await read(`${url}/customers/me/balances/${balanceId}`, { authorization: `Bearer ${token}` }, during);
+    const readBalance = async (during: Time): Promise<ReadFigures> => await read(`${url}/customers/me/balances/${balanceId}`, { authorization: `Bearer ${token}` }, during, program.pid);
     const balance = await readBalance(time);
     const bare = await readBare(callers, time);
     await makeCardsFor(callers, time.warmUpS);
@@ -156,7 +168,9 @@ export async function measureDoors(time: Time): Promise<DoorFigures> {
 
 export async function benchDoors(isQuick: boolean, tell: (line: string) => void): Promise<void> {
   const { reads, cards, purchases: paid } = await measureDoors(isQuick ? { warmUpS: 1, durationS: 1 } : { warmUpS: 3, durationS: 5 });
-  tell(`a balance read: ${Math.round(reads.balance)}/s, ${(reads.balance / reads.bare).toFixed(2)} of a bare route with its schema (${Math.round(reads.bare)}/s)`);
+  const { balance, bare } = reads;
+  tell(`a balance read: ${Math.round(balance.perSecond)}/s, ${(balance.perSecond / bare.perSecond).toFixed(2)} of a bare route with its schema (${Math.round(bare.perSecond)}/s)`);
+  if (balance.processorUs.answered > 0) tell(`  processor time of a read: ${balance.processorUs.answered.toFixed(1)} µs in the program, ${balance.processorUs.asked.toFixed(1)} µs in the caller; of the bare route ${bare.processorUs.answered.toFixed(1)} and ${bare.processorUs.asked.toFixed(1)} µs`);
   tell(`a card made over an encrypted call: ${Math.round(cards.made)}/s, ${(cards.made / cards.rsa).toFixed(2)} of RSA-2048 private key operations on one core (${Math.round(cards.rsa)}/s), ${cards.refused} refused`);
   tellProcessor(cards.processorUs, tell);
   tell(`purchases at ${paid.perSecond}/s: p99 ${(paid.aloneP99Us / 1_000).toFixed(1)} ms alone, ${(paid.besideP99Us / 1_000).toFixed(1)} ms beside reads and new cards (${(paid.besideP99Us / paid.aloneP99Us).toFixed(2)})`);
