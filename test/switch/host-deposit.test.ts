@@ -135,7 +135,7 @@ test('repeats, in flight, later, and at another switch, take of it once', async 
   const store = new MemoryStore({ partitions: 1, now: () => Date.now() });
   const one = await withDeposit(10_000, { store, hsm });
   const other = await withDeposit(0, { store, hsm });
-  await issuerComes(one, [{ match: { mti: '100' }, do: 'late', ms: 150 }]);
+  await issuerComes(one, [{ match: { mti: '100' }, do: 'late', ms: 1_000 }]);
   await issuerComes(other);
   const [shop, elsewhere] = [await one.call(), await other.call()];
   shop.send(buys(shop, 1));
@@ -166,7 +166,7 @@ test('a reversal gives back all, one in parts what each part says, and a repeat 
 
 test('a reversal that comes while the issuer is asked gives back once, whatever the issuer answers', async () => {
   const at = await withDeposit(10_000);
-  const issuer = await issuerComes(at, [{ match: { mti: '100' }, do: 'late', ms: 200 }]);
+  const issuer = await issuerComes(at, [{ match: { mti: '100' }, do: 'late', ms: 2_000 }]);
   const shop = await at.call();
   shop.send(buys(shop, 1));
   await until(() => issuer.host.exposureMinor(hostPan) > 0, 'the issuer has the request');
@@ -304,7 +304,7 @@ test('a deposit over several partitions is spent to the last cent, by cards of a
 test('while the store is away nobody can tell what is left: nothing is sent or approved, and what was on its way stays held', async () => {
   const store = new FaultyStore(new MemoryStore({ partitions: 1, now: () => Date.now() }), undefined);
   const at = await withDeposit(10_000, { store, issuer: { ...silent, switches: 2 } });
-  const issuer = await issuerComes(at, [{ match: { mti: '100', amountMinor: 1_100 }, do: 'late', ms: 200 }, { match: { mti: '100', amountMinor: 1_000 }, do: 'drop' }]);
+  const issuer = await issuerComes(at, [{ match: { mti: '100', amountMinor: 1_100 }, do: 'late', ms: 700 }, { match: { mti: '100', amountMinor: 1_000 }, do: 'drop' }]);
   const shop = await at.call();
   expect(code(await shop.ask(buys(shop, 1)))).toBe('0110 00');
   shop.send(buys(shop, 2, { 4: '000000001100' }));

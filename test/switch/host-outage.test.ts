@@ -75,7 +75,7 @@ test('what an outage has counted is forgotten ninety days after its last transac
 
 test('a change of the issuer’s row leaves what is in flight to its answer, and what comes after goes its new way', async () => {
   const at = await startHostSwitch();
-  const issuer = await issuerComes(at, [{ match: { mti: '100', times: 1 }, do: 'late', ms: 200 }]);
+  const issuer = await issuerComes(at, [{ match: { mti: '100', times: 1 }, do: 'late', ms: 1_000 }]);
   const shop = await at.call();
   shop.send(buys(shop, 1, { 37: undefined }));
   await until(() => issuer.types().length === 1, 'it is in flight');

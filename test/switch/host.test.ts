@@ -98,7 +98,7 @@ test('a PIN that cannot be brought under the issuer’s key is declined, and not
 
 test('a repeat in flight joins, one that comes later is answered as before, and the issuer gets one request', async () => {
   const at = await startHostSwitch();
-  const issuer = await issuerComes(at, always({ do: 'late', ms: 150 }));
+  const issuer = await issuerComes(at, always({ do: 'late', ms: 1_000 }));
   const shop = await at.call();
   shop.send(buys(shop, 1));
   shop.send(buys(shop, 1));
@@ -120,7 +120,7 @@ async function pair(issuer: Readonly<Record<string, unknown>> = {}): Promise<[Ho
 /** The stations of both have one name: what an acquirer sends to the one it may send to the other. */
 test('what one switch has asked or answered, the other does not ask again', async () => {
   const [one, other] = await pair();
-  const first = await issuerComes(one, always({ do: 'late', ms: 200 }));
+  const first = await issuerComes(one, always({ do: 'late', ms: 1_000 }));
   const second = await issuerComes(other);
   const [shop, elsewhere] = [await one.call(), await other.call()];
   shop.send(buys(shop, 1));
