@@ -5,16 +5,19 @@
  *   a.<id>  the advice, due at its place in the order; when it has its end, with the end, and kept for tracing only
  *   d.<id>  how far its delivery has come; absent: it was never sent
  *
+ * They are in a store of this node's, and some beside the decisions that they tell of, where these are on this node too: what `draft` makes
+ * is put there in the step that makes the decision. Each stays where it was written first.
+ *
  * The place is a number of our own and not a time, so that no jump of a clock can change the order. That an advice may have
  * been sent is on disk before it is sent. Invariants: what `write` called durable is found again at every start until its end
  * is on disk; what it called failed is not. What is in memory beside it is order and counts, not contents.
  */
 import { assert } from '../base/assert.ts';
 import type { Deadline, Deadlines } from '../base/deadlines.ts';
-import { calling } from '../store/calling.ts';
-import type { CommitItem, PartitionEpoch, RecordPut, Store } from '../store/store.ts';
+import type { OwnChange } from '../store/decide.ts';
+import type { CommitItem, OwnRecords, RecordPut } from '../store/store.ts';
+import { adviceId, AdvicePlace, advicePut, markId } from './advice-place.ts';
 import { AdviceQueue, type Backlog, type Entry, type QueuedAdvice } from './advice-queue.ts';
-import { AdviceWriter } from './advice-writer.ts';
 import {
   decodeAdvice, decodeMark, encodeAdvice, encodeMark, unsent, withEnd, type Advice, type AdviceEnd, type DeliveryMark,
 } from './advice.ts';
@@ -27,7 +30,9 @@ export interface AdviceFileEvents {
 
 export interface AdviceFileOptions {
   /** With one partition; the one who opened it closes it, after the file. */
-  readonly store: Store;
+  readonly store: OwnRecords;
+  /** Where decisions are, if that is this node's store alone: advices that `draft` made are there. It is not closed before the file. */
+  readonly beside?: OwnRecords | undefined;
   /** Unix ms: for people and for how long ends are kept; nothing is ordered by it. */
   readonly now: () => number;
   /** Runs at the end of this turn of the event loop. */
@@ -64,8 +69,6 @@ export interface BegunAdvice {
 }
 
 const dayMs = 86_400_000;
-const idsPerRead = 512;
-const dueMost = 100_000_000;
 const writeAttempts = 3;
 const retryMs = 250;
 
@@ -75,12 +78,11 @@ const textsMax = 4_096;
 const waitingMax = 1_024;
 
 export class AdviceFile {
-  readonly #store: Store;
-  readonly #at: PartitionEpoch;
   readonly #options: AdviceFileOptions;
   readonly #keepMs: number;
   readonly #advicesMax: number;
-  readonly #writer: AdviceWriter;
+  readonly #main: AdvicePlace;
+  readonly #beside: AdvicePlace | undefined;
   readonly #queues = new Map<string, AdviceQueue>();
   readonly #listeners = new Map<string, () => void>();
   readonly #retries = new Set<{ readonly deadline: Deadline; readonly go: () => void }>();
@@ -88,19 +90,16 @@ export class AdviceFile {
   readonly #doubts = new Set<string>();
   readonly #texts: Entry[] = [];
   #textNext = 0;
-  readonly #reads: Read[] = [];
   #sequence = 0;
   #count = 0;
   #isClosed = false;
 
-  private constructor(options: AdviceFileOptions, at: PartitionEpoch) {
-    assert(options.store.partitions === 1, 'an advice file has one order, and so one partition');
+  private constructor(options: AdviceFileOptions, main: AdvicePlace, beside: AdvicePlace | undefined) {
     this.#options = options;
-    this.#store = options.store;
-    this.#at = at;
+    this.#main = main;
+    this.#beside = beside;
     this.#keepMs = (options.keepDays ?? 14) * dayMs;
     this.#advicesMax = options.advicesMax ?? 2_000_000;
-    this.#writer = new AdviceWriter(options.store, at, options.atTurnEnd);
   }
 
   /**
@@ -109,8 +108,16 @@ export class AdviceFile {
    * @throws AdviceFormError where a newer program wrote the file; what the store throws
    */
   static async open(options: AdviceFileOptions): Promise<AdviceFile> {
-    const [epoch = 1] = await options.store.epochs();
-    const file = new AdviceFile(options, { partition: 0, epoch });
+    const { store, beside, atTurnEnd, events } = options;
+    const care = {
+      atTurnEnd, isClosed: () => file.#isClosed,
+      again: async (error: Error) => {
+        events.trouble(error);
+        await file.#pause();
+      },
+    };
+    const main = await AdvicePlace.open({ store, ...care });
+    const file: AdviceFile = new AdviceFile(options, main, beside === undefined ? undefined : await AdvicePlace.open({ store: beside, ...care }));
     await file.#recover();
     return file;
   }
@@ -144,6 +151,33 @@ export class AdviceFile {
   }
 
   /**
+   * An advice for a decision that is committed to the store beside: it is on disk with that, and waits here from then on. What is never
+   * committed leaves nothing behind. @returns undefined where there is no such store, or no advice is taken now
+   */
+  draft(advice: Advice): OwnChange | undefined {
+    if (this.#beside === undefined || this.#isClosed || this.#count >= this.#advicesMax) return undefined;
+    this.#sequence += 1;
+    const entry = entryOf(advice, this.#sequence, undefined, this.#beside);
+    const text = encodeAdvice(advice);
+    entry.text = text;
+    return {
+      puts: [advicePut(advice.id, text, entry.sequence)],
+      durable: () => {
+        this.#count += 1;
+        this.#enter(entry);
+      },
+    };
+  }
+
+  /** The same as `write` for what may be on disk already with the decision that it tells of. */
+  async writeAgain(advice: Advice, mayHaveBeenSent = false): Promise<WriteOutcome> {
+    const text = await this.#beside?.read(advice.id);
+    if (text === undefined) return await this.write(advice, mayHaveBeenSent);
+    this.#adopt(advice.id, text, this.#beside!);
+    return 'durable';
+  }
+
+  /**
    * Comes back when it is on disk, or cannot be. An id that was written before is durable, and is not queued again.
    * @param mayHaveBeenSent by another switch: it goes out as a repeat
    */
@@ -154,20 +188,20 @@ export class AdviceFile {
     this.#sequence += 1;
     this.#count += 1;
     const mark = mayHaveBeenSent ? { ...unsent, attempts: 1 } : undefined;
-    const entry = entryOf(advice, this.#sequence, mark);
+    const entry = entryOf(advice, this.#sequence, mark, this.#main);
     entry.text = text;
     const recordId = adviceId(id);
-    const item = itemOf([{ id: recordId, value: text, dueAtMs: entry.sequence }, ...(mark === undefined ? [] : [{ id: markId(id), value: encodeMark(mark) }])], [recordId]);
+    const item = itemOf([advicePut(id, text, entry.sequence), ...(mark === undefined ? [] : [{ id: markId(id), value: encodeMark(mark) }])], [recordId]);
     let isInDoubt = false;
     for (let attempt = 0; attempt < writeAttempts; attempt += 1) {
-      const outcome = await this.#writer.change(id, item);
+      const outcome = await this.#main.change(id, item);
       if (outcome.kind === 'committed') {
         this.#enter(entry);
         return 'durable';
       }
       if (outcome.kind === 'duplicate') {
         this.#count -= 1;
-        this.#adopt(id, outcome.records.get(recordId) ?? text);
+        this.#adopt(id, outcome.records.get(recordId) ?? text, this.#main);
         return 'durable';
       }
       assert(outcome.kind === 'unavailable' || outcome.kind === 'unknown', 'an advice has no head and moves no counter');
@@ -184,7 +218,7 @@ export class AdviceFile {
 
   /** The advice as it is on disk, waiting or with its end. */
   async find(id: string): Promise<FoundAdvice | undefined> {
-    const [text] = await this.#store.records(this.#at, [adviceId(id)]);
+    const text = await this.#main.find(id) ?? await this.#beside?.find(id);
     if (text === undefined) return undefined;
     return { ...decodeAdvice(text), queued: this.#entryOf(id) };
   }
@@ -232,7 +266,7 @@ export class AdviceFile {
     const { mark } = entry;
     const [isWritten, text] = await Promise.all([
       this.#mark(entry, { ...mark, attempts: mark.attempts + 1, lastAttemptAtMs: this.#options.now() }),
-      entry.text ?? this.#read(entry.id),
+      entry.text ?? entry.place.read(entry.id),
     ]);
     if (entry.ending !== undefined) await entry.ending;
     assert(text !== undefined || this.#isClosed, 'what waits is on record');
@@ -278,19 +312,14 @@ export class AdviceFile {
   }
 
   async #recover(): Promise<void> {
-    const due = await this.#store.due(this.#at, Infinity, dueMost);
-    for (let from = 0; from < due.length; from += idsPerRead) {
-      const page = due.slice(from, from + idsPerRead);
-      const ids = page.map((record) => record.id.slice(2));
-      const texts = await this.#store.records(this.#at, [...page.map((record) => record.id), ...ids.map(markId)]);
-      for (const [index, { dueAtMs: sequence }] of page.entries()) {
-        const text = texts[index];
-        const mark = texts[page.length + index];
-        assert(text !== undefined, 'what is due is on record');
-        this.#count += 1;
-        this.#sequence = sequence;
-        this.#queue(entryOf(decodeAdvice(text).advice, sequence, mark === undefined ? undefined : decodeMark(mark)));
-      }
+    const entries: Entry[] = [];
+    for (const place of [this.#main, ...(this.#beside === undefined ? [] : [this.#beside])]) {
+      await place.eachKept(({ sequence, text, mark }) => void entries.push(entryOf(decodeAdvice(text).advice, sequence, mark === undefined ? undefined : decodeMark(mark), place)));
+    }
+    for (const entry of entries.sort((one, other) => one.sequence - other.sequence)) {
+      this.#count += 1;
+      this.#sequence = entry.sequence;
+      this.#queue(entry);
     }
   }
 
@@ -329,13 +358,13 @@ export class AdviceFile {
   }
 
   /** Takes over what turned out to be on disk, if it still has to go out. */
-  #adopt(id: string, text: string): void {
+  #adopt(id: string, text: string, place: AdvicePlace): void {
     if (this.#entryOf(id) !== undefined) return;
     const { advice, end } = decodeAdvice(text);
     if (end !== undefined) return;
     this.#sequence += 1;
     this.#count += 1;
-    this.#queue(entryOf(advice, this.#sequence, undefined));
+    this.#queue(entryOf(advice, this.#sequence, undefined, place));
     this.#tell(advice.destination);
   }
 
@@ -350,13 +379,13 @@ export class AdviceFile {
   }
 
   async #writeEnd(entry: Entry, how: AdviceEnd['how'], by: string, why: string | undefined): Promise<boolean> {
-    const text = entry.text ?? await this.#read(entry.id);
+    const text = entry.text ?? await entry.place.read(entry.id);
     assert(text !== undefined || this.#isClosed, 'what waits is on record');
     if (text === undefined) return false;
     const atMs = this.#options.now();
     const value = withEnd(text, { how, atMs, by, ...(why === undefined ? {} : { why }), attempts: entry.mark.attempts });
     const item = itemOf([{ id: adviceId(entry.id), value, keepUntilMs: atMs + this.#keepMs }], [], [markId(entry.id)]);
-    if (!await this.#persist(entry.id, item)) return false;
+    if (!await this.#persist(entry, item)) return false;
     this.#queueOf(entry.destination).remove(entry);
     this.#count -= 1;
     return true;
@@ -373,13 +402,13 @@ export class AdviceFile {
   async #mark(entry: Entry, mark: DeliveryMark): Promise<boolean> {
     if (entry.ending !== undefined) return false;
     entry.mark = mark;
-    return await this.#persist(entry.id, itemOf([{ id: markId(entry.id), value: encodeMark(mark) }]));
+    return await this.#persist(entry, itemOf([{ id: markId(entry.id), value: encodeMark(mark) }]));
   }
 
   /** Until it is on disk. @returns false where the file was closed before */
-  async #persist(id: string, item: CommitItem): Promise<boolean> {
+  async #persist({ id, place }: Entry, item: CommitItem): Promise<boolean> {
     while (!this.#isClosed) {
-      const outcome = await this.#writer.change(id, item);
+      const outcome = await place.change(id, item);
       if (outcome.kind === 'committed') return true;
       assert(outcome.kind === 'unavailable' || outcome.kind === 'unknown', 'a change of an advice has no condition');
       this.#options.events.trouble(outcome.error);
@@ -388,34 +417,13 @@ export class AdviceFile {
     return false;
   }
 
-  /** Reads of one turn go together. @returns undefined where the file was closed before it could be read */
-  #read(id: string): Promise<string | undefined> {
-    return new Promise((resolve) => {
-      if (this.#reads.length === 0) this.#options.atTurnEnd(() => void this.#readAll(this.#reads.splice(0)));
-      this.#reads.push({ id, resolve });
-    });
-  }
-
-  async #readAll(reads: readonly Read[]): Promise<void> {
-    while (!this.#isClosed) {
-      const called = await calling(this.#store.records(this.#at, reads.map(({ id }) => adviceId(id))));
-      if ('answer' in called) {
-        for (const [index, { resolve }] of reads.entries()) resolve(called.answer[index]);
-        return;
-      }
-      this.#options.events.trouble(called.error);
-      await this.#pause();
-    }
-    for (const { resolve } of reads) resolve(undefined);
-  }
-
   async #resolveDoubts(): Promise<void> {
     await this.#pause();
     const ids = [...this.#doubts];
     this.#doubts.clear();
     for (const id of ids) {
-      const text = await this.#read(id);
-      if (text !== undefined) this.#adopt(id, text);
+      const text = await this.#main.read(id);
+      if (text !== undefined) this.#adopt(id, text, this.#main);
     }
   }
 
@@ -437,23 +445,10 @@ export class AdviceFile {
   }
 }
 
-interface Read {
-  readonly id: string;
-  readonly resolve: (text: string | undefined) => void;
-}
-
-function adviceId(id: string): string {
-  return `a.${id}`;
-}
-
-function markId(id: string): string {
-  return `d.${id}`;
-}
-
-function entryOf({ id, destination, cardKey, kind, createdAtMs }: Advice, sequence: number, mark: DeliveryMark | undefined): Entry {
+function entryOf({ id, destination, cardKey, kind, createdAtMs }: Advice, sequence: number, mark: DeliveryMark | undefined, place: AdvicePlace): Entry {
   return {
     id, destination, cardKey, kind, createdAtMs, sequence, state: mark?.isSetAside === true ? 'setAside' : 'waiting', mark: mark ?? unsent,
-    mayHaveBeenSent: mark !== undefined, text: undefined, ending: undefined, later: undefined,
+    mayHaveBeenSent: mark !== undefined, place, text: undefined, ending: undefined, later: undefined,
   };
 }
 

@@ -6,6 +6,7 @@
  * waiting until its end is on disk.
  */
 import { assert } from '../base/assert.ts';
+import type { AdvicePlace } from './advice-place.ts';
 import type { AdviceHead, DeliveryMark } from './advice.ts';
 
 /** An advice as the queue knows it. */
@@ -29,6 +30,8 @@ export interface Entry extends QueuedAdvice {
   state: 'waiting' | 'inFlight' | 'setAside';
   mark: DeliveryMark;
   mayHaveBeenSent: boolean;
+  /** The store that it is in. */
+  readonly place: AdvicePlace;
   /** As it is on disk; undefined: it has to be read. */
   text: string | undefined;
   /** Its end is being written. */
@@ -47,7 +50,7 @@ interface Lane {
 
 export class AdviceQueue {
   readonly #waiting = new Map<string, Entry>();
-  /** All that were added, in the order of the file; those that wait no more stay until they are at its front or half of it. */
+  /** All that were added, by sequence; those that wait no more stay until they are at its front or half of it. */
   #order: (Entry | undefined)[] = [];
   #front = 0;
   /** Those that were set aside, and wait again out of that order. */
@@ -103,8 +106,17 @@ export class AdviceQueue {
       this.#keepAside(entry);
       return;
     }
-    this.#order.push(entry);
+    this.#append(entry);
     this.#wait(entry);
+  }
+
+  /** Nearly always it is the last; of two commits under way the later may be known to be durable first. */
+  #append(entry: Entry): void {
+    const order = this.#order;
+    let at = order.length;
+    while (at > this.#front && (order[at - 1]?.sequence ?? 0) > entry.sequence) at -= 1;
+    if (at === order.length) order.push(entry);
+    else order.splice(at, 0, entry);
   }
 
   #wait(entry: Entry): void {

@@ -5,7 +5,7 @@
  * of it are made in the order in which they were asked for; each gets one outcome.
  */
 import { calling, troubleOf } from '../store/calling.ts';
-import type { CommitItem, CommitResult, PartitionEpoch, Store } from '../store/store.ts';
+import type { CommitItem, CommitResult, OwnRecords, PartitionEpoch } from '../store/store.ts';
 
 /** `unavailable`: nothing of it has happened. `unknown`: nobody can tell. */
 export type ChangeOutcome = CommitResult | { readonly kind: 'unavailable' | 'unknown'; readonly error: Error };
@@ -19,7 +19,7 @@ interface Change {
 const itemsPerCommitMax = 512;
 
 export class AdviceWriter {
-  readonly #store: Store;
+  readonly #store: OwnRecords;
   readonly #at: PartitionEpoch;
   readonly #atTurnEnd: (work: () => void) => void;
   readonly #busy = new Set<string>();
@@ -27,7 +27,7 @@ export class AdviceWriter {
   #commitsInFlight = 0;
   #isScheduled = false;
 
-  constructor(store: Store, at: PartitionEpoch, atTurnEnd: (work: () => void) => void) {
+  constructor(store: OwnRecords, at: PartitionEpoch, atTurnEnd: (work: () => void) => void) {
     this.#store = store;
     this.#at = at;
     this.#atTurnEnd = atTurnEnd;

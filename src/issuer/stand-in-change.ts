@@ -5,7 +5,7 @@ import type { CardMessage } from '../message/message.ts';
 import { isApproval } from '../message/reason.ts';
 import { encodeActivity } from '../standin/activity.ts';
 import type { Activity } from '../standin/activity.ts';
-import type { Applied } from '../store/decide.ts';
+import type { Applied, OwnChange } from '../store/decide.ts';
 import type { GuardMove, RecordPut } from '../store/store.ts';
 import { kept } from './guard-transfer.ts';
 import { entryOf } from './stand-in-entry.ts';
@@ -37,10 +37,11 @@ export interface Changing {
   readonly takes: readonly GuardMove[];
   /** By which it is found too. */
   readonly alias?: Done['alias'];
+  readonly own?: OwnChange | undefined;
   readonly done: Pick<Done, 'key' | 'record' | 'entry'> & Partial<Done>;
 }
 
-export function changed(head: StandInHead, token: string, nowMs: number, { card, known = head.known, puts, fresh, takes, alias, done }: Changing, answer: StandInAnswer, journal: Journal): Result {
+export function changed(head: StandInHead, token: string, nowMs: number, { card, known = head.known, puts, fresh, takes, alias, own, done }: Changing, answer: StandInAnswer, journal: Journal): Result {
   const keepUntilMs = nowMs + recordDays * dayMs;
   const whole: Done = { token, counters: [], takes, pin: undefined, seen: [], original: undefined, isUndone: false, alias, ...done };
   return {
@@ -51,7 +52,7 @@ export function changed(head: StandInHead, token: string, nowMs: number, { card,
         ...puts.map(([id, record]): RecordPut => ({ id, value: encodeRecord(record), keepUntilMs, dueAtMs: dueOf(record) })),
         ...(alias === undefined ? [] : [{ id: alias.id, value: alias.text, keepUntilMs }]),
       ],
-      deletes: [], once: fresh === undefined ? [] : [fresh], guard: undefined, guards: takes.map((move) => kept(move, nowMs)),
+      deletes: [], once: fresh === undefined ? [] : [fresh], guard: undefined, guards: takes.map((move) => kept(move, nowMs)), own,
     },
   };
 }

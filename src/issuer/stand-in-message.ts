@@ -9,6 +9,7 @@ import type { StandInCheck, StandInDecision, StandInFacts } from '../standin/dec
 import type { Exposure } from '../standin/exposure.ts';
 import type { Counter, StandInRules } from '../standin/rules.ts';
 import type { PushedBalance } from '../standin/shadow.ts';
+import type { OwnChange } from '../store/decide.ts';
 import type { GuardMove } from '../store/store.ts';
 import type { CardKnown, HostApproval } from './stand-in-known.ts';
 import type { When } from './stand-in-place.ts';
@@ -77,6 +78,8 @@ export interface StandInRequest extends OfCard {
   readonly follows: string | undefined;
   /** Of a proposal: what it names the issuer is to have heard of, whichever switch tells it. */
   readonly inOrder?: boolean;
+  /** What tells the issuer of the decision, for a store that puts it on this node's disk in the same step. Each call makes another. */
+  readonly tell?: ((record: StandInRecord) => OwnChange | undefined) | undefined;
 }
 
 /** A request, advice or reversal that needs no decision here: the issuer has answered it, or it is passed on whatever it says. */

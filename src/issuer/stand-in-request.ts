@@ -112,6 +112,7 @@ export function applyRequest(head: StandInHead, records: Records, whole: StandIn
   if (after !== undefined) puts.push([original!.key, after]);
   return changed(head, message.card.token, nowMs, {
     card: decision.state.card, known: knownAfter(head.known, request, decision), puts, fresh: freshOf(records, found.at), takes: moves, alias: found.asked === undefined ? aliasFor(key, message) : undefined,
+    own: proposes ? undefined : whole.tell?.(record),
     done: {
       key, record, entry, counters: rules.counters, pin: decision.pin === undefined ? undefined : decision.pin.outcome === 'wrong' ? 'wrong' : 'right',
       seen: decision.state.card.seen.filter((mark) => !head.card.seen.includes(mark)), completes: isApproved && !proposes ? completesOf(message) : undefined,

@@ -155,7 +155,7 @@ export class HostIssuers {
     const { dataDir, decide, deadlines, now, gate, log, notes, switchName, onStoreLost } = outside;
     const store = await SqliteStore.open({ file: join(dataDir, 'advices.sqlite'), partitions: 1, now, onLost: onStoreLost, bytesMax: outside.adviceBytesMax ?? adviceBytesMax });
     const advices = await AdviceFile.open({
-      store, now, atTurnEnd: decide.atTurnEnd, deadlines,
+      store, beside: decide.store.own, now, atTurnEnd: decide.atTurnEnd, deadlines,
       events: {
         trouble: (error) => {
           notes.happened('adviceFileTrouble', 'advices', error.message);

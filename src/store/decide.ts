@@ -24,7 +24,7 @@ import { LateFinder } from './late.ts';
 import { partitionOf } from './store.ts';
 import type { CommitResult, PartitionEpoch, Store } from './store.ts';
 
-export type { Applied, AppliedChange, ApplyFacts, Domain, Outcome } from './lane.ts';
+export type { Applied, AppliedChange, ApplyFacts, Domain, Outcome, OwnChange } from './lane.ts';
 
 /** Called synchronously; none may throw. */
 export interface DecideEvents {
@@ -280,6 +280,7 @@ export class Decider<Message, Account extends { readonly version: number }, Answ
       else lane.head = batch.account === undefined ? undefined : { account: batch.account };
       this.#lanes.keepRecords(lane, batch.changed);
       lane.singles = Math.max(0, lane.singles - taken.length);
+      for (const { durable } of batch.own) durable();
       for (const [index, pending] of taken.entries()) this.#finish(pending, { kind: 'decided', answer: answers[index] as Answer });
       this.#release(shard, lane);
       return;

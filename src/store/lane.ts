@@ -25,6 +25,14 @@ export interface AppliedChange<Account> {
   readonly guard: GuardMove | undefined;
   /** More of them. */
   readonly guards?: readonly GuardMove[];
+  /** Records of this node alone, in the same step; only where the store has a place for them. */
+  readonly own?: OwnChange | undefined;
+}
+
+export interface OwnChange {
+  readonly puts: readonly RecordPut[];
+  /** Is called once when they are durable, be it after the message's time; before another message of the account is applied. */
+  readonly durable: () => void;
 }
 
 export interface ApplyFacts {
@@ -118,6 +126,7 @@ export interface Batch<Message, Account, Answer> {
   readonly account: Account | undefined;
   /** Records as they are after the commit, beyond what the lane knows. */
   readonly changed: readonly (readonly [id: string, value: string | null])[];
+  readonly own: readonly OwnChange[];
   readonly item: CommitItem;
 }
 
@@ -267,6 +276,7 @@ class Draft<Message, Account extends { readonly version: number }, Answer> {
   #isChanged = false;
   readonly #entries: string[] = [];
   readonly #guards: GuardMove[] = [];
+  readonly #own: OwnChange[] = [];
 
   constructor(lane: Lane<Message, Account, Answer>, account: Account | undefined) {
     this.#lane = lane;
@@ -290,6 +300,7 @@ class Draft<Message, Account extends { readonly version: number }, Answer> {
     for (const id of change.deletes) this.#set(id, undefined);
     if (change.guard !== undefined) addGuard(this.#guards, change.guard);
     if (change.guards !== undefined) for (const guard of change.guards) addGuard(this.#guards, guard);
+    if (change.own !== undefined) this.#own.push(change.own);
   }
 
   /** Shows the next message what those before it change. Nearly all items have one message alone, and never come to that. */
@@ -324,9 +335,12 @@ class Draft<Message, Account extends { readonly version: number }, Answer> {
     const head = account === undefined || !this.hasHead ? undefined : {
       accountId, expectedVersion: this.#accountBefore?.version ?? 0, version: account.version, value: encode(account),
     };
+    const own = this.#own;
     return {
-      lane: this.#lane, taken: this.taken, answers: this.#answers, account, changed,
-      item: { head, puts, deletes, once: this.#once, entries: this.#entries, guards: this.#guards },
+      lane: this.#lane, taken: this.taken, answers: this.#answers, account, changed, own,
+      item: {
+        head, puts, deletes, once: this.#once, entries: this.#entries, guards: this.#guards, own: own.length < 2 ? own[0]?.puts : own.flatMap((each) => each.puts),
+      },
     };
   }
 

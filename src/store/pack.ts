@@ -3,13 +3,13 @@
  * and all its numbers, among them the strings' lengths (in UTF-16 units), in the order of the fields. Cloning the items
  * as objects costs the sender three times and the receiver forty times as much.
  *
- *   item     written, has head, [head], puts, [put…], deletes, [length…], once, [length…], entries, [length…], guards, [guard…]
+ *   item     flags, has head, [head], puts, [put…], deletes, [length…], once, [length…], entries, [length…], guards, [guard…], [own, [put…]]
  *   head     length of id, expected version, version, length of value
  *   put      length of id, length of value, keep until, due at   (-1: none)
  *   guard    length of id, delta, floor, or with a time -1 - length of id, delta, floor, keep until
  *
- * `written` is 0 as sent. The owner of the file sets it to 1 for the items that it committed, and puts the counter's new
- * value in the place of each delta, so that applying the row twice does no harm.
+ * `flags` is 2 where the item has records of this node alone, else 0. The owner of the file adds 1 for the items that it
+ * committed, and puts the counter's new value in the place of each delta, so that applying the row twice does no harm.
  */
 import type { CommitItem, GuardMove, HeadWrite, RecordPut } from './store.ts';
 
@@ -19,12 +19,14 @@ export interface PackedItems {
 }
 
 const none = -1;
+const writtenFlag = 1;
+const ownFlag = 2;
 
 export function pack(items: readonly CommitItem[]): PackedItems {
   const numbers: number[] = [];
   let text = '';
-  for (const { head, puts, deletes, once, entries, guards } of items) {
-    numbers.push(0);
+  for (const { head, puts, deletes, once, entries, guards, own } of items) {
+    numbers.push(own === undefined ? 0 : ownFlag);
     if (head === undefined) {
       numbers.push(0);
     } else {
@@ -32,12 +34,7 @@ export function pack(items: readonly CommitItem[]): PackedItems {
       text += head.accountId;
       text += head.value;
     }
-    numbers.push(puts.length);
-    for (const { id, value, keepUntilMs, dueAtMs } of puts) {
-      numbers.push(id.length, value.length, keepUntilMs ?? none, dueAtMs ?? none);
-      text += id;
-      text += value;
-    }
+    text += packPuts(numbers, puts);
     text += packStrings(numbers, deletes);
     text += packStrings(numbers, once);
     text += packStrings(numbers, entries);
@@ -47,8 +44,20 @@ export function pack(items: readonly CommitItem[]): PackedItems {
       else numbers.push(-1 - guardId.length, delta, floor, keepUntilMs);
       text += guardId;
     }
+    if (own !== undefined) text += packPuts(numbers, own);
   }
-  return { numbers: Float64Array.from(numbers), text };
+  return { numbers: new Float64Array(numbers), text };
+}
+
+function packPuts(numbers: number[], puts: readonly RecordPut[]): string {
+  numbers.push(puts.length);
+  let text = '';
+  for (const { id, value, keepUntilMs, dueAtMs } of puts) {
+    numbers.push(id.length, value.length, keepUntilMs ?? none, dueAtMs ?? none);
+    text += id;
+    text += value;
+  }
+  return text;
 }
 
 function packStrings(numbers: number[], strings: readonly string[]): string {
@@ -81,27 +90,26 @@ export class Unpacker {
 
   /** Has the owner marked the item that `next` returned last? */
   get written(): boolean {
-    return this.#numbers[this.#itemStart] === 1;
+    return ((this.#numbers[this.#itemStart] ?? 0) & writtenFlag) !== 0;
   }
 
   next(): CommitItem {
     this.#itemStart = this.#number;
-    this.#number += 1;
+    const hasOwn = (this.#take() & ownFlag) !== 0;
     const head = this.#take() === 1 ? this.#takeHead() : undefined;
-    const puts: RecordPut[] = [];
-    for (let count = this.#take(); count > 0; count -= 1) puts.push(this.#takePut());
+    const puts = this.#takePuts();
     const deletes = this.#takeStrings();
     const once = this.#takeStrings();
     const entries = this.#takeStrings();
     this.#guardsStart = this.#number;
     const guards: GuardMove[] = [];
     for (let count = this.#take(); count > 0; count -= 1) guards.push(this.#takeGuard());
-    return { head, puts, deletes, once, entries, guards };
+    return hasOwn ? { head, puts, deletes, once, entries, guards, own: this.#takePuts() } : { head, puts, deletes, once, entries, guards };
   }
 
   /** Marks the item that `next` returned last as written, with what its counters stand at afterwards. */
   markWritten(guardValues: readonly number[]): void {
-    this.#numbers[this.#itemStart] = 1;
+    this.#numbers[this.#itemStart] = (this.#numbers[this.#itemStart] ?? 0) | writtenFlag;
     let guard = this.#guardsStart + 1;
     for (const value of guardValues) {
       this.#numbers[guard + 1] = value;
@@ -127,6 +135,12 @@ export class Unpacker {
     const version = this.#take();
     const valueLength = this.#take();
     return { accountId: this.#takeText(idLength), expectedVersion, version, value: this.#takeText(valueLength) };
+  }
+
+  #takePuts(): RecordPut[] {
+    const puts: RecordPut[] = [];
+    for (let count = this.#take(); count > 0; count -= 1) puts.push(this.#takePut());
+    return puts;
   }
 
   #takePut(): RecordPut {

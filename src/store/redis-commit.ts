@@ -44,6 +44,7 @@ export function commitCall(scope: ScopeKeys, items: readonly CommitItem[]): Comm
   let values = '';
   let entryText = '';
   for (const item of items) {
+    assert(item.own === undefined, 'Redis has no place for records of one node alone');
     if (item.head === undefined) {
       shape.push(0);
     } else {

@@ -6,6 +6,8 @@
  * A turn is one transaction. Each commit call becomes one row, a chunk: that row is the commit, and the journal too. The
  * tables of heads and records follow in later turns (see `SqliteScope`); a file that was closed by a crash is brought
  * forward from its chunks when it is opened. A chunk goes when the tables have it and the journal is trimmed beyond it.
+ *
+ * Records of this node alone are a scope of their own. What an item of another scope puts there is in that item's chunk.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { assert } from '../base/assert.ts';
@@ -14,6 +16,7 @@ import { judge } from './judge.ts';
 import { Unpacker, type PackedItems } from './pack.ts';
 import { ScopeReads, SqliteScope } from './sqlite-scope.ts';
 import { TableWriter } from './sqlite-tables.ts';
+import { ownAt } from './sqlite-wire.ts';
 import { StoreFenced, type CommitResult, type JournalEntry, type PartitionEpoch } from './store.ts';
 
 const epochsMax = 1_000_000;
@@ -76,7 +79,7 @@ export class SqliteEngine {
 
   /** @returns the number of items where all were committed, each item's result where not */
   commit(at: PartitionEpoch, packed: PackedItems, nowMs: number): number | readonly CommitResult[] {
-    if (this.#epochs[at.partition] !== at.epoch) {
+    if (at.partition !== ownAt.partition && this.#epochs[at.partition] !== at.epoch) {
       throw new StoreFenced(`partition ${at.partition} is not at epoch ${at.epoch}`);
     }
     const scope = this.scope(at);
@@ -94,6 +97,9 @@ export class SqliteEngine {
       committedItems += 1;
       entries += item.entries.length;
       this.#changes += 1 + item.puts.length;
+      if (item.own === undefined) continue;
+      this.scope(ownAt).put(item.own);
+      this.#changes += item.own.length;
     }
     if (committedItems > 0) {
       this.#write();
@@ -187,7 +193,10 @@ export class SqliteEngine {
     for (const row of chunks.iterate(applied)) {
       this.#chunkLast = row['chunk'] as number;
       const scope = this.#scopeOf(row['scope'] as number);
-      for (const item of writtenItems(row)) scope.restore(item);
+      for (const item of writtenItems(row)) {
+        scope.restore(item);
+        if (item.own !== undefined) this.scope(ownAt).put(item.own);
+      }
     }
   }
 

@@ -47,6 +47,9 @@ const migrations: readonly string[] = [
   ALTER TABLE guard ADD COLUMN keep_until INTEGER;
   CREATE INDEX guard_kept ON guard (keep_until) WHERE keep_until IS NOT NULL;
   `,
+  `
+  -- Items of a chunk may carry records of this node alone (pack.ts), which a program that knows schema 2 cannot read.
+  `,
 ];
 
 /**

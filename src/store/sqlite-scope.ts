@@ -10,7 +10,7 @@
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { StoreView } from './judge.ts';
-import type { CommitItem, DueRecord, Head } from './store.ts';
+import type { CommitItem, DueRecord, Head, RecordPut } from './store.ts';
 
 export interface RecordChange {
   readonly value: string;
@@ -99,7 +99,7 @@ export class SqliteScope implements StoreView {
     if (item.head !== undefined) {
       fresh.heads.set(item.head.accountId, { version: item.head.version, value: item.head.value });
     }
-    for (const { id, value, keepUntilMs, dueAtMs } of item.puts) fresh.records.set(id, { value, keepUntilMs, dueAtMs });
+    this.put(item.puts);
     for (const id of item.deletes) fresh.records.set(id, undefined);
     if (item.guards.length === 0) return [];
     return item.guards.map(({ guardId, delta, keepUntilMs }) => {
@@ -108,6 +108,10 @@ export class SqliteScope implements StoreView {
       fresh.guards.set(guardId, { value, keepUntilMs: keepUntilMs ?? before?.keepUntilMs });
       return value;
     });
+  }
+
+  put(puts: readonly RecordPut[]): void {
+    for (const { id, value, keepUntilMs, dueAtMs } of puts) this.fresh.records.set(id, { value, keepUntilMs, dueAtMs });
   }
 
   /** Takes over an item of a chunk, in which each guard's delta has been replaced by where the guard stands. */

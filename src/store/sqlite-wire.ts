@@ -3,6 +3,9 @@ import type { MessagePort } from 'node:worker_threads';
 import type { PackedItems } from './pack.ts';
 import type { CommitResult, DueRecord, Head, JournalEntry, PartitionEpoch } from './store.ts';
 
+/** Where the records of this node alone are: beside the partitions, and always in the first epoch. */
+export const ownAt: PartitionEpoch = { partition: -1, epoch: 1 };
+
 export type SqliteRequest =
   | { readonly kind: 'commit'; readonly at: PartitionEpoch; readonly packed: PackedItems; readonly nowMs: number }
   | { readonly kind: 'heads'; readonly at: PartitionEpoch; readonly ids: readonly string[] }

@@ -9,6 +9,7 @@ import { HeadChanges } from './head-changes.ts';
 import { pack } from './pack.ts';
 import { generationChangesUsual } from './sqlite-tables.ts';
 import type { SqliteThreadData } from './sqlite-thread.ts';
+import { ownAt } from './sqlite-wire.ts';
 import type { SqliteAnswers, SqliteCall, SqliteFailureKind, SqliteOpened, SqliteReply, SqliteRequest } from './sqlite-wire.ts';
 import {
   StoreFenced,
@@ -20,6 +21,7 @@ import {
   type Durability,
   type Head,
   type JournalEntry,
+  type OwnRecords,
   type PartitionEpoch,
   type Store,
 } from './store.ts';
@@ -54,6 +56,14 @@ export class SqliteStore implements Store {
   readonly partitions: number;
   /** While the file's thread writes one, the next is decided; with one alone each would wait for the other in turn. */
   readonly commitsInFlightMax = 2;
+  readonly own: OwnRecords = {
+    partitions: 1,
+    commitsInFlightMax: 2,
+    epochs: () => Promise.resolve([ownAt.epoch]),
+    commit: async (_at, items) => await this.commit(ownAt, items),
+    records: async (_at, ids) => await this.records(ownAt, ids),
+    due: async (_at, nowMs, most) => await this.due(ownAt, nowMs, most),
+  };
   readonly #port: MessagePort;
   readonly #now: () => number;
   readonly #headChanges: HeadChanges;

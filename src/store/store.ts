@@ -6,8 +6,9 @@
  *   entry     what happened, appended to the partition's journal in the same step
  *   guard     a counter with a floor that many accounts share, moved in the same step
  *   due       when a record wants to be looked at again (an open hold that expires)
+ *   own       records of this node alone, which an item puts in the same step where the engine is this node's too
  *
- * A commit touches one partition. Each of its items is all or nothing; items do not depend on each other. Heads, records and
+ * A commit touches one partition, and this node's own records. Each of its items is all or nothing; items do not depend on each other. Heads, records and
  * entries are opaque strings to every engine: it compares and writes, it never calculates, except that it adds to guards.
  *
  * An engine promises: when `commit` says `committed`, the item survives what the engine's own head comment names. When it
@@ -67,6 +68,8 @@ export interface CommitItem {
   /** Appended to the journal in this order. */
   readonly entries: readonly string[];
   readonly guards: readonly GuardMove[];
+  /** Records of this node alone, in the same step: for an engine that has a place for them (`Store.own`). */
+  readonly own?: readonly RecordPut[] | undefined;
 }
 
 /**
@@ -179,8 +182,14 @@ export interface Store {
 
   durability(): Promise<Durability>;
 
+  /** Where the records are that an item may put beside its partition's (`CommitItem.own`); undefined: other nodes use the engine too, or may. */
+  readonly own?: OwnRecords | undefined;
+
   close(): Promise<void>;
 }
+
+/** Records of this node alone: one partition of an epoch that never ends. */
+export type OwnRecords = Pick<Store, 'partitions' | 'commitsInFlightMax' | 'epochs' | 'commit' | 'records' | 'due'>;
 
 /** Negative where journal sequence `a` comes before `b`, positive where after, 0 where they are the same. */
 export function compareSequence(a: string, b: string): number {

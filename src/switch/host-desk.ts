@@ -348,14 +348,17 @@ export class HostDesk {
       return;
     }
     const own = host.reserveTrace();
+    // With the decision, where nobody else has to hear that it is told, and nothing else has to be told with it.
+    const told = sent === undefined && !this.#options.hasOthers ? this.#telling.besideDecision(arrival) : undefined;
     arrival.verified((message) => {
       const request: StandInMessage = {
-        ...this.#about(arrival), message, kind: 'request', sent, advised: referenceOf(arrival, own), follows, owed: this.#owed(arrival, sent), deposit: depositOrder(arrival),
+        ...this.#about(arrival), message, kind: 'request', sent, advised: referenceOf(arrival, own), follows, owed: this.#owed(arrival, sent), deposit: depositOrder(arrival), tell: told?.tell,
         facts: standInFacts(arrival, message, why, isAvailable, isAvailable || why === 'issuersOption' ? 0 : this.#outage.id),
       };
       this.#submit(arrival, request, arrival.deadlineMs, (outcome) => {
         if (outcome.kind === 'unresolved') finish({ kind: 'silence', why: 'whether it was decided is not known' });
         else if (outcome.kind === 'unavailable') finish(bySwitch(arrival, '9109'));
+        else if (outcome.answer.kind === 'answered' && told?.isDurable === true) this.#answer(arrival, outcome.answer.record, outcome.answer.note, finish);
         else if (outcome.answer.kind === 'answered') void this.#fromRecord(arrival, outcome.answer.record, outcome.answer.note, finish);
         else if (outcome.answer.kind === 'forward') this.#ask(arrival, false, finish);
         else this.#found(arrival, outcome.answer, finish);
@@ -380,7 +383,6 @@ export class HostDesk {
 
   /** What was decided is answered once the issuer is sure to be told; of a repeat too, as nobody may have come so far before. */
   async #fromRecord(arrival: HostArrival, record: StandInRecord, note: 'repeat' | 'duplicate' | undefined, finish: Done): Promise<void> {
-    const { reason, approvalCode, amount, by, why } = record;
     if (record.telling === 'due' && note !== 'duplicate' && !record.isReversed) {
       const written = await this.#tell(arrival, record, this.#telling.decision(arrival, record), note);
       // Of a repeat, another may have written it, and answered.
@@ -394,7 +396,11 @@ export class HostDesk {
         return;
       }
     }
-    const response: Response = { reason, approvalCode, amount, billing: undefined, balance: undefined, field: arrival.meaning.fault?.field };
+    this.#answer(arrival, record, note, finish);
+  }
+
+  #answer({ meaning }: HostArrival, { reason, approvalCode, amount, by, why }: StandInRecord, note: 'repeat' | 'duplicate' | undefined, finish: Done): void {
+    const response: Response = { reason, approvalCode, amount, billing: undefined, balance: undefined, field: meaning.fault?.field };
     finish({ kind: 'answer', response, responder: by === 'standin' || by === 'issuer' ? by : 'switch', note, standInReason: why });
   }
 
@@ -446,8 +452,7 @@ export class HostDesk {
 
   /** Other switches hear that it is on this node's disk, and none of them tells it again; nor does whoever looks for what is owed. This node's file knows it by its id. */
   async #tell(arrival: HostArrival, record: StandInRecord, advices: readonly Advice[], note: 'repeat' | 'duplicate' | undefined): Promise<'durable' | 'failed' | 'unknown'> {
-    // Of a repeat, another switch may have it on its disk, and died before anybody heard of that.
-    const written = await this.#telling.keep(advices, note === 'repeat' && this.#options.hasOthers);
+    const written = await this.#telling.keep(advices, { isRepeat: note === 'repeat', hasOthers: this.#options.hasOthers });
     if (written !== 'durable' || !(this.#options.hasOthers || record.sent !== undefined || arrival.meaning.class === 'reversal')) return written;
     this.#underWay.begin();
     this.#submit(arrival, { ...this.#about(arrival), kind: 'kept', id: `${record.id}-kept` }, this.#options.elapsed() + recordMs, () => this.#underWay.end());

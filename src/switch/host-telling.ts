@@ -3,12 +3,13 @@
  * and kept on this node's disk until it has them. Refuses nothing; says whether they are on disk.
  */
 import { assert } from '../base/assert.ts';
-import type { AdviceFile } from '../advice/advice-file.ts';
+import type { AdviceFile, WriteOutcome } from '../advice/advice-file.ts';
 import { decodeAdvice, encodeAdvice } from '../advice/advice.ts';
 import type { Advice, DecisionContent } from '../advice/advice.ts';
 import { adviceContent, reversalContent } from '../dialect/forward-advice.ts';
 import type { HostIssuer } from '../host/host-issuer.ts';
 import type { OwnTrace } from '../host/host.ts';
+import type { StandInRequest } from '../issuer/stand-in-message.ts';
 import type { Owed, RecordMore, StandInRecord } from '../issuer/stand-in-record.ts';
 import type { CardVault } from '../keys/hsm.ts';
 import type { SentReference } from '../message/advice.ts';
@@ -24,6 +25,12 @@ export interface HostTellingOptions {
   readonly vault: CardVault;
   /** Unix ms. */
   readonly now: () => number;
+}
+
+/** The advice of a decision on its way to the disk together with that. */
+interface BesideDecision {
+  isDurable: boolean;
+  readonly tell: NonNullable<StandInRequest['tell']>;
 }
 
 export class HostTelling {
@@ -42,6 +49,25 @@ export class HostTelling {
     const content = this.#content(arrival, id, ownOf(record), { reason, approvalCode, approved }, why, replaces ?? names, more?.pin);
     const advice = this.#advice(arrival, id, arrival.meaning.class, content);
     return sent !== undefined && replaces === undefined ? [this.reversal(arrival, sent, why === 'issuersOption' ? 'timeout' : why, id), advice] : [advice];
+  }
+
+  /** What tells of a decision that is not made yet, for the store that makes it to put on disk with it. Of nothing else that the issuer would have to be told with it. */
+  besideDecision(arrival: HostArrival): BesideDecision {
+    const { advices } = this.#options;
+    const beside: BesideDecision = {
+      isDurable: false,
+      tell: (record) => {
+        const [advice] = this.decision(arrival, record);
+        const draft = advices.draft(advice!);
+        if (draft === undefined) return undefined;
+        const durable = (): void => {
+          draft.durable();
+          beside.isDurable = true;
+        };
+        return { puts: draft.puts, durable };
+      },
+    };
+    return beside;
   }
 
   /** Of a request that the issuer may have got, and that has come to nothing. @param id of what became of it instead */
@@ -100,11 +126,13 @@ export class HostTelling {
   }
 
   /** In one turn, so that nothing else comes between them. `durable`: all are on disk; `failed`: the last is not, and never will be. */
-  async keep(advices: readonly Advice[], mayHaveBeenSent = false): Promise<'durable' | 'failed' | 'unknown'> {
+  async keep(advices: readonly Advice[], { isRepeat, hasOthers }: { readonly isRepeat: boolean; readonly hasOthers: boolean } = { isRepeat: false, hasOthers: false }): Promise<'durable' | 'failed' | 'unknown'> {
     const file = this.#options.advices;
+    // Of a repeat, another switch may have it on its disk, and died before anybody heard of that; or this one has, with the decision.
+    const write = async (advice: Advice): Promise<WriteOutcome> => await (isRepeat ? file.writeAgain(advice, hasOthers) : file.write(advice));
     const [only] = advices;
-    if (advices.length === 1 && only !== undefined) return await file.write(only, mayHaveBeenSent);
-    const outcomes = await Promise.all(advices.map(async (advice) => await file.write(advice, mayHaveBeenSent)));
+    if (advices.length === 1 && only !== undefined) return await write(only);
+    const outcomes = await Promise.all(advices.map(write));
     if (outcomes.every((outcome) => outcome === 'durable')) return 'durable';
     return outcomes.at(-1) === 'failed' ? 'failed' : 'unknown';
   }

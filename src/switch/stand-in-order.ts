@@ -17,9 +17,9 @@ export function away(why: StandInReason): StandInOrder {
   return { why, isAvailable: false };
 }
 
-/** The same for a ledger that counts apart: it has its share of each limit, and cannot tell what is left of a deposit. */
+/** The same for a ledger that counts apart: it has its share of each limit, cannot tell what is left of a deposit, and keeps no advices. */
 export function apartFrom(message: StandInMessage, switches: number): StandInMessage {
   if (!('deposit' in message) && message.kind !== 'request') return message;
   const deposit = message.deposit === undefined ? undefined : { ...message.deposit, isOutOfReach: true };
-  return message.kind === 'request' ? { ...message, deposit, facts: { ...message.facts, switchesSharing: switches } } : { ...message, deposit };
+  return message.kind === 'request' ? { ...message, deposit, tell: undefined, facts: { ...message.facts, switchesSharing: switches } } : { ...message, deposit };
 }

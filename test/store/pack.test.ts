@@ -17,6 +17,7 @@ const anyItem: fc.Arbitrary<CommitItem> = fc.record({
   once: fc.array(text, { maxLength: 3 }),
   entries: fc.array(text, { maxLength: 3 }),
   guards: fc.array(fc.record({ guardId: text, delta: fc.maxSafeInteger(), floor: fc.maxSafeInteger(), keepUntilMs: time }), { maxLength: 3 }),
+  own: fc.option(fc.array(fc.record({ id: text, value: text, keepUntilMs: time, dueAtMs: time }), { maxLength: 3 }), { nil: undefined }),
 });
 
 describe('a packed commit call', () => {
@@ -37,7 +38,7 @@ describe('a packed commit call', () => {
 
   it('remembers which items were written, and where their guards stood then', () => {
     const guards = [{ guardId: 'g3', delta: 3, floor: 0, keepUntilMs: 1_000 }, { guardId: 'g4', delta: 4, floor: 0 }];
-    const packed = pack([item({ guards }), item({ entries: ['e'] }), item({ guards, entries: ['f'] })]);
+    const packed = pack([item({ guards }), item({ entries: ['e'] }), item({ guards, entries: ['f'], own: [{ id: 'o', value: 'of this node' }] })]);
     const writer = new Unpacker(packed);
     writer.next();
     writer.next();

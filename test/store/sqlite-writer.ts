@@ -1,6 +1,6 @@
 /**
  * A process that a test kills: commits to the store file named by its first argument without an end, and prints a line for
- * each call that was acknowledged. Each call raises three accounts by one, with a record and two journal entries for each.
+ * each call that was acknowledged. Each call raises three accounts by one, with a record, one of this node alone and two journal entries for each.
  */
 import { SqliteStore } from '../../src/store/sqlite.ts';
 import type { CommitItem } from '../../src/store/store.ts';
@@ -29,6 +29,7 @@ async function write(): Promise<void> {
         deletes: [],
         entries: [`first ${id}`, `second ${id}`],
         guards: [{ guardId: 'g', delta: 1, floor: 0 }],
+        own: [{ id: `own ${id}`, value: accountId, dueAtMs: round + 1 }],
       };
     });
     await store.commit(at, items);

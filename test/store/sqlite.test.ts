@@ -54,6 +54,23 @@ describe('the SQLite store', () => {
     await third.close();
   });
 
+  it('puts records of this node alone with their item, or not at all, and keeps them apart from every partition', async () => {
+    const store = await open();
+    const put = (value: string) => ({ own: [{ id: 'o', value, dueAtMs: 7 }] });
+    expect(await store.commit(at, [item({ head: head('a', 0), ...put('first') })])).toEqual([{ kind: 'committed' }]);
+    expect(await store.commit(at, [item({ head: head('a', 0), ...put('second') })])).toMatchObject([{ kind: 'conflict' }]);
+    expect(await store.own.records(at, ['o'])).toEqual(['first']);
+    expect(await store.records(at, ['o'])).toEqual([undefined]);
+    expect([await store.due(at, 10, 10), await store.own.due(at, 10, 10)]).toEqual([[], [{ id: 'o', dueAtMs: 7 }]]);
+    await store.own.commit(at, [item({ puts: [{ id: 'o', value: 'ended' }] })]);
+    await store.close();
+    const again = await open();
+    expect(await again.own.records(at, ['o'])).toEqual(['ended']);
+    expect(await again.own.due(at, 10, 10)).toEqual([]);
+    expect((await again.heads(at, ['a']))[0]?.version).toBe(1);
+    await again.close();
+  });
+
   it('says so when the folder does not exist', async () => {
     await expect(open({ file: join(folder, 'none', 'store.db') })).rejects.toThrow(StoreUnavailable);
   });
@@ -194,13 +211,14 @@ async function killAfter(file: string, run: string, acknowledgements: number): P
   return rounds;
 }
 
-async function expectWholeCalls(store: Store, acknowledged: readonly string[]): Promise<void> {
+async function expectWholeCalls(store: SqliteStore, acknowledged: readonly string[]): Promise<void> {
   const entries = (await store.tail(at, undefined, 1_000_000)).map(({ value }) => value);
   const heads = await store.heads(at, ['a', 'b', 'c']);
   const calls = entries.length / 6;
   expect(heads.map((found) => found?.version)).toEqual([calls, calls, calls]);
   expect(await store.guards(at, ['g'])).toEqual([calls * 3]);
   expect(await store.due(at, 1_000_000, 1_000_000)).toHaveLength(calls * 3);
+  expect(await store.own.due(at, 1_000_000, 1_000_000)).toHaveLength(calls * 3);
   const present = new Set(entries);
   for (const id of acknowledged) {
     for (const accountId of ['a', 'b', 'c']) expect(present.has(`second ${id}.${accountId}`)).toBe(true);
@@ -208,6 +226,7 @@ async function expectWholeCalls(store: Store, acknowledged: readonly string[]): 
   const ids = entries.filter((entry) => entry.startsWith('first ')).map((entry) => entry.slice(6));
   const records = await store.records(at, ids);
   expect(records.every((value) => value !== undefined)).toBe(true);
+  expect(await store.own.records(at, ids.map((id) => `own ${id}`))).toEqual(ids.map((id) => id.slice(-1)));
 }
 
 /** Raises one account with a journal entry of four kilobytes each time, at most 5,000 times. */
