@@ -9,14 +9,15 @@
 import { assert } from '../base/assert.ts';
 import type { Counter, Span } from './rules.ts';
 
-/** Count and amount by scope. A scope that counts one currency is `scope/840`. */
-export type Used = Readonly<Record<string, readonly [count: number, amountMinor: number]>>;
+type Used = readonly [count: number, amountMinor: number];
 
-export interface Window {
-  /** Days or months since 1970, the outage's id, or the part of a rolling window. They only rise. */
-  readonly at: number;
-  readonly used: Used;
-}
+/**
+ * Which window it is (days or months since 1970, the outage's id, or the part of a rolling window; they only rise), and behind it a scope with its
+ * count and amount for each that was used. A scope that counts one currency is `scope/840`. It is the list that the store keeps: a card has several,
+ * and so many cards are known that objects would take most of what is copied for them.
+ */
+export type Window = Readonly<Counts>;
+type Counts = [at: number, ...used: (string | number)[]];
 
 /** The last hours, in parts of a twelfth; those in which nothing was approved are left away. The last is the latest. */
 export interface Rolling {
@@ -56,7 +57,7 @@ const rollingMax = 6;
 const parts = 12;
 const hourMs = 3_600_000;
 
-const noWindow: Window = { at: 0, used: {} };
+const noWindow: Window = [0];
 
 export const newActivity: Activity = { pinTries: 0, seen: [], day: noWindow, month: noWindow, outage: noWindow, rolling: [] };
 
@@ -67,11 +68,11 @@ export function scopeId(scope: string, currency: string | undefined): string {
 /** Which window is the current one. One that is ahead belongs to a switch whose clock is ahead: it stays the current one. */
 export function windowAt(activity: Activity, span: Span, moment: Moment): number {
   switch (span) {
-    case 'day': return Math.max(moment.day, activity.day.at);
-    case 'month': return Math.max(moment.month, activity.month.at);
-    case 'outage': return Math.max(moment.outageId, activity.outage.at);
+    case 'day': return Math.max(moment.day, activity.day[0]);
+    case 'month': return Math.max(moment.month, activity.month[0]);
+    case 'outage': return Math.max(moment.outageId, activity.outage[0]);
     default: {
-      const latest = rollingOf(activity, span)?.parts.at(-1)?.at ?? 0;
+      const latest = rollingOf(activity, span)?.parts.at(-1)?.[0] ?? 0;
       return Math.max(Math.floor((moment.nowMs * parts) / (span * hourMs)), latest);
     }
   }
@@ -80,12 +81,12 @@ export function windowAt(activity: Activity, span: Span, moment: Moment): number
 /** What was used of a scope in the window that is current. */
 export function usedOf(activity: Activity, span: Span, scope: string, moment: Moment): readonly [count: number, amountMinor: number] {
   const at = windowAt(activity, span, moment);
-  if (typeof span !== 'number') return activity[span].at === at ? (activity[span].used[scope] ?? nothing) : nothing;
+  if (typeof span !== 'number') return activity[span][0] === at ? usedIn(activity[span], scope) : nothing;
   let count = 0;
   let amountMinor = 0;
   for (const part of rollingOf(activity, span)?.parts ?? []) {
-    if (part.at < at - parts) continue;
-    const [partCount, partMinor] = part.used[scope] ?? nothing;
+    if (part[0] < at - parts) continue;
+    const [partCount, partMinor] = usedIn(part, scope);
     count += partCount;
     amountMinor += partMinor;
   }
@@ -93,6 +94,25 @@ export function usedOf(activity: Activity, span: Span, scope: string, moment: Mo
 }
 
 const nothing = [0, 0] as const;
+/** Places of a scope in a window: its name, count and amount. */
+const placesEach = 3;
+
+/** What a window counts of a scope. */
+export function usedIn(window: Window, scope: string): Used {
+  const at = placeIn(window, scope);
+  return at < 0 ? nothing : [window[at + 1] as number, window[at + 2] as number];
+}
+
+/** -1: it is not in it. */
+function placeIn(window: Window, scope: string): number {
+  for (let at = 1; at < window.length; at += placesEach) if (window[at] === scope) return at;
+  return -1;
+}
+
+/** Scopes in which something was used. */
+export function scopesIn(window: Window): number {
+  return (window.length - 1) / placesEach;
+}
 
 function rollingOf({ rolling }: Activity, hours: number): Rolling | undefined {
   return rolling.find((candidate) => candidate.hours === hours);
@@ -116,29 +136,39 @@ export function move(activity: Activity, moves: readonly Move[], counters: reado
 }
 
 function moveWindow(current: Window, span: Span, at: number, scope: string, count: number, amountMinor: number, counters: readonly Counter[]): Window {
-  if (at < current.at) return current;
-  const used = at > current.at ? {} : current.used;
-  const [countBefore, amountBefore] = used[scope] ?? nothing;
-  const counted = Math.max(0, countBefore + count);
-  const countedMinor = Math.max(0, amountBefore + amountMinor);
-  const after: Record<string, readonly [number, number]> = { ...used, [scope]: [counted, countedMinor] };
-  if (counted === 0 && countedMinor === 0) Reflect.deleteProperty(after, scope);
-  return { at, used: used[scope] === undefined ? bounded(after, span, counters) : after };
+  if (at < current[0]) return current;
+  const isNext = at > current[0];
+  const before: Window = isNext ? [at] : current;
+  const place = placeIn(before, scope);
+  const counted = Math.max(0, (place < 0 ? 0 : before[place + 1] as number) + count);
+  const countedMinor = Math.max(0, (place < 0 ? 0 : before[place + 2] as number) + amountMinor);
+  if (counted === 0 && countedMinor === 0) return place < 0 ? before : before.toSpliced(place, placesEach) as Counts;
+  if (isNext) return [at, scope, counted, countedMinor];
+  // A list that was spread and then grown would keep room for many more.
+  if (place < 0) return bounded(before.concat([scope, counted, countedMinor]) as Counts, span, counters);
+  const after: Counts = [...before];
+  after[place + 1] = counted;
+  after[place + 2] = countedMinor;
+  return after;
 }
 
-function bounded(used: Used, span: Span, counters: readonly Counter[]): Used {
-  if (Object.keys(used).length <= scopesMax) return used;
-  return Object.fromEntries(Object.entries(used).filter(([id]) => counters.some((counter) => counter.span === span && scopeId(counter.scope, counter.currency) === id)));
+function bounded(window: Window, span: Span, counters: readonly Counter[]): Window {
+  if (scopesIn(window) <= scopesMax) return window;
+  const kept: Counts = [window[0]];
+  for (let at = 1; at < window.length; at += placesEach) {
+    if (counters.some((counter) => counter.span === span && scopeId(counter.scope, counter.currency) === window[at])) kept.push(window[at]!, window[at + 1]!, window[at + 2]!);
+  }
+  return kept;
 }
 
 function moveRolling(rolling: readonly Rolling[], hours: number, at: number, scope: string, count: number, amountMinor: number, counters: readonly Counter[]): readonly Rolling[] {
   const before = rolling.find((candidate) => candidate.hours === hours)?.parts ?? [];
-  const latest = Math.max(at, before.at(-1)?.at ?? 0);
-  const kept = before.filter((part) => part.at >= latest - parts && part.at !== at);
+  const latest = Math.max(at, before.at(-1)?.[0] ?? 0);
+  const kept = before.filter((part) => part[0] >= latest - parts && part[0] !== at);
   if (at >= latest - parts) {
-    const part = moveWindow(before.find((candidate) => candidate.at === at) ?? { at, used: {} }, hours, at, scope, count, amountMinor, counters);
-    if (Object.keys(part.used).length > 0) kept.push(part);
-    kept.sort((a, b) => a.at - b.at);
+    const part = moveWindow(before.find((candidate) => candidate[0] === at) ?? [at], hours, at, scope, count, amountMinor, counters);
+    if (scopesIn(part) > 0) kept.push(part);
+    kept.sort((a, b) => a[0] - b[0]);
   }
   const others = rolling.filter((candidate) => candidate.hours !== hours);
   const all = kept.length === 0 ? others : [...others, { hours, parts: kept }];
@@ -165,14 +195,10 @@ export function withoutTries(activity: Activity, tries: number): Activity {
   return { ...activity, pinTries: Math.max(0, activity.pinTries - tries) };
 }
 
-type StoredWindow = [at: number, ...used: (string | number)[]];
-type StoredActivity = [form: 1, pinTries: number, seen: readonly string[], day: StoredWindow, month: StoredWindow, outage: StoredWindow, ...rolling: [hours: number, ...parts: StoredWindow[]][]];
+type StoredActivity = [form: 1, pinTries: number, seen: readonly string[], day: Window, month: Window, outage: Window, ...rolling: [hours: number, ...parts: Window[]][]];
 
 export function encodeActivity({ pinTries, seen, day, month, outage, rolling }: Activity): string {
-  const stored: StoredActivity = [
-    1, pinTries, seen, storeWindow(day), storeWindow(month), storeWindow(outage),
-    ...rolling.map(({ hours, parts: kept }): [number, ...StoredWindow[]] => [hours, ...kept.map(storeWindow)]),
-  ];
+  const stored: StoredActivity = [1, pinTries, seen, day, month, outage, ...rolling.map(({ hours, parts: kept }): [number, ...Window[]] => [hours, ...kept])];
   return JSON.stringify(stored);
 }
 
@@ -180,20 +206,5 @@ export function encodeActivity({ pinTries, seen, day, month, outage, rolling }: 
 export function decodeActivity(text: string): Activity {
   const [form, pinTries, seen, day, month, outage, ...rolling] = JSON.parse(text) as StoredActivity;
   assert(form === 1, 'an activity is in a form that this program knows');
-  return {
-    pinTries, seen, day: loadWindow(day), month: loadWindow(month), outage: loadWindow(outage),
-    rolling: rolling.map(([hours, ...kept]) => ({ hours, parts: kept.map(loadWindow) })),
-  };
-}
-
-function storeWindow({ at, used }: Window): StoredWindow {
-  const stored: StoredWindow = [at];
-  for (const scope of Object.keys(used)) stored.push(scope, used[scope]![0], used[scope]![1]);
-  return stored;
-}
-
-function loadWindow([at, ...flat]: StoredWindow): Window {
-  const used: Record<string, [number, number]> = {};
-  for (let index = 0; index < flat.length; index += 3) used[flat[index] as string] = [flat[index + 1] as number, flat[index + 2] as number];
-  return { at, used };
+  return { pinTries, seen, day, month, outage, rolling: rolling.map(([hours, ...kept]) => ({ hours, parts: kept })) };
 }

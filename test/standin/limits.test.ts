@@ -4,7 +4,7 @@ import { countIssuerApproval, standIn } from '../../src/standin/engine.ts';
 import { giveBack, settle } from '../../src/standin/counted.ts';
 import type { Limit } from '../../src/standin/rules.ts';
 import { newExposure } from '../../src/standin/exposure.ts';
-import { newActivity } from '../../src/standin/activity.ts';
+import { newActivity, scopesIn, usedIn } from '../../src/standin/activity.ts';
 import { startMs } from '../account/fixture.ts';
 import type { MessageChange } from '../account/fixture.ts';
 import { available, decided, failed, newState, openRules, play, purchase, said, unavailable } from './fixture.ts';
@@ -135,7 +135,7 @@ describe('a cap on the outage', () => {
     expect(failed(standIn(state, rules, purchase(1), { ...unavailable, outageId: 0 }))).toBe('outageCap');
     expect(failed(standIn(state, rules, purchase(1), { ...unavailable, outageId: 6 }))).toBe('outageCap');
     const later = decided(standIn({ ...newState, issuer: { ...newExposure, outageId: 9, count: 2 } }, rules, purchase(1), unavailable)).state;
-    expect([later.issuer.count, later.issuer.outageId, later.account?.outageId, later.card.outage.at]).toEqual([3, 9, 9, 9]);
+    expect([later.issuer.count, later.issuer.outageId, later.account?.outageId, later.card.outage[0]]).toEqual([3, 9, 9, 9]);
     const issuer = { ...newExposure, outageId: 9, count: 4 };
     expect(failed(standIn({ ...state, issuer }, openRules({ outageCaps: { issuer: caps.issuer } }), purchase(1), unavailable))).toBe('outageCap');
   });
@@ -179,7 +179,7 @@ describe('giving back', () => {
     const { state, counted } = decided(standIn(newState, rules, purchase(70, dollars(80)), facts));
     const after = giveBack(state, counted!, 0, rules.counters);
     expect(said(standIn(after.state, rules, purchase(100, dollars(100)), facts))).toBe('approve 0000');
-    expect([after.state.issuer.amountMinor, after.state.issuer.count, after.state.account?.pendingMinor, after.state.partner?.pendingMinor, after.state.card.rolling, after.state.card.day.used]).toEqual([0, 0, 0, 0, [], {}]);
+    expect([after.state.issuer.amountMinor, after.state.issuer.count, after.state.account?.pendingMinor, after.state.partner?.pendingMinor, after.state.card.rolling, scopesIn(after.state.card.day)]).toEqual([0, 0, 0, 0, [], 0]);
     expect(giveBack(after.state, after.counted, 0, rules.counters).state).toEqual(after.state);
     expect(settle(after.state, after.counted).state.account?.pendingMinor).toBe(0);
   });
@@ -187,7 +187,8 @@ describe('giving back', () => {
   it('a part of one leaves the transaction counted, in each currency for its part', () => {
     const { state, counted } = decided(standIn(newState, rules, purchase(70, dollars(80)), facts));
     const after = giveBack(state, counted!, 21, rules.counters);
-    expect(after.state.card.day.used).toEqual({ overall: [1, 21], 'overall/840': [1, 19] });
+    expect(['overall', 'overall/840'].map((scope) => usedIn(after.state.card.day, scope))).toEqual([[1, 21], [1, 19]]);
+    expect(scopesIn(after.state.card.day)).toBe(2);
     expect([after.counted.leftMinor, after.state.account?.pendingMinor, after.state.issuer.amountMinor]).toEqual([21, 21, 21]);
     expect(giveBack(after.state, after.counted, 70, rules.counters).state).toEqual(after.state);
   });
@@ -196,22 +197,22 @@ describe('giving back', () => {
     const { state, counted } = decided(standIn(newState, rules, purchase(70), unavailable));
     const next = decided(standIn(state, rules, purchase(90), { ...unavailable, day: 20_001, outageId: 8, nowMs: startMs + 86_400_000 })).state;
     const after = giveBack(next, counted!, 0, rules.counters).state;
-    expect([after.card.day.used['overall'], after.card.outage.used['overall'], after.issuer.amountMinor, after.card.rolling]).toEqual([[1, 90], [1, 90], 90, next.card.rolling]);
-    expect(after.card.month.used['overall']).toEqual([1, 90]);
+    expect([usedIn(after.card.day, 'overall'), usedIn(after.card.outage, 'overall'), after.issuer.amountMinor, after.card.rolling]).toEqual([[1, 90], [1, 90], 90, next.card.rolling]);
+    expect(usedIn(after.card.month, 'overall')).toEqual([1, 90]);
   });
 
   it('a completion for less gives back the rest, of its authorization and of increments', () => {
     const open = limited({ scope: 'overall', period: 'day', amountMinorMax: 100, countMax: 1 });
     const held = decided(standIn(newState, open, purchase(50, { purpose: 'preauthorization' }), unavailable));
     const more = decided(standIn(held.state, open, purchase(30, { purpose: 'increment' }), { ...unavailable, originals: [held.counted!] }));
-    expect([more.reason, more.counted?.leftMinor, more.counted?.transactions, more.state.card.day.used['overall']]).toEqual(['0000', 30, 0, [1, 80]]);
+    expect([more.reason, more.counted?.leftMinor, more.counted?.transactions, usedIn(more.state.card.day, 'overall')]).toEqual(['0000', 30, 0, [1, 80]]);
     const originals = [held.counted!, more.counted!];
     expect(said(standIn(more.state, open, purchase(21, { purpose: 'increment' }), { ...unavailable, originals }))).toBe('decline 1021');
     expect(said(standIn(more.state, open, purchase(101, { purpose: 'completion' }), { ...unavailable, originals }))).toBe('decline 1021');
     const less = decided(standIn(more.state, open, purchase(60, { purpose: 'completion' }), { ...unavailable, originals }));
-    expect([less.reason, less.counted, less.originals?.map(({ leftMinor }) => leftMinor), less.state.card.day.used['overall']]).toEqual(['0000', undefined, [50, 10], [1, 60]]);
+    expect([less.reason, less.counted, less.originals?.map(({ leftMinor }) => leftMinor), usedIn(less.state.card.day, 'overall')]).toEqual(['0000', undefined, [50, 10], [1, 60]]);
     const excess = decided(standIn(more.state, open, purchase(95, { purpose: 'completion' }), { ...unavailable, originals }));
-    expect([excess.reason, excess.counted?.leftMinor, excess.counted?.transactions, excess.state.card.day.used['overall']]).toEqual(['0000', 15, 0, [1, 95]]);
+    expect([excess.reason, excess.counted?.leftMinor, excess.counted?.transactions, usedIn(excess.state.card.day, 'overall')]).toEqual(['0000', 15, 0, [1, 95]]);
   });
 });
 

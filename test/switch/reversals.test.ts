@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
-import { decodeActivity } from '../../src/standin/activity.ts';
+import { decodeActivity, usedIn } from '../../src/standin/activity.ts';
 import { until } from './fixture.ts';
 import type { Acquirer } from './fixture.ts';
 import { buys, code, hostPan, issuerComes, reverses, silent, startHostSwitch, stopHosts } from './hosts.ts';
@@ -244,7 +244,7 @@ async function countedMinor(at: HostSwitch): Promise<number> {
   const [head] = await at.store.heads({ partition: 0, epoch }, [`c:${at.hsm.cardToken(Pan.parse(hostPan)!)}`]);
   if (head === undefined) return 0;
   const [, , activity] = head.value.split('\n');
-  return decodeActivity(activity ?? '').day.used['overall']?.[1] ?? 0;
+  return usedIn(decodeActivity(activity ?? '').day, 'overall')[1];
 }
 
 test.for(cases)('reversed: $what', async ({ options = {}, rules = [], play, got, told, exposureMinor = 0, countedMinor: counted = 0 }) => {
