@@ -8,7 +8,7 @@ import { evolve, noEffects } from './account.ts';
 import type { Account } from './account.ts';
 import type { Change } from './change.ts';
 import type { DecidedChange, DecideFacts, Decision } from './decision.ts';
-import type { TransactionEntry } from './journal.ts';
+import type { Decider, TransactionEntry } from './journal.ts';
 
 /** What a message came to in the balance's currency, and at which rate. */
 export interface Converted extends Amount {
@@ -23,11 +23,13 @@ interface Written {
   readonly originalId: string | undefined;
   readonly flags: readonly string[];
   readonly converted?: Converted | undefined;
+  /** Absent: the account, or the switch where there is none. */
+  readonly by?: Decider;
 }
 
 /** The entry of a card message; without an account it has neither sequence nor effects. */
 export function transactionEntry(account: Account | undefined, change: Change | undefined, written: Written): TransactionEntry {
-  const { message, facts, response, checks, originalId, flags, converted } = written;
+  const { message, facts, response, checks, originalId, flags, converted, by = account === undefined ? 'switch' : 'account' } = written;
   const { trace, card, merchant } = message;
   return {
     kind: 'transaction', accountId: account?.id ?? '', sequence: account === undefined ? 0 : account.version + 1, id: message.id,
@@ -40,7 +42,7 @@ export function transactionEntry(account: Account | undefined, change: Change | 
     billing: converted === undefined ? message.billing : { amountMinor: converted.amountMinor, currency: converted.currency }, entryMode: message.entryMode,
     merchant: { category: merchant.category, id: merchant.id, name: merchant.name },
     reason: response.reason, approved: isApproval(response.reason), approvalCode: response.approvalCode,
-    decidedBy: account === undefined ? 'switch' : 'account', checks, originalId,
+    decidedBy: by, checks, originalId,
     flags: converted === undefined ? flags : [...flags, rateFlag(message, converted)],
   };
 }

@@ -7,7 +7,7 @@
  * that nobody has carry no account and no sequence.
  */
 import { assert } from '../base/assert.ts';
-import { checkNames } from '../message/message.ts';
+import { checkNames, standInCheckNames } from '../message/message.ts';
 import type { CheckName, CheckResult, EntryMode, MessageClass, MessageFunction, Purpose, Version } from '../message/message.ts';
 import type { Amount } from '../message/money.ts';
 import type { Reason } from '../message/reason.ts';
@@ -193,10 +193,13 @@ const checkNamesOfForm1: readonly CheckName[] = [
  */
 export function encodeEntry(entry: JournalEntry): string {
   const { effects } = entry;
-  if (entry.kind !== 'transaction') {
-    return JSON.stringify(effects.card === undefined ? entry : { ...entry, effects: { ...effects, card: storeEffect(effects.card) } });
-  }
-  const { hold, merchant } = entry;
+  if (entry.kind === 'transaction') return encodeRow(entry, entry.checks.map((check) => checkText(entry.decidedBy, check)));
+  return JSON.stringify(effects.card === undefined ? entry : { ...entry, effects: { ...effects, card: storeEffect(effects.card) } });
+}
+
+/** The row of a card message. @param checks as it has them, in the place of the entry's */
+export function encodeRow(entry: TransactionEntry, checks: readonly string[]): string {
+  const { effects, hold, merchant } = entry;
   return JSON.stringify([
     2, entry.accountId, entry.sequence, entry.id, entry.receivedAtMs, entry.decidedAtMs - entry.receivedAtMs,
     entry.version, entry.mti, entry.class, entry.function, entry.purpose, entry.station, entry.acquirer, entry.stan, entry.rrn, entry.terminal,
@@ -204,7 +207,7 @@ export function encodeEntry(entry: JournalEntry): string {
     entry.amount === undefined ? 0 : [entry.amount.amountMinor, entry.amount.currency],
     entry.billing === undefined ? 0 : [entry.billing.amountMinor, entry.billing.currency],
     entry.entryMode, merchant.category, merchant.id, merchant.name, entry.reason, entry.approved ? 1 : 0, entry.approvalCode,
-    entry.decidedBy, entry.checks.map((check) => checkText(entry.decidedBy, check)), entry.originalId ?? 0,
+    entry.decidedBy, checks, entry.originalId ?? 0,
     hold === undefined ? 0 : [hold.id, hold.state, hold.heldMinor, hold.expiresAtMs], entry.flags,
     [
       effects.ledgerMinor, effects.heldMinor, effects.openHolds, effects.guard === undefined ? 0 : [effects.guard.guardId, effects.guard.delta],
@@ -265,7 +268,20 @@ export function decodeEntry(text: string): JournalEntry {
 
 /** An account's checks are the same ones in one order, so their names are left out; stand-in's are as many as its rules. */
 function checkText(decidedBy: Decider, { check, outcome, value }: CheckResult): string {
-  return `${outcomes.indexOf(outcome)}${decidedBy === 'standin' ? `${check}=` : ''}${value}`;
+  return decidedBy === 'standin' ? standInCheckText(check, outcome, value, '') : `${outcomes.indexOf(outcome)}${value}`;
+}
+
+/** One of stand-in's checks as a row has it: a decision has some twenty, and nothing else is made of them. */
+export function standInCheckText(check: CheckResult['check'], outcome: CheckResult['outcome'], parameter: string, value: string): string {
+  const name = outcome === 'pass' ? passed[check] : outcome === 'skipped' ? skipped[check] : `1${check}=`;
+  return parameter === '' || value === '' ? name + parameter + value : `${name}${parameter}: ${value}`;
+}
+
+const passed = namedBy('0');
+const skipped = namedBy('2');
+
+function namedBy(mark: string): Readonly<Record<CheckResult['check'], string>> {
+  return Object.fromEntries([...checkNames, ...standInCheckNames].map((name) => [name, `${mark}${name}=`] as const)) as Record<CheckResult['check'], string>;
 }
 
 function namedCheck(text: string): CheckResult {

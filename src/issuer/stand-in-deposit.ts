@@ -6,8 +6,8 @@
  */
 import { noEffects } from '../account/account.ts';
 import { creditGuardId, depositOf } from '../account/change.ts';
-import { encodeEntry } from '../account/journal.ts';
-import type { GuardEntry, JournalEntry } from '../account/journal.ts';
+import { encodeEntry, encodeRow } from '../account/journal.ts';
+import type { GuardEntry, JournalEntry, TransactionEntry } from '../account/journal.ts';
 import type { CardMessage } from '../message/message.ts';
 import { isApproval } from '../message/reason.ts';
 import type { Reason } from '../message/reason.ts';
@@ -133,9 +133,17 @@ export function isDeposit(guardId: string): boolean {
 
 /** The journal's entry, with what the step did to the partner's balance here, and nothing that it did elsewhere. */
 export function entryText(entry: JournalEntry, moves: readonly GuardMove[]): string {
+  return encodeEntry(withMoves(entry, moves));
+}
+
+/** The same of a decision. @param checks as its row has them, in the place of the entry's */
+export function decisionText(entry: TransactionEntry, moves: readonly GuardMove[], checks: readonly string[]): string {
+  return encodeRow(withMoves(entry, moves), checks);
+}
+
+function withMoves<Entry extends JournalEntry>(entry: Entry, moves: readonly GuardMove[]): Entry {
   const guard = effectOf(moves);
-  if (guard === undefined && entry.effects.guard === undefined) return encodeEntry(entry);
-  return encodeEntry({ ...entry, effects: { ...entry.effects, guard } });
+  return guard === undefined && entry.effects.guard === undefined ? entry : { ...entry, effects: { ...entry.effects, guard } };
 }
 
 /** The entry of a step that is nobody's decision: before a request is sent, and when what it held lapses. Empty: it took and gave nothing. */

@@ -1,6 +1,7 @@
 /** The story of a transaction of a remote issuer's card, as the book takes it: decisions, answers that came late, what the issuer was told. */
 import { noEffects } from '../account/account.ts';
 import { transactionEntry } from '../account/entry.ts';
+import { standInCheckText } from '../account/journal.ts';
 import type { Decider as Who, TransactionEntry } from '../account/journal.ts';
 import type { AdviceContent } from '../message/advice.ts';
 import type { CardMessage, CheckResult, MessageClass, Response, Version } from '../message/message.ts';
@@ -11,13 +12,17 @@ export function checksOf(checks: readonly StandInCheck[]): CheckResult[] {
   return checks.map(({ check, outcome, parameter, value }) => ({ check, outcome, value: parameter === '' || value === '' ? parameter + value : `${parameter}: ${value}` }));
 }
 
+/** The same as the journal's row has them. */
+export function checkTextsOf(checks: readonly StandInCheck[]): string[] {
+  return checks.map(({ check, outcome, parameter, value }) => standInCheckText(check, outcome, parameter, value));
+}
+
 export function entryOf(
   message: CardMessage, decidedAtMs: number, by: Who, { reason, approvalCode, amount }: Pick<Response, 'reason' | 'approvalCode' | 'amount'>, checks: readonly CheckResult[], flags: readonly string[],
   originalId?: string,
 ): TransactionEntry {
   const response: Response = { reason, approvalCode, amount, billing: undefined, balance: undefined };
-  const entry = transactionEntry(undefined, undefined, { message, facts: { decidedAtMs, guardRefused: false }, response, checks, originalId: originalId === '' ? undefined : originalId, flags });
-  return { ...entry, decidedBy: by };
+  return transactionEntry(undefined, undefined, { message, facts: { decidedAtMs, guardRefused: false }, response, checks, originalId: originalId === '' ? undefined : originalId, flags, by });
 }
 
 /** The issuer's answer after its request had its end: it decides nothing. */

@@ -12,9 +12,9 @@ import type { GuardMove } from '../store/store.ts';
 import { before, changed, freshOf, isUnheard, named, nameOf, reversedBefore } from './stand-in-change.ts';
 import type { Before, Journal, Put, Records, Result } from './stand-in-change.ts';
 import { isCountGuard, outageGuardId, takesOf } from './stand-in-counts.ts';
-import { asPaid, completedBy, depositEntry, entryText, kept, lessened, release, reserve, settle, take } from './stand-in-deposit.ts';
+import { asPaid, completedBy, decisionText, depositEntry, entryText, kept, lessened, release, reserve, settle, take } from './stand-in-deposit.ts';
 import type { Held } from './stand-in-deposit.ts';
-import { checksOf, entryOf } from './stand-in-entry.ts';
+import { checksOf, checkTextsOf, entryOf } from './stand-in-entry.ts';
 import { authorizationId, cardFacts } from './stand-in-known.ts';
 import type { CardKnown } from './stand-in-known.ts';
 import type { AskMessage, StandInHead, StandInRequest, StandMessage } from './stand-in-message.ts';
@@ -100,13 +100,12 @@ export function applyRequest(head: StandInHead, records: Records, whole: StandIn
   const moves = [...takes.moves, ...held.moves];
   const wasSent = proposesUntilMs === undefined ? sent : undefined;
   const flags = [`standin:${facts.why}`, `rules:${rules.version}`, ...(wasSent === undefined ? [] : ['sentToIssuer'])];
-  const checks = checksOf(decision.checks);
-  const more = moreOf({ pin: decision.pin, account: takes.moves.length > 0 ? account : undefined, deposit: held.deposit, proposal: proposes ? { checks, flags } : undefined, actualMinor: isApproved ? actualMinor : undefined, owed: proposes || wasSent !== undefined ? owed : undefined });
+  const more = moreOf({ pin: decision.pin, account: takes.moves.length > 0 ? account : undefined, deposit: held.deposit, proposal: proposes ? { checks: checksOf(decision.checks), flags } : undefined, actualMinor: isApproved ? actualMinor : undefined, owed: proposes || wasSent !== undefined ? owed : undefined });
   const record: StandInRecord = {
     ...recordOf(whole.message, id, 'standin', response), why: facts.why, counted, guardId: takes.guardId, sent: proposes ? sent : wasSent, advised, names: nameOf(original?.record), telling: 'due',
     more, ...(proposes ? { phase: 'asked' as const, untilMs: proposesUntilMs } : {}),
   };
-  const entry = proposes ? depositEntry('reserved', id, id, held.moves, nowMs) : entryText(entryOf(message, nowMs, 'standin', response, checks, flags, original?.record?.id), moves);
+  const entry = proposes ? depositEntry('reserved', id, id, held.moves, nowMs) : decisionText(entryOf(message, nowMs, 'standin', response, [], flags, original?.record?.id), moves, checkTextsOf(decision.checks));
   const puts: Put[] = [...found.moved, [found.at, record]];
   const after = isApproved && original?.record !== undefined ? completedAfter(message, original.record, decision, proposes ? undefined : completed) : undefined;
   if (after !== undefined) puts.push([original!.key, after]);

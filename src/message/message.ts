@@ -307,7 +307,9 @@ export const checkNames = [
 export type CheckName = (typeof checkNames)[number];
 
 /** What stand-in looks at beside what an account does. */
-export type StandInCheckName = 'killSwitch' | 'instruction' | 'decision' | 'limit' | 'outageCap';
+export const standInCheckNames = ['killSwitch', 'instruction', 'decision', 'limit', 'outageCap'] as const;
+
+export type StandInCheckName = (typeof standInCheckNames)[number];
 
 export interface CheckResult {
   readonly check: CheckName | StandInCheckName;

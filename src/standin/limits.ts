@@ -77,22 +77,24 @@ export function testLimits(request: Request): readonly Verdict[] {
     if (!request.scopes.includes(limit.scope) || (limit.currency !== undefined && request.message.amount?.currency !== limit.currency)) continue;
     if (limit.period === 'outage' && !request.isInOutage) continue;
     if (limit.when !== undefined && !holds(limit.when, request)) continue;
-    verdicts.push(...testLimit(request, limit));
+    testLimit(request, limit, verdicts);
     if (verdicts.at(-1)?.outcome === 'fail') break;
   }
   return verdicts.length === 0 ? [skip('')] : verdicts;
 }
 
-function testLimit(request: Request, limit: Limit): readonly Verdict[] {
+function testLimit(request: Request, limit: Limit, verdicts: Verdict[]): void {
   const { facts: { switchesSharing, nowMs, day, month }, outageId, state, transactions } = request;
   const { scope, currency } = limit;
   const span = spanOf(limit);
   const name = `${typeof span === 'number' ? `${span} hours` : limit.period} ${scopeId(scope, currency)}`;
   const { wholeMinor, addedMinor } = inCurrency(request, currency);
-  if (span === undefined) return compare(name, limit, 0, wholeMinor, 1);
-  if (addedMinor <= 0 && transactions === 0) return [skip(name, 'counted before')];
-  const [count, usedMinor] = usedOf(state.card, span, scopeId(scope, currency), { nowMs, day, month, outageId });
-  return compare(name, limit, count + transactions, usedMinor + Math.max(0, addedMinor), switchesSharing);
+  if (span === undefined) compare(name, limit, 0, wholeMinor, 1, verdicts);
+  else if (addedMinor <= 0 && transactions === 0) verdicts.push(skip(name, 'counted before'));
+  else {
+    const [count, usedMinor] = usedOf(state.card, span, scopeId(scope, currency), { nowMs, day, month, outageId });
+    compare(name, limit, count + transactions, usedMinor + Math.max(0, addedMinor), switchesSharing, verdicts);
+  }
 }
 
 /** What it adds in a limit's own currency: all of it, where it is for more than its originals in the rules' currency. */
@@ -102,19 +104,21 @@ export function inCurrency({ message, wholeMinor, addedMinor }: Request, currenc
   return { wholeMinor: amountMinor, addedMinor: addedMinor <= 0 ? 0 : amountMinor };
 }
 
-function compare(name: string, { amountMinorMax, countMax }: Cap, count: number, amountMinor: number, switches: number): readonly Verdict[] {
-  const verdicts: Verdict[] = [];
+function compare(name: string, { amountMinorMax, countMax }: Cap, count: number, amountMinor: number, switches: number, verdicts: Verdict[]): void {
   if (amountMinorMax !== undefined) {
     const most = share(amountMinorMax, switches);
     const parameter = `${name} amount ${most}`;
-    verdicts.push(amountMinor > most ? fail('1021', parameter, String(amountMinor)) : pass(parameter, String(amountMinor)));
+    if (amountMinor > most) {
+      verdicts.push(fail('1021', parameter, String(amountMinor)));
+      return;
+    }
+    verdicts.push(pass(parameter, String(amountMinor)));
   }
-  if (countMax !== undefined && verdicts[0]?.outcome !== 'fail') {
+  if (countMax !== undefined) {
     const most = share(countMax, switches);
     const parameter = `${name} count ${most}`;
     verdicts.push(count > most ? fail('1023', parameter, String(count)) : pass(parameter, String(count)));
   }
-  return verdicts;
 }
 
 /** @returns one verdict for each cap of the outage, up to the first that would be broken */
@@ -128,7 +132,7 @@ export function testOutageCaps(request: Request): readonly Verdict[] {
     if (cap === undefined || (level !== 'card' && exposure === undefined)) continue;
     const [count, usedMinor] = exposure === undefined
       ? usedOf(state.card, 'outage', 'overall', { nowMs, day, month, outageId }) : usedInOutage(exposure, outageId);
-    verdicts.push(...compare(level, cap, count + transactions, usedMinor + Math.max(0, addedMinor), switchesSharing));
+    compare(level, cap, count + transactions, usedMinor + Math.max(0, addedMinor), switchesSharing, verdicts);
     if (verdicts.at(-1)?.outcome === 'fail') break;
   }
   return verdicts.length === 0 ? [skip('')] : verdicts;

@@ -33,7 +33,7 @@ const debits: readonly CardMessage['purpose'][] = ['purchase', 'cash', 'preautho
 
 export function requestOf(state: StandInState, rules: StandInRules, message: CardMessage, facts: StandInFacts): Request {
   const { originals = [], isAvailable } = facts;
-  const groups = Object.keys(rules.merchantGroups).filter((name) => rules.merchantGroups[name]?.some((member) => isInCategory(member, message.merchant.category)));
+  const groups = groupsOf(rules.merchantGroups, message.merchant.category);
   const billedMinor = billedMinorOf(message, rules.currency);
   const subject: Subject = {
     message, billedMinor, groups, channel: facts.channel ?? channelOf(message), country: facts.country, minuteOfDay: facts.minuteOfDay,
@@ -55,6 +55,25 @@ export function requestOf(state: StandInState, rules: StandInRules, message: Car
     outageId: Math.max(facts.outageId, state.issuer.outageId, state.account?.outageId ?? 0),
   };
 }
+
+/** Of all categories that came under these rules: there are ten thousand, and rules change seldom. */
+const groupsKnown = new WeakMap<StandInRules['merchantGroups'], Map<string, readonly string[]>>();
+
+/** The rules' merchant groups that the category is in. */
+function groupsOf(merchantGroups: StandInRules['merchantGroups'], category: string): readonly string[] {
+  if (category.length !== 4) return none;
+  let known = groupsKnown.get(merchantGroups);
+  if (known === undefined) groupsKnown.set(merchantGroups, known = new Map());
+  let groups = known.get(category);
+  if (groups === undefined) {
+    groups = Object.keys(merchantGroups).filter((name) => merchantGroups[name]?.some((member) => isInCategory(member, category)));
+    if (known.size < categoriesMax) known.set(category, groups);
+  }
+  return groups;
+}
+
+const none: readonly string[] = [];
+const categoriesMax = 10_000;
 
 /**
  * The amount in the rules' currency: DE6 with DE51 first, else DE4 with DE49, else, where DE6 is absent, at the rate that is stamped on the
