@@ -225,6 +225,8 @@ export interface Done {
   readonly alias?: { readonly id: string; readonly text: string } | undefined;
   /** What would have taken its request back, had the issuer not answered: where another switch's answer stands, it does. */
   readonly back?: string | undefined;
+  /** Id of an entry that others may write too: it is written once. */
+  readonly noted?: string | undefined;
   /** What it counted counts no longer. */
   readonly isUndone: boolean;
   /** The host approved: what its next balance may not know of. */

@@ -32,7 +32,7 @@ export function applyNoted(head: StandInHead, records: Records, { id, token, ent
   const puts: Put[] = [...(record === undefined ? [] : [[at, record] as const]), ...late.puts];
   const result = changed(head, token, nowMs, {
     card: head.card, known: heard === undefined ? head.known : withHeard(head.known, heard.id), puts, fresh: freshOf(records, marker), takes: moves,
-    done: { key: record === undefined ? '' : takenBack!.key, record, entry: entryText({ ...entry, decidedAtMs: nowMs }, moves), takenBack, heard },
+    done: { key: record === undefined ? '' : takenBack!.key, record, entry: entryText({ ...entry, decidedAtMs: nowMs }, moves), takenBack, heard, noted: id },
   }, answer, journal);
   return withMarker(result, marker, nowMs);
 }
@@ -69,6 +69,7 @@ export function applyRelay(head: StandInHead, records: Records, { id, done }: Re
   const found = findAll(records, done, marker);
   if ('missing' in found) return { kind: 'read', ids: found.missing };
   const was = records.get(marker);
+  const told = done.noted === undefined ? undefined : markerOf(token, done.noted);
   const { overtaken } = found;
   if (typeof was === 'string') return { kind: 'decided', answer: { kind: 'relayed', names: was === '1' ? [] : JSON.parse(was) as SentReference[], overtaken }, change: undefined };
   const record = original === undefined || found.original === undefined ? done.record : naming(done.record, original, found.original);
@@ -92,9 +93,11 @@ export function applyRelay(head: StandInHead, records: Records, { id, done }: Re
   }
   if (original !== undefined && found.original !== undefined) relayReversal(state, original, found.original, done.record, done.counters);
   const { card, known, puts, moves, names } = state;
-  const entry = done.entry === '' ? depositEntry('reserved', id, record?.id ?? '', moves, nowMs) : entryText(decodeEntry(done.entry), moves);
+  const isToldHere = told !== undefined && typeof records.get(told) === 'string';
+  const entry = done.entry === '' || isToldHere ? depositEntry('reserved', id, record?.id ?? '', moves, nowMs) : entryText(decodeEntry(done.entry), moves);
   const result = changed(head, token, nowMs, { card, known, puts, fresh: marker, takes: moves, alias: done.alias, done: { ...done, entry, takes: [] } }, { kind: 'relayed', names, overtaken }, journal);
-  return withMarker(result, marker, nowMs, names.length === 0 ? '1' : JSON.stringify(names));
+  const marked = withMarker(result, marker, nowMs, names.length === 0 ? '1' : JSON.stringify(names));
+  return told === undefined ? marked : withMarker(marked, told, nowMs);
 }
 
 /** Of the card's balance: what the host knew of before, the other ledger's places do not say here. */
@@ -123,8 +126,8 @@ interface Found {
 }
 
 /** All records that it is about. */
-function findAll(records: Records, { key, record, original, completes, takenBack, heard }: Done, marker: string): { readonly missing: readonly string[] } | Found {
-  const first = [marker, ...(key === '' ? [] : [key])].filter((each) => !records.has(each));
+function findAll(records: Records, { token, key, record, original, completes, takenBack, heard, noted }: Done, marker: string): { readonly missing: readonly string[] } | Found {
+  const first = [marker, ...(key === '' ? [] : [key]), ...(noted === undefined ? [] : [markerOf(token, noted)])].filter((each) => !records.has(each));
   const own = record === undefined || first.length > 0 ? undefined : placeOf(records, key, { transmittedAt: record.transmittedAt, localAt: record.localAt, receivedAtMs: 0 });
   const reversed = original === undefined ? undefined : original.unknown.id === '' ? lookUp(records, original.keys, original.alias, original.unknown) : knownAt(records, original.keys);
   const completed = completes === undefined ? undefined : lookUp(records, completes.keys, undefined, completes.by);

@@ -202,6 +202,28 @@ test.for([true, false])('what the issuer was asked by a switch that the store is
   expect(named.slice(1).toSorted()).toEqual([asked?.stan, second.messages()[0]?.stan].toSorted());
 });
 
+test('what two switches have told the issuer, one of them while the store is away, is in the story once', async () => {
+  const inner = newStore();
+  const hsm = openHsm(demoKeyFile());
+  const store = new FaultyStore(inner, undefined);
+  const [one, two] = [await startHostSwitch({ store: inner, hsm }), await startHostSwitch({ store, hsm })];
+  const shop = await one.call();
+  expect(code(await shop.ask(buys(shop, 1, plain)))).toBe('0110 00');
+  await issuerComes(one);
+  await one.delivered();
+  const told = (await one.entries()).find(({ flags }) => flags.includes('issuerTold'))!;
+  const another = { ...told, id: 'another-told' };
+  store.fail({ nth: 1, kind: 'before', persistent: true, on: 'all' });
+  for (const entry of [told, another]) two.issuers.note(told.cardToken, entry);
+  await until(() => two.lines.some(({ event }) => event === 'switch counts apart'), 'it is in this node’s file');
+  store.heal();
+  await together(two);
+  one.issuers.note(told.cardToken, another);
+  expect(code(await shop.ask(buys(shop, 2, plain)))).toBe('0110 00');
+  const ids = (await one.entries()).map(({ id }) => id);
+  expect([told.id, another.id].map((id) => ids.filter((each) => each === id).length)).toEqual([1, 1]);
+});
+
 test('what the issuer took back while the store is away is held of the deposit no longer when it is back', async () => {
   const store = new FaultyStore(newStore(), undefined);
   const at = await startHostSwitch({ store, program: { creditGuard: true }, issuer: { ...silent, assuredResponse: false } });
