@@ -172,7 +172,7 @@ test('answers that are late, match nothing or are at odds with their requests ar
     issuers: { 'demo-host': { type: 'host', stations: ['demo-host'], timers: { posMs: 1_500 }, circuit: { failuresMax: 100, shareCountMin: 1_000 } } },
   });
   const host = await issuer(program, {
-    rules: [{ match: { amountMinor: 1_001 }, do: 'late', ms: 3_000 }, { match: { amountMinor: 1_002 }, do: 'wrong', wrong: 'amount' }, { match: { amountMinor: 1_003 }, do: 'wrong', wrong: 'stan' }],
+    rules: [{ match: { mti: '100', amountMinor: 1_001 }, do: 'late', ms: 3_000 }, { match: { mti: '100', amountMinor: 1_002 }, do: 'wrong', wrong: 'amount' }, { match: { mti: '100', amountMinor: 1_003 }, do: 'wrong', wrong: 'stan' }],
   });
   const shop = await program.call(ascii);
   for (const [index, amount] of [1_001, 1_001, 1_002, 1_002, 1_003, 1_003].entries()) await shop.ask(buys(shop, index + 1, { 4: String(amount).padStart(12, '0') }));

@@ -25,6 +25,7 @@ describe('an operator at the stations of a running switch', () => {
       },
     });
     await eventually(() => host.signedOn, 'the issuer signs on');
+    await eventually(async () => (await command('station list')).code === 0, 'the switch hears its operators');
   });
   afterAll(async () => {
     await host.kill();
