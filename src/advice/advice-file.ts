@@ -33,6 +33,8 @@ export interface AdviceFileOptions {
   readonly store: OwnRecords;
   /** Where decisions are, if that is this node's store alone: advices that `draft` made are there. It is not closed before the file. */
   readonly beside?: OwnRecords | undefined;
+  /** Where this node's decisions were before they went elsewhere: what waits there is delivered, and nothing comes to it. It is not closed before the file. */
+  readonly left?: OwnRecords | undefined;
   /** Unix ms: for people and for how long ends are kept; nothing is ordered by it. */
   readonly now: () => number;
   /** Runs at the end of this turn of the event loop. */
@@ -83,6 +85,7 @@ export class AdviceFile {
   readonly #advicesMax: number;
   readonly #main: AdvicePlace;
   readonly #beside: AdvicePlace | undefined;
+  readonly #left: AdvicePlace | undefined;
   readonly #queues = new Map<string, AdviceQueue>();
   readonly #listeners = new Map<string, () => void>();
   readonly #retries = new Set<{ readonly deadline: Deadline; readonly go: () => void }>();
@@ -94,10 +97,11 @@ export class AdviceFile {
   #count = 0;
   #isClosed = false;
 
-  private constructor(options: AdviceFileOptions, main: AdvicePlace, beside: AdvicePlace | undefined) {
+  private constructor(options: AdviceFileOptions, main: AdvicePlace, beside: AdvicePlace | undefined, left: AdvicePlace | undefined) {
     this.#options = options;
     this.#main = main;
     this.#beside = beside;
+    this.#left = left;
     this.#keepMs = (options.keepDays ?? 14) * dayMs;
     this.#advicesMax = options.advicesMax ?? 2_000_000;
   }
@@ -108,7 +112,7 @@ export class AdviceFile {
    * @throws AdviceFormError where a newer program wrote the file; what the store throws
    */
   static async open(options: AdviceFileOptions): Promise<AdviceFile> {
-    const { store, beside, atTurnEnd, events } = options;
+    const { store, beside, left, atTurnEnd, events } = options;
     const care = {
       atTurnEnd, isClosed: () => file.#isClosed,
       again: async (error: Error) => {
@@ -116,8 +120,8 @@ export class AdviceFile {
         await file.#pause();
       },
     };
-    const main = await AdvicePlace.open({ store, ...care });
-    const file: AdviceFile = new AdviceFile(options, main, beside === undefined ? undefined : await AdvicePlace.open({ store: beside, ...care }));
+    const place = async (of: OwnRecords): Promise<AdvicePlace> => await AdvicePlace.open({ store: of, ...care });
+    const file: AdviceFile = new AdviceFile(options, await place(store), beside && await place(beside), left && await place(left));
     await file.#recover();
     return file;
   }
@@ -218,7 +222,7 @@ export class AdviceFile {
 
   /** The advice as it is on disk, waiting or with its end. */
   async find(id: string): Promise<FoundAdvice | undefined> {
-    const text = await this.#main.find(id) ?? await this.#beside?.find(id);
+    const text = await this.#main.find(id) ?? await this.#beside?.find(id) ?? await this.#left?.find(id);
     if (text === undefined) return undefined;
     return { ...decodeAdvice(text), queued: this.#entryOf(id) };
   }
@@ -313,8 +317,8 @@ export class AdviceFile {
 
   async #recover(): Promise<void> {
     const entries: Entry[] = [];
-    for (const place of [this.#main, ...(this.#beside === undefined ? [] : [this.#beside])]) {
-      await place.eachKept(({ sequence, text, mark }) => void entries.push(entryOf(decodeAdvice(text).advice, sequence, mark === undefined ? undefined : decodeMark(mark), place)));
+    for (const place of [this.#main, this.#beside, this.#left]) {
+      await place?.eachKept(({ sequence, text, mark }) => void entries.push(entryOf(decodeAdvice(text).advice, sequence, mark === undefined ? undefined : decodeMark(mark), place)));
     }
     for (const entry of entries.sort((one, other) => one.sequence - other.sequence)) {
       this.#count += 1;

@@ -112,6 +112,8 @@ export interface ConfigSource {
 }
 
 const usualFile = 'locum.json';
+/** The embedded store's file in the data folder, where the configuration names no other. */
+export const embeddedStoreFile = 'store.sqlite';
 
 /**
  * Reads the configuration: the named file, or that of LOCUM_CONFIG, or locum.json where it is there; without any, it is the demo.
@@ -279,7 +281,7 @@ function knownVariables(rows: readonly TableDocument[], settings: unknown): stri
 
 function storeOf(store: ConfigJson['store'], dataDir: string): StoreConfig {
   const engine = store.engine ?? (store.url === undefined ? 'sqlite' : 'redis');
-  if (engine === 'sqlite') return { engine, file: store.file ?? join(dataDir, 'store.sqlite'), partitions: store.partitions ?? 1 };
+  if (engine === 'sqlite') return { engine, file: store.file ?? join(dataDir, embeddedStoreFile), partitions: store.partitions ?? 1 };
   if (store.url === undefined) throw new ConfigError('store.url', 'is missing: the engine redis needs it (or REDIS_URL)');
   const { url, partitions = 4, replicasMin, commandTimeoutMs } = store;
   return { engine, url, partitions, replicasMin, commandTimeoutMs };

@@ -49,6 +49,7 @@ import { outcomeOf, takenBy } from './advice-outcome.ts';
 import type { AlertNotes } from './alerts.ts';
 import type { LogGate } from './events.ts';
 import { firstStanOf } from './first-stan.ts';
+import { openLeftAdvices } from './left-advices.ts';
 import type { Metrics } from './metrics.ts';
 import { takeOthersBack } from './other-names.ts';
 import { openRemote, remoteSetup } from './remote-issuers.ts';
@@ -121,7 +122,7 @@ const adviceBytesMax = 4_000_000_000;
 
 export class HostIssuers {
   readonly #outside: HostsOutside;
-  readonly #store: SqliteStore;
+  readonly #files: readonly SqliteStore[];
   readonly #advices: AdviceFile;
   readonly #shared: StandInLedger;
   readonly #local: StandInLedger;
@@ -137,9 +138,9 @@ export class HostIssuers {
   /** What issuers and operators say of single cards. */
   readonly cards: StandInCards;
 
-  private constructor(outside: HostsOutside, store: SqliteStore, advices: AdviceFile, shared: StandInLedger, local: StandInLedger, book: StandInRelay, numbers: UsedNumbers) {
+  private constructor(outside: HostsOutside, files: readonly SqliteStore[], advices: AdviceFile, shared: StandInLedger, local: StandInLedger, book: StandInRelay, numbers: UsedNumbers) {
     this.#outside = outside;
-    this.#store = store;
+    this.#files = files;
     this.#advices = advices;
     this.#shared = shared;
     this.#local = local;
@@ -154,8 +155,9 @@ export class HostIssuers {
   static async open(outside: HostsOutside): Promise<HostIssuers> {
     const { dataDir, decide, deadlines, now, gate, log, notes, switchName, onStoreLost } = outside;
     const store = await SqliteStore.open({ file: join(dataDir, 'advices.sqlite'), partitions: 1, now, onLost: onStoreLost, bytesMax: outside.adviceBytesMax ?? adviceBytesMax });
+    const left = decide.store.own === undefined ? await openLeftAdvices(dataDir, now, onStoreLost) : undefined;
     const advices = await AdviceFile.open({
-      store, beside: decide.store.own, now, atTurnEnd: decide.atTurnEnd, deadlines,
+      store, beside: decide.store.own, left: left?.own, now, atTurnEnd: decide.atTurnEnd, deadlines,
       events: {
         trouble: (error) => {
           notes.happened('adviceFileTrouble', 'advices', error.message);
@@ -177,7 +179,7 @@ export class HostIssuers {
       },
     });
     const numbers = await UsedNumbers.open(store, (error) => gate.warning('trace numbers not reserved', () => ({ error: error.message })));
-    const issuers = new HostIssuers(outside, store, advices, shared, local, book, numbers);
+    const issuers = new HostIssuers(outside, left === undefined ? [store] : [store, left], advices, shared, local, book, numbers);
     caps.of = (issuer) => issuers.#running.get(issuer)?.row.rules.outageCaps;
     const deskOf = (name: string): HostDesk | 'none' | undefined => issuers.#running.get(name)?.working.desk ?? (issuers.#isSet ? 'none' : undefined);
     back.take = async (adviceId, names, overtaken) => await takeOthersBack({ advices, after: decide.after, deskOf }, adviceId, names, overtaken);
@@ -270,7 +272,7 @@ export class HostIssuers {
     this.#book.close();
     this.#shared.close();
     this.#local.close();
-    await this.#store.close();
+    for (const file of this.#files) await file.close();
   }
 
   /** What it was sent is answered yet, and ended by it; nothing new comes to it. */

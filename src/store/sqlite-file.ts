@@ -55,8 +55,9 @@ const migrations: readonly string[] = [
 /**
  * @throws StoreUnavailable where another process has the file, or it is not ours, newer than this program, or made with
  *   another number of partitions; each as a sentence that says which
+ * @param partitions undefined: as many as the file has, and one where it is new
  */
-export function openSqliteFile(file: string, partitions: number, bytesMax?: number): DatabaseSync {
+export function openSqliteFile(file: string, partitions: number | undefined, bytesMax?: number): DatabaseSync {
   let database: DatabaseSync;
   try {
     database = new DatabaseSync(file);
@@ -126,16 +127,20 @@ function migrate(database: DatabaseSync, file: string): void {
   }
 }
 
-function checkPartitions(database: DatabaseSync, file: string, partitions: number): void {
-  const found = count(database, 'partition');
+export function partitionsOf(database: DatabaseSync): number {
+  return count(database, 'partition');
+}
+
+function checkPartitions(database: DatabaseSync, file: string, partitions: number | undefined): void {
+  const found = partitionsOf(database);
   if (found === 0) {
     const insert = database.prepare('INSERT INTO partition VALUES (?, 1)');
     database.exec('BEGIN');
-    for (let partition = 0; partition < partitions; partition += 1) insert.run(partition);
+    for (let partition = 0; partition < (partitions ?? 1); partition += 1) insert.run(partition);
     database.exec('COMMIT');
     return;
   }
-  if (found !== partitions) {
+  if (partitions !== undefined && found !== partitions) {
     throw new StoreUnavailable(`${file} was made with ${found} partitions, and ${partitions} are asked for`);
   }
 }

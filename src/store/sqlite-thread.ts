@@ -7,7 +7,7 @@ import { receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_
 import { AssertionError, unreachable } from '../base/assert.ts';
 import { HeadChanges } from './head-changes.ts';
 import { SqliteEngine } from './sqlite-engine.ts';
-import { closeSqliteFile, openSqliteFile, primaryCode, sqliteFull } from './sqlite-file.ts';
+import { closeSqliteFile, openSqliteFile, partitionsOf, primaryCode, sqliteFull } from './sqlite-file.ts';
 import type {
   SqliteAnswers,
   SqliteCall,
@@ -24,7 +24,7 @@ interface PortCall extends SqliteCall {
 
 export interface SqliteThreadData {
   readonly file: string;
-  readonly partitions: number;
+  readonly partitions: number | undefined;
   readonly generationChanges: number;
   readonly bytesMax: number | undefined;
   readonly port: MessagePort;
@@ -40,8 +40,8 @@ class SqliteThread {
 
   constructor({ file, partitions, generationChanges, bytesMax }: SqliteThreadData) {
     this.#file = file;
-    this.#partitions = partitions;
     this.#database = openSqliteFile(file, partitions, bytesMax);
+    this.#partitions = partitionsOf(this.#database);
     this.#engine = new SqliteEngine(this.#database, generationChanges, this.#headChanges);
   }
 

@@ -29,8 +29,8 @@ import {
 export interface SqliteStoreOptions {
   /** The database file; its folder exists. */
   readonly file: string;
-  /** At least 1. A file that was made with another number is refused. */
-  readonly partitions: number;
+  /** At least 1. A file that was made with another number is refused. Undefined: as many as the file has. */
+  readonly partitions: number | undefined;
   /** Unix ms; what has been kept until before this is forgotten, in small bits, beside commits. */
   readonly now: () => number;
   /** How many changes are gathered before they go to the tables, at least 1; undefined: what has been measured to be good. */
@@ -90,7 +90,7 @@ export class SqliteStore implements Store {
    * @throws StoreUnavailable where another process has it, or it is not a store that this program can use
    */
   static async open(options: SqliteStoreOptions): Promise<SqliteStore> {
-    assert(options.partitions >= 1, 'a store has at least one partition');
+    assert(options.partitions === undefined || options.partitions >= 1, 'a store has at least one partition');
     const { port1, port2 } = new MessageChannel();
     const { file, partitions, generationChanges = generationChangesUsual, bytesMax } = options;
     const data: SqliteThreadData = { file, partitions, generationChanges, bytesMax, port: port2 };

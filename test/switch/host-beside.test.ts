@@ -108,6 +108,26 @@ test('what the issuer has taken is not told again when its repeat comes after a 
   expect(next.issuers.backlog('demo-host')).toBe(0);
 });
 
+test('what waits in the embedded store’s file is told, once and first, by a node whose accounts are in another store now', async () => {
+  const folder = newFolder();
+  const at = await startAlone(folder, await openStore(folder));
+  const shop = await at.call();
+  expect(code(await shop.ask(buys(shop, 1)))).toBe('0110 00');
+  await at.stop();
+  await stores.pop()!.close();
+  const moved = await startHostSwitch({ folder, hsm: at.hsm, name: 'alone' });
+  expect(moved.issuers.backlog('demo-host')).toBe(1);
+  const there = await moved.call();
+  expect(code(await there.ask(buys(there, 2)))).toBe('0110 00');
+  const issuer = await issuerComes(moved);
+  await moved.delivered();
+  expect(issuer.messages().map(({ mti, rrn }) => [mti, Number(rrn?.slice(-6))])).toEqual([['0120', 1], ['0120', 2]]);
+  expect(issuer.host.summary).toMatchObject({ doubles: 0 });
+  await moved.stop();
+  const again = await startHostSwitch({ folder, hsm: at.hsm, name: 'alone' });
+  expect(again.issuers.backlog('demo-host')).toBe(0);
+});
+
 test('a reversal is told after the decision that it takes back', async () => {
   const folder = newFolder();
   const at = await startAlone(folder, await openStore(folder));
