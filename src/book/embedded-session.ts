@@ -7,7 +7,7 @@
  */
 import type { Field } from 'pg-protocol/dist/messages.js';
 import type { Params, Queries } from './book.ts';
-import { answerOf, exchangeOf, simpleExchange } from './embedded-wire.ts';
+import { answerOf, exchangeOf, preparingExchange, simpleExchange } from './embedded-wire.ts';
 import type { Answer } from './embedded-wire.ts';
 import { wireParams } from './wire.ts';
 
@@ -95,23 +95,21 @@ export class EmbeddedSession implements Queries {
     const known = this.#statements.get(text);
     if (known !== undefined && known.usesLeft > 0) {
       known.usesLeft -= 1;
-      return answerOf(await this.#exchange(exchangeOf(known.name, undefined, values)), known.fields, this.#raw.parsers);
+      return answerOf(await this.#exchange(exchangeOf(known.name, values)), known.fields, this.#raw.parsers);
     }
-    if (known !== undefined) await this.#drop(text, known);
+    this.#statements.delete(text);
     const isKept = this.#statements.size < statementsMax;
-    if (isKept) this.#names += 1;
-    const name = isKept ? `locum_${this.#names}` : '';
-    const answer = answerOf(await this.#exchange(exchangeOf(name, text, values)), undefined, this.#raw.parsers);
+    const name = known?.name ?? (isKept ? this.#newName() : '');
+    const answer = answerOf(await this.#exchange(preparingExchange(name, text, values)), undefined, this.#raw.parsers);
     // Also where it then failed: what was prepared stays so.
     const uses = known === undefined ? usesFirst : Math.min(usesMax, known.uses * 2);
     if (isKept && answer.fields !== undefined) this.#statements.set(text, { name, fields: answer.fields, usesLeft: uses, uses });
     return answer;
   }
 
-  async #drop(text: string, { name }: Statement): Promise<void> {
-    this.#statements.delete(text);
-    const answer = answerOf(await this.#exchange(simpleExchange(`deallocate ${name}`)), [], this.#raw.parsers);
-    if (answer.error?.code !== statementMissing) rowsOf(answer);
+  #newName(): string {
+    this.#names += 1;
+    return `locum_${this.#names}`;
   }
 
   async #exchange(bytes: Uint8Array): Promise<Uint8Array> {

@@ -1,8 +1,8 @@
 /**
  * PostgreSQL's messages as the embedded book exchanges them: a whole statement in one piece, and what is answered to it. Their form is `pg-protocol`'s.
  *
- *   sent       [Parse Describe] Bind Execute Sync      or Query, for texts without parameters
- *   answered   [ParseComplete … RowDescription | NoData] BindComplete DataRow… CommandComplete | ErrorResponse, ReadyForQuery
+ *   sent       [[Close] Parse Describe] Bind Execute Sync      or Query, for texts without parameters
+ *   answered   [[CloseComplete] ParseComplete … RowDescription | NoData] BindComplete DataRow… CommandComplete | ErrorResponse, ReadyForQuery
  *
  * Everything is in text form, as both kinds of book have it. Invariant: of an error only what names no value is taken over.
  */
@@ -43,11 +43,14 @@ type Parsers = Readonly<Record<number, ((text: string, oid?: number) => unknown)
 /** Of the unnamed portal, without a bound. */
 const execution = [serialize.execute(), serialize.sync()];
 
-/** @param text undefined: the statement of this name was prepared before */
-export function exchangeOf(name: string, text: string | undefined, values: (string | null)[]): Uint8Array {
-  const bind = serialize.bind({ statement: name, values });
-  if (text === undefined) return Buffer.concat([bind, ...execution]);
-  return Buffer.concat([serialize.parse({ name, text }), serialize.describe({ type: 'S', name }), bind, ...execution]);
+/** Of a statement that was prepared before. */
+export function exchangeOf(name: string, values: (string | null)[]): Uint8Array {
+  return Buffer.concat([serialize.bind({ statement: name, values }), ...execution]);
+}
+
+/** Of one that is prepared with it. What has the name already is closed first, which, unlike a statement that says so, takes no snapshot. */
+export function preparingExchange(name: string, text: string, values: (string | null)[]): Uint8Array {
+  return Buffer.concat([serialize.close({ type: 'S', name }), serialize.parse({ name, text }), serialize.describe({ type: 'S', name }), exchangeOf(name, values)]);
 }
 
 /** @param text one statement or several, without parameters */

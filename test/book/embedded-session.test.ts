@@ -87,6 +87,16 @@ test('a statement that was planned for a table without rows is planned anew as t
   expect(await plan()).toContain('Index Scan using growing_pkey');
 });
 
+test('what has to be a transaction’s first statement is taken as often as it comes, and so is what is planned anew within one', async () => {
+  for (let use = 0; use < 100; use += 1) {
+    const found = await book.transaction(async (queries) => {
+      await queries.query('set transaction isolation level repeatable read');
+      return await queries.query('select current_setting($1) as level', ['transaction_isolation']);
+    });
+    expect(found).toEqual([{ level: 'repeatable read' }]);
+  }
+});
+
 test('what another user of the session discards is prepared again, outside a transaction and within', async () => {
   const text = 'select $1::int + 1 as next';
   const next = async (): Promise<unknown> => await book.query(text, [1]);
