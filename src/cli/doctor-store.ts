@@ -52,7 +52,7 @@ export async function checkStore(config: Config, running: RunningSwitch | undefi
 function leftFile({ store, dataDir }: Config): Finding[] {
   const file = join(dataDir, 'store.sqlite');
   if (store.engine === 'sqlite' || !existsSync(file)) return [];
-  return [{ check: 'store', state: 'note', text: `${file} is there and not in use: the store is Redis, and this file is of a switch on SQLite.`, todo: 'Its accounts are not those of Redis. Put it away where nobody needs it.' }];
+  return [{ check: 'store', state: 'note', text: `${file} is there and not in use: the store is Redis, and this file is of a switch on SQLite.`, todo: 'Its accounts are not those of Redis; advices that wait in it are told. Put it away when locum advices lists none.' }];
 }
 
 function only(finding: Finding): StoreFindings {

@@ -155,7 +155,7 @@ export class HostIssuers {
   static async open(outside: HostsOutside): Promise<HostIssuers> {
     const { dataDir, decide, deadlines, now, gate, log, notes, switchName, onStoreLost } = outside;
     const store = await SqliteStore.open({ file: join(dataDir, 'advices.sqlite'), partitions: 1, now, onLost: onStoreLost, bytesMax: outside.adviceBytesMax ?? adviceBytesMax });
-    const left = decide.store.own === undefined ? await openLeftAdvices(dataDir, now, onStoreLost) : undefined;
+    const left = decide.store.own === undefined ? await openLeftAdvices(dataDir, now, onStoreLost, log) : undefined;
     const advices = await AdviceFile.open({
       store, beside: decide.store.own, left: left?.own, now, atTurnEnd: decide.atTurnEnd, deadlines,
       events: {

@@ -1,5 +1,5 @@
 /** A switch alone with its store: the advice of a decision in stand-in is on disk in the same step as the decision, and nowhere else. */
-import { cpSync } from 'node:fs';
+import { cpSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { SqliteStore } from '../../src/store/sqlite.ts';
@@ -126,6 +126,15 @@ test('what waits in the embedded store’s file is told, once and first, by a no
   await moved.stop();
   const again = await startHostSwitch({ folder, hsm: at.hsm, name: 'alone' });
   expect(again.issuers.backlog('demo-host')).toBe(0);
+});
+
+test('an embedded store’s file that cannot be read keeps no switch from its accounts elsewhere, and is in the log', async () => {
+  const folder = newFolder();
+  writeFileSync(join(folder, 'store.sqlite'), 'no database at all');
+  const at = await startHostSwitch({ folder });
+  expect(at.lines.filter(({ event }) => event === 'embedded store not read')).toHaveLength(1);
+  const shop = await at.call();
+  expect(code(await shop.ask(buys(shop, 1)))).toBe('0110 00');
 });
 
 test('a reversal is told after the decision that it takes back', async () => {
