@@ -85,7 +85,8 @@ export class AdviceFile {
   readonly #advicesMax: number;
   readonly #main: AdvicePlace;
   readonly #beside: AdvicePlace | undefined;
-  readonly #left: AdvicePlace | undefined;
+  /** All that there are. */
+  readonly #places: readonly AdvicePlace[];
   readonly #queues = new Map<string, AdviceQueue>();
   readonly #listeners = new Map<string, () => void>();
   readonly #retries = new Set<{ readonly deadline: Deadline; readonly go: () => void }>();
@@ -101,7 +102,7 @@ export class AdviceFile {
     this.#options = options;
     this.#main = main;
     this.#beside = beside;
-    this.#left = left;
+    this.#places = [main, beside, left].filter((place) => place !== undefined);
     this.#keepMs = (options.keepDays ?? 14) * dayMs;
     this.#advicesMax = options.advicesMax ?? 2_000_000;
   }
@@ -222,9 +223,11 @@ export class AdviceFile {
 
   /** The advice as it is on disk, waiting or with its end. */
   async find(id: string): Promise<FoundAdvice | undefined> {
-    const text = await this.#main.find(id) ?? await this.#beside?.find(id) ?? await this.#left?.find(id);
-    if (text === undefined) return undefined;
-    return { ...decodeAdvice(text), queued: this.#entryOf(id) };
+    for (const place of this.#places) {
+      const text = await place.find(id);
+      if (text !== undefined) return { ...decodeAdvice(text), queued: this.#entryOf(id) };
+    }
+    return undefined;
   }
 
   /** The destination answered that it has it, now or in a late answer. @returns false where it was not waiting any more */
@@ -317,8 +320,8 @@ export class AdviceFile {
 
   async #recover(): Promise<void> {
     const entries: Entry[] = [];
-    for (const place of [this.#main, this.#beside, this.#left]) {
-      await place?.eachKept(({ sequence, text, mark }) => void entries.push(entryOf(decodeAdvice(text).advice, sequence, mark === undefined ? undefined : decodeMark(mark), place)));
+    for (const place of this.#places) {
+      await place.eachKept(({ sequence, text, mark }) => void entries.push(entryOf(decodeAdvice(text).advice, sequence, mark === undefined ? undefined : decodeMark(mark), place)));
     }
     for (const entry of entries.sort((one, other) => one.sequence - other.sequence)) {
       this.#count += 1;

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Store } from '../store/store.ts';
 import type { Config } from '../program/config.ts';
+import { embeddedStoreFile } from '../program/config.ts';
 import type { Outside } from './command.ts';
 import type { Finding } from './finding.ts';
 import type { RunningSwitch } from './doctor-ports.ts';
@@ -50,7 +51,7 @@ export async function checkStore(config: Config, running: RunningSwitch | undefi
 
 /** Beside a switch on Redis: what it had before, or what somebody started here without its environment. */
 function leftFile({ store, dataDir }: Config): Finding[] {
-  const file = join(dataDir, 'store.sqlite');
+  const file = join(dataDir, embeddedStoreFile);
   if (store.engine === 'sqlite' || !existsSync(file)) return [];
   return [{ check: 'store', state: 'note', text: `${file} is there and not in use: the store is Redis, and this file is of a switch on SQLite.`, todo: 'Its accounts are not those of Redis; advices that wait in it are told. Put it away when locum advices lists none.' }];
 }
